@@ -1,0 +1,286 @@
+package tomlfile
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/BurntSushi/toml"
+)
+
+// maxDepth bounds how deep values nest and how many parts a key has, so that
+// no text can exhaust the stack of the parser, which recurses.
+const maxDepth = 32
+
+// tooDeep is the one thing the scanner refuses by itself.
+type tooDeep struct {
+	line            int
+	found, expected string
+}
+
+// index finds the line of every key of a TOML text. It runs before the parser
+// and judges only depth: at the first thing that cannot be TOML it stops and
+// keeps what it has, and the parser will say what is wrong there.
+func index(data []byte) (*node, *tooDeep) {
+	s := scanner{data: data, line: 1}
+	root := newNode(0)
+	current := root
+	for s.skipBlank(); s.more(); s.skipBlank() {
+		ok := true
+		if s.peek() == '[' {
+			current, ok = s.header(root)
+		} else {
+			ok = s.pair(current, 1)
+		}
+		if !ok {
+			break
+		}
+	}
+	return root, s.deep
+}
+
+// scanner walks a TOML text byte by byte. Its methods report false at
+// something that cannot be TOML, which ends the scan.
+type scanner struct {
+	data []byte
+	pos  int
+	line int // of pos, from 1
+	deep *tooDeep
+}
+
+func (s *scanner) more() bool { return s.pos < len(s.data) }
+
+// peek is the byte at hand, 0 at the end.
+func (s *scanner) peek() byte {
+	if !s.more() {
+		return 0
+	}
+	return s.data[s.pos]
+}
+
+// take steps over c if it is at hand.
+func (s *scanner) take(c byte) bool {
+	if !s.more() || s.data[s.pos] != c {
+		return false
+	}
+	s.advance(1)
+	return true
+}
+
+// advance steps over n bytes and counts the line ends among them.
+func (s *scanner) advance(n int) {
+	s.line += bytes.Count(s.data[s.pos:s.pos+n], []byte{'\n'})
+	s.pos += n
+}
+
+// skipSpace skips blanks on the same line.
+func (s *scanner) skipSpace() {
+	for s.peek() == ' ' || s.peek() == '\t' {
+		s.pos++
+	}
+}
+
+// skipBlank skips blanks, line ends and comments, and a byte order mark.
+func (s *scanner) skipBlank() {
+	if s.pos == 0 && bytes.HasPrefix(s.data, []byte("\uFEFF")) {
+		s.pos = len("\uFEFF")
+	}
+	for s.more() {
+		switch s.peek() {
+		case ' ', '\t', '\r', '\n':
+			s.advance(1)
+		case '#':
+			s.skipComment()
+		default:
+			return
+		}
+	}
+}
+
+func (s *scanner) skipComment() {
+	if end := bytes.IndexByte(s.data[s.pos:], '\n'); end >= 0 {
+		s.advance(end)
+		return
+	}
+	s.pos = len(s.data)
+}
+
+// nest reports whether depth is still allowed, and remembers when not.
+func (s *scanner) nest(depth int, what string) bool {
+	if depth <= maxDepth {
+		return true
+	}
+	s.deep = &tooDeep{line: s.line, found: fmt.Sprintf("more than %d %s", maxDepth, what), expected: "fewer"}
+	return false
+}
+
+// header reads [a.b] or [[a.b]] and gives the table that follows it.
+func (s *scanner) header(root *node) (*node, bool) {
+	line := s.line
+	s.take('[')
+	list := s.take('[')
+	path, ok := s.dotted()
+	if !ok || !s.take(']') || (list && !s.take(']')) {
+		return nil, false
+	}
+	if !list {
+		n := root.table(path, line)
+		n.line = line
+		return n, true
+	}
+	last := len(path) - 1
+	return root.table(path[:last], line).key(path[last], line).item(line), true
+}
+
+// pair reads key = value into a table.
+func (s *scanner) pair(table *node, depth int) bool {
+	line := s.line
+	path, ok := s.dotted()
+	if !ok || !s.take('=') {
+		return false
+	}
+	return s.value(table.table(path, line), depth)
+}
+
+// dotted reads a key of one or more parts, and the blanks around them.
+func (s *scanner) dotted() ([]string, bool) {
+	var path []string
+	for {
+		s.skipSpace()
+		part, ok := s.keyPart()
+		if !ok || !s.nest(len(path)+1, "parts in a key") {
+			return nil, false
+		}
+		path = append(path, part)
+		s.skipSpace()
+		if !s.take('.') {
+			return path, true
+		}
+	}
+}
+
+// keyPart reads a bare or quoted part of a key.
+func (s *scanner) keyPart() (string, bool) {
+	start := s.pos
+	if c := s.peek(); c == '"' || c == '\'' {
+		if !s.text() {
+			return "", false
+		}
+		return unquote(s.data[start:s.pos])
+	}
+	for s.more() && isBare(rune(s.peek())) {
+		s.pos++
+	}
+	return string(s.data[start:s.pos]), s.pos > start
+}
+
+// isBare reports whether a key may have r without quotes.
+func isBare(r rune) bool {
+	return r == '_' || r == '-' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
+}
+
+// unquote leaves the escapes of a quoted key to the parser.
+func unquote(quoted []byte) (string, bool) {
+	var v struct{ Key string }
+	_, err := toml.Decode("Key = "+string(quoted), &v)
+	return v.Key, err == nil
+}
+
+// value reads a value that belongs to n.
+func (s *scanner) value(n *node, depth int) bool {
+	if !s.nest(depth, "levels of lists and tables") {
+		return false
+	}
+	s.skipSpace()
+	switch s.peek() {
+	case '[':
+		return s.list(n, depth)
+	case '{':
+		return s.inline(n, depth)
+	case '"', '\'':
+		return s.text()
+	default:
+		return s.scalar()
+	}
+}
+
+// list reads [value, ...], which may span lines.
+func (s *scanner) list(n *node, depth int) bool {
+	s.take('[')
+	for s.skipBlank(); !s.take(']'); s.skipBlank() {
+		if !s.value(n.item(s.line), depth+1) {
+			return false
+		}
+		s.skipBlank()
+		if !s.take(',') && s.peek() != ']' {
+			return false
+		}
+	}
+	return true
+}
+
+// inline reads {key = value, ...}, which may span lines from TOML 1.1 on.
+func (s *scanner) inline(n *node, depth int) bool {
+	s.take('{')
+	for s.skipBlank(); !s.take('}'); s.skipBlank() {
+		if !s.pair(n, depth+1) {
+			return false
+		}
+		s.skipBlank()
+		if !s.take(',') && s.peek() != '}' {
+			return false
+		}
+	}
+	return true
+}
+
+// scalar reads a number, a boolean or a time.
+func (s *scanner) scalar() bool {
+	n := bytes.IndexAny(s.data[s.pos:], ",]}#\r\n")
+	if n < 0 {
+		n = len(s.data) - s.pos
+	}
+	s.pos += n
+	return n > 0
+}
+
+// text reads a string of any of the four kinds.
+func (s *scanner) text() bool {
+	q := s.data[s.pos]
+	triple := []byte{q, q, q}
+	if bytes.HasPrefix(s.data[s.pos:], triple) {
+		return s.long(q, triple)
+	}
+	for s.pos++; s.more(); s.pos++ {
+		switch c := s.peek(); {
+		case c == '\n':
+			return false
+		case c == '\\' && q == '"':
+			s.pos++
+		case c == q:
+			s.pos++
+			return true
+		}
+	}
+	s.pos = len(s.data)
+	return false
+}
+
+// long reads a string of several lines; up to two more quotes than the closing
+// three belong to the text.
+func (s *scanner) long(q byte, triple []byte) bool {
+	for s.advance(3); s.more(); s.advance(1) {
+		if s.peek() == '\\' && q == '"' && s.pos+1 < len(s.data) {
+			s.advance(1)
+			continue
+		}
+		if !bytes.HasPrefix(s.data[s.pos:], triple) {
+			continue
+		}
+		s.advance(3)
+		for range 2 {
+			s.take(q)
+		}
+		return true
+	}
+	return false
+}
