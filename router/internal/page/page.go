@@ -1,0 +1,115 @@
+// Package page says what a message to a person is, and what a channel that delivers it must do. The router's app
+// takes messages from the outbox and hands each to the [Pager] of its channel; the packages below this one, one per
+// channel, speak to the providers.
+//
+// A pager never decides who is paged or when, never writes to the store, and never retries on its own: it makes one
+// try and says, by [Error], whether and when another is worth it. Each channel's package states in one line how it
+// treats a message that may have arrived already: keyed (the provider knows the key and refuses a second), looked up
+// (asked for before it is sent again), or marked (sent again, saying so).
+package page
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"nezuban/router/internal/incident"
+)
+
+// Kind says what has become of the incident that a message is about.
+type Kind string
+
+// The kinds of message.
+const (
+	KindTrigger     Kind = "trigger"     // wake the people named; also each later step of the escalation
+	KindUpdate      Kind = "update"      // more is known about an open incident
+	KindAcknowledge Kind = "acknowledge" // somebody has it
+	KindResolve     Kind = "resolve"     // it is over
+)
+
+// Word is the kind as people read it: TRIGGERED, UPDATED, ACKNOWLEDGED, RESOLVED. An unknown kind is given in quotes.
+func (k Kind) Word() string {
+	switch k {
+	case KindTrigger:
+		return "TRIGGERED"
+	case KindUpdate:
+		return "UPDATED"
+	case KindAcknowledge:
+		return "ACKNOWLEDGED"
+	case KindResolve:
+		return "RESOLVED"
+	}
+	return fmt.Sprintf("%q", string(k))
+}
+
+// Message is one message of one incident to one destination.
+//
+// Its JSON form is part of the outbox row that is stored: release N reads what release N−1 wrote.
+type Message struct {
+	Kind       Kind              `json:"kind"`
+	IncidentID string            `json:"incident_id"`           // PagerDuty's incident_key
+	PageID     string            `json:"page_id"`               // the same for every try of this message
+	People     []Recipient       `json:"people"`                // at least one for a trigger; more than one only for PagerDuty; of an acknowledgement: who has it, if known
+	Title      string            `json:"title"`                 // one line, see [Words]
+	Text       string            `json:"text"`                  // several lines, see [Words]
+	Rule       string            `json:"rule"`                  // id of the rule that opened the incident
+	Severity   incident.Severity `json:"severity"`              // page wakes; ticket is sent with low urgency
+	Labels     map[string]string `json:"labels,omitempty"`      // of the incident's first alert
+	Why        string            `json:"why,omitempty"`         // why this person: `step 1 of policy api: on call for api until …`
+	URL        string            `json:"url,omitempty"`         // of the incident in the console; opening it changes nothing
+	Repeat     bool              `json:"repeat,omitempty"`      // an earlier try of this message may have arrived: set on every try after one that did not end cleanly
+	ProviderID string            `json:"provider_id,omitempty"` // what Page returned for an earlier message of this incident on this channel; "" if none is known
+}
+
+// Recipient is a person as a channel reaches them.
+type Recipient struct {
+	Person  string `json:"person"`            // name in the rotation file
+	Address string `json:"address,omitempty"` // from the contacts: PagerDuty user id, phone number; "" for the terminal
+}
+
+// Pager delivers messages on one channel. Implementations are safe for concurrent use.
+type Pager interface {
+	// Page makes one try to deliver m and returns when the provider has accepted it or has not. It takes no longer
+	// than ctx allows, and bounds each request by a deadline of its own.
+	//
+	// providerID is what the provider calls the incident or message. It is set even beside an error when something
+	// was made there. An empty one with a nil error, on a channel that has ids, says that the provider had nothing
+	// open to update, acknowledge or resolve.
+	//
+	// An error that is an [Error] says whether to try again; any other is worth another try with the caller's backoff.
+	Page(ctx context.Context, m Message) (providerID string, err error)
+}
+
+// Error is a failed try, classified once for all channels.
+type Error struct {
+	Retry bool          // the same message may succeed later; false: go on to the person's next channel
+	After time.Duration // the provider asked to wait this long; 0: it did not say, use backoff
+	Err   error         // never nil, and never holds a secret
+}
+
+// Error is the cause's text.
+func (e *Error) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Permanent makes an error of which no other try is worth it. The format is that of [fmt.Errorf].
+func Permanent(format string, args ...any) error {
+	return &Error{Err: fmt.Errorf(format, args...)}
+}
+
+// IsPermanent says whether err is one for which trying the same message again is useless. Nil is not.
+func IsPermanent(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && !e.Retry
+}
+
+// RetryAfter is how long the provider asked to wait before the next try; 0 when it did not say.
+func RetryAfter(err error) time.Duration {
+	var e *Error
+	if errors.As(err, &e) && e.Retry {
+		return e.After
+	}
+	return 0
+}
