@@ -1,0 +1,6 @@
+package schedule
+
+// rotation is one schedule: its layers, the lowest first.
+type rotation struct {
+	name string
+}
