@@ -1,0 +1,101 @@
+package testenv_test
+
+import (
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"nezuban/packaging/testenv"
+)
+
+// recorder is a testing.TB that notes how a test ended, without ending it.
+type recorder struct {
+	testing.TB
+	fatal, skip string
+}
+
+func (r *recorder) Helper()                        {}
+func (r *recorder) Fatalf(format string, _ ...any) { r.fatal = format; panic(r) }
+func (r *recorder) Skipf(format string, _ ...any)  { r.skip = format; panic(r) }
+
+func TestLeftOut(t *testing.T) {
+	rows := []struct {
+		name, require string
+		fatal         bool
+	}{
+		{"nothing required", "", false},
+		{"all required", "all", true},
+		{"this one required", "root,docker", true},
+		{"another required", "root", false},
+		{"a longer name required", "docker-compose", false},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			list := filepath.Join(t.TempDir(), "left-out")
+			t.Setenv(testenv.RequireEnv, row.require)
+			t.Setenv(testenv.LeftOutEnv, list)
+			r := &recorder{TB: t}
+			func() {
+				defer func() {
+					if got := recover(); got != r {
+						t.Fatalf("LeftOut returned; recovered %v", got)
+					}
+				}()
+				testenv.LeftOut(r, "docker", "bring docker")
+			}()
+			if (r.fatal != "") != row.fatal || (r.skip != "") == row.fatal {
+				t.Errorf("fatal %q, skip %q; want fatal %t", r.fatal, r.skip, row.fatal)
+			}
+			noted, _ := os.ReadFile(list)
+			want := "docker: bring docker\n"
+			if row.fatal {
+				want = ""
+			}
+			if string(noted) != want {
+				t.Errorf("list holds %q, want %q", noted, want)
+			}
+		})
+	}
+}
+
+func TestInfluxdAnswersBothLanguages(t *testing.T) {
+	base := testenv.Influxd(t)
+	post := func(path, contentType, body string) {
+		t.Helper()
+		resp, err := http.Post(base+path, contentType, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if resp.StatusCode >= 300 {
+			t.Errorf("POST %s: %s", path, resp.Status)
+		}
+	}
+	post("/query?q="+url.QueryEscape("CREATE DATABASE d"), "", "")
+	post("/write?db=d", "", "m,host=a v=1")
+	post("/query?db=d&q="+url.QueryEscape("SELECT v FROM m"), "", "")
+	post("/api/v2/query", "application/vnd.flux", `from(bucket: "d/autogen") |> range(start: -1h)`)
+}
+
+func TestDockerImageRuns(t *testing.T) {
+	image := testenv.DockerImage(t)
+	docker := testenv.Command(t, "docker", "docker.io")
+	err := exec.CommandContext(t.Context(), docker, "run", "--rm", image, "exit", "7").Run()
+	if code := exitCode(err); code != 7 {
+		t.Errorf("testload exit 7: %v, exit code %d", err, code)
+	}
+	if again := testenv.DockerImage(t); again != image {
+		t.Errorf("second call made %s, first %s", again, image)
+	}
+}
+
+func exitCode(err error) int {
+	if e, ok := err.(*exec.ExitError); ok {
+		return e.ExitCode()
+	}
+	return -1
+}

@@ -1,0 +1,118 @@
+// Command testload is what test containers run: a program that sleeps, works,
+// serves or dies on demand.
+//
+// Package testenv puts it alone into an image. It is never part of a release.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+const usage = `usage:
+  testload sleep                      until TERM, then exit 0
+  testload deaf                       ignores TERM: only KILL ends it
+  testload exit CODE [after DURATION]
+  testload burn                       CPU, memory and synced writes until TERM
+  testload serve :PORT                answers every HTTP request with 200`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	code, err := run(ctx, os.Args[1:])
+	stop()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "testload: %v\n%s\n", err, usage)
+		os.Exit(2)
+	}
+	os.Exit(code)
+}
+
+// run does what args ask for and returns the exit code.
+func run(ctx context.Context, args []string) (int, error) {
+	switch {
+	case len(args) == 1 && args[0] == "sleep":
+		<-ctx.Done()
+		return 0, nil
+	case len(args) == 1 && args[0] == "deaf":
+		signal.Ignore(syscall.SIGTERM)
+		select {}
+	case len(args) == 1 && args[0] == "burn":
+		return 0, burn(ctx, os.TempDir())
+	case len(args) == 2 && args[0] == "serve":
+		return 0, serve(ctx, args[1])
+	case len(args) == 2 && args[0] == "exit":
+		return exit(ctx, args[1], "0s")
+	case len(args) == 4 && args[0] == "exit" && args[2] == "after":
+		return exit(ctx, args[1], args[3])
+	}
+	return 0, fmt.Errorf("unknown command %q", args)
+}
+
+func exit(ctx context.Context, code, after string) (int, error) {
+	n, err := strconv.Atoi(code)
+	if err != nil {
+		return 0, fmt.Errorf("exit code %q: want a number", code)
+	}
+	wait, err := time.ParseDuration(after)
+	if err != nil {
+		return 0, fmt.Errorf("duration %q: want one like 2s", after)
+	}
+	select {
+	case <-ctx.Done():
+		return 0, nil
+	case <-time.After(wait):
+		return n, nil
+	}
+}
+
+// burn works a fifth of the time, holds 16 MiB, and writes and syncs 64 KiB
+// every 200 ms, so that every figure of its container moves.
+func burn(ctx context.Context, dir string) error {
+	held := make([]byte, 16<<20)
+	f, err := os.Create(filepath.Join(dir, "burn"))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for n := byte(0); ctx.Err() == nil; n++ {
+		for end := time.Now().Add(40 * time.Millisecond); time.Now().Before(end); {
+			for i := range held {
+				held[i] += n
+			}
+		}
+		if _, err := f.WriteAt(held[:64<<10], 0); err != nil {
+			return err
+		}
+		if err := f.Sync(); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(160 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+func serve(ctx context.Context, addr string) error {
+	srv := &http.Server{
+		Addr:              addr,
+		ReadHeaderTimeout: 5 * time.Second,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprintln(w, "ok")
+		}),
+	}
+	defer context.AfterFunc(ctx, func() { _ = srv.Close() })()
+	if err := srv.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
