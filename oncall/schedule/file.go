@@ -1,72 +1,65 @@
 package schedule
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
-// File is a rotation file that has been accepted by [Parse].
+// File is a rotation file that [Parse] has accepted. It never changes; what its methods return must not be changed
+// either.
 type File struct {
 	name      string
 	zone      *time.Location
-	people    map[string]Person
+	people    []Person // in file order
 	schedules []rotation
-	covers    []Cover
+	covers    []Cover // in file order
 	policies  []Policy
 	routes    []Route
 }
 
-// Person is one entry of [people].
-type Person struct {
-	Name   string
-	Page   []Channel      // how a page reaches them, in file order; may be empty
-	Ticket []Channel      // how a ticket reaches them, in file order; may be empty
-	Zone   *time.Location // for what is shown to them; the file's zone unless they have their own
-	Line   int            // of the entry in the file
+// Name is the file's name as given to [Parse].
+func (f *File) Name() string { return f.name }
+
+// Zone is the file's own zone, in which answers are shown.
+func (f *File) Zone() *time.Location { return f.zone }
+
+// People are the entries of [people], in file order.
+func (f *File) People() []Person { return f.people }
+
+// Person finds a person by name.
+func (f *File) Person(name string) (Person, bool) {
+	i := slices.IndexFunc(f.people, func(p Person) bool { return p.Name == name })
+	if i < 0 {
+		return Person{}, false
+	}
+	return f.people[i], true
 }
 
-// Channel is one way to reach a person.
-type Channel struct {
-	Name  string        // one of the Channel… names
-	Delay time.Duration // from the start of the step; 0 is at once
+// Schedules are the names of all schedules, in file order.
+func (f *File) Schedules() []string {
+	names := make([]string, 0, len(f.schedules))
+	for _, r := range f.schedules {
+		names = append(names, r.name)
+	}
+	return names
 }
 
-// The channels that this release can send through.
-const (
-	ChannelPagerDuty = "pagerduty"
-	ChannelSMS       = "sms"
-	ChannelTerminal  = "terminal"
-)
+// HasSchedule reports whether the file has a schedule of that name.
+func (f *File) HasSchedule(name string) bool { return f.rotation(name) != nil }
 
-// Policy is one entry of [policy]: who is paged, in which order, and who when all of that has not helped.
-type Policy struct {
-	Name       string
-	Steps      []Step        // at least one
-	Repeat     int           // further passes after the first, 0 to 100
-	Fallback   string        // a person; never empty
-	AckTimeout time.Duration // an acknowledged page triggers again after it; 4 h unless the file says otherwise
-	Line       int
+// Policies are the entries of [policy], in file order.
+func (f *File) Policies() []Policy { return f.policies }
+
+// Routes are the entries of [[route]], in file order.
+func (f *File) Routes() []Route { return f.routes }
+
+// Covers are the changes of the kind cover, in file order.
+func (f *File) Covers() []Cover { return f.covers }
+
+func (f *File) rotation(name string) *rotation {
+	i := slices.IndexFunc(f.schedules, func(r rotation) bool { return r.name == name })
+	if i < 0 {
+		return nil
+	}
+	return &f.schedules[i]
 }
-
-// Step is one step of a [Policy].
-type Step struct {
-	Page []string      // people and schedules, at least one
-	Wait time.Duration // until the next step, at least a second
-}
-
-// Route sends the incidents whose labels it matches to a policy.
-type Route struct {
-	Match  map[string]string // label to value, all of which must be equal; empty matches everything
-	Policy string
-	Line   int
-}
-
-// Cover is one change of the kind `cover`: somebody takes the time of one person on one schedule.
-type Cover struct {
-	On   string    // schedule
-	By   string    // a person, or [Nobody]: the time is left to the layer below
-	For  string    // the person whose time it is; nobody else's changes
-	From time.Time // inclusive
-	To   time.Time // exclusive
-	Line int
-}
-
-// Nobody is the name that the file uses for an empty turn.
-const Nobody = "-"

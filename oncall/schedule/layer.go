@@ -1,0 +1,158 @@
+package schedule
+
+import (
+	"slices"
+	"sort"
+	"time"
+)
+
+// layer is one layer over time: its lines, all of one name, none empty, in time order.
+type layer struct {
+	name  string
+	lines []line
+}
+
+// line is one line of a layer in the file: a ring of turns on the clock of a zone.
+type line struct {
+	number int // in the file
+	zone   *time.Location
+	from   local
+	every  cadence
+	ring   [][]string // each turn's people, sorted; an empty turn is transparent
+	begin  time.Time  // `from` as an instant
+	end    time.Time  // `to` as an instant, exclusive; zero: never
+
+	// lost lists the handoffs that fall on the instant of the one before them, because the clock jumped over a whole
+	// day. They use up no turn. Ascending.
+	lost []int64
+	// change says for each turn how many turns later the people first differ; 0: never.
+	change []int
+}
+
+// lastLostDay is a year by which every zone has settled: the database knows whole days skipped in the past only.
+const lastLostDay = 2100
+
+// newLine derives what a line needs to answer at a cost that does not grow with the time since `from`.
+func newLine(number int, zone *time.Location, from local, every cadence, ring [][]string) line {
+	l := line{number: number, zone: zone, from: from, every: every, ring: ring, begin: from.first(zone)}
+	l.lost = l.lostHandoffs()
+	l.change = ringChanges(ring)
+	return l
+}
+
+// handoff is the instant of handoff k; 0 is `from` itself.
+func (l *line) handoff(k int64) time.Time { return l.every.after(l.from, k).first(l.zone) }
+
+// lastHandoff is the greatest k whose handoff is not after t. It needs t not before begin.
+func (l *line) lastHandoff(t time.Time) int64 {
+	if l.every.never() {
+		return 0
+	}
+	k := l.every.guess(l.from, localAt(t, l.zone))
+	for k > 0 && l.handoff(k).After(t) {
+		k--
+	}
+	for !l.handoff(k + 1).After(t) { // the clock was turned back: it has shown more than it shows now
+		k++
+	}
+	return k
+}
+
+// turn is the number of distinct handoffs up to handoff k.
+func (l *line) turn(k int64) int64 {
+	lost := sort.Search(len(l.lost), func(i int) bool { return l.lost[i] > k })
+	return k - int64(lost)
+}
+
+// lostHandoffs looks for handoffs that coincide. Only a jump over a day or more can bring that about.
+func (l *line) lostHandoffs() []int64 {
+	if l.every.minutes != minutesPerDay {
+		return nil // handoffs two days apart, or more, never coincide
+	}
+	var lost []int64
+	_, at := l.begin.Add(-reach).In(l.zone).ZoneBounds()
+	for !at.IsZero() && at.Year() < lastLostDay {
+		_, before := at.Add(-1).In(l.zone).Zone()
+		_, after := at.In(l.zone).Zone()
+		if after-before >= minutesPerDay*60 && !at.Before(l.begin) {
+			lost = append(lost, l.coinciding(at)...)
+		}
+		_, at = at.In(l.zone).ZoneBounds()
+	}
+	return lost
+}
+
+// coinciding lists the handoffs at the instant of a jump, all but the first.
+func (l *line) coinciding(jump time.Time) []int64 {
+	var ks []int64
+	for k := l.lastHandoff(jump); k > 0 && l.handoff(k-1).Equal(jump); k-- {
+		ks = append(ks, k)
+	}
+	slices.Reverse(ks)
+	return ks
+}
+
+// ringChanges walks the ring twice, from behind: the second time round knows what follows the end.
+func ringChanges(ring [][]string) []int {
+	change := make([]int, len(ring))
+	for i := 2*len(ring) - 1; i >= 0; i-- {
+		here, next := i%len(ring), (i+1)%len(ring)
+		switch {
+		case !slices.Equal(ring[here], ring[next]):
+			change[here] = 1
+		case change[next] > 0:
+			change[here] = change[next] + 1
+		}
+	}
+	return change
+}
+
+// active is the line in force at t, nil when there is none. Where a doubled clock hour makes two lines touch twice,
+// the later one wins.
+func (y *layer) active(t time.Time) *line {
+	i := sort.Search(len(y.lines), func(i int) bool { return y.lines[i].begin.After(t) })
+	if i == 0 {
+		return nil
+	}
+	l := &y.lines[i-1]
+	if !l.end.IsZero() && !t.Before(l.end) {
+		return nil
+	}
+	return l
+}
+
+// next is the first instant after t at which the layer may give other people; zero when there is none.
+func (y *layer) next(t time.Time) time.Time {
+	var next time.Time
+	i := sort.Search(len(y.lines), func(i int) bool { return y.lines[i].begin.After(t) })
+	if i < len(y.lines) {
+		next = y.lines[i].begin
+	}
+	if l := y.active(t); l != nil {
+		next = earlier(next, earlier(l.end, l.nextChange(t)))
+	}
+	return next
+}
+
+// nextChange is the first handoff after t to other people; zero when the ring has none.
+func (l *line) nextChange(t time.Time) time.Time {
+	k := l.lastHandoff(t)
+	now := l.turn(k)
+	steps := l.change[int(now%int64(len(l.ring)))]
+	if steps == 0 || l.every.never() {
+		return time.Time{}
+	}
+	k += int64(steps)
+	for l.turn(k) < now+int64(steps) {
+		k++
+	}
+	return l.handoff(k)
+}
+
+// earlier is the earlier of two instants, where zero stands for never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
+	}
+	return a
+}

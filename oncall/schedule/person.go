@@ -1,0 +1,38 @@
+package schedule
+
+import "time"
+
+// Person is one entry of [people].
+type Person struct {
+	Name   string
+	Page   []Channel      // how a page reaches them, in file order; may be empty
+	Ticket []Channel      // how a ticket reaches them, in file order; may be empty
+	Zone   *time.Location // for what is shown to them; the file's zone unless they have their own
+	Line   int            // of the entry in the file
+}
+
+// Channel is one way to reach a person.
+type Channel struct {
+	Name  string        // one of the Channel… names
+	Delay time.Duration // from the start of the step; 0 is at once
+}
+
+// The channels that this release can send through.
+const (
+	ChannelPagerDuty = "pagerduty"
+	ChannelSMS       = "sms"
+	ChannelTerminal  = "terminal"
+)
+
+// Nobody is the name that the file uses for an empty turn.
+const Nobody = "-"
+
+// Cover is one change of the kind `cover`: somebody takes the time of one person on one schedule.
+type Cover struct {
+	On   string    // schedule
+	By   string    // a person, or [Nobody]: the time is left to the layer below
+	For  string    // the person whose time it is; nobody else's changes
+	From time.Time // inclusive
+	To   time.Time // exclusive
+	Line int
+}

@@ -1,0 +1,88 @@
+package schedule
+
+import "nezuban/agent/tomlfile"
+
+// The raw… types are the file as it is written. A field of type unbuilt is a key of the format that this release
+// refuses by its name, so that it is never mistaken for a key that nobody knows, nor silently ignored.
+
+// unbuilt holds whatever stands at such a key; nil when the key is absent.
+type unbuilt any
+
+type rawFile struct {
+	Zone      string                 `toml:"zone"`
+	People    map[string]rawPerson   `toml:"people"`
+	Schedule  map[string]rawSchedule `toml:"schedule"`
+	Change    []rawChange            `toml:"change"`
+	Policy    map[string]rawPolicy   `toml:"policy"`
+	Route     []rawRoute             `toml:"route"`
+	Holidays  unbuilt                `toml:"holidays"`
+	Mute      unbuilt                `toml:"mute"`
+	Heartbeat unbuilt                `toml:"heartbeat"`
+}
+
+// empty reports whether nothing at all could be read.
+func (r *rawFile) empty() bool {
+	return r.Zone == "" && r.People == nil && r.Schedule == nil && r.Change == nil && r.Policy == nil && r.Route == nil
+}
+
+type rawPerson struct {
+	Page   []string `toml:"page"`
+	Ticket []string `toml:"ticket"`
+	Zone   string   `toml:"zone"`
+	Quiet  unbuilt  `toml:"quiet"`
+	PTO    unbuilt  `toml:"pto"`
+}
+
+type rawSchedule struct {
+	Layers    []rawLine `toml:"layers"`
+	NeverWith unbuilt   `toml:"never_with"`
+}
+
+type rawLine struct {
+	Name   string  `toml:"name"`
+	Every  string  `toml:"every"`
+	From   any     `toml:"from"` // string
+	To     any     `toml:"to"`   // string or bare day
+	Who    any     `toml:"who"`  // list of string or list of string
+	Zone   string  `toml:"zone"`
+	When   unbuilt `toml:"when"`
+	Except unbuilt `toml:"except"`
+	Only   unbuilt `toml:"only"`
+	Count  unbuilt `toml:"count"`
+	Shadow unbuilt `toml:"shadow"`
+}
+
+type rawChange struct {
+	Cover *rawCover `toml:"cover"`
+	Add   unbuilt   `toml:"add"`
+	Off   unbuilt   `toml:"off"`
+	Swap  unbuilt   `toml:"swap"`
+}
+
+type rawCover struct {
+	On   string `toml:"on"`
+	By   string `toml:"by"`
+	For  string `toml:"for"`
+	From any    `toml:"from"` // string or bare day
+	To   any    `toml:"to"`
+	Zone string `toml:"zone"`
+}
+
+type rawPolicy struct {
+	Steps      []rawStep          `toml:"steps"`
+	Repeat     int                `toml:"repeat"`
+	Fallback   string             `toml:"fallback"`
+	AckTimeout *tomlfile.Duration `toml:"ack_timeout"`
+	Hold       unbuilt            `toml:"hold"`
+}
+
+type rawStep struct {
+	Page any                `toml:"page"` // string or list of string
+	Wait *tomlfile.Duration `toml:"wait"`
+	Pick unbuilt            `toml:"pick"`
+}
+
+type rawRoute struct {
+	Match  map[string]string `toml:"match"`
+	Policy string            `toml:"policy"`
+}

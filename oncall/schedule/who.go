@@ -1,0 +1,89 @@
+package schedule
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Who says who is on call for a schedule at an instant. It is a pure function of the file and the instant, and its
+// cost does not grow with the time since the schedule began. The only error is a schedule that the file does not have.
+//
+// It lies on the path of a sample: [nezuban/oncall/escalation.Next] asks it for each step, and what it answers
+// becomes rows of the outbox, which nezuban/router/internal/page delivers.
+func (f *File) Who(schedule string, at time.Time) (Answer, error) {
+	r := f.rotation(schedule)
+	if r == nil {
+		return Answer{}, fmt.Errorf("who is on call for %q: unknown schedule, expected one of %s", schedule, strings.Join(f.Schedules(), ", "))
+	}
+	return f.answer(r, at), nil
+}
+
+func (f *File) answer(r *rotation, at time.Time) Answer {
+	reasons, deciding := r.at(at)
+	a := Answer{At: at, Schedule: r.name, Reasons: reasons, People: make([]string, 0, len(reasons)), Shadow: []string{}}
+	for _, reason := range reasons {
+		a.People = append(a.People, reason.Person)
+	}
+	if until := r.until(at, reasons, deciding); !until.IsZero() {
+		a.Until = until.In(f.zone)
+	}
+	return a
+}
+
+// OnCall answers for every schedule, in file order.
+func (f *File) OnCall(at time.Time) []Answer {
+	answers := make([]Answer, 0, len(f.schedules))
+	for i := range f.schedules {
+		answers = append(answers, f.answer(&f.schedules[i], at))
+	}
+	return answers
+}
+
+// Shift is a time in which the same people are on call without a break.
+type Shift struct {
+	From, To time.Time // half-open
+	People   []string  // sorted; empty for a gap
+}
+
+// Shifts tiles the time from `from` to `to` with the shifts of a schedule, cut at both ends: each begins where the one
+// before it ends. An unknown schedule has none.
+func (f *File) Shifts(schedule string, from, to time.Time) iter.Seq[Shift] {
+	return func(yield func(Shift) bool) {
+		r := f.rotation(schedule)
+		if r == nil {
+			return
+		}
+		for from.Before(to) {
+			a := f.answer(r, from)
+			end := earlier(a.Until, to)
+			if end.After(to) {
+				end = to
+			}
+			if !yield(Shift{From: from, To: end, People: a.People}) {
+				return
+			}
+			from = end
+		}
+	}
+}
+
+// WithoutCover is the file as it would be if the i-th of its [File.Covers] were not there.
+func (f *File) WithoutCover(i int) *File {
+	return f.withCovers(slices.Delete(slices.Clone(f.covers), i, i+1))
+}
+
+// WithoutCovers is the file as it would be without any cover: the rings alone.
+func (f *File) WithoutCovers() *File { return f.withCovers(nil) }
+
+func (f *File) withCovers(covers []Cover) *File {
+	out := *f
+	out.covers = covers
+	out.schedules = slices.Clone(f.schedules)
+	for i := range out.schedules {
+		out.schedules[i].cover(covers)
+	}
+	return &out
+}

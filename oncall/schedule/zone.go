@@ -1,0 +1,71 @@
+package schedule
+
+import (
+	"archive/zip"
+	_ "embed" // for the tz database
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// TZRelease is the release of the tz database that this package carries. A newer one can move shifts.
+const TZRelease = "2025c"
+
+// zoneinfo is the tz database, see tzdata/README.
+//
+//go:embed tzdata/zoneinfo.zip
+var zoneinfo string
+
+// zoneStore loads zones from the embedded database, each once. It is for one goroutine.
+type zoneStore struct {
+	archive *zip.Reader
+	loaded  map[string]*time.Location
+}
+
+func newZoneStore() (*zoneStore, error) {
+	archive, err := zip.NewReader(strings.NewReader(zoneinfo), int64(len(zoneinfo)))
+	if err != nil {
+		return nil, fmt.Errorf("open the embedded tz database: %w", err)
+	}
+	return &zoneStore{archive: archive, loaded: map[string]*time.Location{}}, nil
+}
+
+// load gives the zone of that exact name, such as Europe/Berlin. The machine's own zone, Local, is none.
+func (s *zoneStore) load(name string) (*time.Location, error) {
+	if zone, ok := s.loaded[name]; ok {
+		return zone, nil
+	}
+	if name == "" || strings.HasSuffix(name, "/") {
+		return nil, fmt.Errorf("load zone %q: no such zone", name)
+	}
+	data, err := s.read(name)
+	if err != nil {
+		return nil, err
+	}
+	zone, err := time.LoadLocationFromTZData(name, data)
+	if err != nil {
+		return nil, fmt.Errorf("load zone %q: %w", name, err)
+	}
+	s.loaded[name] = zone
+	return zone, nil
+}
+
+func (s *zoneStore) read(name string) ([]byte, error) {
+	for _, file := range s.archive.File {
+		if file.Name != name {
+			continue
+		}
+		in, err := file.Open()
+		if err != nil {
+			return nil, fmt.Errorf("load zone %q: %w", name, err)
+		}
+		defer in.Close()
+		data, err := io.ReadAll(in)
+		if err != nil {
+			return nil, fmt.Errorf("load zone %q: %w", name, err)
+		}
+		return data, nil
+	}
+	return nil, fmt.Errorf("load zone %q: no such zone", name)
+}
