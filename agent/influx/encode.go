@@ -1,7 +1,6 @@
 package influx
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -11,30 +10,30 @@ import (
 )
 
 // Encode appends the points to dst as line protocol, one line each with its
-// newline, times in nanoseconds, tags sorted and those without a value left out.
+// newline, times in nanoseconds, tags sorted and those without a value left
+// out. A line holds no other newline: one in a text is escaped.
 //
 // A point that has no line protocol (no field, a float that is not finite, a
 // control character in a tag) is left out and named in the error; the others
 // are encoded all the same.
 func Encode(dst []byte, points []Point) ([]byte, error) {
 	var enc lineprotocol.Encoder
-	enc.SetBuffer(dst)
 	var errs []error
 	for i, p := range points {
-		encodePoint(&enc, p)
-		if err := enc.Err(); err != nil {
+		line, err := encodePoint(&enc, dst, p)
+		if err != nil {
 			errs = append(errs, fmt.Errorf("encode point %d of %q: %w", i, p.Measurement, err))
-			enc.ClearErr()
+			continue
 		}
+		dst = line
 	}
-	out := enc.Bytes()
-	if len(out) > len(dst) && !bytes.HasSuffix(out, []byte("\n")) {
-		out = append(out, '\n') // the encoder ends a line without a time only when the next begins
-	}
-	return out, errors.Join(errs...)
+	return dst, errors.Join(errs...)
 }
 
-func encodePoint(enc *lineprotocol.Encoder, p Point) {
+// encodePoint begins anew for each point, because after an error the encoder
+// would blame the next one too.
+func encodePoint(enc *lineprotocol.Encoder, dst []byte, p Point) ([]byte, error) {
+	enc.SetBuffer(dst)
 	enc.StartLine(p.Measurement)
 	for _, t := range sortedTags(p.Tags) {
 		if t.Value != "" {
@@ -42,9 +41,13 @@ func encodePoint(enc *lineprotocol.Encoder, p Point) {
 		}
 	}
 	for _, f := range p.Fields {
+		if f.Value.Kind() == lineprotocol.Unknown {
+			return nil, fmt.Errorf("field %q has no value: not a finite number", f.Key)
+		}
 		enc.AddField(f.Key, f.Value)
 	}
 	enc.EndLine(p.Time)
+	return enc.Bytes(), enc.Err()
 }
 
 // sortedTags leaves the caller's slice alone.

@@ -1,0 +1,137 @@
+package influx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+)
+
+// deliver offers a batch to each URL in turn until one settles its fate:
+// accepted, refused for good, or cut smaller. Otherwise the batch is back in the
+// queue, and asked is the longest wait that a server asked for.
+//
+// From here a point goes on in the InfluxDB or the router that the URL names.
+func (s *sender) deliver(ctx context.Context, batch string) (settled bool, asked time.Duration) {
+	for range s.urls {
+		start := time.Now()
+		err := s.send(ctx, batch)
+		s.figures.duration.UpdateDuration(start)
+		switch judge(err) {
+		case fateSent:
+			s.trouble.OK()
+			s.figures.sent.Add(lineCount(batch))
+			return true, 0
+		case fateRefused:
+			s.trouble.OK()
+			s.refuse(batch, err)
+			return true, 0
+		case fateHalve:
+			s.trouble.OK()
+			s.halve(batch, err)
+			return true, 0
+		case fateRetry:
+		}
+		if ctx.Err() != nil {
+			break // our own end, not the server's fault
+		}
+		s.trouble.Failed(explain(err))
+		asked = max(asked, retryAfter(err, time.Now()))
+		s.at = (s.at + 1) % len(s.urls)
+	}
+	s.figures.dropped.Add(s.queue.putBack(batch))
+	return false, asked
+}
+
+// send writes to the URL in use. When that says that the database is not there
+// it is made, and the batch sent again.
+func (s *sender) send(ctx context.Context, batch string) error {
+	url := s.urls[s.at]
+	err := url.write.WriteRecord(ctx, batch)
+	if statusOf(err) != http.StatusNotFound {
+		return err
+	}
+	if missing := ensure(ctx, url.client, s.output); missing != nil {
+		return errors.Join(err, missing)
+	}
+	s.log.Info("made the database", "bucket", s.output.Bucket)
+	return url.write.WriteRecord(ctx, batch)
+}
+
+// refuse gives a batch up, in the server's own words. Of a partial write it
+// counts the good lines too: the server does not say reliably how many it kept.
+func (s *sender) refuse(batch string, err error) {
+	lines := lineCount(batch)
+	s.figures.refused.Add(lines)
+	if unsaid, say := s.refused.note(time.Now()); say {
+		s.log.Error("server refused lines", "error", err, "lines_in_batch", lines, "batches_refused_unsaid", unsaid)
+	}
+}
+
+// halve sends a batch that was too large again in smaller ones, and keeps to
+// that size from then on.
+func (s *sender) halve(batch string, err error) {
+	if lineCount(batch) <= 1 {
+		s.refuse(batch, err)
+		return
+	}
+	s.maxBytes = len(batch) / 2
+	s.log.Info("server takes only smaller batches", "bytes", s.maxBytes)
+	s.figures.dropped.Add(s.queue.putBack(batch))
+}
+
+// explain begins an error with what it means to an operator.
+func explain(err error) error {
+	switch status := statusOf(err); status {
+	case 0:
+		return fmt.Errorf("unreachable: %w", err)
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return fmt.Errorf("token refused: %w", err)
+	default:
+		return fmt.Errorf("answered %d: %w", status, err)
+	}
+}
+
+// refusals lets one refusal a minute through to the log.
+type refusals struct {
+	said   time.Time
+	unsaid int
+}
+
+func (r *refusals) note(now time.Time) (unsaid int, say bool) {
+	if now.Sub(r.said) < time.Minute {
+		r.unsaid++
+		return 0, false
+	}
+	unsaid, r.said, r.unsaid = r.unsaid, now, 0
+	return unsaid, true
+}
+
+// figures are the writer's own metrics of one output.
+type figures struct {
+	sent, dropped, refused *metrics.Counter // lines
+	duration               *metrics.Histogram
+}
+
+func newFigures(set *metrics.Set, s *sender) figures {
+	name := func(metric string) string {
+		return fmt.Sprintf("nezuban_output_%s{output=%s}", metric, strconv.Quote(s.output.Name))
+	}
+	set.GetOrCreateGauge(name("queue_bytes"), func() float64 { return float64(s.queue.size()) })
+	set.GetOrCreateGauge(name("failing"), func() float64 {
+		if s.trouble.Failing() {
+			return 1
+		}
+		return 0
+	})
+	return figures{
+		sent:     set.GetOrCreateCounter(name("lines_sent_total")),
+		dropped:  set.GetOrCreateCounter(name("lines_dropped_total")),
+		refused:  set.GetOrCreateCounter(name("lines_refused_total")),
+		duration: set.GetOrCreateHistogram(name("write_seconds")),
+	}
+}

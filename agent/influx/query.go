@@ -1,0 +1,40 @@
+package influx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Row is one row of a Flux answer: _time (time.Time), _value, _field,
+// _measurement, the tags, and whatever else the query yields.
+type Row map[string]any
+
+// Query runs a Flux query and returns all its rows; the query is the place to
+// bound them. With several URLs the first that answers counts. InfluxDB 1.8
+// answers only when its flux-enabled is set.
+func Query(ctx context.Context, o Output, flux string) ([]Row, error) {
+	var errs []error
+	for _, url := range o.URLs {
+		rows, err := queryOne(ctx, o, url, flux)
+		if err == nil {
+			return rows, nil
+		}
+		errs = append(errs, fmt.Errorf("query %s: %w", url, err))
+	}
+	return nil, errors.Join(errs...)
+}
+
+func queryOne(ctx context.Context, o Output, url, flux string) ([]Row, error) {
+	client := o.client(url)
+	defer client.Close()
+	result, err := client.QueryAPI(o.Org).Query(ctx, flux)
+	if err != nil {
+		return nil, err
+	}
+	var rows []Row
+	for result.Next() {
+		rows = append(rows, result.Record().Values())
+	}
+	return rows, errors.Join(result.Err(), result.Close())
+}

@@ -1,0 +1,74 @@
+package influx
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	influxhttp "github.com/influxdata/influxdb-client-go/v2/api/http"
+)
+
+// Bounds of the waits between tries.
+const (
+	minBackoff    = 500 * time.Millisecond
+	maxBackoff    = 30 * time.Second
+	maxRetryAfter = 5 * time.Minute // a server that asks for more is asked again anyway
+)
+
+// fate is what becomes of a batch that was sent.
+type fate int
+
+const (
+	fateSent    fate = iota
+	fateRefused      // the server read it and does not want (all of) it: never again
+	fateHalve        // too large: again in halves
+	fateRetry        // anything that may pass
+)
+
+// judge reads a server's answer. A wrong token is a fateRetry too: it will be
+// mended without our restart, and the data is still good then.
+func judge(err error) fate {
+	if err == nil {
+		return fateSent
+	}
+	switch statusOf(err) {
+	case http.StatusBadRequest, http.StatusUnprocessableEntity:
+		return fateRefused
+	case http.StatusRequestEntityTooLarge:
+		return fateHalve
+	default:
+		return fateRetry
+	}
+}
+
+// statusOf is the HTTP status that an error carries, 0 when there was no answer.
+func statusOf(err error) int {
+	var answer *influxhttp.Error
+	if errors.As(err, &answer) {
+		return answer.StatusCode
+	}
+	return 0
+}
+
+// retryAfter is how long the server asks to be left alone, 0 when it does not.
+func retryAfter(err error, now time.Time) time.Duration {
+	var answer *influxhttp.Error
+	if !errors.As(err, &answer) {
+		return 0
+	}
+	wait := min(time.Duration(answer.RetryAfter), maxRetryAfter/time.Second) * time.Second
+	if at, parseErr := http.ParseTime(answer.Header.Get("Retry-After")); parseErr == nil {
+		wait = at.Sub(now)
+	}
+	return min(max(wait, 0), maxRetryAfter)
+}
+
+// backoff is the wait after the given number of failed tries, from 1; jitter
+// in [0,1) spreads senders over the upper half of it.
+func backoff(failures int, jitter float64) time.Duration {
+	full := maxBackoff
+	if doublings := failures - 1; doublings < 6 { // 0.5 s · 2⁶ is past the bound
+		full = min(minBackoff<<doublings, maxBackoff)
+	}
+	return full/2 + time.Duration(jitter*float64(full/2))
+}
