@@ -37,7 +37,8 @@ func Start(ctx context.Context, path, dir, addr string, log io.Writer) (*Server,
 	if err != nil {
 		return nil, fmt.Errorf("start influxd: %w", err)
 	}
-	cmd := exec.Command(path, "-config", file)
+	// Not bound to ctx: that bounds the start, and Stop ends the process.
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), path, "-config", file)
 	cmd.Stdout, cmd.Stderr = in, in
 	// Own process group: Ctrl-C reaches us only and we stop it in order.
 	// Pdeathsig: a test binary that panics or times out leaves no server.

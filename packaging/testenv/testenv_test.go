@@ -1,6 +1,7 @@
 package testenv_test
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"os"
@@ -94,8 +95,9 @@ func TestDockerImageRuns(t *testing.T) {
 }
 
 func exitCode(err error) int {
-	if e, ok := err.(*exec.ExitError); ok {
-		return e.ExitCode()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return exit.ExitCode()
 	}
 	return -1
 }

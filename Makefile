@@ -1,0 +1,82 @@
+# Nezuban. `make run` starts the watch on this machine, `make test` runs the
+# tests; both fetch what they need with the Go tool, below .tools and bin.
+
+SHELL    := /bin/bash
+GO       ?= go
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FUZZTIME ?= 10s
+RACE     ?= ./...
+BENCH    ?= .
+
+DAEMONS  := agent checks router oncall
+TOOL     := $(GO) tool -modfile=packaging/tools.mod
+BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X nezuban/agent/daemon.version=$(VERSION)"
+LEFT_OUT := $(CURDIR)/.tools/left-out
+
+.PHONY: build run demo-incident test race e2e fuzz bench cover lint fmt vuln packages ci clean
+
+build: ## the four programs, static, into bin/
+	@mkdir -p bin
+	@for d in $(DAEMONS); do $(BUILD) -o bin/nezuban-$$d ./$$d || exit 1; done
+
+run: build ## starts everything on this machine until Ctrl-C
+	@$(BUILD) -o bin/watch ./packaging/watch
+	@exec bin/watch
+
+demo-incident: ## makes something really fail; `make run` must be running
+	@$(GO) run ./packaging/demo
+
+test: build .tools/bin/influxd ## every test that this machine allows, then what was left out
+	@rm -f $(LEFT_OUT); code=0; \
+	NEZUBAN_LEFT_OUT=$(LEFT_OUT) $(GO) test -count=1 -timeout=15m ./... || code=$$?; \
+	if [ -s $(LEFT_OUT) ]; then \
+		echo; echo "left out, and the command that brings it:"; sort -u $(LEFT_OUT) | sed 's/^/  /'; \
+	fi; \
+	exit $$code
+
+race: .tools/bin/influxd ## the same under the race detector
+	$(GO) test -race -count=1 -timeout=15m $(RACE)
+
+e2e: build .tools/bin/influxd ## the built programs, from a sample to a page
+	$(GO) test -count=1 -timeout=10m -v ./packaging/
+
+fuzz: ## each fuzz target for FUZZTIME
+	@grep -rHoE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' agent checks oncall router packaging dashboards | \
+	while IFS=: read -r file func; do \
+		echo "$$file $${func#func }"; \
+		$(GO) test -run='^$$' -fuzz="^$${func#func }\$$" -fuzztime=$(FUZZTIME) "./$$(dirname $$file)" </dev/null || exit 1; \
+	done
+
+bench: ## prints benchmarks; compare two outputs with `go tool -modfile=packaging/tools.mod benchstat A B`
+	@$(GO) test -run='^$$' -bench='$(BENCH)' -benchmem ./... | grep -v 'no test files'
+
+cover: .tools/bin/influxd ## test coverage per function into .tools/cover.txt, the total on the terminal
+	$(GO) test -count=1 -timeout=15m -coverprofile=.tools/cover.out ./...
+	@$(GO) tool cover -func=.tools/cover.out >.tools/cover.txt; tail -1 .tools/cover.txt
+
+lint: ## linters and format; building the linter takes minutes the first time
+	$(TOOL) golangci-lint config verify
+	$(TOOL) golangci-lint run ./...
+
+fmt:
+	$(TOOL) golangci-lint fmt ./...
+
+vuln: ## needs the vulnerability database; not part of ci
+	$(GO) run golang.org/x/vuln/cmd/govulncheck@v1.1.4 ./...
+
+packages: ## dist/nezuban-agent_VERSION_ARCH.deb
+	@mkdir -p dist
+	@$(BUILD) -o dist/nezuban-agent ./agent
+	VERSION='$(VERSION)' ARCH=$$($(GO) env GOARCH) \
+		$(TOOL) nfpm package --config packaging/deb/nfpm.yaml --packager deb --target dist/
+
+ci:
+	.ci/run
+
+clean: ## removes what was built, not the state of `make run` (.state) or the fetched tools (.tools)
+	rm -rf bin dist .tools/cover.out .tools/cover.txt $(LEFT_OUT)
+
+.tools/bin/influxd:
+	@mkdir -p .tools/bin
+	@echo "building influxd v1.8.10 (once)"
+	@cd / && GOBIN=$(CURDIR)/.tools/bin GOFLAGS= $(GO) install github.com/influxdata/influxdb/cmd/influxd@v1.8.10
