@@ -100,9 +100,7 @@ func (d *decoder) unknown(key string, known []field, path []any) {
 	if len(names) > 0 {
 		expected = "one of " + strings.Join(names, ", ")
 	}
-	p := d.file.Problem(nil, expected, path...)
-	p.Found = "unknown key " + quote(key)
-	d.problems = append(d.problems, p)
+	d.refuse(phrase("unknown key "+quote(key)), expected, path)
 }
 
 func (d *decoder) mapping(target reflect.Value, found any, path []any) {
@@ -129,7 +127,7 @@ func (d *decoder) list(target reflect.Value, found any, path []any) {
 	}
 	if target.Kind() == reflect.Array {
 		if items.Len() != target.Len() {
-			d.refuse(fmt.Sprint(items.Len())+" items", fmt.Sprintf("a list of %d", target.Len()), path)
+			d.refuse(phrase(fmt.Sprintf("a list of %d", items.Len())), fmt.Sprintf("a list of %d", target.Len()), path)
 			return
 		}
 	} else {

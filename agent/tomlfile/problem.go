@@ -96,6 +96,9 @@ func keyPart(key string) string {
 	return quote(key)
 }
 
+// phrase is something found that needs no quotes, in words of ours.
+type phrase string
+
 // describe says what was found in the words of the file, not of Go.
 func describe(found any) string {
 	switch v := found.(type) {
@@ -103,6 +106,8 @@ func describe(found any) string {
 		return "nothing"
 	case string:
 		return quote(v)
+	case phrase:
+		return string(v)
 	case map[string]any:
 		return "a table"
 	case []any:
