@@ -1,7 +1,7 @@
 // Command testload is what test containers run: a program that sleeps, works,
 // serves or dies on demand.
 //
-// Package testenv puts it alone into an image. It is never part of a release.
+// Package loadimage puts it alone into an image. It is never part of a release.
 package main
 
 import (
