@@ -43,29 +43,27 @@ func (k Kind) Word() string {
 	return fmt.Sprintf("%q", string(k))
 }
 
-// Message is one message of one incident to one destination.
-//
-// Its JSON form is part of the outbox row that is stored: release N reads what release N−1 wrote.
+// Message is one message of one incident to one destination, composed from its outbox row when it is about to be sent.
 type Message struct {
-	Kind       Kind              `json:"kind"`
-	IncidentID string            `json:"incident_id"`           // PagerDuty's incident_key
-	PageID     string            `json:"page_id"`               // the same for every try of this message
-	People     []Recipient       `json:"people"`                // at least one for a trigger; more than one only for PagerDuty; of an acknowledgement: who has it, if known
-	Title      string            `json:"title"`                 // one line, see [Words]
-	Text       string            `json:"text"`                  // several lines, see [Words]
-	Rule       string            `json:"rule"`                  // id of the rule that opened the incident
-	Severity   incident.Severity `json:"severity"`              // page wakes; ticket is sent with low urgency
-	Labels     map[string]string `json:"labels,omitempty"`      // of the incident's first alert
-	Why        string            `json:"why,omitempty"`         // why this person: `step 1 of policy api: on call for api until …`
-	URL        string            `json:"url,omitempty"`         // of the incident in the console; opening it changes nothing
-	Repeat     bool              `json:"repeat,omitempty"`      // an earlier try of this message may have arrived: set on every try after one that did not end cleanly
-	ProviderID string            `json:"provider_id,omitempty"` // what Page returned for an earlier message of this incident on this channel; "" if none is known
+	Kind       Kind
+	IncidentID string            // PagerDuty's incident_key
+	PageID     string            // the same for every try of this message
+	People     []Recipient       // at least one for a trigger; more than one only for PagerDuty; of an acknowledgement: who has it, if known
+	Title      string            // one line, see [Words]
+	Text       string            // several lines, see [Words]
+	Rule       string            // id of the rule that opened the incident
+	Severity   incident.Severity // page wakes; ticket is sent with low urgency
+	Labels     map[string]string // of the incident's first alert
+	Why        string            // why this person: `step 1 of policy api: on call for api until …`
+	URL        string            // of the incident in the console; opening it changes nothing
+	Repeat     bool              // an earlier try of this message may have arrived: set on every try after one that did not end cleanly
+	ProviderID string            // what Page returned for an earlier message of this incident on this channel; "" if none is known
 }
 
 // Recipient is a person as a channel reaches them.
 type Recipient struct {
-	Person  string `json:"person"`            // name in the rotation file
-	Address string `json:"address,omitempty"` // from the contacts: PagerDuty user id, phone number; "" for the terminal
+	Person  string // name in the rotation file
+	Address string // from the contacts: PagerDuty user id, phone number; "" for the terminal
 }
 
 // Pager delivers messages on one channel. Implementations are safe for concurrent use.

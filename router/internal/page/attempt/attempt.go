@@ -1,0 +1,118 @@
+// Package attempt makes one HTTP request to a provider of pages, within a deadline, and reads off the answer whether and
+// when another one is worth it.
+//
+// The channels that speak HTTP use it, below package page. It never repeats a request, never follows a redirect (the
+// credentials are meant for one host), and puts no address and no header into an error.
+package attempt
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	// Timeout is how long one request may take unless configured otherwise, from the first byte out to the last byte in.
+	Timeout = 5 * time.Second
+	// WaitMax bounds how long a provider may ask to wait: a wrong header must not silence a channel.
+	WaitMax = 5 * time.Minute
+
+	answerMax = 1 << 20 // bytes of an answer that are read
+)
+
+// Client makes attempts. It is safe for concurrent use.
+type Client struct {
+	http    http.Client
+	timeout time.Duration
+}
+
+// NewClient uses the transport, and nothing else, of an HTTP client; nil means the default transport. An attempt may take
+// as long as timeout; 0 means [Timeout].
+func NewClient(given *http.Client, timeout time.Duration) *Client {
+	c := &Client{timeout: cmp.Or(timeout, Timeout)}
+	if given != nil {
+		c.http.Transport = given.Transport
+	}
+	c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return c
+}
+
+// Do makes one attempt. The answer's body has been read and needs no closing.
+func (c *Client) Do(r *http.Request) (*http.Response, error) {
+	ctx, cancel := context.WithTimeout(r.Context(), c.timeout)
+	defer cancel()
+	answer, err := c.http.Do(r.WithContext(ctx))
+	if err != nil {
+		return nil, c.unanswered(ctx, r, err)
+	}
+	defer func() { _ = answer.Body.Close() }() // all that is needed of it has been read
+	body, err := io.ReadAll(io.LimitReader(answer.Body, answerMax))
+	if err != nil {
+		return nil, c.unanswered(ctx, r, err)
+	}
+	answer.Body = io.NopCloser(bytes.NewReader(body))
+	return answer, nil
+}
+
+// unanswered words an error without the request's address, which may hold a phone number.
+func (c *Client) unanswered(ctx context.Context, r *http.Request, err error) error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		err = wrapped.Err
+	}
+	if r.Context().Err() == nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return fmt.Errorf("%s: no answer within %v: %w", r.Method, c.timeout, err)
+	}
+	return fmt.Errorf("%s: %w", r.Method, err)
+}
+
+// Retryable says whether a request that was answered by status may succeed later: 408, 429 and 5xx.
+func Retryable(status int) bool {
+	return status == http.StatusRequestTimeout || status == http.StatusTooManyRequests || status >= http.StatusInternalServerError
+}
+
+// Unclear says whether a request that ended with status, 0 for no answer, may have taken effect nevertheless.
+func Unclear(status int) bool {
+	return status == 0 || status == http.StatusRequestTimeout || status >= http.StatusInternalServerError
+}
+
+// Wait is how long the answer's headers ask to wait: Retry-After (RFC 9110, seconds or a date), or else ratelimit-reset
+// (seconds). It is 0 when they do not say or cannot be read, and at most [WaitMax].
+func Wait(h http.Header, now time.Time) time.Duration {
+	if after := h.Get("Retry-After"); after != "" {
+		if d, ok := seconds(after); ok {
+			return d
+		}
+		if at, err := http.ParseTime(after); err == nil {
+			return min(max(at.Sub(now), 0), WaitMax)
+		}
+	}
+	d, _ := seconds(h.Get("Ratelimit-Reset"))
+	return d
+}
+
+func seconds(text string) (time.Duration, bool) {
+	n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+	if err != nil || n < 0 {
+		return 0, false
+	}
+	return time.Duration(min(n, int64(WaitMax/time.Second))) * time.Second, true
+}
+
+// Hide replaces each secret that a provider repeats in its answer.
+func Hide(text string, secrets ...string) string {
+	for _, secret := range secrets {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret, "[hidden]")
+		}
+	}
+	return text
+}

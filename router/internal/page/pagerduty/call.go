@@ -1,0 +1,179 @@
+package pagerduty
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	api "github.com/PagerDuty/go-pagerduty"
+
+	"nezuban/router/internal/page"
+	"nezuban/router/internal/page/attempt"
+)
+
+// PagerDuty's error codes that decide something beyond their HTTP status.
+// See https://developer.pagerduty.com/docs/errors
+const (
+	codeResolved     = 1001 // "Incident Already Resolved"
+	codeAcknowledged = 1002 // "Incident Already Acknowledged"
+	codeTimedOut     = 2016
+	codeTooMany      = 2020
+)
+
+const reasonMax = 300 // characters of an error's text
+
+// failure is a call that did not succeed. A nil *failure is success.
+type failure struct {
+	said   page.Error
+	status int // of the answer; 0: there was none
+	code   int // PagerDuty's; 0: none was given
+}
+
+// Error is the cause's text.
+func (f *failure) Error() string { return f.said.Error() }
+
+// Unwrap gives the callers of Page the [page.Error] that classifies it.
+func (f *failure) Unwrap() error { return &f.said }
+
+func (f *failure) retry() bool { return f.said.Retry }
+
+// unclear says whether the call, or one before it, may have taken effect: without an answer, with a broken one, or with
+// the 400 that a known key gets.
+func (f *failure) unclear() bool {
+	return attempt.Unclear(f.status) || f.status < http.StatusMultipleChoices || f.status == http.StatusBadRequest
+}
+
+// open returns the incident with that key that is not resolved, or nil when there is none.
+func (p *Pager) open(ctx context.Context, key string) (*api.Incident, *failure) {
+	var found *api.ListIncidentsResponse
+	failed := p.call(ctx, "look up "+key, func(c *api.Client) (err error) {
+		found, err = c.ListIncidentsWithContext(ctx, api.ListIncidentsOptions{
+			IncidentKey: key,
+			ServiceIDs:  []string{p.config.ServiceID},
+			Statuses:    []string{statusTriggered, statusAcknowledged},
+			DateRange:   "all",
+		})
+		return err
+	})
+	if failed != nil {
+		return nil, failed
+	}
+	for _, i := range found.Incidents {
+		if i.IncidentKey == key {
+			return &i, nil
+		}
+	}
+	return nil, nil
+}
+
+// manage changes one incident in the name of the user with that e-mail address.
+func (p *Pager) manage(ctx context.Context, what, from string, to api.ManageIncidentsOptions) *failure {
+	return p.call(ctx, what, func(c *api.Client) error {
+		_, err := c.ManageIncidentsWithContext(ctx, from, []api.ManageIncidentsOptions{to})
+		return err
+	})
+}
+
+// email returns a user's e-mail address.
+func (p *Pager) email(ctx context.Context, userID string) (string, *failure) {
+	var user *api.User
+	failed := p.call(ctx, "look up user "+userID, func(c *api.Client) (err error) {
+		user, err = c.GetUserWithContext(ctx, userID, api.GetUserOptions{})
+		return err
+	})
+	if failed != nil {
+		return "", failed
+	}
+	return user.Email, nil
+}
+
+// call makes one request by a client of its own, so that what the library drops (headers, the transport's error) is known
+// for this call and no other.
+func (p *Pager) call(ctx context.Context, what string, use func(*api.Client) error) *failure {
+	w := &wire{pager: p}
+	client := api.NewClient(p.config.Token, api.WithAPIEndpoint(p.config.BaseURL))
+	client.HTTPClient = w
+	if err := use(client); err != nil {
+		return p.failed(what, w, err)
+	}
+	return nil
+}
+
+// failed classifies an error: what may succeed later is worth another try, everything else is not.
+func (p *Pager) failed(what string, w *wire, err error) *failure {
+	f := &failure{status: w.status}
+	var answered api.APIError
+	if errors.As(err, &answered) && answered.APIError.Valid {
+		f.code = answered.APIError.ErrorObject.Code
+	}
+	f.said.After = w.wait
+	f.said.Retry = w.status < http.StatusMultipleChoices || attempt.Retryable(w.status) ||
+		f.code == codeTimedOut || f.code == codeTooMany
+	if w.err != nil {
+		f.said.Err = fmt.Errorf("pagerduty %s: %w", what, w.err) // the library's wrapping loses it
+		return f
+	}
+	reason := page.Line(attempt.Hide(err.Error(), p.config.Token), reasonMax)
+	f.said.Err = fmt.Errorf("pagerduty %s: %s", what, reason)
+	return f
+}
+
+// wire is the HTTP client of one call.
+type wire struct {
+	pager  *Pager
+	status int           // of the answer; 0: there was none
+	wait   time.Duration // PagerDuty asked to wait this long
+	err    error         // why there was no answer
+}
+
+// Do implements the library's HTTPClient: it keeps to the rate limit, bounds the attempt, and notes what came back.
+func (w *wire) Do(r *http.Request) (*http.Response, error) {
+	if w.wait = w.pager.pause(time.Now()); w.wait > 0 {
+		w.err = fmt.Errorf("its rate limit is used up for another %v", w.wait.Round(time.Second))
+		return nil, w.err
+	}
+	if err := w.pager.bucket.Wait(r.Context()); err != nil {
+		w.err = fmt.Errorf("await our own rate limit: %w", err)
+		return nil, w.err
+	}
+	answer, err := w.pager.http.Do(r)
+	if err != nil {
+		w.err = err
+		return nil, err
+	}
+	w.status = answer.StatusCode
+	w.heed(answer)
+	return answer, nil
+}
+
+// heed takes in what the answer says about the rate limit.
+func (w *wire) heed(answer *http.Response) {
+	now := time.Now()
+	wait := attempt.Wait(answer.Header, now)
+	switch {
+	case attempt.Retryable(answer.StatusCode):
+		w.wait = wait
+	case answer.Header.Get("Ratelimit-Remaining") != "0":
+		return
+	}
+	if answer.StatusCode < http.StatusInternalServerError && wait > 0 {
+		w.pager.pauseUntil(now.Add(wait))
+	}
+}
+
+// pause is how long no request may go out.
+func (p *Pager) pause(now time.Time) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return max(p.paused.Sub(now), 0)
+}
+
+func (p *Pager) pauseUntil(t time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if t.After(p.paused) {
+		p.paused = t
+	}
+}

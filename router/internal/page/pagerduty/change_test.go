@@ -1,0 +1,115 @@
+package pagerduty_test
+
+import (
+	"slices"
+	"testing"
+
+	"nezuban/router/internal/page"
+	"nezuban/router/internal/page/fakepagerduty"
+)
+
+// change is a message about alice's incident that is no trigger.
+func change(kind page.Kind, providerID string) page.Message {
+	m := trigger()
+	m.Kind, m.ProviderID, m.Title = kind, providerID, "the shop is closed"
+	return m
+}
+
+func TestResolve(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		known   bool // the incident's id
+		prepare func(s *fakepagerduty.Server, id string)
+		wantID  bool
+	}{
+		{"known", true, func(*fakepagerduty.Server, string) {}, true},
+		{"looked up", false, func(*fakepagerduty.Server, string) {}, true},
+		{"known, resolved there already", true, func(s *fakepagerduty.Server, id string) { s.Resolve(id, "PALICE") }, true},
+		{"looked up, resolved there already", false, func(s *fakepagerduty.Server, id string) { s.Resolve(id, "PALICE") }, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			server, p := account(t)
+			id := mustPage(t, p, trigger(alice))
+			row.prepare(server, id)
+			m := change(page.KindResolve, "")
+			if row.known {
+				m.ProviderID = id
+			}
+			if got := mustPage(t, p, m); (got == id) != row.wantID {
+				t.Errorf("provider id %q of %q, want it: %v", got, id, row.wantID)
+			}
+			if got := only(t, server).Status; got != "resolved" {
+				t.Errorf("status %q", got)
+			}
+		})
+	}
+}
+
+func TestAcknowledgeIsInThePersonsName(t *testing.T) {
+	server, p := account(t)
+	id := mustPage(t, p, trigger(alice))
+	m := change(page.KindAcknowledge, id)
+	m.People = []page.Recipient{bob}
+	for range 2 { // the second is the repeat
+		if got := mustPage(t, p, m); got != id {
+			t.Errorf("provider id %q, want %q", got, id)
+		}
+	}
+	got := only(t, server)
+	if got.Status != "acknowledged" || !slices.Equal(got.Acknowledgers, []string{"PBOB"}) || len(got.History) != 2 {
+		t.Errorf("status %q by %q after %d changes, want acknowledged by bob once", got.Status, got.Acknowledgers, len(got.History))
+	}
+}
+
+func TestAcknowledgeByWhoIsNotInPagerDutyIsByTheBot(t *testing.T) {
+	server, p := account(t)
+	m := change(page.KindAcknowledge, mustPage(t, p, trigger(alice)))
+	m.People = []page.Recipient{{Person: "carol", Address: "PGONE"}}
+	mustPage(t, p, m)
+	if got := only(t, server); !slices.Equal(got.Acknowledgers, []string{fakepagerduty.BotID}) {
+		t.Errorf("acknowledged by %q, want the bot", got.Acknowledgers)
+	}
+}
+
+func TestAcknowledgeReopensNothing(t *testing.T) {
+	server, p := account(t)
+	m := change(page.KindAcknowledge, mustPage(t, p, trigger(alice)))
+	server.Resolve(m.ProviderID, "PALICE")
+	if id := mustPage(t, p, m); id != "" {
+		t.Errorf("provider id %q, want none: nothing was open", id)
+	}
+	if got := only(t, server).Status; got != "resolved" {
+		t.Errorf("status %q, want resolved", got)
+	}
+}
+
+func TestUpdateChangesTheTitleAndNotifiesNobody(t *testing.T) {
+	server, p := account(t)
+	mustPage(t, p, change(page.KindUpdate, mustPage(t, p, trigger(alice))))
+	got := only(t, server)
+	if got.Title != "the shop is closed (host=web1 container=shop)" || !slices.Equal(notified(got), []string{"PALICE"}) {
+		t.Errorf("title %q, notified %q", got.Title, notified(got))
+	}
+}
+
+func TestChangesFail(t *testing.T) {
+	for _, kind := range []page.Kind{page.KindUpdate, page.KindAcknowledge, page.KindResolve} {
+		t.Run(string(kind), func(t *testing.T) {
+			server, p := account(t)
+			m := change(kind, mustPage(t, p, trigger(alice)))
+			server.Fail(1, 502)
+			if _, err := p.Page(t.Context(), m); err == nil || page.IsPermanent(err) {
+				t.Errorf("502: %v, want an error worth another try", err)
+			}
+			server.Fail(1, 403)
+			if _, err := p.Page(t.Context(), m); !page.IsPermanent(err) {
+				t.Errorf("403: %v, want a permanent error", err)
+			}
+			m.ProviderID = ""
+			server.FailReads(1, 503)
+			if _, err := p.Page(t.Context(), m); err == nil || page.IsPermanent(err) {
+				t.Errorf("look-up 503: %v, want an error worth another try", err)
+			}
+		})
+	}
+}
