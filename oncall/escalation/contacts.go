@@ -1,12 +1,181 @@
 package escalation
 
-// Contacts holds the addresses of people, which stand outside the rotation file.
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+
+	"nezuban/agent/tomlfile"
+	"nezuban/oncall/schedule"
+)
+
+// Contacts are the addresses of people. They stand in a file of their own, outside git:
+//
+//	[alice]
+//	pagerduty = "PALICE1"        # user id
+//	sms       = "+4915112345678" # E.164
+//
+// They are immutable and safe for concurrent use.
 type Contacts struct {
-	addresses map[string]map[string]string // person, channel
+	path      string
+	addresses map[string]map[string]string // by person, then channel
 }
 
-// Address is the address of a person on a channel.
+// maxContacts bounds the file, in bytes.
+const maxContacts = 1 << 20
+
+// LoadContacts reads the contacts at path. It refuses a file that is not the running user's own or that anybody else
+// may read or write, and names all mistakes in it as [tomlfile.Problems]. No error shows an address.
+func LoadContacts(path string) (*Contacts, error) {
+	data, err := readOwn(path)
+	if err != nil {
+		return nil, fmt.Errorf("read contacts %s: %w", path, err)
+	}
+	return parseContacts(path, data)
+}
+
+// readOwn reads a file that is its user's alone. It judges the file it has opened, not what the path names later.
+func readOwn(path string) ([]byte, error) {
+	in, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe must not block
+	if err != nil {
+		return nil, bare(err)
+	}
+	defer in.Close()
+	info, err := in.Stat()
+	if err != nil {
+		return nil, bare(err)
+	}
+	if err := ownerOnly(info, os.Geteuid()); err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(io.LimitReader(in, maxContacts+1))
+	if err != nil {
+		return nil, bare(err)
+	}
+	if len(data) > maxContacts {
+		return nil, fmt.Errorf("more than %d bytes", maxContacts)
+	}
+	return data, nil
+}
+
+// ownerOnly refuses what is no regular file, what is another user's, and what other users may touch.
+func ownerOnly(info os.FileInfo, uid int) error {
+	if !info.Mode().IsRegular() {
+		return errors.New("not a regular file")
+	}
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok && int(stat.Uid) != uid {
+		return fmt.Errorf("owned by user id %d, expected the running user, %d: chown it", stat.Uid, uid)
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		return fmt.Errorf("mode %04o lets other users at it: run chmod 600 on it", mode)
+	}
+	return nil
+}
+
+// bare takes the path out of an error that will be given it again.
+func bare(err error) error {
+	var pathErr *os.PathError
+	if errors.As(err, &pathErr) {
+		return pathErr.Err
+	}
+	return err
+}
+
+// form is what an address on a channel looks like.
+type form struct {
+	pattern *regexp.Regexp
+	example string
+}
+
+func forms() map[string]form {
+	return map[string]form{
+		schedule.ChannelPagerDuty: {regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`), `a PagerDuty user id such as "PXPGF42"`},
+		schedule.ChannelSMS:       {regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`), `a telephone number such as "+4915112345678"`},
+	}
+}
+
+func parseContacts(path string, data []byte) (*Contacts, error) {
+	raw := map[string]map[string]any{}
+	source, err := tomlfile.Decode(path, data, &raw)
+	if err != nil {
+		return nil, withoutAddresses(err)
+	}
+	known := forms()
+	c := &Contacts{path: path, addresses: map[string]map[string]string{}}
+	var problems tomlfile.Problems
+	for _, person := range sorted(raw) {
+		c.addresses[person] = map[string]string{}
+		for _, channel := range sorted(raw[person]) {
+			address, isText := raw[person][channel].(string)
+			switch want, ok := known[channel]; {
+			case !ok:
+				problems = append(problems, source.Problem(channel, "one of "+strings.Join(sorted(known), ", "), person, channel))
+			case !isText || !want.pattern.MatchString(address):
+				problem := source.Problem(nil, want.example, person, channel)
+				problem.Found = "something else"
+				problems = append(problems, problem)
+			default:
+				c.addresses[person][channel] = address
+			}
+		}
+	}
+	if err := problems.Err(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// withoutAddresses blanks what the decoder found: it may have been half an address.
+func withoutAddresses(err error) error {
+	var problems tomlfile.Problems
+	if !errors.As(err, &problems) {
+		return err
+	}
+	problems = slices.Clone(problems)
+	for i := range problems {
+		problems[i].Found = "something else"
+		problems[i].Expected = `TOML such as [alice] and sms = "+4915112345678" below it`
+	}
+	return problems
+}
+
+func sorted[V any](table map[string]V) []string {
+	keys := make([]string, 0, len(table))
+	for key := range table {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// Address is the address of a person on a channel; false when there is none.
 func (c *Contacts) Address(person, channel string) (string, bool) {
-	a, ok := c.addresses[person][channel]
-	return a, ok
+	address, ok := c.addresses[person][channel]
+	return address, ok
+}
+
+// Check names every channel of the rotation file on which its person has no address here, so that nobody is found out
+// of reach only when they are needed.
+func (c *Contacts) Check(f *schedule.File) tomlfile.Problems {
+	var problems tomlfile.Problems
+	for _, p := range f.People() {
+		var missing []string
+		for _, channel := range append(slices.Clone(p.Page), p.Ticket...) {
+			_, ok := c.Address(p.Name, channel.Name)
+			if ok || !channel.NeedsAddress() || slices.Contains(missing, channel.Name) {
+				continue
+			}
+			missing = append(missing, channel.Name)
+			problems = append(problems, tomlfile.Problem{
+				File: f.Name(), Line: p.Line, Key: "people." + p.Name,
+				Found: fmt.Sprintf("channel %q", channel.Name), Expected: fmt.Sprintf("an address for it under [%s] in %s", p.Name, c.path),
+			})
+		}
+	}
+	return problems
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// layer is one layer over time: its lines, all of one name, none empty, in time order.
+// layer is one layer over time: its lines, all of one name, in time order.
 type layer struct {
 	name  string
 	lines []line
@@ -111,6 +111,9 @@ func ringChanges(ring [][]string) []int {
 // the later one wins.
 func (y *layer) active(t time.Time) *line {
 	i := sort.Search(len(y.lines), func(i int) bool { return y.lines[i].begin.After(t) })
+	for i > 0 && y.lines[i-1].empty() {
+		i--
+	}
 	if i == 0 {
 		return nil
 	}
@@ -120,6 +123,9 @@ func (y *layer) active(t time.Time) *line {
 	}
 	return l
 }
+
+// empty reports whether a jump of the clock leaves the line no time at all.
+func (l *line) empty() bool { return !l.end.IsZero() && !l.begin.Before(l.end) }
 
 // next is the first instant after t at which the layer may give other people; zero when there is none.
 func (y *layer) next(t time.Time) time.Time {

@@ -45,7 +45,7 @@ type parser struct {
 	zones    *zoneStore
 	out      *File
 	problems tomlfile.Problems
-	known    int // how many problems the decoder has found
+	known    int             // how many problems the decoder has found
 	names    map[string]bool // of people
 	spans    []span
 }

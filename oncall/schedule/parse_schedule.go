@@ -21,9 +21,7 @@ func (p *parser) schedules(raw map[string]rawSchedule) {
 		if len(r.Layers) == 0 {
 			p.refuse(nil, "at least one layer", "schedule", name, "layers")
 		}
-		p.out.schedules = append(p.out.schedules, rotation{
-			name: name, line: p.source.Line("schedule", name), layers: p.layers(r.Layers, "schedule", name, "layers"),
-		})
+		p.out.schedules = append(p.out.schedules, rotation{name: name, layers: p.layers(r.Layers, "schedule", name, "layers")})
 	}
 }
 
@@ -52,8 +50,8 @@ func (p *parser) layers(raw []rawLine, path ...any) []layer {
 			}
 			layers = append(layers, layer{name: w.name})
 		}
-		// A line that a jump of the clock leaves no time is dropped: it never has anybody on call.
-		if last := &layers[len(layers)-1]; w.ok && (w.end.IsZero() || w.begin.Before(w.end)) {
+		if w.ok {
+			last := &layers[len(layers)-1]
 			last.lines = append(last.lines, w.line)
 		}
 		before = w

@@ -36,3 +36,9 @@ type Cover struct {
 	To   time.Time // exclusive
 	Line int
 }
+
+// Wakes reports whether the channel can wake somebody: all but the terminal can.
+func (c Channel) Wakes() bool { return c.Name != ChannelTerminal }
+
+// NeedsAddress reports whether somebody can be reached on the channel only at an address of their own.
+func (c Channel) NeedsAddress() bool { return c.Name != ChannelTerminal }

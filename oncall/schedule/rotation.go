@@ -10,7 +10,6 @@ import (
 // rotation is one schedule: its layers, the lowest first, and the covers of it.
 type rotation struct {
 	name   string
-	line   int
 	layers []layer
 	covers map[string][]Cover // by the person covered; in time order, never overlapping
 	edges  []time.Time        // beginnings and ends of all covers, ascending

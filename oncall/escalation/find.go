@@ -1,0 +1,132 @@
+package escalation
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"nezuban/oncall/schedule"
+)
+
+// finder looks people up for one call of [Next].
+type finder struct {
+	policy   Policy
+	file     *schedule.File
+	severity string
+	now      time.Time
+}
+
+// called is somebody whom a step names, and why.
+type called struct {
+	person string
+	why    string
+}
+
+// step is whom the step at hand tells, each person once.
+func (w finder) step(pr Progress) []Notify {
+	at := fmt.Sprintf("step %d of policy %s", pr.Step+1, w.policy.Name)
+	if pr.Pass > 0 {
+		at += fmt.Sprintf(", pass %d of %d", pr.Pass+1, w.policy.Repeat+1)
+	}
+	var people []called
+	for _, name := range w.policy.Steps[pr.Step].Page {
+		people = append(people, w.named(name)...)
+	}
+	return w.notify(people, pr, at, false)
+}
+
+// named is who stands behind a name in a step: a person, or whoever is on call; nobody for a name that the file in
+// force no longer has.
+func (w finder) named(name string) []called {
+	if _, ok := w.file.Person(name); ok {
+		return []called{{person: name, why: "named in the step"}}
+	}
+	answer, err := w.file.Who(name, w.now)
+	if err != nil {
+		return nil // the only error: the schedule is gone, and a step that names it is empty
+	}
+	var people []called
+	for _, r := range answer.Reasons {
+		why := fmt.Sprintf("on call for %s until %s", name, answer.UntilText())
+		if r.Covers != "" {
+			why += ", covering " + r.Covers
+		}
+		people = append(people, called{person: r.Person, why: why})
+	}
+	return people
+}
+
+// fallback is who is told when the steps have not helped: the policy's fallback; when the file in force no longer has
+// that person, or no channel for them, the fallback of the policy as it is there now; else that of the file's first
+// policy; else everybody who can be told at all.
+func (w finder) fallback(pr Progress) []Notify {
+	why := "nobody has acknowledged"
+	if !pr.Found {
+		why = "the steps found nobody to tell"
+	}
+	candidates := []string{w.policy.Fallback}
+	if now, ok := policyNamed(w.file, w.policy.Name); ok {
+		candidates = append(candidates, now.Fallback)
+	}
+	if policies := w.file.Policies(); len(policies) > 0 {
+		candidates = append(candidates, policies[0].Fallback)
+	}
+	at := "fallback of policy " + w.policy.Name
+	for _, person := range candidates {
+		if told := w.notify([]called{{person, why}}, pr, at, true); len(told) > 0 {
+			return told
+		}
+	}
+	var everybody []called
+	for _, p := range w.file.People() {
+		everybody = append(everybody, called{p.Name, why + ", and the fallback cannot be told"})
+	}
+	return w.notify(everybody, pr, at, true)
+}
+
+// notify spreads people over their channels. last says that nobody comes after them.
+func (w finder) notify(people []called, pr Progress, at string, last bool) []Notify {
+	if w.policy.Unmatched {
+		at += " (no route matches the incident)"
+	}
+	var out []Notify
+	var seen []string
+	for _, c := range people {
+		person, ok := w.file.Person(c.person)
+		if !ok || slices.Contains(seen, c.person) {
+			continue
+		}
+		seen = append(seen, c.person)
+		for _, channel := range channels(person, w.severity, last) {
+			out = append(out, Notify{
+				Person: c.person, Channel: channel.Name, At: w.now.Add(channel.Delay),
+				Pass: pr.Pass, Step: pr.Step, Why: at + ": " + c.why,
+			})
+		}
+	}
+	return out
+}
+
+// channels is how a severity reaches a person.
+//
+// A page takes the page channels. A ticket takes the ticket channels; it must not wake, so somebody without any is
+// reached by a ticket only through those of their page channels that wake nobody, and is passed over when there are
+// none. But somebody must be told: where nobody comes after (last), the page channels will do.
+func channels(p schedule.Person, severity string, last bool) []schedule.Channel {
+	if severity != severityTicket {
+		return p.Page
+	}
+	if len(p.Ticket) > 0 {
+		return p.Ticket
+	}
+	var silent []schedule.Channel
+	for _, c := range p.Page {
+		if !c.Wakes() {
+			silent = append(silent, c)
+		}
+	}
+	if len(silent) == 0 && last {
+		return p.Page
+	}
+	return silent
+}

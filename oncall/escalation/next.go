@@ -1,0 +1,95 @@
+package escalation
+
+import (
+	"time"
+
+	"nezuban/oncall/schedule"
+)
+
+// FallbackEvery is how often the fallback is told again until somebody acknowledges.
+const FallbackEvery = 30 * time.Minute
+
+// Severities that [Next] tells apart, in the words of the router's package incident. Any other is taken for a page:
+// a word that a newer release has brought must not lose one.
+const (
+	severityTicket = "ticket"
+	severityInfo   = "info"
+)
+
+// Progress is how far the escalation of an incident has come. The zero value has not begun.
+//
+// Its JSON form is stored inside the incident, under the same rules as that of [Policy].
+type Progress struct {
+	Pass     int       `json:"pass,omitempty"`     // the pass that is under way, from 0
+	Step     int       `json:"step,omitempty"`     // the step of it that comes next, from 0
+	Started  time.Time `json:"started,omitzero"`   // when the first step was taken
+	Next     time.Time `json:"next,omitzero"`      // when [Next] must be called again
+	Found    bool      `json:"found,omitempty"`    // somebody has been told in this pass
+	Fallback bool      `json:"fallback,omitempty"` // all passes are over: from here on only the fallback is told
+}
+
+// Notify is one message to send: to one person, on one channel, not before a time. All that become due by one call of
+// [Next] share their Pass and Step, which only grow from call to call: a later step, or a later pass.
+type Notify struct {
+	Person  string
+	Channel string
+	At      time.Time // the step's start plus the channel's delay
+	Pass    int       // from 0; each time the fallback is told counts as a further pass
+	Step    int       // from 0; the fallback's is 0
+	Why     string    // for people, such as "step 1 of policy api: on call for api until 2026-11-30 09:00 CET"
+}
+
+// Next takes the steps of p that are due and says whom to tell; pr.Next of what it returns says when to call again,
+// and is always after now. It is called when an incident triggers, with the zero Progress, and whenever its pr.Next has
+// come while it is triggered; called earlier it changes nothing.
+//
+// A step that reaches nobody is skipped at once, with no wait: nobody is on call, the schedule is gone from the file,
+// or whoever is on call has no channel for the severity. After the last pass, and at once when a whole pass has
+// reached nobody, the fallback is told, again every [FallbackEvery]. Waits count from now, so that steps missed while
+// nobody called Next are not made up for in a burst. An incident of severity info tells nobody: pr comes back as it is.
+//
+// It lies on the path of a sample. Next on it: [schedule.File.Who] says who is on call, and the caller turns what
+// comes back into rows of the outbox.
+func Next(p Policy, f *schedule.File, pr Progress, severity string, now time.Time) (Progress, []Notify) {
+	if severity == severityInfo || (!pr.Started.IsZero() && now.Before(pr.Next)) {
+		return pr, nil
+	}
+	if f == nil {
+		f = &schedule.File{}
+	}
+	if pr.Started.IsZero() {
+		pr = Progress{Started: now}
+	}
+	who := finder{policy: p, file: f, severity: severity, now: now}
+	for !pr.Fallback {
+		if pr.Step >= len(p.Steps) {
+			pr = endPass(p, pr)
+			continue
+		}
+		step := p.Steps[pr.Step]
+		told := who.step(pr)
+		pr.Step++
+		if len(told) > 0 {
+			pr.Found = true
+			pr.Next = now.Add(max(step.Wait.Duration(), time.Second))
+			return pr, told
+		}
+	}
+	told := who.fallback(pr)
+	pr.Pass++
+	pr.Step = 0
+	pr.Next = now.Add(FallbackEvery)
+	return pr, told
+}
+
+// endPass begins the next pass, or the fallback. Found says how the last pass went, also to the fallback's first why.
+func endPass(p Policy, pr Progress) Progress {
+	last := pr.Pass >= p.Repeat
+	pr.Pass, pr.Step = pr.Pass+1, 0
+	if last || !pr.Found {
+		pr.Fallback = true
+		return pr
+	}
+	pr.Found = false
+	return pr
+}

@@ -1,0 +1,114 @@
+// Package command is the command line of nezuban-oncall: what its sub-commands read, print and exit with.
+//
+// What was asked for goes to the output, everything else to the error output. Main calls it; it holds no rules about
+// rotation files of its own, those are in packages schedule and lint.
+package command
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"nezuban/oncall/schedule"
+)
+
+// Exit codes.
+const (
+	exitOK      = 0
+	exitFound   = 1 // check has found errors in a file that can be used
+	exitRefused = 2 // the file, or the command line, cannot be used
+)
+
+const usage = `usage:
+  nezuban-oncall check FILE [--at TIME]
+        judge the rotation file: exit 0 when it is good, 1 on lint errors, 2 when it is refused
+  nezuban-oncall who FILE [--schedule NAME] [--at TIME] [--json]
+        say who is on call, one line for each schedule; --at - reads times from the input, one a line
+  nezuban-oncall version
+        print the version, and the release of the tz database in it
+
+TIME is such as 2026-11-30T09:00:00+01:00; without --at it is now.
+`
+
+// World is what a command has of its surroundings.
+type World struct {
+	In       io.Reader
+	Out, Err io.Writer
+	Now      time.Time
+	Version  string
+}
+
+// errUsage is a command line that cannot be understood; what is wrong has been said.
+var errUsage = errors.New("bad command line")
+
+// Run runs the command that args name, without the program's own name, and gives its exit code.
+func Run(args []string, w World) int {
+	if len(args) == 0 {
+		fmt.Fprint(w.Err, usage)
+		return exitRefused
+	}
+	switch args[0] {
+	case "check":
+		return check(args[1:], w)
+	case "who":
+		return who(args[1:], w)
+	case "version":
+		fmt.Fprintf(w.Out, "nezuban-oncall %s, tz database %s\n", w.Version, schedule.TZRelease)
+		return exitOK
+	case "help", "-h", "-help", "--help":
+		fmt.Fprint(w.Out, usage)
+		return exitOK
+	}
+	fmt.Fprintf(w.Err, "nezuban-oncall: unknown command %q\n%s", args[0], usage)
+	return exitRefused
+}
+
+// parse reads flags that may stand before or after the file, which it gives.
+func parse(flags *flag.FlagSet, args []string, w World) (file string, err error) {
+	flags.SetOutput(io.Discard)
+	for len(args) > 0 {
+		if err := flags.Parse(args); err != nil {
+			fmt.Fprintf(w.Err, "nezuban-oncall %s: %v\n%s", flags.Name(), err, usage)
+			return "", errUsage
+		}
+		if args = flags.Args(); len(args) == 0 {
+			break
+		}
+		if file != "" {
+			fmt.Fprintf(w.Err, "nezuban-oncall %s: unexpected %q after the file %q\n%s", flags.Name(), args[0], file, usage)
+			return "", errUsage
+		}
+		file, args = args[0], args[1:]
+	}
+	if file == "" {
+		fmt.Fprintf(w.Err, "nezuban-oncall %s: no rotation file given\n%s", flags.Name(), usage)
+		return "", errUsage
+	}
+	return file, nil
+}
+
+// load reads a rotation file.
+func load(path string) (*schedule.File, error) {
+	in, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read rotation file: %w", err)
+	}
+	defer in.Close()
+	data, err := io.ReadAll(io.LimitReader(in, schedule.MaxBytes+1)) // one more, so that too much is seen as such
+	if err != nil {
+		return nil, fmt.Errorf("read rotation file: %w", err)
+	}
+	return schedule.Parse(path, data)
+}
+
+// instant reads a time of --at.
+func instant(text string) (time.Time, error) {
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("found %q, expected a time like 2026-11-30T09:00:00+01:00", text)
+	}
+	return t, nil
+}
