@@ -1,0 +1,122 @@
+package incident
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"nezuban/oncall/escalation"
+)
+
+// ErrUnknown is returned for an incident that is not open.
+var ErrUnknown = errors.New("no open incident has this id")
+
+// Acknowledge records that somebody has taken the incident: escalation stops, and what was not sent yet is
+// withdrawn. Acknowledging again changes nothing.
+func (b *Book) Acknowledge(env Env, id, by, note string) (Change, error) {
+	d := b.draft(env)
+	inc, ok := d.incident(id)
+	if !ok || inc.State == Resolved {
+		return Change{}, fmt.Errorf("acknowledge incident %q: %w", id, ErrUnknown)
+	}
+	if inc.State == Acknowledged {
+		return Change{}, nil
+	}
+	inc.State, inc.AcknowledgedAt, inc.AcknowledgedBy = Acknowledged, env.Now, by
+	d.note(&inc, "acknowledged by %s%s", by, remark(note))
+	d.cancelTriggers(&inc, "acknowledged before it was sent")
+	for _, row := range d.rowsOf(id) {
+		if row.Kind == MessageTrigger && row.Channel == ChannelPagerDuty && row.mayHaveArrived() {
+			why := "acknowledged by " + by
+			d.send(&inc, Row{Kind: MessageAcknowledge, Channel: row.Channel, People: []string{by}, Pass: row.Pass, Step: row.Step, Why: why, NotBefore: env.Now})
+			break
+		}
+	}
+	return d.change(), nil
+}
+
+// Resolve records that somebody says it is over.
+func (b *Book) Resolve(env Env, id, by, note string) (Change, error) {
+	d := b.draft(env)
+	inc, ok := d.incident(id)
+	if !ok || inc.State == Resolved {
+		return Change{}, fmt.Errorf("resolve incident %q: %w", id, ErrUnknown)
+	}
+	for key, alert := range inc.Alerts {
+		alert.Firing = false
+		inc.Alerts[key] = alert
+	}
+	d.resolve(&inc, by, "resolved by "+by+remark(note))
+	return d.change(), nil
+}
+
+func remark(note string) string {
+	if note == "" {
+		return ""
+	}
+	return ": " + note
+}
+
+// Tick does what time alone brings about: due escalation steps, acknowledgements that ran out, occurrences that did
+// not come back, and the filing away of incidents that are over and told.
+func (b *Book) Tick(env Env) Change {
+	d := b.draft(env)
+	for _, id := range b.order() {
+		inc, _ := d.incident(id)
+		switch inc.State {
+		case Triggered:
+			if inc.Severity != SeverityInfo && !inc.Progress.Next.After(env.Now) {
+				d.escalate(&inc)
+			}
+		case Acknowledged:
+			d.acknowledgedFor(&inc)
+		case Resolved:
+			if b.told(id) {
+				d.closed = append(d.closed, id)
+			}
+		}
+	}
+	return d.change()
+}
+
+// acknowledgedFor ends an acknowledgement that has lasted long enough.
+func (d *draft) acknowledgedFor(inc *Incident) {
+	now := d.env.Now
+	if quietSince := inc.quietSince(); !quietSince.IsZero() && now.Sub(quietSince) >= ResolveAfter {
+		d.resolve(inc, "", fmt.Sprintf("resolved: acknowledged, and not seen again for %s", ResolveAfter))
+		return
+	}
+	timeout := inc.Policy.AckTimeout.Duration()
+	if timeout <= 0 || inc.Severity != SeverityPage || now.Sub(inc.AcknowledgedAt) < timeout {
+		return
+	}
+	d.note(inc, "acknowledged %s ago and still open: triggered again", timeout)
+	inc.State, inc.AcknowledgedAt, inc.AcknowledgedBy = Triggered, time.Time{}, ""
+	inc.Progress = escalation.Progress{}
+	d.escalate(inc)
+}
+
+// quietSince is when an acknowledged incident that holds only occurrences last heard of one, or was acknowledged,
+// whichever is later; zero when a state alert fires in it: that one has its own end.
+func (inc Incident) quietSince() time.Time {
+	since := inc.AcknowledgedAt
+	for _, a := range inc.Alerts {
+		if a.Firing && a.Kind != KindOccurrence {
+			return time.Time{}
+		}
+		if a.At.After(since) {
+			since = a.At
+		}
+	}
+	return since
+}
+
+// told says that none of the incident's messages is outstanding.
+func (b *Book) told(id string) bool {
+	for _, row := range b.rows[id] {
+		if !row.Done() {
+			return false
+		}
+	}
+	return true
+}

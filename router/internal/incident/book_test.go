@@ -1,0 +1,440 @@
+package incident
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"nezuban/oncall/schedule"
+)
+
+var start = time.Date(2026, 3, 4, 10, 0, 0, 0, time.UTC)
+
+const rotationText = `
+zone = "UTC"
+[people]
+alice = { page = ["pagerduty"], ticket = ["terminal"] }
+bob   = { page = ["terminal", "2m sms"] }
+carol = { page = ["sms"] }
+[schedule.api]
+layers = [{ name = "base", every = "1w", from = "2026-01-05 09:00", who = ["alice"] }]
+[policy.api]
+steps = [{ page = "api", wait = "5m" }, { page = "bob", wait = "10m" }]
+repeat = 0
+fallback = "carol"
+[[route]]
+policy = "api"
+`
+
+// world is a book whose changes are always durable, and a clock that the test moves.
+type world struct {
+	t    *testing.T
+	book *Book
+	env  Env
+	ids  int
+	log  []string // texts of all timeline entries
+}
+
+func newWorld(t *testing.T, rotation string) *world {
+	t.Helper()
+	f, err := schedule.Parse("oncall.toml", []byte(rotation))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, book: NewBook(nil, nil)}
+	w.env = Env{Now: start, Rotation: f, NewID: func(time.Time) string { w.ids++; return fmt.Sprintf("I%03d", w.ids) }}
+	return w
+}
+
+func (w *world) accept(c Change) Change {
+	for _, e := range c.Entries {
+		w.log = append(w.log, e.Text)
+	}
+	w.book.Accept(c)
+	return c
+}
+
+func (w *world) apply(alerts ...Alert) Change { return w.accept(w.book.Apply(w.env, alerts, nil)) }
+
+func (w *world) after(d time.Duration) *world {
+	w.env.Now = w.env.Now.Add(d)
+	w.accept(w.book.Tick(w.env))
+	return w
+}
+
+// deliver sends all due rows with the given outcome and says which they were.
+func (w *world) deliver(out Outcome) []string {
+	w.t.Helper()
+	var sent []string
+	due, _ := w.book.Due(w.env.Now)
+	for _, row := range due {
+		c, ok := w.book.Begin(w.env, row.Key())
+		if !ok {
+			w.t.Fatalf("due row %v cannot begin", row.Key())
+		}
+		w.accept(c)
+		w.accept(w.book.Finish(w.env, row.Key(), out))
+		sent = append(sent, describe(c.Rows[0]))
+	}
+	return sent
+}
+
+func describe(r Row) string {
+	return fmt.Sprintf("%s %s %s", r.Kind, r.Channel, strings.Join(r.People, "+"))
+}
+
+func (w *world) only() Incident {
+	w.t.Helper()
+	all := w.book.Incidents()
+	if len(all) != 1 {
+		w.t.Fatalf("found %d incidents, want 1", len(all))
+	}
+	return all[0]
+}
+
+func died(at time.Time) Alert {
+	return Alert{
+		Key: DedupKey("container-died", "shop", "web1"), Rule: "container-died", Kind: KindOccurrence, Firing: true, Severity: SeverityPage,
+		Labels: map[string]string{"host": "web1", "container_name": "shop"}, Summary: "container shop died with exit 137", At: at,
+		Event: fmt.Sprintf("web1|c1|%d|die", at.UnixNano()),
+	}
+}
+
+func started(at time.Time) Alert {
+	a := died(at)
+	a.Firing, a.Summary, a.Event = false, "container shop was started", ""
+	return a
+}
+
+func down(at time.Time, firing bool) Alert {
+	return Alert{
+		Key: DedupKey("check-down", "shop"), Rule: "check-down", Kind: KindState, Firing: firing, Severity: SeverityPage,
+		Labels: map[string]string{"check": "shop"}, Summary: "shop is down", At: at,
+	}
+}
+
+var sentOK = Outcome{ProviderID: "P1"}
+
+func want(t *testing.T, got []string, want ...string) {
+	t.Helper()
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("found %q, want %q", got, want)
+	}
+}
+
+func TestFirstAlertOpensAnIncidentAndPagesTheFirstStepAtOnce(t *testing.T) {
+	w := newWorld(t, rotationText)
+	c := w.apply(died(start))
+	if len(c.Incidents) != 1 || len(c.Rows) != 1 || len(c.Entries) == 0 {
+		t.Fatalf("found %d incidents, %d rows, %d entries in one change, want all three", len(c.Incidents), len(c.Rows), len(c.Entries))
+	}
+	want(t, w.deliver(sentOK), "trigger pagerduty alice")
+	if inc := w.only(); inc.State != Triggered || inc.Policy.Name != "api" || !strings.Contains(c.Rows[0].Why, "api") {
+		t.Errorf("found state %s, policy %q, why %q", inc.State, inc.Policy.Name, c.Rows[0].Why)
+	}
+}
+
+func TestRepeats(t *testing.T) {
+	tests := []struct {
+		name    string
+		second  Alert
+		changed bool
+		count   int
+	}{
+		{"the same event again changes nothing", died(start), false, 1},
+		{"another event of the same key is counted", died(start.Add(time.Second)), true, 2},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, rotationText)
+			w.apply(died(start))
+			c := w.apply(tt.second)
+			if c.Empty() == tt.changed {
+				t.Errorf("change empty: %t, want %t", c.Empty(), !tt.changed)
+			}
+			if len(c.Rows) != 0 {
+				t.Errorf("found %d new messages for a repeat, want none", len(c.Rows))
+			}
+			if got := w.only().Lead().Count; got != tt.count {
+				t.Errorf("count %d, want %d", got, tt.count)
+			}
+		})
+	}
+	t.Run("a hundred are one incident with a short timeline", func(t *testing.T) {
+		w := newWorld(t, rotationText)
+		for i := range 100 {
+			w.apply(died(start.Add(time.Duration(i) * time.Millisecond)))
+		}
+		inc := w.only()
+		if inc.Lead().Count != 100 || inc.Entries > 8 || inc.Rows != 1 {
+			t.Errorf("found count %d, %d entries, %d rows", inc.Lead().Count, inc.Entries, inc.Rows)
+		}
+	})
+	t.Run("a state alert that keeps firing changes nothing", func(t *testing.T) {
+		w := newWorld(t, rotationText)
+		w.apply(down(start, true))
+		if c := w.apply(down(start.Add(time.Minute), true)); !c.Empty() {
+			t.Errorf("found %+v, want nothing", c)
+		}
+	})
+}
+
+func TestResolve(t *testing.T) {
+	tests := []struct {
+		name     string
+		at       time.Duration // of the resolving news, after the firing
+		deliver  bool          // whether the page had gone out before
+		resolved bool
+		sends    []string
+	}{
+		{"newer news resolves, and who was paged is told", time.Second, true, true, []string{"resolve pagerduty alice"}},
+		{"news of the same instant does not", 0, true, false, nil},
+		{"older news does not", -time.Second, true, false, nil},
+		{"a page that never left is cancelled, and nobody is told", time.Second, false, true, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, rotationText)
+			w.apply(died(start))
+			if tt.deliver {
+				w.deliver(sentOK)
+			}
+			w.apply(started(start.Add(tt.at)))
+			if got := w.only().State == Resolved; got != tt.resolved {
+				t.Fatalf("resolved: %t, want %t", got, tt.resolved)
+			}
+			if tt.resolved {
+				want(t, w.deliver(sentOK), tt.sends...)
+			}
+		})
+	}
+}
+
+func TestAPageWhoseAnswerWasLostIsFollowedByItsResolve(t *testing.T) {
+	w := newWorld(t, rotationText)
+	w.apply(died(start))
+	w.deliver(Outcome{Err: errors.New("timeout")})
+	w.apply(started(start.Add(time.Second)))
+	w.after(time.Minute)
+	want(t, w.deliver(sentOK), "resolve pagerduty alice")
+}
+
+func TestAResolveNeverOvertakesItsTrigger(t *testing.T) {
+	w := newWorld(t, rotationText)
+	w.apply(died(start))
+	due, _ := w.book.Due(w.env.Now)
+	c, _ := w.book.Begin(w.env, due[0].Key())
+	w.accept(c) // on its way
+	w.apply(started(start.Add(time.Second)))
+	want(t, w.deliver(sentOK))
+	w.accept(w.book.Finish(w.env, due[0].Key(), sentOK))
+	want(t, w.deliver(sentOK), "resolve pagerduty alice")
+}
+
+func TestAClosedIncidentLeavesTheBookOnceAllIsTold(t *testing.T) {
+	w := newWorld(t, rotationText)
+	w.apply(died(start))
+	w.deliver(sentOK)
+	w.apply(started(start.Add(time.Second)))
+	if c := w.book.Tick(w.env); len(c.Closed) != 0 {
+		t.Fatalf("closed %v before its resolve was sent", c.Closed)
+	}
+	w.deliver(sentOK)
+	w.after(time.Second)
+	if left := w.book.Incidents(); len(left) != 0 {
+		t.Fatalf("found %d incidents left, want none", len(left))
+	}
+	w.apply(died(start.Add(time.Minute)))
+	if got := w.only().ID; got != "I002" {
+		t.Errorf("the next death is in incident %s, want a new one", got)
+	}
+}
+
+func TestEscalation(t *testing.T) {
+	w := newWorld(t, rotationText)
+	w.apply(died(start))
+	want(t, w.deliver(sentOK), "trigger pagerduty alice")
+	want(t, w.after(5*time.Minute-time.Second).deliver(sentOK))
+	want(t, w.after(time.Second).deliver(sentOK), "trigger terminal bob")
+	want(t, w.after(2*time.Minute).deliver(sentOK), "trigger sms bob")
+	want(t, w.after(8*time.Minute).deliver(sentOK), "trigger sms carol")
+}
+
+func TestAcknowledgeStopsEverythingAndRunsOut(t *testing.T) {
+	w := newWorld(t, rotationText)
+	w.apply(died(start))
+	w.deliver(sentOK)
+	w.after(5 * time.Minute)
+	w.deliver(sentOK) // bob's terminal; his SMS waits two minutes more
+	c, err := w.book.Acknowledge(w.env, "I001", "bob", "looking")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.accept(c)
+	want(t, w.deliver(sentOK), "acknowledge pagerduty bob")
+	want(t, w.after(3*time.Hour).deliver(sentOK))
+	want(t, w.after(time.Hour).deliver(sentOK), "trigger pagerduty alice")
+	if got := w.only().State; got != Triggered {
+		t.Errorf("state %s after the acknowledgement ran out, want triggered", got)
+	}
+}
+
+func TestAnAcknowledgedOccurrenceThatDoesNotComeBackIsOver(t *testing.T) {
+	w := newWorld(t, strings.Replace(rotationText, "repeat = 0", `repeat = 0
+ack_timeout = "48h"`, 1))
+	w.apply(died(start))
+	w.deliver(sentOK)
+	c, err := w.book.Acknowledge(w.env, "I001", "alice", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.accept(c)
+	w.deliver(sentOK)
+	if w.after(ResolveAfter - time.Second); w.only().State != Acknowledged {
+		t.Fatalf("state %s too early", w.only().State)
+	}
+	if w.after(time.Second); w.only().State != Resolved {
+		t.Errorf("state %s, want resolved", w.only().State)
+	}
+}
+
+func TestSeverityOnlyRisesAndARiseTriggersOnceMore(t *testing.T) {
+	w := newWorld(t, rotationText)
+	ticket := died(start)
+	ticket.Severity = SeverityTicket
+	w.apply(ticket)
+	want(t, w.deliver(sentOK), "trigger terminal alice")
+	c, err := w.book.Acknowledge(w.env, "I001", "alice", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.accept(c)
+	w.apply(died(start.Add(time.Second)))
+	want(t, w.deliver(sentOK), "trigger pagerduty alice")
+	lower := ticket
+	lower.At, lower.Event = start.Add(2*time.Second), "another"
+	w.apply(lower)
+	if got := w.only().Severity; got != SeverityPage {
+		t.Errorf("severity %s after a lower alert, want page", got)
+	}
+}
+
+func TestInfoIsShownAndNeverSent(t *testing.T) {
+	w := newWorld(t, rotationText)
+	a := died(start)
+	a.Severity = SeverityInfo
+	w.apply(a)
+	want(t, w.after(time.Hour).deliver(sentOK))
+}
+
+func TestAFailingChannel(t *testing.T) {
+	failing := Outcome{Err: errors.New("503 from the provider")}
+	refused := Outcome{Err: errors.New("no such user"), Permanent: true}
+	t.Run("is tried again with growing pauses and the provider's own", func(t *testing.T) {
+		w := newWorld(t, rotationText)
+		w.apply(died(start))
+		want(t, w.deliver(failing), "trigger pagerduty alice")
+		want(t, w.deliver(failing))
+		want(t, w.after(time.Second).deliver(Outcome{Err: errors.New("429"), After: 20 * time.Second}), "trigger pagerduty alice")
+		want(t, w.after(19*time.Second).deliver(failing))
+		want(t, w.after(time.Second).deliver(sentOK), "trigger pagerduty alice")
+	})
+	t.Run("refused for good takes the person's next channel at once", func(t *testing.T) {
+		w := newWorld(t, strings.Replace(rotationText, `page = "api"`, `page = "bob"`, 1))
+		w.apply(died(start))
+		want(t, w.deliver(refused), "trigger terminal bob")
+		want(t, w.deliver(sentOK), "trigger sms bob")
+	})
+	t.Run("refused for good without another channel takes the next step at once", func(t *testing.T) {
+		w := newWorld(t, rotationText)
+		w.apply(died(start))
+		want(t, w.deliver(refused), "trigger pagerduty alice")
+		want(t, w.after(time.Second).deliver(sentOK), "trigger terminal bob")
+	})
+	t.Run("failing for long asks the next step without giving up itself", func(t *testing.T) {
+		w := newWorld(t, rotationText)
+		w.apply(died(start))
+		for range 40 {
+			w.after(time.Second).deliver(failing)
+		}
+		if got := strings.Join(w.log, "\n"); !strings.Contains(got, "paging bob by terminal") {
+			t.Errorf("bob was not called within 40 s of failures:\n%s", got)
+		}
+		rows := w.book.Rows("I001")
+		if rows[0].Status != RowPending {
+			t.Errorf("the failing row is %s, want it still pending", rows[0].Status)
+		}
+	})
+}
+
+func TestPagerDutyHoldsOneIncidentForOneOfOurs(t *testing.T) {
+	both := strings.Replace(rotationText, `page = "bob", wait`, `page = ["carol", "dan"], wait`, 1)
+	both = strings.Replace(both, `carol = { page = ["sms"] }`, "carol = { page = [\"pagerduty\"] }\ndan = { page = [\"pagerduty\"] }", 1)
+	t.Run("a later step is one message to all its people", func(t *testing.T) {
+		w := newWorld(t, both)
+		w.apply(died(start))
+		want(t, w.deliver(sentOK), "trigger pagerduty alice")
+		want(t, w.after(5*time.Minute).deliver(sentOK), "trigger pagerduty carol+dan")
+		w.apply(started(w.env.Now))
+		want(t, w.deliver(sentOK), "resolve pagerduty carol+dan")
+	})
+	t.Run("a step that never got through is overtaken, not queued before", func(t *testing.T) {
+		w := newWorld(t, both)
+		w.apply(died(start))
+		want(t, w.deliver(Outcome{Err: errors.New("500"), After: time.Hour}), "trigger pagerduty alice")
+		want(t, w.after(5*time.Minute).deliver(sentOK), "trigger pagerduty carol+dan")
+		want(t, w.after(2*time.Hour).deliver(sentOK), "trigger pagerduty carol")
+	})
+}
+
+func TestAfterACrashWhatWasBeingSentGoesAgainAsARepeat(t *testing.T) {
+	w := newWorld(t, rotationText)
+	w.apply(died(start))
+	due, _ := w.book.Due(w.env.Now)
+	c, _ := w.book.Begin(w.env, due[0].Key())
+	w.accept(c)
+	// The router dies here; another one starts from what was stored.
+	w.book = NewBook(w.book.Incidents(), w.book.Rows("I001"))
+	w.accept(w.book.Recover(w.env))
+	due, _ = w.book.Due(w.env.Now)
+	if len(due) != 1 || !due[0].Repeat || due[0].Attempt != 1 {
+		t.Fatalf("found %+v, want the row again, marked as a repeat", due)
+	}
+	if c := w.apply(died(start)); !c.Empty() {
+		t.Errorf("the same event sent again changed %+v", c)
+	}
+}
+
+func TestARemarkIsWrittenOnceAndOnlyWhereAnIncidentIsOpen(t *testing.T) {
+	w := newWorld(t, rotationText)
+	remark := Remark{Key: died(start).Key, Event: "e1", Text: "deployed"}
+	if c := w.book.Apply(w.env, nil, []Remark{remark}); !c.Empty() {
+		t.Errorf("found %+v without an incident, want nothing", c)
+	}
+	w.apply(died(start))
+	w.accept(w.book.Apply(w.env, nil, []Remark{remark}))
+	if c := w.book.Apply(w.env, nil, []Remark{remark}); !c.Empty() {
+		t.Errorf("found %+v for the same remark again, want nothing", c)
+	}
+	if got := w.log[len(w.log)-1]; got != "deployed" {
+		t.Errorf("the timeline ends with %q", got)
+	}
+}
+
+func TestActingOnAnUnknownIncident(t *testing.T) {
+	w := newWorld(t, rotationText)
+	if _, err := w.book.Acknowledge(w.env, "I9", "alice", ""); !errors.Is(err, ErrUnknown) {
+		t.Errorf("found %v, want ErrUnknown", err)
+	}
+	if _, err := w.book.Resolve(w.env, "I9", "alice", ""); !errors.Is(err, ErrUnknown) {
+		t.Errorf("found %v, want ErrUnknown", err)
+	}
+}
+
+func TestDedupKeysDoNotCollide(t *testing.T) {
+	if a, b := DedupKey("r", "x|y", "z"), DedupKey("r", "x", "y|z"); a == b {
+		t.Errorf("both are %q", a)
+	}
+}

@@ -1,0 +1,217 @@
+package incident
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"nezuban/oncall/escalation"
+)
+
+// ResolveAfter is how long an acknowledged occurrence may stay without a repeat before it counts as over.
+const ResolveAfter = 24 * time.Hour
+
+// Apply decides what alerts mean: each opens, updates or resolves an incident, or changes nothing. Remarks go to the
+// timeline of the open incident that holds their key, if there is one. The next function on a sample's path is the
+// store's Commit, in package state.
+func (b *Book) Apply(env Env, alerts []Alert, remarks []Remark) Change {
+	d := b.draft(env)
+	for _, alert := range alerts {
+		inc, open := d.open(alert.Key)
+		switch {
+		case alert.Firing && open:
+			d.again(inc, alert)
+		case alert.Firing:
+			d.begin(alert)
+		case open:
+			d.calm(inc, alert)
+		}
+	}
+	for _, r := range remarks {
+		if inc, open := d.open(r.Key); open {
+			d.remark(inc, r)
+		}
+	}
+	return d.change()
+}
+
+// remark writes a remark down, unless its event was remarked on lately.
+func (d *draft) remark(inc Incident, r Remark) {
+	const remembered = 32
+	if slices.Contains(inc.Remarked, r.Event) {
+		return
+	}
+	inc.Remarked = append(slices.Clone(inc.Remarked), r.Event)
+	inc.Remarked = inc.Remarked[max(len(inc.Remarked)-remembered, 0):]
+	d.note(&inc, "%s", r.Text)
+}
+
+// begin opens an incident and takes the first step of its policy.
+func (d *draft) begin(alert Alert) {
+	policy, matched := escalation.PolicyFor(d.env.Rotation, alert.Labels)
+	inc := Incident{
+		ID: d.env.NewID(d.env.Now), State: Triggered, Severity: alert.Severity, OpenedAt: d.env.Now, Policy: policy,
+		Alerts: map[string]AlertState{alert.Key: {Alert: alert, Count: 1, First: alert.At}},
+	}
+	d.note(&inc, "opened by %s: %s", alert.Rule, alert.Summary)
+	if !matched {
+		d.note(&inc, "no route matches its labels: taking policy %q", policy.Name)
+	}
+	d.escalate(&inc)
+}
+
+// again takes in an alert that fires while its incident is open.
+func (d *draft) again(inc Incident, alert Alert) {
+	held := inc.Alerts[alert.Key]
+	if alert.Event != "" && alert.Event == held.Event {
+		return // the same event, re-sent
+	}
+	if alert.Kind == KindState && held.Firing && alert.Severity == held.Severity {
+		return
+	}
+	refired := !held.Firing
+	held.Alert = alert
+	held.Count++
+	inc.Alerts[alert.Key] = held
+	d.putIncident(inc)
+	if refired || isMilestone(held.Count) {
+		d.note(&inc, "again (%d times): %s", held.Count, alert.Summary)
+	}
+	if alert.Severity.Rank() <= inc.Severity.Rank() {
+		return
+	}
+	d.note(&inc, "severity rises from %s to %s", inc.Severity, alert.Severity)
+	inc.Severity = alert.Severity
+	inc.State, inc.AcknowledgedAt, inc.AcknowledgedBy = Triggered, time.Time{}, ""
+	inc.Progress = escalation.Progress{}
+	d.cancelTriggers(&inc, "severity rose before it was sent")
+	d.escalate(&inc)
+}
+
+// isMilestone keeps the timeline short under a flood: the 2nd, 10th, 100th, 1000th … repeat are written down.
+func isMilestone(n int) bool {
+	for n >= 10 && n%10 == 0 {
+		n /= 10
+	}
+	return n == 1 || n == 2
+}
+
+// calm takes in an alert that resolves; when none of the incident's alerts fires any more, the incident is over.
+func (d *draft) calm(inc Incident, alert Alert) {
+	held := inc.Alerts[alert.Key]
+	if !held.Firing || !alert.At.After(held.At) {
+		return // only news newer than the firing can resolve it
+	}
+	held.Firing, held.At = false, alert.At
+	inc.Alerts[alert.Key] = held
+	d.note(&inc, "%s: %s", alert.Rule, alert.Summary)
+	for _, a := range inc.Alerts {
+		if a.Firing {
+			return
+		}
+	}
+	d.resolve(&inc, "", "resolved")
+}
+
+// resolve ends an incident and tells everyone who heard of it.
+func (d *draft) resolve(inc *Incident, by, text string) {
+	inc.State, inc.ResolvedAt, inc.ResolvedBy = Resolved, d.env.Now, by
+	d.note(inc, "%s", text)
+	d.cancelTriggers(inc, "resolved before it was sent")
+	d.tell(inc, MessageResolve, text)
+}
+
+// tell sends a message to every destination that has, or may have, heard of the incident.
+func (d *draft) tell(inc *Incident, kind MessageKind, why string) {
+	told := map[string]bool{}
+	for _, row := range d.rowsOf(inc.ID) {
+		if row.Kind != MessageTrigger || !row.mayHaveArrived() || told[row.Destination()] {
+			continue
+		}
+		told[row.Destination()] = true
+		people := row.People
+		if row.Channel == ChannelPagerDuty {
+			people = d.assigned(inc.ID)
+		}
+		d.send(inc, Row{Kind: kind, Channel: row.Channel, People: people, Pass: row.Pass, Step: row.Step, Why: why, NotBefore: d.env.Now})
+	}
+}
+
+// assigned is whom PagerDuty's incident is assigned to: the people of the last trigger it may have seen.
+func (d *draft) assigned(id string) []string {
+	var people []string
+	for _, row := range d.rowsOf(id) {
+		if row.Kind == MessageTrigger && row.Channel == ChannelPagerDuty && row.mayHaveArrived() {
+			people = row.People
+		}
+	}
+	return people
+}
+
+// cancelTriggers withdraws the triggers that are still waiting.
+func (d *draft) cancelTriggers(inc *Incident, reason string) {
+	for _, row := range d.rowsOf(inc.ID) {
+		if row.Kind == MessageTrigger && row.Status == RowPending {
+			d.cancel(inc, row, reason)
+		}
+	}
+}
+
+// escalate takes the policy's due steps: the rows for the people they name, and when to come back.
+func (d *draft) escalate(inc *Incident) {
+	if inc.Severity == SeverityInfo {
+		return
+	}
+	progress, notify := escalation.Next(inc.Policy, d.env.Rotation, inc.Progress, string(inc.Severity), d.env.Now)
+	inc.Progress = progress
+	d.putIncident(*inc)
+	earlier := inc.Rows
+	for _, row := range rowsFor(notify) {
+		d.supersede(inc, row, earlier)
+		d.note(inc, "paging %s by %s: %s", strings.Join(row.People, ", "), row.Channel, row.Why)
+		d.send(inc, row)
+	}
+	if len(notify) == 0 {
+		d.note(inc, "nobody is on call for policy %q: asking again at %s", inc.Policy.Name, progress.Next.UTC().Format(time.RFC3339))
+	}
+}
+
+// supersede withdraws what PagerDuty should have taken by now and has not, of the rows before the given one: the later
+// message creates its incident instead.
+func (d *draft) supersede(inc *Incident, next Row, earlier int) {
+	if next.Channel != ChannelPagerDuty {
+		return
+	}
+	for _, row := range d.rowsOf(inc.ID) {
+		stuck := row.Status == RowPending && (row.Attempt > 0 || !row.NotBefore.After(d.env.Now))
+		if row.Seq < earlier && row.Channel == next.Channel && row.Kind == MessageTrigger && stuck {
+			d.cancel(inc, row, "overtaken by a later step")
+		}
+	}
+}
+
+// rowsFor turns the people to notify into rows: one a person and channel, but PagerDuty holds one incident for all, so
+// there each row names everybody whom the step has called by its time.
+func rowsFor(notify []escalation.Notify) []Row {
+	notify = slices.Clone(notify)
+	slices.SortStableFunc(notify, func(a, b escalation.Notify) int { return a.At.Compare(b.At) })
+	var rows []Row
+	last := -1 // the last row for PagerDuty
+	for _, n := range notify {
+		row := Row{Kind: MessageTrigger, Channel: n.Channel, People: []string{n.Person}, Pass: n.Pass, Step: n.Step, Why: n.Why, NotBefore: n.At}
+		if n.Channel != ChannelPagerDuty {
+			rows = append(rows, row)
+			continue
+		}
+		if last >= 0 {
+			row.People = union(rows[last].People, row.People)
+		}
+		if last >= 0 && rows[last].NotBefore.Equal(n.At) {
+			rows[last].People = row.People
+			continue
+		}
+		last = len(rows)
+		rows = append(rows, row)
+	}
+	return rows
+}

@@ -1,0 +1,153 @@
+// Package incident decides what an alert means for the people on call: it opens, updates and resolves incidents,
+// runs their escalation, and says which messages must go out.
+//
+// Everything here is a pure decision over values and a given time: package state makes the outcome durable,
+// package page delivers it, and the router's app holds the loop and the clock. Nothing here reads a clock,
+// touches a disk or speaks to a network.
+package incident
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"nezuban/oncall/escalation"
+)
+
+// Severity says how much an alert may disturb. It only rises while an incident is open.
+type Severity string
+
+// The severities, from least to most disturbing.
+const (
+	SeverityInfo   Severity = "info"   // shown, never sent
+	SeverityTicket Severity = "ticket" // sent, never wakes anybody
+	SeverityPage   Severity = "page"   // wakes people; never held
+)
+
+// Rank orders severities: info 1, ticket 2, page 3, anything else 0.
+func (s Severity) Rank() int {
+	switch s {
+	case SeverityInfo:
+		return 1
+	case SeverityTicket:
+		return 2
+	case SeverityPage:
+		return 3
+	}
+	return 0
+}
+
+// Kind tells the two kinds of alert apart.
+type Kind string
+
+const (
+	// KindState is an alert with a condition that is true, false or unknown: only a false seen in data newer than the
+	// firing resolves it.
+	KindState Kind = "state"
+	// KindOccurrence is something that happened. It has no false: its named opposite, a person, or time after an
+	// acknowledgement resolves it.
+	KindOccurrence Kind = "occurrence"
+)
+
+// Alert is what a rule, or the error ingestion, says about one dedup key at one time.
+type Alert struct {
+	Key      string            `json:"key"`              // dedup key, see [DedupKey]
+	Rule     string            `json:"rule"`             // id of the rule that speaks
+	Kind     Kind              `json:"kind"`             // state or occurrence
+	Firing   bool              `json:"firing"`           // false: resolved
+	Severity Severity          `json:"severity"`         // of this alert, now
+	Labels   map[string]string `json:"labels,omitempty"` // host, container_name, check, project … and the rule's own labels; routes match on these
+	Summary  string            `json:"summary"`          // one line of plain text: what is the matter
+	At       time.Time         `json:"at"`               // time of the sample or event itself, not of its arrival
+	Event    string            `json:"event,omitempty"`  // identity of the event, for occurrences: a repeat of it changes nothing
+}
+
+// Remark is something worth a line in a timeline that neither opens nor resolves anything: a deploy, or an event that
+// came after newer ones.
+type Remark struct {
+	Key   string // dedup key of the alert that it belongs to
+	Event string // identity of the event: it is written down once
+	Text  string
+}
+
+// DedupKey is the key under which alerts are one and the same: the rule's id and the values of its `by` tags, in
+// the order of the sorted tag names. Values are escaped, so that no two lists of values share a key.
+func DedupKey(rule string, values ...string) string {
+	escape := strings.NewReplacer(`\`, `\\`, `|`, `\|`)
+	parts := make([]string, 0, 1+len(values))
+	for _, v := range append([]string{rule}, values...) {
+		parts = append(parts, escape.Replace(v))
+	}
+	return strings.Join(parts, "|")
+}
+
+// State is where an incident stands.
+type State string
+
+// The states of an incident.
+const (
+	Triggered    State = "triggered"
+	Acknowledged State = "acknowledged"
+	Resolved     State = "resolved"
+)
+
+// AlertState is one alert as its incident holds it.
+type AlertState struct {
+	Alert           // as last reported
+	Count int       `json:"count"` // distinct events, or firings, seen
+	First time.Time `json:"first"` // when it first fired
+}
+
+// Incident is one problem that needs, or needed, a person.
+//
+// Its JSON form is stored: release N reads what release N−1 wrote.
+type Incident struct {
+	Version        int                   `json:"version"`
+	ID             string                `json:"id"` // sorts by time of opening
+	State          State                 `json:"state"`
+	Severity       Severity              `json:"severity"`
+	Alerts         map[string]AlertState `json:"alerts"` // by dedup key
+	OpenedAt       time.Time             `json:"opened_at"`
+	AcknowledgedAt time.Time             `json:"acknowledged_at,omitzero"`
+	AcknowledgedBy string                `json:"acknowledged_by,omitempty"`
+	ResolvedAt     time.Time             `json:"resolved_at,omitzero"`
+	ResolvedBy     string                `json:"resolved_by,omitempty"` // a person, or "" when the alerts themselves resolved
+	Policy         escalation.Policy     `json:"policy"`                // frozen at opening
+	Progress       escalation.Progress   `json:"progress"`
+	Remarked       []string              `json:"remarked,omitempty"` // events of the latest remarks
+	Entries        int                   `json:"entries"`            // timeline entries written so far
+	Rows           int                   `json:"rows"`               // outbox rows written so far
+}
+
+// Lead is the alert that speaks for the incident: the one that fired first.
+func (inc Incident) Lead() AlertState { return inc.Ordered()[0] }
+
+// Ordered lists the alerts by when they first fired. An incident holds at least one.
+func (inc Incident) Ordered() []AlertState {
+	return slices.SortedFunc(maps.Values(inc.Alerts), func(a, b AlertState) int {
+		return cmp.Or(a.First.Compare(b.First), cmp.Compare(a.Key, b.Key))
+	})
+}
+
+// Summaries lists what the alerts say, the lead first.
+func (inc Incident) Summaries() []string {
+	var all []string
+	for _, a := range inc.Ordered() {
+		all = append(all, a.Summary)
+	}
+	return all
+}
+
+// Version is what this release writes into each stored record of this package.
+const Version = 1
+
+// Entry is one line of an incident's timeline.
+type Entry struct {
+	Version  int       `json:"version"`
+	Incident string    `json:"incident"`
+	Seq      int       `json:"seq"` // 0, 1, 2 … within the incident
+	At       time.Time `json:"at"`
+	Text     string    `json:"text"`
+}
