@@ -1,0 +1,142 @@
+// Package client speaks the router's own API for the commands `nezuban-router incidents`, `ack`, `resolve` and
+// `signin`, and words incidents for a terminal.
+//
+// The router's main calls it; the running router never does. Errors are for the person at the terminal: they name
+// the URL and what can be done, and never hold the token.
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"nezuban/router/internal/incident"
+)
+
+// ErrUnknown is returned for an incident that does not exist or is not open any more.
+var ErrUnknown = errors.New("no open incident has this id")
+
+// maxReply bounds a reply, in bytes.
+const maxReply = 64 << 20
+
+// Client asks one router. It is safe for concurrent use.
+type Client struct {
+	base  string
+	token string
+	http  *http.Client
+}
+
+// New makes a client of the router at base, such as http://127.0.0.1:17070, that bears the token.
+func New(base, token string) (*Client, error) {
+	u, err := url.Parse(base)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return nil, fmt.Errorf("router URL %q: expected something like http://127.0.0.1:17070", base)
+	}
+	return &Client{base: strings.TrimSuffix(base, "/"), token: token, http: &http.Client{
+		Timeout: 30 * time.Second,
+		// A redirect would carry an act into a place that nobody named.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}, nil
+}
+
+// Incidents lists the open incidents, with all also the closed ones still at hand, most urgent first. It needs a
+// read token.
+func (c *Client) Incidents(ctx context.Context, all bool) ([]incident.Incident, error) {
+	path := "/api/v1/incidents"
+	if all {
+		path += "?all=1"
+	}
+	var reply struct{ Incidents []incident.Incident }
+	if err := c.do(ctx, http.MethodGet, path, nil, &reply); err != nil {
+		return nil, fmt.Errorf("list incidents: %w", err)
+	}
+	return reply.Incidents, nil
+}
+
+// Acknowledge takes an incident in the name of `by`. It needs an act token.
+func (c *Client) Acknowledge(ctx context.Context, id, by, note string) error {
+	return c.act(ctx, "ack", id, by, note)
+}
+
+// Resolve says, in the name of `by`, that an incident is over. It needs an act token.
+func (c *Client) Resolve(ctx context.Context, id, by, note string) error {
+	return c.act(ctx, "resolve", id, by, note)
+}
+
+func (c *Client) act(ctx context.Context, verb, id, by, note string) error {
+	path := "/api/v1/incidents/" + url.PathEscape(id) + "/" + verb
+	if err := c.do(ctx, http.MethodPost, path, map[string]string{"by": by, "note": note}, nil); err != nil {
+		return fmt.Errorf("%s incident %q: %w", verb, id, err)
+	}
+	return nil
+}
+
+// SignInLink is a single-use link that signs a browser in as person. It needs an act token.
+func (c *Client) SignInLink(ctx context.Context, person string) (string, error) {
+	var reply struct{ Path string }
+	if err := c.do(ctx, http.MethodPost, "/api/v1/signin", map[string]string{"person": person}, &reply); err != nil {
+		return "", fmt.Errorf("make sign-in link for %q: %w", person, err)
+	}
+	return c.base + reply.Path, nil
+}
+
+// do sends body, if there is one, as JSON and decodes the reply into reply, if it is not nil.
+func (c *Client) do(ctx context.Context, method, path string, body, reply any) error {
+	var sent bytes.Buffer
+	if body != nil {
+		if err := json.NewEncoder(&sent).Encode(body); err != nil {
+			return err
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, &sent)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return fmt.Errorf("router %s not reached, is it running? %w", c.base, err)
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxReply))
+	if err != nil {
+		return fmt.Errorf("read reply of router %s: %w", c.base, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return c.refusal(resp.StatusCode, data)
+	}
+	if reply == nil {
+		return nil
+	}
+	if err := json.Unmarshal(data, reply); err != nil {
+		return fmt.Errorf("read reply of router %s: %w", c.base, err)
+	}
+	return nil
+}
+
+// refusal words an answer other than 200.
+func (c *Client) refusal(status int, data []byte) error {
+	switch status {
+	case http.StatusUnauthorized:
+		return fmt.Errorf("router %s refused the token: it must be one of this router's, of kind read to look and act to change", c.base)
+	case http.StatusForbidden:
+		return fmt.Errorf("router %s does not go by this host name: name it in the router's configuration, or use another URL", c.base)
+	case http.StatusNotFound:
+		return ErrUnknown
+	}
+	var said struct{ Message string }
+	if json.Unmarshal(data, &said) != nil || said.Message == "" {
+		said.Message = http.StatusText(status)
+	}
+	return fmt.Errorf("router %s answered %d: %s", c.base, status, printable(said.Message))
+}

@@ -1,0 +1,84 @@
+package client
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"nezuban/router/internal/incident"
+)
+
+// WriteJSON writes the incidents as one JSON array, for other programs. Fields are only ever added to it.
+func WriteJSON(w io.Writer, incidents []incident.Incident) error {
+	if incidents == nil {
+		incidents = []incident.Incident{}
+	}
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(incidents)
+}
+
+// WriteTable writes one line for each incident, for people; times are in zone. Text that senders chose cannot move the
+// cursor or change a colour.
+func WriteTable(w io.Writer, incidents []incident.Incident, zone *time.Location) error {
+	if len(incidents) == 0 {
+		_, err := fmt.Fprintln(w, "no incidents")
+		return err
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "ID\tSTATE\tSEVERITY\tOPENED\tWHAT") //nolint:errcheck // Flush reports it
+	for _, inc := range incidents {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", //nolint:errcheck // Flush reports it
+			printable(inc.ID), state(inc), inc.Severity, inc.OpenedAt.In(zone).Format("2006-01-02 15:04:05"), what(inc))
+	}
+	return table.Flush()
+}
+
+// state is the incident's state and who brought it about.
+func state(inc incident.Incident) string {
+	by := ""
+	switch inc.State {
+	case incident.Acknowledged:
+		by = inc.AcknowledgedBy
+	case incident.Resolved:
+		by = inc.ResolvedBy
+	case incident.Triggered:
+	}
+	if by == "" {
+		return string(inc.State)
+	}
+	return string(inc.State) + " by " + printable(by)
+}
+
+// what is the summary of the incident's severest, then earliest alert, and how many others there are.
+func what(inc incident.Incident) string {
+	var best incident.AlertState
+	for _, a := range inc.Alerts {
+		rank, bestRank := a.Severity.Rank(), best.Severity.Rank()
+		if best.Key == "" || rank > bestRank || (rank == bestRank && a.First.Before(best.First)) {
+			best = a
+		}
+	}
+	text := printable(best.Summary)
+	if more := len(inc.Alerts) - 1; more > 0 {
+		text += fmt.Sprintf(" (and %d more)", more)
+	}
+	return text
+}
+
+// printable is text on one line without anything that a terminal obeys.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t' || r == '\r':
+			return ' '
+		case !unicode.IsPrint(r):
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,153 @@
+package web
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"nezuban/router/internal/access"
+	"nezuban/router/internal/incident"
+)
+
+func (s *site) routeAPI(mux *http.ServeMux) {
+	handle := func(pattern string, kind access.Kind, h http.HandlerFunc) {
+		mux.Handle(pattern, s.Gate.Require(kind, h))
+	}
+	handle("GET /api/v1/incidents", access.Read, s.apiIncidents)
+	handle("GET /api/v1/incidents/{id}", access.Read, s.apiIncident)
+	handle("POST /api/v1/incidents/{id}/ack", access.Act, s.apiAct(s.Actor.Acknowledge))
+	handle("POST /api/v1/incidents/{id}/resolve", access.Act, s.apiAct(s.Actor.Resolve))
+	handle("GET /api/v1/oncall", access.Read, s.apiOnCall)
+	handle("GET /api/v1/checks", access.Read, s.apiChecks)
+	handle("POST /api/v1/signin", access.Act, s.apiSignIn)
+}
+
+// apiIncidents lists open incidents, with ?all=1 also closed ones: {"incidents": [ … ]}.
+func (s *site) apiIncidents(w http.ResponseWriter, r *http.Request) {
+	list := sorted(s.Board.Incidents(r.URL.Query().Get("all") == "1"))
+	if list == nil {
+		list = []incident.Incident{}
+	}
+	reply(w, http.StatusOK, map[string]any{"incidents": list})
+}
+
+// apiIncident is one incident with its timeline: {"incident": { … }, "timeline": [ … ]}.
+func (s *site) apiIncident(w http.ResponseWriter, r *http.Request) {
+	inc, timeline, err := s.Board.Incident(r.PathValue("id"))
+	if err != nil {
+		s.apiFailed(w, r, err)
+		return
+	}
+	reply(w, http.StatusOK, map[string]any{"incident": inc, "timeline": timeline})
+}
+
+// apiAct takes {"by": "alice", "note": ""}; without `by` the token's name acts.
+func (s *site) apiAct(act func(ctx context.Context, id, by, note string) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var body struct{ By, Note string }
+		if !s.apiBody(w, r, &body) {
+			return
+		}
+		if body.By == "" {
+			caller, _ := access.CallerOf(r.Context())
+			body.By = caller.Name
+		}
+		if err := act(r.Context(), r.PathValue("id"), clip(body.By), clip(body.Note)); err != nil {
+			s.apiFailed(w, r, err)
+			return
+		}
+		reply(w, http.StatusOK, struct{}{})
+	}
+}
+
+type onCallReply struct {
+	Schedule string    `json:"schedule"`
+	People   []string  `json:"people"`
+	Shadow   []string  `json:"shadow,omitempty"`
+	Until    time.Time `json:"until,omitzero"`
+}
+
+// apiOnCall says who is on call: {"at": …, "schedules": [ … ]}.
+func (s *site) apiOnCall(w http.ResponseWriter, _ *http.Request) {
+	now := s.Now()
+	schedules := []onCallReply{}
+	for _, a := range s.Board.OnCall(now) {
+		schedules = append(schedules, onCallReply{Schedule: a.Schedule, People: append([]string{}, a.People...), Shadow: a.Shadow, Until: a.Until})
+	}
+	reply(w, http.StatusOK, map[string]any{"at": now, "schedules": schedules})
+}
+
+// apiChecks hands out the checks' file as it is. Its ETag is that of its contents, so that whoever asks again with
+// If-None-Match gets 304 until they change.
+func (s *site) apiChecks(w http.ResponseWriter, r *http.Request) {
+	var file []byte
+	if s.ChecksFile != nil {
+		file = s.ChecksFile()
+	}
+	if len(file) == 0 {
+		reply(w, http.StatusNotFound, apiError{"not found", "this router has no checks file"})
+		return
+	}
+	sum := sha256.Sum256(file)
+	etag := `"` + hex.EncodeToString(sum[:16]) + `"`
+	w.Header().Set("ETag", etag)
+	w.Header().Set("Cache-Control", "no-cache")
+	if r.Header.Get("If-None-Match") == etag {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	w.Header().Set("Content-Type", "application/toml")
+	w.Write(file) //nolint:errcheck // the client is gone
+}
+
+// apiSignIn makes a sign-in link for {"person": "alice"}: {"path": "/signin?t=…"}.
+func (s *site) apiSignIn(w http.ResponseWriter, r *http.Request) {
+	var body struct{ Person string }
+	if !s.apiBody(w, r, &body) {
+		return
+	}
+	if body.Person = clip(body.Person); body.Person == "" {
+		reply(w, http.StatusBadRequest, apiError{"invalid", `"person" is missing: who will sign in?`})
+		return
+	}
+	path, err := s.Gate.Invite(r.Context(), body.Person)
+	if err != nil {
+		s.apiFailed(w, r, err)
+		return
+	}
+	reply(w, http.StatusOK, map[string]string{"path": path})
+}
+
+// apiBody reads a small JSON object, and answers when the body is none.
+func (s *site) apiBody(w http.ResponseWriter, r *http.Request, into any) bool {
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxForm)).Decode(into); err != nil {
+		reply(w, http.StatusBadRequest, apiError{"invalid", "the body is not the JSON object expected here"})
+		return false
+	}
+	return true
+}
+
+type apiError struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+func (s *site) apiFailed(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, incident.ErrUnknown) {
+		reply(w, http.StatusNotFound, apiError{"not found", incident.ErrUnknown.Error()})
+		return
+	}
+	s.Log.ErrorContext(r.Context(), "request not served", "path", r.URL.Path, "error", err)
+	w.Header().Set("Retry-After", "5")
+	reply(w, http.StatusServiceUnavailable, apiError{"unavailable", "the router cannot do this now: try again later"})
+}
+
+func reply(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(body) //nolint:errcheck // our own types always encode; if the write fails, the client is gone
+}

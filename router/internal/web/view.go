@@ -1,0 +1,167 @@
+package web
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"nezuban/oncall/schedule"
+	"nezuban/router/internal/incident"
+)
+
+// The views are what the templates show: text and yes or no, nothing left to decide.
+
+type statusPage struct {
+	Person, CSRF string
+	Now          stampView
+	OnCall       []onCallView
+	Incidents    []incidentView
+	Watched      []watchedView
+}
+
+type incidentPage struct {
+	Person, CSRF string
+	Incident     incidentView
+	Timeline     []entryView
+}
+
+type onCallView struct {
+	Schedule, People, Shadow string
+	Until                    stampView
+}
+
+type incidentView struct {
+	ID, Title, State, Severity, By string
+	Opened                         stampView
+	Age                            string
+	Alerts                         []alertView
+	CanAcknowledge, CanResolve     bool
+}
+
+type alertView struct {
+	Rule, Summary, State, Labels string
+	Count                        int
+	At                           stampView
+}
+
+type watchedView struct {
+	Kind, Name, State, Age, Detail string
+}
+
+type entryView struct {
+	At   stampView
+	Text string
+}
+
+// stampView is a time for people and for machines; both are empty for no time.
+type stampView struct{ Text, Machine string }
+
+func stamp(t time.Time) stampView {
+	if t.IsZero() {
+		return stampView{}
+	}
+	return stampView{Text: t.Format("2006-01-02 15:04:05 MST"), Machine: t.Format(time.RFC3339)}
+}
+
+func viewOnCall(a schedule.Answer) onCallView {
+	v := onCallView{Schedule: a.Schedule, People: strings.Join(a.People, ", "), Shadow: strings.Join(a.Shadow, ", "), Until: stamp(a.Until)}
+	if v.People == "" {
+		v.People = "nobody"
+	}
+	return v
+}
+
+func viewIncident(inc incident.Incident, now time.Time) incidentView {
+	v := incidentView{
+		ID: inc.ID, State: string(inc.State), Severity: string(inc.Severity), Opened: stamp(inc.OpenedAt), Age: age(inc.OpenedAt, now),
+		CanAcknowledge: inc.State == incident.Triggered, CanResolve: inc.State != incident.Resolved,
+	}
+	switch inc.State {
+	case incident.Acknowledged:
+		v.By = inc.AcknowledgedBy
+	case incident.Resolved:
+		v.By = inc.ResolvedBy
+	case incident.Triggered:
+	}
+	alerts := sortedAlerts(inc)
+	for _, a := range alerts {
+		v.Alerts = append(v.Alerts, viewAlert(a))
+	}
+	if len(alerts) > 0 {
+		v.Title = alerts[0].Summary
+	}
+	return v
+}
+
+func viewAlert(a incident.AlertState) alertView {
+	state := "resolved"
+	if a.Firing {
+		state = "firing"
+	}
+	labels := make([]string, 0, len(a.Labels))
+	for _, name := range slices.Sorted(maps.Keys(a.Labels)) {
+		labels = append(labels, name+"="+a.Labels[name])
+	}
+	return alertView{Rule: a.Rule, Summary: a.Summary, State: state, Labels: strings.Join(labels, " "), Count: a.Count, At: stamp(a.At)}
+}
+
+func viewWatched(w Watched, now time.Time) watchedView {
+	return watchedView{Kind: w.Kind, Name: w.Name, State: w.State, Age: age(w.Seen, now), Detail: w.Detail}
+}
+
+// sorted puts what most needs a person first: triggered, then the severest, then the newest.
+func sorted(incidents []incident.Incident) []incident.Incident {
+	triggered := func(i incident.Incident) int {
+		if i.State == incident.Triggered {
+			return 0
+		}
+		return 1
+	}
+	return slices.SortedFunc(slices.Values(incidents), func(a, b incident.Incident) int {
+		return cmp.Or(
+			cmp.Compare(triggered(a), triggered(b)),
+			cmp.Compare(b.Severity.Rank(), a.Severity.Rank()),
+			b.OpenedAt.Compare(a.OpenedAt),
+			cmp.Compare(a.ID, b.ID),
+		)
+	})
+}
+
+// sortedAlerts puts first the alert that best says what is the matter: the severest, then the earliest.
+func sortedAlerts(inc incident.Incident) []incident.AlertState {
+	return slices.SortedFunc(maps.Values(inc.Alerts), func(a, b incident.AlertState) int {
+		return cmp.Or(cmp.Compare(b.Severity.Rank(), a.Severity.Rank()), a.First.Compare(b.First), cmp.Compare(a.Key, b.Key))
+	})
+}
+
+// age is how long ago t was, in the coarsest unit that still says something; "" for no time.
+func age(t, now time.Time) string {
+	d := now.Sub(t)
+	switch {
+	case t.IsZero():
+		return ""
+	case d < 10*time.Second:
+		return "just now"
+	case d < time.Hour:
+		d = d.Round(time.Second)
+	default:
+		d = d.Round(time.Minute)
+	}
+	text := d.String()
+	if d >= time.Hour {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	return text + " ago"
+}
+
+// maxNote bounds what a person may add to an acknowledgement, in characters.
+const maxNote = 1000
+
+func clip(note string) string {
+	if runes := []rune(strings.TrimSpace(note)); len(runes) > maxNote {
+		return string(runes[:maxNote])
+	}
+	return strings.TrimSpace(note)
+}
