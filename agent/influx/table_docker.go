@@ -1,0 +1,103 @@
+package influx
+
+// containerTags are on every docker_container_* point.
+func containerTags(more ...string) []string {
+	return append([]string{
+		TagHost, TagEngineHost, TagServerVersion, TagContainerName, TagContainerImage, TagContainerVersion, TagContainerStatus,
+	}, more...)
+}
+
+// dockerMeasurements are those of Telegraf's docker plugin.
+func dockerMeasurements() []Measurement {
+	id := text(FieldContainerID, "full id; a field, because each new container would be a new series")
+	return []Measurement{
+		{
+			Name: Docker, Meaning: "the Docker engine", Tags: []string{TagHost, TagEngineHost, TagServerVersion},
+			Fields: join(
+				gauges(UnitCount, FieldNCPUs, FieldNContainers, FieldNContainersRunning, FieldNContainersStopped, FieldNContainersPaused, FieldNImages),
+				gauges(UnitBytes, FieldMemoryTotal),
+			),
+		},
+		{
+			Name: ContainerCPU, Meaning: "CPU of a container", Tags: containerTags(TagCPU),
+			Fields: join(
+				counters(UnitNanoseconds, FieldUsageTotal, FieldUsageInUsermode, FieldUsageInKernelmode, FieldUsageSystem, FieldThrottledTime),
+				counters(UnitCount, FieldThrottlingPeriods, FieldThrottledPeriods),
+				[]FieldInfo{float(FieldUsagePercent, UnitPercent, "since the sample before; 100 is one core"), id},
+			),
+		},
+		{
+			Name: ContainerMem, Meaning: "memory of a container", Tags: containerTags(),
+			Fields: join(
+				[]FieldInfo{
+					integer(FieldUsage, UnitBytes, "without inactive file cache, as the docker command shows it"),
+					float(FieldUsagePercent, UnitPercent, "usage of limit, or of the host's memory without one"),
+					integer(FieldLimit, UnitBytes, "absent without a limit"),
+					id,
+				},
+				gauges(
+					UnitBytes, FieldMaxUsage, FieldActiveAnon, FieldActiveFile, FieldInactiveAnon, FieldInactiveFile, FieldCache, FieldRSS,
+					FieldMappedFile, FieldShmem, FieldUnevictable, FieldTotalCache, FieldTotalRSS, FieldTotalInactiveFile, FieldTotalActiveFile,
+				),
+				counters(UnitCount, FieldFailCount, FieldPgfault, FieldPgmajfault, FieldOOMKills),
+			),
+		},
+		{
+			Name: ContainerNet, Meaning: "network of a container; absent for one in the host's network", Tags: containerTags(TagNetwork),
+			Fields: join(
+				counters(UnitBytes, FieldRxBytes, FieldTxBytes),
+				counters(UnitCount, FieldRxPackets, FieldRxErrors, FieldRxDropped, FieldTxPackets, FieldTxErrors, FieldTxDropped),
+				[]FieldInfo{id},
+			),
+		},
+		{
+			Name: ContainerBlkio, Meaning: "block IO of a container; absent where the kernel does not count it", Tags: containerTags(TagDevice),
+			Fields: join(
+				counters(UnitBytes, FieldIOServiceBytesRead, FieldIOServiceBytesWrite, FieldIOServiceBytesSync, FieldIOServiceBytesAsync, FieldIOServiceBytesTotal),
+				counters(UnitCount, FieldIOServicedRead, FieldIOServicedWrite, FieldIOServicedSync, FieldIOServicedAsync, FieldIOServicedTotal),
+				[]FieldInfo{id},
+			),
+		},
+		{
+			Name: ContainerStatus, Meaning: "state of a container, running or not", Tags: containerTags(),
+			Fields: []FieldInfo{
+				boolean(FieldOOMKilled, "Docker's own flag, which misses some"),
+				integer(FieldPID, UnitNone, "of its first process, on the host"),
+				integer(FieldExitcode, UnitNone, ""),
+				integer(FieldRestartCount, UnitCount, ""),
+				integer(FieldStartedAt, UnitUnixNano, ""),
+				integer(FieldFinishedAt, UnitUnixNano, "absent if it never ended"),
+				integer(FieldUptimeNs, UnitNanoseconds, ""),
+				id,
+			},
+		},
+		{
+			Name: ContainerHealth, Meaning: "health of a container that has a HEALTHCHECK", Tags: containerTags(),
+			Fields: []FieldInfo{
+				text(FieldHealthStatus, "starting, healthy or unhealthy"),
+				integer(FieldFailingStreak, UnitCount, "failed probes in a row"),
+			},
+		},
+	}
+}
+
+func eventMeasurement() Measurement {
+	return Measurement{
+		Name: ContainerEvent, Meaning: "what happened to a container, at the time of the event itself",
+		Tags: []string{TagHost, TagContainerName, TagAction},
+		Fields: []FieldInfo{
+			text(FieldContainerID, "full id"),
+			text(FieldImage, "without the version"),
+			text(FieldVersion, "the image's tag"),
+			text(FieldRestartPolicy, "one of the Restart constants"),
+			boolean(FieldAutoRemove, "started with --rm"),
+			integer(FieldExitCode, UnitNone, "of die and present"),
+			boolean(FieldRequested, "of die: somebody asked for the end"),
+			text(FieldSignal, "of kill"),
+			text(FieldHealth, "of health_status"),
+			text(FieldStatus, "of present: running, exited, paused, …"),
+			integer(FieldStartedAt, UnitUnixNano, "of present"),
+			integer(FieldFinishedAt, UnitUnixNano, "of present"),
+		},
+	}
+}

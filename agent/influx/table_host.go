@@ -1,0 +1,111 @@
+package influx
+
+import "github.com/influxdata/line-protocol/v2/lineprotocol"
+
+func cgroupMeasurement() Measurement {
+	return Measurement{
+		Name: Cgroup, Meaning: "a control group that is no named Docker container", Tags: []string{TagHost, TagCgroup},
+		Fields: join(
+			counters(UnitNanoseconds, FieldCPUUsageNs, FieldCPUUserNs, FieldCPUSystemNs, FieldCPUThrottledNs),
+			gauges(UnitBytes, FieldMemoryUsageBytes, FieldMemoryWorkingBytes, FieldMemoryRSSBytes, FieldMemoryCacheBytes, FieldMemoryLimitBytes),
+			counters(UnitBytes, FieldIOReadBytes, FieldIOWriteBytes),
+			gauges(UnitCount, FieldProcesses),
+		),
+	}
+}
+
+// hostMeasurements are those of Telegraf's system plugins.
+func hostMeasurements() []Measurement {
+	return []Measurement{
+		{
+			Name: CPU, Meaning: "CPU of the host, in parts of the time since the sample before", Tags: []string{TagHost, TagCPU},
+			Fields: percents(
+				FieldUsageActive, FieldUsageUser, FieldUsageSystem, FieldUsageNice, FieldUsageIdle, FieldUsageIowait,
+				FieldUsageIrq, FieldUsageSoftirq, FieldUsageSteal,
+			),
+		},
+		{
+			Name: Mem, Meaning: "memory of the host", Tags: []string{TagHost},
+			Fields: join(
+				gauges(UnitBytes, FieldTotal, FieldAvailable, FieldUsed, FieldFree, FieldCached, FieldBuffered, FieldSwapTotal, FieldSwapFree),
+				percents(FieldUsedPercent, FieldAvailablePercent),
+			),
+		},
+		{
+			Name: Disk, Meaning: "a mounted file system", Tags: []string{TagHost, TagPath, TagDevice, TagFSType, TagMode},
+			Fields: join(
+				gauges(UnitBytes, FieldTotal, FieldFree, FieldUsed),
+				gauges(UnitCount, FieldInodesTotal, FieldInodesFree, FieldInodesUsed),
+				percents(FieldUsedPercent),
+			),
+		},
+		{
+			Name: DiskIO, Meaning: "a block device", Tags: []string{TagHost, TagName},
+			Fields: join(
+				counters(UnitCount, FieldReads, FieldWrites),
+				counters(UnitBytes, FieldReadBytes, FieldWriteBytes),
+				counters(UnitMilliseconds, FieldReadTime, FieldWriteTime, FieldIOTime),
+				gauges(UnitCount, FieldIopsInProgress),
+			),
+		},
+		{
+			Name: Net, Meaning: "a network interface of the host", Tags: []string{TagHost, TagInterface},
+			Fields: join(
+				counters(UnitBytes, FieldBytesSent, FieldBytesRecv),
+				counters(UnitCount, FieldPacketsSent, FieldPacketsRecv, FieldErrIn, FieldErrOut, FieldDropIn, FieldDropOut),
+			),
+		},
+		{
+			Name: System, Meaning: "the host as a whole", Tags: []string{TagHost},
+			Fields: []FieldInfo{
+				float(FieldLoad1, UnitCount, "runnable processes over 1 min"),
+				float(FieldLoad5, UnitCount, "over 5 min"),
+				float(FieldLoad15, UnitCount, "over 15 min"),
+				integer(FieldNCPUs, UnitCount, ""),
+				integer(FieldUptime, UnitSeconds, ""),
+			},
+		},
+	}
+}
+
+// ownMeasurements are what our own daemons say of themselves and of checks.
+func ownMeasurements() []Measurement {
+	state := text(FieldState, `"up" every interval, "goodbye" on SIGTERM`)
+	self := []FieldInfo{
+		state,
+		float(FieldUptimeSeconds, UnitSeconds, ""),
+		{Name: FieldCPUSeconds, Kind: lineprotocol.Float, Unit: UnitSeconds, Cumulative: true, Meaning: "user and system time of the daemon"},
+		integer(FieldRSSBytes, UnitBytes, "resident memory of the daemon"),
+	}
+	return []Measurement{
+		{
+			Name: Agent, Meaning: "heartbeat of an agent", Tags: []string{TagHost},
+			Fields: join(self, []FieldInfo{
+				integer(FieldContainers, UnitCount, "that it samples"),
+				float(FieldSampleSeconds, UnitSeconds, "that the last round of samples took"),
+				integer(FieldDropped, UnitCount, "points lost since the start"),
+				boolean(FieldDockerUp, "whether it is connected to Docker"),
+			}),
+		},
+		{
+			Name: Checks, Meaning: "heartbeat of a check location", Tags: []string{TagLocation},
+			Fields: join(self, []FieldInfo{
+				integer(FieldChecks, UnitCount, "that it runs"),
+				integer(FieldDropped, UnitCount, "points lost since the start"),
+			}),
+		},
+		{
+			Name: HTTPResponse, Meaning: "one run of a check, as Telegraf's plugin of that name",
+			Tags: []string{TagServer, TagMethod, TagStatusCode, TagResult, TagCheck, TagLocation},
+			Fields: []FieldInfo{
+				float(FieldResponseTime, UnitSeconds, "absent without an answer"),
+				integer(FieldContentLength, UnitBytes, "absent without an answer"),
+				integer(FieldHTTPResponseCode, UnitNone, "absent without an answer"),
+				integer(FieldResponseStatusCodeMatch, UnitNone, "1 when the status is one that the check expects, else 0"),
+				text(FieldResultType, "one of the Result constants"),
+				integer(FieldResultCode, UnitNone, "0 for success, else which failure"),
+				text(FieldError, "why it failed, in the probe's words"),
+			},
+		},
+	}
+}
