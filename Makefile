@@ -20,7 +20,7 @@ build: ## the four programs, static, into bin/
 	@for d in $(DAEMONS); do $(BUILD) -o bin/nezuban-$$d ./$$d || exit 1; done
 
 run: build ## starts everything on this machine until Ctrl-C
-	@$(BUILD) -o bin/watch ./packaging/watch
+	@$(BUILD) -o bin/ ./packaging/watch ./packaging/testload
 	@exec bin/watch
 
 demo-incident: ## makes something really fail; `make run` must be running
