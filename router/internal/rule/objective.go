@@ -1,0 +1,133 @@
+package rule
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"nezuban/agent/influx"
+	"nezuban/checks/check"
+	"nezuban/router/internal/incident"
+	"nezuban/router/internal/rule/slo"
+	"nezuban/router/internal/rule/window"
+)
+
+// objective is an availability objective over the results of a check.
+type objective struct {
+	spec
+	check     string
+	url       string
+	objective *slo.Objective
+}
+
+// objectiveWatch evaluates all objectives.
+type objectiveWatch struct {
+	engine  *Engine
+	byCheck map[string][]*budget
+	order   []*budget // as configured
+	open    map[*budget]struct{}
+}
+
+// budget is one objective with its evidence.
+type budget struct {
+	series
+	rule      *objective
+	evaluator *slo.Evaluator
+}
+
+func newObjectiveWatch(e *Engine) *objectiveWatch {
+	w := &objectiveWatch{engine: e, byCheck: map[string][]*budget{}, open: map[*budget]struct{}{}}
+	for _, o := range e.set.objectives {
+		b := &budget{rule: o, evaluator: o.objective.NewEvaluator(e.started)}
+		b.series = newSeries(&o.spec, []string{influx.TagCheck}, []string{o.check})
+		b.labels["target"] = o.url
+		w.byCheck[o.check] = append(w.byCheck[o.check], b)
+		w.order = append(w.order, b)
+	}
+	return w
+}
+
+// takeOver continues from what is stored or said to be firing. The evidence starts anew: until it covers enough, an
+// objective is unknown.
+func (w *objectiveWatch) takeOver() {
+	for _, b := range w.order {
+		w.engine.adopt(&b.series)
+	}
+}
+
+func (w *objectiveWatch) restore(id, check string, stored standing) bool {
+	for _, b := range w.order {
+		if b.rule.id == id && b.rule.check == check {
+			b.stored = stored
+			return true
+		}
+	}
+	return false
+}
+
+func (w *objectiveWatch) observe(p influx.Point, now time.Time) {
+	budgets := w.byCheck[p.Tag(influx.TagCheck)]
+	if len(budgets) == 0 {
+		return
+	}
+	r, err := check.ResultOf(p)
+	if err != nil || r.Sick {
+		return // the quorum counts the malformed; a sick location says nothing about the target
+	}
+	for _, b := range budgets {
+		w.open[b] = struct{}{}
+		if b.evaluator.Observe(r.Location, r.Time, !r.OK(), now) == window.TooOld {
+			w.engine.counters.Late++
+		}
+	}
+}
+
+// settle assesses the objectives that have new results, and at a tick all of them.
+func (w *objectiveWatch) settle(now time.Time, tick bool, step *Step) {
+	if !tick && len(w.open) == 0 {
+		return
+	}
+	for _, b := range w.order {
+		if _, open := w.open[b]; tick || open {
+			w.settleBudget(b, now, step)
+		}
+	}
+	clear(w.open)
+}
+
+func (w *objectiveWatch) settleBudget(b *budget, now time.Time, step *Step) {
+	next := b.next(b.evaluator.Assess(now))
+	if next == b.stored {
+		return
+	}
+	if next.Firing != b.stored.Firing || next.Severity != b.stored.Severity {
+		alert := b.alert(next, b.evaluator.Newest().UnixNano(), b.words(next))
+		alert.Severity = incident.Severity(cmp.Or(next.Severity, b.stored.Severity))
+		step.Alerts = append(step.Alerts, alert)
+	}
+	b.settle(step, next)
+}
+
+// next joins what burns now to what burned: an alert only rises while it fires, and is over when all its pairs are calm.
+func (b *budget) next(a slo.Assessment) standing {
+	next := b.stored
+	if a.Burning == 0 {
+		if next.Firing && next.Burning&^a.Calm == 0 {
+			return standing{}
+		}
+		return next
+	}
+	if !next.Firing {
+		next.Firing, next.Fired = true, b.evaluator.Newest().UnixNano()
+	}
+	next.Burning |= a.Burning
+	next.Severity = string(b.rule.objective.Severity(next.Burning))
+	return next
+}
+
+func (b *budget) words(next standing) string {
+	if !next.Firing {
+		return fmt.Sprintf("%s: check %s no longer burns its error budget", b.rule.id, b.rule.check)
+	}
+	return fmt.Sprintf("%s: check %s is %s", b.rule.id, b.rule.check, b.evaluator.Describe(next.Burning))
+}
