@@ -1,0 +1,312 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"nezuban/agent/influx"
+	"nezuban/agent/internal/docker"
+	"nezuban/agent/internal/event"
+)
+
+// maxWaiting bounds the events of one container that wait for its first inspect.
+const maxWaiting = 64
+
+// follower keeps the table in step with Docker and writes container_event
+// points. One goroutine, that of run, owns its state; the others hand it
+// functions to run there.
+type follower struct {
+	client   *docker.Client
+	table    *docker.Table
+	writer   pointWriter
+	hostName string
+
+	inbox   chan func()
+	slots   chan struct{} // of inspects under way
+	asking  sync.WaitGroup
+	judge   *event.Judge
+	missed  *event.Missed
+	asked   map[string]bool           // by container id: an inspect is under way; true: and already outdated
+	waiting map[string][]docker.Event // of containers that nothing is known of yet
+	synced  time.Time                 // what the table holds is at least as new as this
+}
+
+func newFollower(client *docker.Client, table *docker.Table, writer pointWriter, hostName string) *follower {
+	return &follower{
+		client: client, table: table, writer: writer, hostName: hostName,
+		inbox: make(chan func(), 256), slots: make(chan struct{}, inspectsAtOnce),
+		judge: event.NewJudge(), missed: event.NewMissed(),
+		asked: make(map[string]bool), waiting: make(map[string][]docker.Event),
+	}
+}
+
+// run follows Docker through sessions until ctx ends, and then for as long as
+// a death is held, at most a second: what was asked for must not look like a
+// crash because the agent was stopped too.
+func (f *follower) run(ctx context.Context, s *session) error {
+	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	s.sink = f
+	var connecting sync.WaitGroup
+	connecting.Go(func() { s.run(inner) })
+
+	f.loop(ctx.Done())
+	cancel()
+	f.drain(&connecting)
+	return nil
+}
+
+// loop runs what is handed over, and lets go what was held long enough.
+func (f *follower) loop(ended <-chan struct{}) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	var last <-chan time.Time
+	for ended != nil || !f.judge.Next().IsZero() {
+		f.arm(timer)
+		select {
+		case do := <-f.inbox:
+			do()
+		case now := <-timer.C:
+			f.expire(now)
+		case <-ended:
+			ended, last = nil, time.After(event.HoldFor)
+		case now := <-last:
+			f.expire(now.Add(event.HoldFor))
+			return
+		}
+	}
+}
+
+// drain waits for every goroutine that may still have something to hand over.
+func (f *follower) drain(connecting *sync.WaitGroup) {
+	done := make(chan struct{})
+	go func() {
+		connecting.Wait()
+		f.asking.Wait()
+		close(done)
+	}()
+	for {
+		select {
+		case <-f.inbox: // too late: the next agent hears of it by the present state
+		case <-done:
+			return
+		}
+	}
+}
+
+// arm sets the timer to when something held must go.
+func (f *follower) arm(timer *time.Timer) {
+	next := f.judge.Next()
+	if m := f.missed.Next(); next.IsZero() || (!m.IsZero() && m.Before(next)) {
+		next = m
+	}
+	if next.IsZero() {
+		timer.Reset(time.Hour)
+		return
+	}
+	timer.Reset(time.Until(next))
+}
+
+func (f *follower) expire(now time.Time) {
+	f.tell(f.judge.Expire(now))
+	for _, die := range f.missed.Expire(now) {
+		f.tell(f.judge.Observe(die, now))
+	}
+}
+
+// do hands a function to the goroutine of run.
+func (f *follower) do(ctx context.Context, fn func()) {
+	select {
+	case f.inbox <- fn:
+	case <-ctx.Done():
+	}
+}
+
+// present replaces what was known and writes a present event for each container.
+func (f *follower) present(ctx context.Context, containers []docker.Container, engine docker.Info, seenUntil, asked time.Time) {
+	f.do(ctx, func() {
+		f.table.Replace(containers)
+		f.synced = asked
+		f.judge.Keep(func(id string) bool { _, ok := f.table.Find(id); return ok })
+		now := time.Now()
+		points := make([]influx.Point, 0, len(containers))
+		for _, c := range containers {
+			points = append(points, presentPoint(f.hostName, c, now))
+			if !seenUntil.IsZero() {
+				f.missed.Suspect(c, seenUntil, now)
+			}
+		}
+		if len(points) > 0 {
+			f.writer.WriteNow(points...)
+		}
+	})
+}
+
+// listed asks again for what the table has otherwise.
+func (f *follower) listed(ctx context.Context, list []docker.Summary) {
+	f.do(ctx, func() {
+		there := make(map[string]bool, len(list))
+		for _, l := range list {
+			there[l.ID] = true
+			if c, ok := f.table.Find(l.ID); !ok || c.Status != l.State {
+				f.ask(ctx, l.ID)
+			}
+		}
+		for _, c := range f.table.All() {
+			switch {
+			case there[c.ID]:
+			case c.Status == "removing": // since the list before: its last events are lost
+				f.table.Delete(c.ID)
+			default:
+				f.ask(ctx, c.ID)
+			}
+		}
+	})
+}
+
+// happened takes the next event. One of a container that nothing is known of
+// waits, with those that follow, until Docker has been asked: its restart
+// policy decides what the event means. Events of others go by.
+func (f *follower) happened(ctx context.Context, e docker.Event) {
+	f.do(ctx, func() {
+		if waiting, ok := f.waiting[e.ID]; ok && len(waiting) < maxWaiting {
+			f.waiting[e.ID] = append(waiting, e)
+			return
+		}
+		if _, known := f.table.Find(e.ID); !known && e.Action != docker.ActionDestroy {
+			f.waiting[e.ID] = append(f.waiting[e.ID], e)
+			f.ask(ctx, e.ID)
+			return
+		}
+		f.apply(ctx, e)
+	})
+}
+
+// ask inspects a container, once at a time for each.
+func (f *follower) ask(ctx context.Context, id string) {
+	if _, under := f.asked[id]; under {
+		return
+	}
+	f.asked[id] = false
+	f.asking.Go(func() {
+		c, err := f.inspect(ctx, id)
+		f.do(context.WithoutCancel(ctx), func() { f.answered(ctx, id, c, err) })
+	})
+}
+
+// inspect waits for its turn: not all containers are asked for at once.
+func (f *follower) inspect(ctx context.Context, id string) (docker.Container, error) {
+	select {
+	case f.slots <- struct{}{}:
+		defer func() { <-f.slots }()
+		return inspect(ctx, f.client, id)
+	case <-ctx.Done():
+		return docker.Container{}, ctx.Err()
+	}
+}
+
+// answered takes what Docker said of a container, and the events that waited for it.
+func (f *follower) answered(ctx context.Context, id string, c docker.Container, err error) {
+	outdated := f.asked[id]
+	delete(f.asked, id)
+	waiting := f.waiting[id]
+	delete(f.waiting, id)
+	switch {
+	case err == nil && outdated:
+		f.ask(ctx, id)
+	case err == nil:
+		f.table.Put(c)
+	case errors.Is(err, docker.ErrNotFound) && len(waiting) == 0:
+		f.gone(id)
+	case len(waiting) > 0:
+		f.table.Put(waiting[0].Container())
+	}
+	for _, e := range waiting {
+		f.apply(ctx, e)
+	}
+}
+
+// gone notes that Docker has a container no longer. What is known of it stays
+// for its last events, which may still be on their way.
+func (f *follower) gone(id string) {
+	if c, known := f.table.Find(id); known {
+		c.Status, c.PID = "removing", 0
+		f.table.Put(c)
+	}
+}
+
+// apply brings the table up to date with an event and has it judged.
+func (f *follower) apply(ctx context.Context, e docker.Event) {
+	c, known := f.table.Find(e.ID)
+	if !known {
+		c = e.Container()
+	}
+	f.update(ctx, &c, e)
+	now := time.Now()
+	if die, ok := f.missed.Observe(e); ok {
+		f.tell(f.judge.Observe(die, now))
+	}
+	if told(e.Action) {
+		f.tell(f.judge.Observe(event.Event{Event: e, Container: c}, now))
+	}
+}
+
+// told says whether an action is written; the others only change the table.
+func told(action string) bool {
+	switch action {
+	case docker.ActionStart, docker.ActionDie, docker.ActionOOM, docker.ActionHealth,
+		docker.ActionKill, docker.ActionStop, docker.ActionDestroy:
+		return true
+	default:
+		return false
+	}
+}
+
+// update applies an event to the table, unless what is known is newer.
+func (f *follower) update(ctx context.Context, c *docker.Container, e docker.Event) {
+	if e.Action == docker.ActionDestroy {
+		f.table.Delete(e.ID)
+		return
+	}
+	if e.At.Before(f.synced) {
+		return
+	}
+	if e.Name != "" {
+		c.Name = e.Name
+	}
+	switch e.Action {
+	case docker.ActionStart:
+		c.Status = "running"
+		if !c.Running() {
+			f.ask(ctx, e.ID)
+		}
+	case docker.ActionDie:
+		c.Status, c.PID, c.ExitCode, c.FinishedAt, c.Health = "exited", 0, e.ExitCode, e.At, ""
+		if _, under := f.asked[e.ID]; under {
+			f.asked[e.ID] = true
+		}
+	case docker.ActionOOM:
+		c.OOMKilled = true
+	case docker.ActionHealth:
+		c.Health = e.Health
+	case docker.ActionPause:
+		c.Status = "paused"
+	case docker.ActionUnpause:
+		c.Status = "running"
+	}
+	f.table.Put(*c)
+}
+
+// tell writes events at once.
+func (f *follower) tell(events []event.Event) {
+	if len(events) == 0 {
+		return
+	}
+	points := make([]influx.Point, len(events))
+	for i, e := range events {
+		points[i] = happenedPoint(f.hostName, e)
+	}
+	f.writer.WriteNow(points...)
+}

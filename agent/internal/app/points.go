@@ -1,0 +1,140 @@
+package app
+
+import (
+	"time"
+
+	"nezuban/agent/influx"
+	"nezuban/agent/internal/docker"
+	"nezuban/agent/internal/event"
+)
+
+// containerTags are on every sample of a container.
+func containerTags(host, engine string, c docker.Container) []influx.Tag {
+	return []influx.Tag{
+		{Key: influx.TagContainerImage, Value: c.Image},
+		{Key: influx.TagContainerName, Value: c.Name},
+		{Key: influx.TagContainerStatus, Value: c.Status},
+		{Key: influx.TagContainerVersion, Value: c.Version},
+		{Key: influx.TagEngineHost, Value: engine},
+		{Key: influx.TagHost, Value: host},
+	}
+}
+
+// statusPoint is what Docker last said of a container, running or not.
+func statusPoint(tags []influx.Tag, c docker.Container, at time.Time) influx.Point {
+	fields := []influx.Field{
+		influx.String(influx.FieldContainerID, c.ID),
+		influx.Bool(influx.FieldOOMKilled, c.OOMKilled),
+		influx.Int(influx.FieldPID, int64(c.PID)),
+		influx.Int(influx.FieldExitcode, int64(c.ExitCode)),
+		influx.Int(influx.FieldRestartCount, int64(c.RestartCount)),
+	}
+	fields = appendTime(fields, influx.FieldStartedAt, c.StartedAt)
+	fields = appendTime(fields, influx.FieldFinishedAt, c.FinishedAt)
+	if c.Running() && !c.StartedAt.IsZero() {
+		fields = append(fields, influx.Int(influx.FieldUptimeNs, at.Sub(c.StartedAt).Nanoseconds()))
+	}
+	return influx.Point{Measurement: influx.ContainerStatus, Tags: tags, Fields: fields, Time: at}
+}
+
+// healthPoint is the result of a container's health check; ok is false without one.
+func healthPoint(tags []influx.Tag, c docker.Container, at time.Time) (p influx.Point, ok bool) {
+	return influx.Point{
+		Measurement: influx.ContainerHealth, Tags: tags, Time: at,
+		Fields: []influx.Field{influx.String(influx.FieldHealthStatus, c.Health)},
+	}, c.Health != ""
+}
+
+// enginePoint counts the containers of an engine by state.
+func enginePoint(host string, engine docker.Info, containers []docker.Container, at time.Time) influx.Point {
+	running, paused := 0, 0
+	for _, c := range containers {
+		switch c.Status {
+		case "running", "restarting": // as the engine counts them itself
+			running++
+		case "paused":
+			paused++
+		}
+	}
+	return influx.Point{
+		Measurement: influx.Docker, Time: at,
+		Tags: []influx.Tag{
+			{Key: influx.TagEngineHost, Value: engine.Name},
+			{Key: influx.TagHost, Value: host},
+			{Key: influx.TagServerVersion, Value: engine.ServerVersion},
+		},
+		Fields: []influx.Field{
+			influx.Int(influx.FieldNCPUs, int64(engine.NCPU)),
+			influx.Int(influx.FieldMemoryTotal, engine.MemTotal),
+			influx.Int(influx.FieldNContainers, int64(len(containers))),
+			influx.Int(influx.FieldNContainersRunning, int64(running)),
+			influx.Int(influx.FieldNContainersPaused, int64(paused)),
+			influx.Int(influx.FieldNContainersStopped, int64(len(containers)-running-paused)),
+		},
+	}
+}
+
+// presentPoint is the state of a container when the agent has connected to its engine.
+func presentPoint(host string, c docker.Container, now time.Time) influx.Point {
+	fields := append(detailFields(c),
+		influx.String(influx.FieldStatus, c.Status),
+		influx.Int(influx.FieldExitCode, int64(c.ExitCode)))
+	fields = appendTime(fields, influx.FieldStartedAt, c.StartedAt)
+	fields = appendTime(fields, influx.FieldFinishedAt, c.FinishedAt)
+	return eventPoint(host, c.Name, influx.ActionPresent, now, fields)
+}
+
+// happenedPoint is an event with its verdict.
+func happenedPoint(host string, e event.Event) influx.Point {
+	fields := detailFields(e.Container)
+	switch e.Action {
+	case docker.ActionDie:
+		fields = append(fields,
+			influx.Int(influx.FieldExitCode, int64(e.ExitCode)),
+			influx.Bool(influx.FieldRequested, e.Requested))
+	case docker.ActionKill:
+		fields = append(fields, influx.String(influx.FieldSignal, e.Signal))
+	case docker.ActionHealth:
+		fields = append(fields, influx.String(influx.FieldHealth, e.Health))
+	}
+	name := e.Name
+	if name == "" {
+		name = e.Container.Name
+	}
+	return eventPoint(host, name, e.Action, e.At, fields)
+}
+
+func eventPoint(host, name, action string, at time.Time, fields []influx.Field) influx.Point {
+	return influx.Point{
+		Measurement: influx.ContainerEvent, Time: at, Fields: fields,
+		Tags: []influx.Tag{
+			{Key: influx.TagAction, Value: action},
+			{Key: influx.TagContainerName, Value: name},
+			{Key: influx.TagHost, Value: host},
+		},
+	}
+}
+
+// detailFields say what a container is. How it is restarted is left out when
+// no inspect has told.
+func detailFields(c docker.Container) []influx.Field {
+	fields := []influx.Field{
+		influx.String(influx.FieldContainerID, c.ID),
+		influx.String(influx.FieldImage, c.Image),
+		influx.String(influx.FieldVersion, c.Version),
+	}
+	if c.Known() {
+		fields = append(fields,
+			influx.String(influx.FieldRestartPolicy, c.RestartPolicy),
+			influx.Bool(influx.FieldAutoRemove, c.AutoRemove))
+	}
+	return fields
+}
+
+// appendTime adds a time in unix nanoseconds, unless it never was.
+func appendTime(fields []influx.Field, key string, t time.Time) []influx.Field {
+	if t.IsZero() {
+		return fields
+	}
+	return append(fields, influx.Int(key, t.UnixNano()))
+}

@@ -1,0 +1,87 @@
+// Package app is the agent put together: its configuration, the loop that
+// samples, the loop that follows Docker, and their orderly end.
+//
+// The agent's main calls [LoadConfig] and [Run]; nothing else does. The package
+// holds the agent's only clocks and sockets; what is decided is decided in the
+// packages beside it.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"nezuban/agent/daemon"
+	"nezuban/agent/influx"
+	"nezuban/agent/internal/cgroup"
+	"nezuban/agent/internal/docker"
+	"nezuban/agent/internal/event"
+	"nezuban/agent/internal/host"
+)
+
+// Run watches this machine until ctx ends. It then says goodbye to every
+// output, sends what still waits, and returns when all of its goroutines have
+// ended. Neither Docker nor an output needs to be there, then or later.
+func Run(ctx context.Context, d *daemon.Daemon, cfg Config) error {
+	var listener net.Listener
+	if cfg.Listen != "" {
+		var err error
+		var lc net.ListenConfig
+		if listener, err = lc.Listen(ctx, "tcp", cfg.Listen); err != nil {
+			return fmt.Errorf("listen for health and metrics: %w", err)
+		}
+	}
+	writer := influx.NewWriter(cfg.Outputs, influx.WriterOptions{Log: d.Log, Metrics: d.Metrics})
+	table := docker.NewTable()
+	s := newSampler(d, cfg, table, writer)
+
+	// The writer ends last: it has the goodbye to send.
+	writing, stopWriting := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWriting()
+	written := make(chan error, 1)
+	go func() { written <- d.Guard(func() error { return writer.Run(writing) })() }()
+
+	watching, watchCtx := errgroup.WithContext(ctx)
+	watching.Go(d.Guard(func() error { return s.run(watchCtx) }))
+	if cfg.DockerSocket != "" {
+		watching.Go(d.Guard(func() error { return follow(watchCtx, d, cfg, table, writer) }))
+	}
+	if listener != nil {
+		watching.Go(d.Guard(func() error { return daemon.Serve(watchCtx, listener, d.Handler()) }))
+	}
+	err := watching.Wait()
+	if err == nil {
+		writer.WriteNow(s.heartbeat(influx.StateGoodbye, 0, time.Now()))
+	}
+	stopWriting()
+	return errors.Join(err, <-written)
+}
+
+// follow keeps to Docker until ctx ends.
+func follow(ctx context.Context, d *daemon.Daemon, cfg Config, table *docker.Table, writer pointWriter) error {
+	client := docker.New(cfg.DockerSocket)
+	defer client.Close()
+	return newFollower(client, table, writer, cfg.Host).run(ctx, &session{
+		client: client, table: table, log: d.Log,
+		trouble: daemon.NewCondition(d.Log, "docker"), seen: event.NewSeen(),
+	})
+}
+
+// newSampler makes the sampler. A machine without cgroups still has a host to measure.
+func newSampler(d *daemon.Daemon, cfg Config, table *docker.Table, writer pointWriter) *sampler {
+	hierarchy, err := cgroup.Mounted()
+	if err != nil {
+		d.Log.Warn("no container can be sampled", "error", err)
+	}
+	return &sampler{
+		hostName: cfg.Host, interval: cfg.Interval, table: table, hierarchy: hierarchy,
+		host: host.New(cfg.Host), writer: writer, started: time.Now(), log: d.Log,
+		hostTrouble:   daemon.NewCondition(d.Log, "host figures"),
+		cgroupTrouble: daemon.NewCondition(d.Log, "cgroups"),
+		containers:    make(map[string]*watched), groups: make(map[string]*cgroup.Reader),
+	}
+}

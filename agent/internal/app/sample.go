@@ -1,0 +1,208 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"nezuban/agent/daemon"
+	"nezuban/agent/influx"
+	"nezuban/agent/internal/cgroup"
+	"nezuban/agent/internal/docker"
+	"nezuban/agent/internal/host"
+)
+
+// Bounds on the cgroups that are no containers: enough for the services and
+// sessions of a machine, and no more series than that.
+const (
+	groupDepth = 3
+	groupLimit = 100
+)
+
+// pointWriter takes points; WriteNow is for those that must not wait.
+type pointWriter interface {
+	Write(points ...influx.Point)
+	WriteNow(points ...influx.Point)
+}
+
+// sampler measures, at each tick, the host, its containers and its other
+// cgroups. It runs in one goroutine, and does not need Docker to be there.
+type sampler struct {
+	hostName  string
+	interval  time.Duration
+	table     *docker.Table
+	hierarchy cgroup.Hierarchy
+	host      *host.Sampler
+	writer    pointWriter
+	started   time.Time
+	log       *slog.Logger
+
+	hostTrouble, cgroupTrouble *daemon.Condition
+
+	containers map[string]*watched       // by container id
+	groups     map[string]*cgroup.Reader // by path
+	manySaid   bool
+}
+
+// watched is one life of one container.
+type watched struct {
+	pid     int
+	started time.Time
+	reader  *cgroup.Reader
+	tracker cgroup.Tracker
+}
+
+// run samples at every multiple of the interval until ctx ends. All points of
+// one tick have the tick's own time. A tick that comes while another is still
+// being sampled is left out.
+func (s *sampler) run(ctx context.Context) error {
+	s.writer.WriteNow(s.heartbeat(influx.StateUp, 0, time.Now()))
+	for {
+		at := time.Now().Truncate(s.interval).Add(s.interval)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Until(at)):
+		}
+		begun := time.Now()
+		points := s.sample(ctx, at)
+		s.writer.Write(append(points, s.heartbeat(influx.StateUp, time.Since(begun), at))...)
+	}
+}
+
+// sample measures everything once.
+func (s *sampler) sample(ctx context.Context, at time.Time) []influx.Point {
+	points, machine, err := s.host.Sample(ctx, at)
+	note(s.hostTrouble, err)
+	against := cgroup.Machine{Memory: machine.Memory, SystemCPU: machine.SystemCPU}
+	engine, seen, _ := s.table.Engine()
+	containers := s.table.All()
+	var errs []error
+	for _, c := range containers {
+		more, err := s.container(c, engine, against, at)
+		points = append(points, more...)
+		errs = append(errs, err)
+	}
+	s.forget(containers)
+	if seen {
+		points = append(points, enginePoint(s.hostName, engine, containers, at))
+	}
+	more, err := s.otherGroups(seen, against, at)
+	note(s.cgroupTrouble, errors.Join(append(errs, err)...))
+	return append(points, more...)
+}
+
+// container samples one container, if it runs.
+// Next on a sample's path: [cgroup.Reader.Read].
+func (s *sampler) container(c docker.Container, engine docker.Info, machine cgroup.Machine, at time.Time) ([]influx.Point, error) {
+	tags := containerTags(s.hostName, engine.Name, c)
+	points := []influx.Point{statusPoint(tags, c, at)}
+	if p, ok := healthPoint(tags, c, at); ok {
+		points = append(points, p)
+	}
+	if !c.Running() {
+		delete(s.containers, c.ID)
+		return points, nil
+	}
+	w, err := s.watch(c)
+	if err != nil {
+		return points, ignoreGone(err)
+	}
+	sample, err := w.reader.Read()
+	if err != nil {
+		delete(s.containers, c.ID) // opened again if it is still said to run
+		return points, ignoreGone(err)
+	}
+	owner := cgroup.Owner{ID: c.ID, Tags: tags}
+	return append(points, w.tracker.Points(sample, owner, machine, at)...), nil
+}
+
+// watch gives the reader of a container's present life.
+func (s *sampler) watch(c docker.Container) (*watched, error) {
+	w := s.containers[c.ID]
+	if w != nil && w.pid == c.PID && w.started.Equal(c.StartedAt) {
+		return w, nil
+	}
+	reader, err := s.hierarchy.Open(c.PID, c.OwnsNetwork())
+	if err != nil {
+		return nil, err
+	}
+	w = &watched{pid: c.PID, started: c.StartedAt, reader: reader}
+	s.containers[c.ID] = w
+	return w, nil
+}
+
+// forget drops the readers of containers that are no longer there.
+func (s *sampler) forget(there []docker.Container) {
+	known := make(map[string]bool, len(there))
+	for _, c := range there {
+		known[c.ID] = true
+	}
+	for id := range s.containers {
+		if !known[id] {
+			delete(s.containers, id)
+		}
+	}
+}
+
+// otherGroups samples the cgroups that are not containers with a name. While
+// Docker has never answered, the cgroups of its containers are among them.
+func (s *sampler) otherGroups(dockerSeen bool, machine cgroup.Machine, at time.Time) ([]influx.Point, error) {
+	skip := func(path string) bool { return dockerSeen && cgroup.IsContainer(path) }
+	paths, more := s.hierarchy.Walk(groupDepth, groupLimit, skip)
+	if more && !s.manySaid {
+		s.manySaid = true
+		s.log.Warn("some cgroups are not sampled: there are too many", "limit", groupLimit)
+	}
+	var (
+		points  []influx.Point
+		errs    []error
+		readers = make(map[string]*cgroup.Reader, len(paths))
+	)
+	for _, path := range paths {
+		reader, sample, err := s.group(path)
+		if err != nil {
+			errs = append(errs, ignoreGone(err))
+			continue
+		}
+		readers[path] = reader
+		if p, ok := cgroup.GroupPoint(sample, s.hostName, path, machine, at); ok {
+			points = append(points, p)
+		}
+	}
+	s.groups = readers
+	return points, errors.Join(errs...)
+}
+
+// group reads one cgroup that is no container.
+func (s *sampler) group(path string) (*cgroup.Reader, cgroup.Sample, error) {
+	reader := s.groups[path]
+	if reader == nil {
+		var err error
+		if reader, err = s.hierarchy.OpenPath(path); err != nil {
+			return nil, cgroup.Sample{}, err
+		}
+	}
+	sample, err := reader.Read()
+	return reader, sample, err
+}
+
+// ignoreGone drops the error of what ended while it was looked at: Docker
+// tells about that.
+func ignoreGone(err error) error {
+	if errors.Is(err, cgroup.ErrGone) || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// note says a lasting trouble once.
+func note(trouble *daemon.Condition, err error) {
+	if err != nil {
+		trouble.Failed(err)
+		return
+	}
+	trouble.OK()
+}

@@ -1,0 +1,212 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"nezuban/agent/daemon"
+	"nezuban/agent/internal/docker"
+	"nezuban/agent/internal/event"
+)
+
+// How the agent waits for Docker.
+const (
+	minRetry = 250 * time.Millisecond
+	maxRetry = 5 * time.Second
+
+	callTimeout    = 10 * time.Second // of a list, and of opening the stream
+	inspectTimeout = 3 * time.Second  // the engine answers none while a container starts
+	reconcileEvery = time.Minute
+
+	inspectsAtOnce = 8
+
+	// overlap is how much of the past a stream opened again tells again:
+	// events are not always told in the order of their times.
+	overlap = time.Second
+)
+
+// errSlow says that the engine took a connection and then said nothing.
+var errSlow = errors.New("docker events: no answer within " + callTimeout.String())
+
+// eventSink is what a session tells. The calls come from two goroutines.
+type eventSink interface {
+	// present is told first in each session: all containers, and until when
+	// events were seen before (zero in the first session).
+	present(ctx context.Context, containers []docker.Container, engine docker.Info, seenUntil, asked time.Time)
+	// listed is told now and then: what the engine lists.
+	listed(ctx context.Context, list []docker.Summary)
+	// happened is told each event once, in the engine's order.
+	happened(ctx context.Context, e docker.Event)
+}
+
+// session keeps a stream of events open, for as long as there is a Docker.
+type session struct {
+	client  *docker.Client
+	table   *docker.Table
+	sink    eventSink
+	trouble *daemon.Condition
+	log     *slog.Logger
+
+	seen      *event.Seen
+	seenUntil time.Time // newest event, or when the stream was opened without any
+}
+
+// run connects again and again until ctx ends.
+func (s *session) run(ctx context.Context) {
+	retry := minRetry
+	for ctx.Err() == nil {
+		connected, err := s.once(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		s.table.Disconnected()
+		s.trouble.Failed(err)
+		if connected {
+			retry = minRetry
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(retry):
+		}
+		retry = min(2*retry, maxRetry)
+	}
+}
+
+// once is one connection, from the first request to the end of the stream. The
+// stream is opened before the containers are listed, so that nothing happens
+// between the two unseen; it is read after.
+func (s *session) once(ctx context.Context) (connected bool, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	asked := time.Now()
+	since := asked
+	if !s.seenUntil.IsZero() {
+		since = s.seenUntil.Add(-overlap)
+	}
+	slow := time.AfterFunc(callTimeout, func() { cancel(errSlow) })
+	stream, err := s.client.Events(ctx, since)
+	if err == nil {
+		defer stream.Close()
+	}
+	if !slow.Stop() {
+		return false, context.Cause(ctx)
+	}
+	if err != nil {
+		return false, err
+	}
+	engine, containers, err := s.state(ctx)
+	if err != nil {
+		return false, err
+	}
+	s.sink.present(ctx, containers, engine, s.seenUntil, asked)
+	if s.seenUntil.IsZero() {
+		s.seenUntil = asked
+	}
+	s.table.Connected(engine)
+	s.trouble.OK()
+	s.log.Info("following docker", "containers", len(containers), "server", engine.ServerVersion)
+
+	var reconciling sync.WaitGroup
+	reconciling.Go(func() { cancel(s.reconcile(ctx)) }) // an engine that no longer lists has no events either
+	defer reconciling.Wait()
+	defer cancel(nil)
+	err = s.follow(ctx, stream)
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return true, err
+}
+
+// follow tells the events of a stream until it ends.
+func (s *session) follow(ctx context.Context, stream *docker.Stream) error {
+	for {
+		e, bad, err := stream.Next()
+		if bad != nil {
+			s.log.Warn("an event of docker is left out", "error", bad)
+		}
+		if err != nil {
+			return err
+		}
+		if !s.seen.First(e) {
+			continue
+		}
+		if e.At.After(s.seenUntil) {
+			s.seenUntil = e.At
+		}
+		s.sink.happened(ctx, e)
+	}
+}
+
+// state asks for the engine and all its containers.
+func (s *session) state(ctx context.Context) (docker.Info, []docker.Container, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	engine, err := s.client.Info(ctx)
+	if err != nil {
+		return docker.Info{}, nil, err
+	}
+	list, err := s.client.List(ctx)
+	if err != nil {
+		return docker.Info{}, nil, err
+	}
+	return engine, inspectAll(ctx, s.client, list), nil
+}
+
+// inspectAll asks for each container of a list. One that does not answer is
+// known by what the list says; one that is gone is left out.
+func inspectAll(ctx context.Context, client *docker.Client, list []docker.Summary) []docker.Container {
+	found := make([]docker.Container, len(list))
+	slots := make(chan struct{}, inspectsAtOnce)
+	var asking sync.WaitGroup
+	for i, summary := range list {
+		slots <- struct{}{}
+		asking.Go(func() {
+			defer func() { <-slots }()
+			c, err := inspect(ctx, client, summary.ID)
+			switch {
+			case err == nil:
+				found[i] = c
+			case !errors.Is(err, docker.ErrNotFound):
+				found[i] = summary.Container()
+			}
+		})
+	}
+	asking.Wait()
+	there := found[:0]
+	for _, c := range found {
+		if c.ID != "" {
+			there = append(there, c)
+		}
+	}
+	return there
+}
+
+func inspect(ctx context.Context, client *docker.Client, id string) (docker.Container, error) {
+	ctx, cancel := context.WithTimeout(ctx, inspectTimeout)
+	defer cancel()
+	return client.Inspect(ctx, id)
+}
+
+// reconcile lists the containers once a minute, in case an event was lost,
+// until that fails or ctx ends.
+func (s *session) reconcile(ctx context.Context) error {
+	tick := time.NewTicker(reconcileEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+		asking, cancel := context.WithTimeout(ctx, callTimeout)
+		list, err := s.client.List(asking)
+		cancel()
+		if err != nil {
+			return err
+		}
+		s.sink.listed(ctx, list)
+	}
+}

@@ -1,0 +1,73 @@
+package docker
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"time"
+)
+
+// maxEventBytes bounds one event; labels of a container come with each of its events.
+const maxEventBytes = 1 << 20
+
+// errStreamEnded says that the engine closed the stream, as it does when it stops.
+var errStreamEnded = errors.New("stream ended")
+
+// Stream is an open answer of /events. It is not safe for concurrent use,
+// but for Close.
+type Stream struct {
+	body  io.ReadCloser
+	lines *bufio.Scanner
+}
+
+// Events opens the stream of container events, beginning with those since then
+// that the engine still remembers (256 of them, none after its own restart).
+// Ending ctx ends the stream.
+func (c *Client) Events(ctx context.Context, since time.Time) (*Stream, error) {
+	filters, err := json.Marshal(map[string][]string{"type": {"container"}, "event": actions[:]})
+	if err != nil {
+		return nil, fmt.Errorf("docker events: %w", err)
+	}
+	query := url.Values{"filters": {string(filters)}, "since": {unixNano(since)}}
+	res, err := c.get(ctx, "/events?"+query.Encode())
+	if err != nil {
+		return nil, err
+	}
+	lines := bufio.NewScanner(res.Body)
+	lines.Buffer(make([]byte, 0, 4096), maxEventBytes)
+	return &Stream{body: res.Body, lines: lines}, nil
+}
+
+// unixNano writes a time as the engine wants it: seconds.nanoseconds.
+func unixNano(t time.Time) string { return fmt.Sprintf("%d.%09d", t.Unix(), t.Nanosecond()) }
+
+// Next waits for the next event of a container. bad is the first object that
+// could not be read on the way to it, if any: it is skipped. err ends the stream.
+func (s *Stream) Next() (e Event, bad, err error) {
+	for s.lines.Scan() {
+		if len(s.lines.Bytes()) == 0 {
+			continue
+		}
+		e, ok, parseErr := ParseEvent(s.lines.Bytes())
+		if parseErr != nil {
+			if bad == nil {
+				bad = parseErr
+			}
+			continue
+		}
+		if ok {
+			return e, bad, nil
+		}
+	}
+	if err := s.lines.Err(); err != nil {
+		return Event{}, bad, fmt.Errorf("docker events: %w", err)
+	}
+	return Event{}, bad, fmt.Errorf("docker events: %w", errStreamEnded)
+}
+
+// Close ends the stream; a waiting Next returns.
+func (s *Stream) Close() { _ = s.body.Close() } // nothing is lost by a stream that ends twice

@@ -1,0 +1,84 @@
+package docker
+
+import (
+	"maps"
+	"slices"
+	"sync"
+)
+
+// Table is what the agent knows of the containers of one engine, by id. It
+// holds as many as the engine has: one enters with its first event or the
+// engine's list, and leaves with its destroy or a list without it. The event
+// loop writes it, sampling reads it; it is safe for that.
+type Table struct {
+	mu     sync.Mutex
+	byID   map[string]Container
+	engine Info
+	up     bool
+	seen   bool
+}
+
+// NewTable makes an empty table.
+func NewTable() *Table { return &Table{byID: make(map[string]Container)} }
+
+// Put adds a container, or replaces what was known of it.
+func (t *Table) Put(c Container) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.byID[c.ID] = c
+}
+
+// Find gives what is known of a container.
+func (t *Table) Find(id string) (Container, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c, ok := t.byID[id]
+	return c, ok
+}
+
+// Delete forgets a container.
+func (t *Table) Delete(id string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.byID, id)
+}
+
+// Replace makes the table hold these containers and no others.
+func (t *Table) Replace(containers []Container) {
+	byID := make(map[string]Container, len(containers))
+	for _, c := range containers {
+		byID[c.ID] = c
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.byID = byID
+}
+
+// All lists the containers in no order.
+func (t *Table) All() []Container {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Collect(maps.Values(t.byID))
+}
+
+// Connected notes that the engine answered, and what it said of itself.
+func (t *Table) Connected(engine Info) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.engine, t.up, t.seen = engine, true, true
+}
+
+// Disconnected notes that the engine is away; what was known of it stays.
+func (t *Table) Disconnected() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.up = false
+}
+
+// Engine is what the engine last said of itself. seen is false while it has
+// never answered, up while it does not answer now.
+func (t *Table) Engine() (engine Info, seen, up bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.engine, t.seen, t.up
+}

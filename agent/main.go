@@ -1,0 +1,71 @@
+// Command nezuban-agent watches one Docker host: its containers, its cgroups
+// and the machine itself.
+//
+//	nezuban-agent run -config agent.toml
+//	nezuban-agent check-config -config agent.toml
+//	nezuban-agent version
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+
+	"nezuban/agent/daemon"
+	"nezuban/agent/internal/app"
+)
+
+const usage = `usage:
+  nezuban-agent run [-config FILE]           watch this host until SIGTERM
+  nezuban-agent check-config [-config FILE]  name every mistake in the file
+  nezuban-agent version
+`
+
+// exitUsage is the exit code of a command line that is not understood.
+const exitUsage = 2
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// run is main without the process's own arguments and streams.
+func run(args []string, stdout, stderr io.Writer) int {
+	if len(args) == 0 {
+		fmt.Fprint(stderr, usage)
+		return exitUsage
+	}
+	command, args := args[0], args[1:]
+	flags := flag.NewFlagSet("nezuban-agent "+command, flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	config := flags.String("config", "/etc/nezuban/agent.toml", "configuration `file`")
+	switch command {
+	case "run", "check-config":
+		if err := flags.Parse(args); err != nil {
+			return exitUsage
+		}
+		if flags.NArg() > 0 {
+			fmt.Fprintf(stderr, "nezuban-agent %s: argument %q is not understood\n", command, flags.Arg(0))
+			return exitUsage
+		}
+	case "version":
+		fmt.Fprintln(stdout, daemon.Version())
+		return 0
+	case "help", "-h", "-help", "--help":
+		fmt.Fprint(stdout, usage)
+		return 0
+	default:
+		fmt.Fprintf(stderr, "nezuban-agent: command %q is not known\n%s", command, usage)
+		return exitUsage
+	}
+	cfg, err := app.LoadConfig(*config, os.LookupEnv)
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return 1
+	}
+	if command == "check-config" {
+		fmt.Fprintf(stdout, "%s is good\n", *config)
+		return 0
+	}
+	opts := daemon.Options{Name: "nezuban-agent", LogLevel: cfg.LogLevel, SentryDSN: cfg.SentryDSN}
+	return daemon.Main(opts, func(ctx context.Context, d *daemon.Daemon) error { return app.Run(ctx, d, cfg) })
+}
