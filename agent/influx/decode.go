@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/influxdata/line-protocol/v2/lineprotocol"
@@ -27,20 +28,57 @@ func (e LineError) Unwrap() error { return e.Err }
 
 // Decode reads line protocol. A bad line becomes a LineError and the next line
 // is read all the same. A line without a time gets now; precision is the unit
-// of the times that are there. The points hold no reference to body.
+// of the times that are there. The points hold no reference to body. A quoted
+// text may span lines, if it is closed somewhere. Of a tag given twice the
+// first counts.
 func Decode(body []byte, precision lineprotocol.Precision, now time.Time) ([]Point, []LineError) {
-	dec := lineprotocol.NewDecoderWithBytes(body)
 	var points []Point
 	var bad []LineError
-	for dec.Next() {
-		p, err := decodePoint(dec, precision, now)
-		if err != nil {
-			bad = append(bad, lineError(body, err))
-			continue
+	for number := 1; len(body) > 0; {
+		end := lineEnd(body)
+		line := body[:end]
+		dec := lineprotocol.NewDecoderWithBytes(line)
+		for dec.Next() {
+			p, err := decodePoint(dec, precision, now)
+			if err != nil {
+				bad = append(bad, lineError(number, line, err))
+				break
+			}
+			points = append(points, p)
 		}
-		points = append(points, p)
+		number += bytes.Count(line, []byte("\n"))
+		body = body[end:]
 	}
 	return points, bad
+}
+
+// lineEnd is where the first line of body ends, its newline included. The
+// decoder splits lines too, but after a mistake it cannot say where it stands.
+func lineEnd(body []byte) int {
+	inFields, quoted := false, false
+	firstNewline := -1
+	for i := 0; i < len(body); i++ {
+		switch c := body[i]; {
+		case c == '\\':
+			if i+1 < len(body) && body[i+1] != '\n' {
+				i++
+			}
+		case c == '\n' && !quoted:
+			return i + 1
+		case c == '\n' && firstNewline < 0:
+			firstNewline = i
+		case c == ' ':
+			inFields = true
+		case c == '"' && quoted:
+			quoted = false
+		case c == '"' && inFields && body[i-1] == '=':
+			quoted = true
+		}
+	}
+	if quoted && firstNewline >= 0 {
+		return firstNewline + 1 // never closed: only its own line is bad
+	}
+	return len(body)
 }
 
 func decodePoint(dec *lineprotocol.Decoder, precision lineprotocol.Precision, now time.Time) (Point, error) {
@@ -66,7 +104,9 @@ func decodeTags(dec *lineprotocol.Decoder) ([]Tag, error) {
 		if err != nil || key == nil {
 			return tags, err
 		}
-		tags = append(tags, Tag{string(key), string(value)})
+		if !slices.ContainsFunc(tags, func(t Tag) bool { return t.Key == string(key) }) {
+			tags = append(tags, Tag{string(key), string(value)})
+		}
 	}
 }
 
@@ -85,19 +125,11 @@ func decodeFields(dec *lineprotocol.Decoder) ([]Field, error) {
 	}
 }
 
-// lineError finds the text of the line that the decoder complains of.
-func lineError(body []byte, err error) LineError {
-	e := LineError{Err: err}
+func lineError(number int, line []byte, err error) LineError {
 	var decode *lineprotocol.DecodeError
-	if !errors.As(err, &decode) {
-		return e
+	if errors.As(err, &decode) {
+		err = decode.Err // its own line number is not of the whole text
 	}
-	e.Line, e.Err = int(decode.Line), decode.Err
-	text := body
-	for range e.Line - 1 {
-		_, text, _ = bytes.Cut(text, []byte("\n"))
-	}
-	text, _, _ = bytes.Cut(text, []byte("\n"))
-	e.Text = string(text[:min(len(text), maxErrorText)])
-	return e
+	line = bytes.TrimRight(line, "\r\n")
+	return LineError{Line: number, Text: string(line[:min(len(line), maxErrorText)]), Err: err}
 }

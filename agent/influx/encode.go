@@ -41,8 +41,8 @@ func encodePoint(enc *lineprotocol.Encoder, dst []byte, p Point) ([]byte, error)
 		}
 	}
 	for _, f := range p.Fields {
-		if f.Value.Kind() == lineprotocol.Unknown {
-			return nil, fmt.Errorf("field %q has no value: not a finite number", f.Key)
+		if empty(f.Value) {
+			return nil, fmt.Errorf("field %q: found no value, expected a text, a boolean or a finite number", f.Key)
 		}
 		enc.AddField(f.Key, f.Value)
 	}

@@ -43,12 +43,17 @@ func Int(key string, v int64) Field { return Field{key, lineprotocol.IntValue(v)
 // exceeds the largest int64 is stored as that.
 func Uint(key string, v uint64) Field { return Int(key, int64(min(v, math.MaxInt64))) }
 
-// Float makes a float field. NaN and infinities have no line protocol: Encode
-// refuses a point that has one, because no data must not look like data.
+// Float makes a float field. NaN and infinities have no line protocol: such a
+// field has no value, and Encode refuses its point, because no data must not
+// look like data.
 func Float(key string, v float64) Field {
 	value, _ := lineprotocol.FloatValue(v) // not finite: the zero Value
 	return Field{key, value}
 }
+
+// empty reports whether a value is the zero Value, which is none, unlike the
+// value of an empty text: that has no bytes, but is not nil.
+func empty(v Value) bool { return v.Kind() == lineprotocol.String && v.BytesV() == nil }
 
 // Bool makes a boolean field.
 func Bool(key string, v bool) Field { return Field{key, lineprotocol.BoolValue(v)} }
@@ -73,7 +78,7 @@ func (p Point) Tag(key string) string {
 func (p Point) Field(key string) (Value, bool) {
 	for i := len(p.Fields) - 1; i >= 0; i-- {
 		if p.Fields[i].Key == key {
-			return p.Fields[i].Value, true
+			return p.Fields[i].Value, !empty(p.Fields[i].Value)
 		}
 	}
 	return Value{}, false
@@ -111,7 +116,7 @@ func (p Point) Int(key string) (int64, bool) {
 
 // Text is a string field.
 func (p Point) Text(key string) (string, bool) {
-	if v, _ := p.Field(key); v.Kind() == lineprotocol.String {
+	if v, ok := p.Field(key); ok && v.Kind() == lineprotocol.String {
 		return v.StringV(), true
 	}
 	return "", false
