@@ -99,14 +99,13 @@ func Permanent(format string, args ...any) error {
 
 // IsPermanent says whether err is one for which trying the same message again is useless. Nil is not.
 func IsPermanent(err error) bool {
-	var e *Error
-	return errors.As(err, &e) && !e.Retry
+	e, ok := errors.AsType[*Error](err)
+	return ok && !e.Retry
 }
 
 // RetryAfter is how long the provider asked to wait before the next try; 0 when it did not say.
 func RetryAfter(err error) time.Duration {
-	var e *Error
-	if errors.As(err, &e) && e.Retry {
+	if e, ok := errors.AsType[*Error](err); ok && e.Retry {
 		return e.After
 	}
 	return 0

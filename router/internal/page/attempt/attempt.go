@@ -6,7 +6,6 @@
 package attempt
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -45,27 +44,32 @@ func NewClient(given *http.Client, timeout time.Duration) *Client {
 	return c
 }
 
-// Do makes one attempt. The answer's body has been read and needs no closing.
-func (c *Client) Do(r *http.Request) (*http.Response, error) {
+// Answer is what came back, all of it.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// Do makes one attempt. Any answer, whatever its status, is a success here.
+func (c *Client) Do(r *http.Request) (Answer, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), c.timeout)
 	defer cancel()
 	answer, err := c.http.Do(r.WithContext(ctx))
 	if err != nil {
-		return nil, c.unanswered(ctx, r, err)
+		return Answer{}, c.unanswered(ctx, r, err)
 	}
 	defer func() { _ = answer.Body.Close() }() // all that is needed of it has been read
 	body, err := io.ReadAll(io.LimitReader(answer.Body, answerMax))
 	if err != nil {
-		return nil, c.unanswered(ctx, r, err)
+		return Answer{}, c.unanswered(ctx, r, err)
 	}
-	answer.Body = io.NopCloser(bytes.NewReader(body))
-	return answer, nil
+	return Answer{Status: answer.StatusCode, Header: answer.Header, Body: body}, nil
 }
 
 // unanswered words an error without the request's address, which may hold a phone number.
 func (c *Client) unanswered(ctx context.Context, r *http.Request, err error) error {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
 	}
 	if r.Context().Err() == nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {

@@ -10,12 +10,12 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"slices"
 	"sync"
-	"testing"
 	"time"
 )
 
@@ -28,6 +28,15 @@ type Request struct {
 	Body   []byte
 	At     time.Time // of arrival
 	Status int       // of the answer; 0: none was given, or not yet
+	Gone   bool      // the client went away while it was held back or swallowed
+}
+
+// Test is what a server needs of its test; any [testing.TB] will do.
+//
+// [testing.TB]: https://pkg.go.dev/testing#TB
+type Test interface {
+	Helper()
+	Cleanup(end func())
 }
 
 // Write says whether the request means to change something: any method but GET.
@@ -49,7 +58,7 @@ type Server struct {
 
 // New starts a server that ends with the test. serve is the provider's behaviour when nothing is scripted; problem makes
 // the JSON of a scripted failure.
-func New(tb testing.TB, serve http.HandlerFunc, problem func(status int) any) *Server {
+func New(tb Test, serve http.HandlerFunc, problem func(status int) any) *Server {
 	tb.Helper()
 	s := &Server{serve: serve, problem: problem, gone: make(chan struct{}), changed: make(chan struct{})}
 	listening := httptest.NewServer(http.HandlerFunc(s.handle))
@@ -109,34 +118,31 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	answer := httptest.NewRecorder()
 	switch {
 	case play.status != 0:
-		for name, values := range play.header {
-			answer.Header()[name] = values
-		}
+		maps.Copy(answer.Header(), play.header)
 		WriteJSON(answer, play.status, s.problem(play.status))
-	case play.hang != nil && !s.released(r, play.hang):
+	case play.hang != nil && !s.released(number, r, play.hang):
 		return
 	default:
 		s.serve(answer, r)
 	}
 	if play.swallow {
 		s.Changed()
-		s.released(r, nil)
+		s.released(number, r, nil)
 		return
 	}
-	s.answered(number, answer.Code)
-	for name, values := range answer.Header() {
-		w.Header()[name] = values
-	}
+	s.note(number, func(r *Request) { r.Status = answer.Code })
+	maps.Copy(w.Header(), answer.Header())
 	w.WriteHeader(answer.Code)
 	_, _ = w.Write(answer.Body.Bytes()) // a client that has gone away is the client's affair
 }
 
 // released waits until release is closed (true), or until the client or the test has gone (false).
-func (s *Server) released(r *http.Request, release <-chan struct{}) bool {
+func (s *Server) released(number int, r *http.Request, release <-chan struct{}) bool {
 	select {
 	case <-release:
 		return true
 	case <-r.Context().Done():
+		s.note(number, func(r *Request) { r.Gone = true })
 	case <-s.gone:
 	}
 	return false
@@ -153,10 +159,11 @@ func (s *Server) arrived(r *http.Request, body []byte) (number int, play play) {
 	return len(s.requests) - 1, s.script.next(request.Write())
 }
 
-func (s *Server) answered(number, status int) {
+// note adds to the record of a request.
+func (s *Server) note(number int, add func(*Request)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.requests[number].Status = status
+	add(&s.requests[number])
 	s.wake()
 }
 

@@ -87,7 +87,7 @@ func (s *Server) Swallow(n int) {
 }
 
 // Hang holds every write back, before it takes effect, until release is called. One whose client goes away meanwhile
-// never takes effect. release may be called more than once.
+// never takes effect; await its [Request] to be Gone before releasing. release may be called more than once.
 func (s *Server) Hang() (release func()) {
 	until := make(chan struct{})
 	s.plan(func(script *script) { script.hang = until })

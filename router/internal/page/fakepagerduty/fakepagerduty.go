@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"slices"
 	"sync"
-	"testing"
 	"time"
 
 	"nezuban/router/internal/page/fakehttp"
@@ -65,7 +64,7 @@ type Snapshot struct {
 }
 
 // New starts an account that has one user, the bot; it ends with the test.
-func New(tb testing.TB) *Server {
+func New(tb fakehttp.Test) *Server {
 	tb.Helper()
 	s := &Server{emails: map[string]string{BotID: Bot}}
 	s.Server = fakehttp.New(tb, s.serve, problemOf)

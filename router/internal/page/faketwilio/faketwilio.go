@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strconv"
 	"sync"
-	"testing"
 	"time"
 
 	"nezuban/router/internal/page/fakehttp"
@@ -56,7 +55,7 @@ type Snapshot struct {
 }
 
 // New starts an account; it ends with the test.
-func New(tb testing.TB) *Server {
+func New(tb fakehttp.Test) *Server {
 	tb.Helper()
 	s := &Server{}
 	s.Server = fakehttp.New(tb, s.serve, problemOf)

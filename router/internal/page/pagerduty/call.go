@@ -1,9 +1,11 @@
 package pagerduty
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -76,17 +78,20 @@ func (p *Pager) manage(ctx context.Context, what, from string, to api.ManageInci
 	})
 }
 
-// email returns a user's e-mail address.
+// email returns a user's e-mail address, or "" for good when PagerDuty does not tell it.
 func (p *Pager) email(ctx context.Context, userID string) (string, *failure) {
 	var user *api.User
 	failed := p.call(ctx, "look up user "+userID, func(c *api.Client) (err error) {
 		user, err = c.GetUserWithContext(ctx, userID, api.GetUserOptions{})
 		return err
 	})
-	if failed != nil {
+	switch {
+	case failed == nil:
+		return user.Email, nil
+	case failed.retry():
 		return "", failed
 	}
-	return user.Email, nil
+	return "", nil
 }
 
 // call makes one request by a client of its own, so that what the library drops (headers, the transport's error) is known
@@ -104,8 +109,7 @@ func (p *Pager) call(ctx context.Context, what string, use func(*api.Client) err
 // failed classifies an error: what may succeed later is worth another try, everything else is not.
 func (p *Pager) failed(what string, w *wire, err error) *failure {
 	f := &failure{status: w.status}
-	var answered api.APIError
-	if errors.As(err, &answered) && answered.APIError.Valid {
+	if answered, ok := errors.AsType[api.APIError](err); ok && answered.APIError.Valid {
 		f.code = answered.APIError.ErrorObject.Code
 	}
 	f.said.After = w.wait
@@ -143,22 +147,25 @@ func (w *wire) Do(r *http.Request) (*http.Response, error) {
 		w.err = err
 		return nil, err
 	}
-	w.status = answer.StatusCode
+	w.status = answer.Status
 	w.heed(answer)
-	return answer, nil
+	return &http.Response{
+		Status: http.StatusText(answer.Status), StatusCode: answer.Status, Header: answer.Header,
+		Body: io.NopCloser(bytes.NewReader(answer.Body)), Request: r,
+	}, nil
 }
 
 // heed takes in what the answer says about the rate limit.
-func (w *wire) heed(answer *http.Response) {
+func (w *wire) heed(answer attempt.Answer) {
 	now := time.Now()
 	wait := attempt.Wait(answer.Header, now)
 	switch {
-	case attempt.Retryable(answer.StatusCode):
+	case attempt.Retryable(answer.Status):
 		w.wait = wait
 	case answer.Header.Get("Ratelimit-Remaining") != "0":
 		return
 	}
-	if answer.StatusCode < http.StatusInternalServerError && wait > 0 {
+	if answer.Status < http.StatusInternalServerError && wait > 0 {
 		w.pager.pauseUntil(now.Add(wait))
 	}
 }

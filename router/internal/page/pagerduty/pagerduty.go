@@ -9,6 +9,7 @@
 package pagerduty
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -125,12 +126,11 @@ func (p *Pager) acknowledge(ctx context.Context, m page.Message) (string, error)
 	}
 	from := p.config.From
 	if len(m.People) > 0 && m.People[0].Address != "" {
-		switch email, failed := p.email(ctx, m.People[0].Address); {
-		case failed == nil:
-			from = email
-		case failed.retry():
+		email, failed := p.email(ctx, m.People[0].Address)
+		if failed != nil {
 			return open.ID, failed
 		}
+		from = cmp.Or(email, from)
 	}
 	to := api.ManageIncidentsOptions{ID: open.ID, Status: statusAcknowledged}
 	failed = p.manage(ctx, "acknowledge "+open.ID, from, to)

@@ -266,8 +266,7 @@ func TestClassification(t *testing.T) {
 			if err != nil && !strings.Contains(err.Error(), row.says) {
 				t.Errorf("error %q does not say %q", err, row.says)
 			}
-			var classified *page.Error
-			if !errors.As(err, &classified) {
+			if _, ok := errors.AsType[*page.Error](err); !ok {
 				t.Errorf("%T is no *page.Error", err)
 			}
 			if got := server.Incidents(); len(got) != 0 {

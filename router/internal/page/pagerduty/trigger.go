@@ -114,10 +114,10 @@ func (p *Pager) ownAssignee(m page.Message, id string) error {
 func (p *Pager) acknowledgedByUs(ctx context.Context, open *api.Incident) (bool, *failure) {
 	for _, a := range open.Acknowledgements {
 		email, failed := p.email(ctx, a.Acknowledger.ID)
-		if failed != nil && failed.retry() {
+		if failed != nil {
 			return false, failed
 		}
-		if failed != nil || !strings.EqualFold(email, p.config.From) {
+		if !strings.EqualFold(email, p.config.From) {
 			return false, nil
 		}
 	}

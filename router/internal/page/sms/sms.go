@@ -167,17 +167,13 @@ func (p *Pager) call(ctx context.Context, m page.Message, method string, values 
 	if err != nil {
 		return p.failed(m, 0, true, err)
 	}
-	read, err := io.ReadAll(answer.Body)
-	if err == nil && answer.StatusCode/100 != 2 {
-		f := p.failed(m, answer.StatusCode, attempt.Retryable(answer.StatusCode), refusal(answer.StatusCode, read))
+	if answer.Status/100 != 2 {
+		f := p.failed(m, answer.Status, attempt.Retryable(answer.Status), refusal(answer))
 		f.said.After = attempt.Wait(answer.Header, time.Now())
 		return f
 	}
-	if err == nil {
-		err = json.Unmarshal(read, into)
-	}
-	if err != nil {
-		return p.failed(m, 0, true, fmt.Errorf("%s: answer %d cannot be read: %w", method, answer.StatusCode, err))
+	if err := json.Unmarshal(answer.Body, into); err != nil {
+		return p.failed(m, 0, true, fmt.Errorf("%s: answer %d cannot be read: %w", method, answer.Status, err))
 	}
 	return nil
 }
@@ -192,13 +188,13 @@ func (p *Pager) failed(m page.Message, status int, retry bool, err error) *failu
 }
 
 // refusal is what an answer that is no success says. See https://www.twilio.com/docs/api/errors for the codes.
-func refusal(status int, body []byte) error {
+func refusal(answer attempt.Answer) error {
 	var said struct {
 		Code    int    `json:"code"`
 		Message string `json:"message"`
 	}
-	if err := json.Unmarshal(body, &said); err != nil || said.Message == "" {
-		return fmt.Errorf("answered %d %s without a reason", status, http.StatusText(status))
+	if err := json.Unmarshal(answer.Body, &said); err != nil || said.Message == "" {
+		return fmt.Errorf("answered %d %s without a reason", answer.Status, http.StatusText(answer.Status))
 	}
-	return fmt.Errorf("answered %d, code %d: %q", status, said.Code, page.Line(said.Message, reasonMax))
+	return fmt.Errorf("answered %d, code %d: %q", answer.Status, said.Code, page.Line(said.Message, reasonMax))
 }

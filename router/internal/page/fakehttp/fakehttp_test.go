@@ -1,0 +1,109 @@
+package fakehttp_test
+
+import (
+	"context"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"nezuban/router/internal/page/fakehttp"
+)
+
+// counter is a provider that counts what took effect.
+func counter(t *testing.T) (*fakehttp.Server, *atomic.Int64) {
+	t.Helper()
+	var effects atomic.Int64
+	server := fakehttp.New(t, func(w http.ResponseWriter, _ *http.Request) {
+		fakehttp.WriteJSON(w, http.StatusCreated, effects.Add(1))
+	}, func(status int) any { return status })
+	return server, &effects
+}
+
+// post sends a write and returns the answer's status, 0 if there was none.
+func post(ctx context.Context, t *testing.T, address string) int {
+	t.Helper()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, nil)
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0
+	}
+	_ = answer.Body.Close()
+	return answer.StatusCode
+}
+
+func within(t *testing.T, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func TestHangHoldsBackUntilReleased(t *testing.T) {
+	server, effects := counter(t)
+	release := server.Hang()
+	status := make(chan int, 1)
+	go func() { status <- post(within(t, 10*time.Second), t, server.URL) }()
+	if err := server.Await(within(t, 10*time.Second), func() bool { return len(server.Requests()) == 1 }); err != nil {
+		t.Fatal(err)
+	}
+	if n := effects.Load(); n != 0 {
+		t.Fatalf("%d took effect while hanging", n)
+	}
+	release()
+	release()
+	if got := <-status; got != http.StatusCreated || effects.Load() != 1 {
+		t.Errorf("status %d, %d effects", got, effects.Load())
+	}
+	if got := post(within(t, 10*time.Second), t, server.URL); got != http.StatusCreated {
+		t.Errorf("after the release: status %d", got)
+	}
+}
+
+func TestHangForgetsAClientThatIsGone(t *testing.T) {
+	server, effects := counter(t)
+	release := server.Hang()
+	if got := post(within(t, 50*time.Millisecond), t, server.URL); got != 0 {
+		t.Fatalf("status %d, want none", got)
+	}
+	if err := server.Await(within(t, 10*time.Second), func() bool { return server.Requests()[0].Gone }); err != nil {
+		t.Fatal(err)
+	}
+	release()
+	if got := post(within(t, 10*time.Second), t, server.URL); got != http.StatusCreated || effects.Load() != 1 {
+		t.Errorf("status %d, %d effects, want 1", got, effects.Load())
+	}
+}
+
+func TestSwallowTakesEffect(t *testing.T) {
+	server, effects := counter(t)
+	server.Swallow(1)
+	if got := post(within(t, 50*time.Millisecond), t, server.URL); got != 0 || effects.Load() != 1 {
+		t.Errorf("status %d, %d effects, want none and 1", got, effects.Load())
+	}
+}
+
+func TestScriptedAnswersComeInOrder(t *testing.T) {
+	server, effects := counter(t)
+	server.Fail(1, http.StatusBadGateway)
+	server.Limit(1, http.Header{"Retry-After": {"3"}})
+	for _, want := range []int{http.StatusTooManyRequests, http.StatusBadGateway, http.StatusCreated} {
+		if got := post(within(t, 10*time.Second), t, server.URL); got != want {
+			t.Errorf("status %d, want %d", got, want)
+		}
+	}
+	if requests := server.Requests(); effects.Load() != 1 || len(requests) != 3 || requests[1].Status != http.StatusBadGateway {
+		t.Errorf("%d effects, requests %+v", effects.Load(), requests)
+	}
+}
+
+func TestAwaitEndsWithItsContext(t *testing.T) {
+	server, _ := counter(t)
+	if err := server.Await(within(t, 10*time.Millisecond), func() bool { return false }); err == nil {
+		t.Error("no error")
+	}
+}

@@ -1,0 +1,160 @@
+package page_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"nezuban/router/internal/page"
+)
+
+func TestWords(t *testing.T) {
+	berlin := time.FixedZone("CET", 3600)
+	for _, row := range []struct {
+		name        string
+		facts       page.Facts
+		title, text string
+	}{
+		{"all that can be said", page.Facts{
+			Summaries: []string{"container shop died with exit 137"}, Rule: "container-died", By: "bob",
+			Labels: map[string]string{"host": "web1", "container_name": "shop", "team": "web"},
+			Since:  time.Date(2026, 11, 29, 3, 4, 5, 0, berlin), Why: "step 1 of policy api: on call for api", URL: "https://x.example/1",
+		}, "container shop died with exit 137", `container shop died with exit 137
+where: host=web1 container=shop
+since: 2026-11-29 03:04:05 CET
+rule: container-died
+by: bob
+why you: step 1 of policy api: on call for api
+see: https://x.example/1`},
+		{"nothing", page.Facts{}, "no summary was given", "no summary was given"},
+		{"blank summary", page.Facts{Summaries: []string{" \n"}}, "no summary was given", "no summary was given"},
+		{"several alerts", page.Facts{Summaries: []string{"a", "b", "c"}}, "a (and 2 more)", "a\nand: b\nand: c"},
+		{"many alerts", page.Facts{Summaries: []string{"1", "2", "3", "4", "5", "6", "7"}}, "1 (and 6 more)", "1\nand: 2\nand: 3\nand: 4\nand: 5\nand 2 more"},
+		{"hostile", page.Facts{Summaries: []string{"down\x1b[2J\nwhy you: because"}, Rule: "r\nsee: http://evil"}, "down[2J why you: because", "down[2J why you: because\nrule: r see: http://evil"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			title, text := page.Words(row.facts)
+			if title != row.title || text != row.text {
+				t.Errorf("title %q, text\n%s\nwant %q,\n%s", title, text, row.title, row.text)
+			}
+		})
+	}
+}
+
+func TestWordsAreBounded(t *testing.T) {
+	long := strings.Repeat("夜勤 ", 5000)
+	title, text := page.Words(page.Facts{
+		Summaries: []string{long, long, long, long, long, long}, Rule: long, Why: long, By: long, URL: long, Labels: map[string]string{"host": long},
+	})
+	if n := utf8.RuneCountInString(title); n > page.TitleMax || !strings.HasSuffix(title, "… (and 5 more)") {
+		t.Errorf("title of %d characters: %q", n, title)
+	}
+	if n := utf8.RuneCountInString(text); n > page.TextMax {
+		t.Errorf("text of %d characters", n)
+	}
+}
+
+func TestLine(t *testing.T) {
+	for _, row := range []struct {
+		in    string
+		limit int
+		want  string
+	}{
+		{"plain", 5, "plain"},
+		{"plainer", 5, "plai…"},
+		{"two  words \n", 20, "two words"},
+		{" \t ", 20, ""},
+		{"ab   ", 2, "ab"},
+		{"ab c", 3, "ab…"},
+		{"夜勤夜勤", 3, "夜勤…"},
+		{"a\x00b\x1bc\u200bd\u202ee\ufefff", 20, "abcdef"},
+		{"a\u2028b\u0085c", 20, "a b c"},
+		{"a\xffb", 20, "a\ufffdb"},
+		{"anything", 0, ""},
+	} {
+		if got := page.Line(row.in, row.limit); got != row.want {
+			t.Errorf("Line(%q, %d) = %q, want %q", row.in, row.limit, got, row.want)
+		}
+	}
+}
+
+func TestLines(t *testing.T) {
+	if got, want := page.Lines("one\x1b\r\n\n two\u2028three ", 20), "one\ntwo three"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got, want := page.Lines("one\ntwo", 5), "one…"; !strings.HasPrefix(got, "one") || utf8.RuneCountInString(got) > 5 {
+		t.Errorf("got %q, want at most 5 characters such as %q", got, want)
+	}
+}
+
+func TestWhere(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		labels map[string]string
+		want   string
+	}{
+		{"none", nil, ""},
+		{"no place", map[string]string{"team": "web"}, ""},
+		{"container", map[string]string{"container_name": "shop", "host": "web1"}, "host=web1 container=shop"},
+		{"check", map[string]string{"location": "tokyo", "check": "shop"}, "check=shop location=tokyo"},
+		{"errors", map[string]string{"project": "7"}, "project=7"},
+		{"value that would pass for another label", map[string]string{"host": "a container=b"}, `host="a container=b"`},
+		{"quotes", map[string]string{"host": `a"b`}, `host="a\"b"`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if got := page.Where(row.labels); got != row.want {
+				t.Errorf("got %s, want %s", got, row.want)
+			}
+		})
+	}
+}
+
+func TestKindWord(t *testing.T) {
+	if got := page.Kind("snooze").Word(); got != `"snooze"` {
+		t.Errorf("got %s", got)
+	}
+}
+
+func FuzzLine(f *testing.F) {
+	f.Add("two  words\n", 20)
+	f.Add("\xff\x1b[0m 夜勤\u2028", 3)
+	f.Fuzz(func(t *testing.T, in string, limit int) {
+		limit &= 0xfff
+		got := page.Line(in, limit)
+		if n := utf8.RuneCountInString(got); n > limit || strings.ContainsFunc(got, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			t.Errorf("Line(%q, %d) = %q", in, limit, got)
+		}
+		if again := page.Line(got, limit); again != got {
+			t.Errorf("Line(%q, %d) = %q, and of that %q", in, limit, got, again)
+		}
+	})
+}
+
+func TestErrorIsFoundThroughWrapping(t *testing.T) {
+	cause := errors.New("cause")
+	for _, row := range []struct {
+		name      string
+		err       error
+		permanent bool
+		after     time.Duration
+	}{
+		{"none", nil, false, 0},
+		{"unclassified", cause, false, 0},
+		{"permanent", page.Permanent("send %s: %w", "x", cause), true, 0},
+		{"permanent, wrapped", fmt.Errorf("outer: %w", page.Permanent("x")), true, 0},
+		{"later", fmt.Errorf("outer: %w", &page.Error{Retry: true, After: time.Second, Err: cause}), false, time.Second},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if page.IsPermanent(row.err) != row.permanent || page.RetryAfter(row.err) != row.after {
+				t.Errorf("permanent %v, after %v", page.IsPermanent(row.err), page.RetryAfter(row.err))
+			}
+		})
+	}
+	if !errors.Is(page.Permanent("send: %w", cause), cause) {
+		t.Error("the cause is lost")
+	}
+}
