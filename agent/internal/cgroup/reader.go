@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/cadvisor/lib/container/libcontainer"
 	"github.com/opencontainers/cgroups"
+	"github.com/opencontainers/cgroups/fs"
+	"github.com/opencontainers/cgroups/fs2"
 )
 
 // ErrGone says that the cgroup is no longer there.
@@ -28,12 +30,22 @@ func open(dirs map[string]string, root string, pid int) (*Reader, error) {
 	if len(dirs) == 0 {
 		return nil, fmt.Errorf("open cgroup: %w", errNoController)
 	}
-	manager, err := libcontainer.NewCgroupManager("", dirs)
+	manager, err := newManager(dirs)
 	if err != nil {
 		return nil, fmt.Errorf("open cgroup: %w", err)
 	}
 	rec := &recorder{Manager: manager}
 	return &Reader{handler: libcontainer.NewHandler(rec, root, pid, metrics()), manager: rec, dirs: dirs}, nil
+}
+
+// newManager chooses by the folders, not by what the machine has mounted: so
+// recordings of either version can be read on any machine.
+func newManager(dirs map[string]string) (cgroups.Manager, error) {
+	config := &cgroups.Cgroup{Resources: &cgroups.Resources{}}
+	if dir, v2 := dirs[""]; v2 {
+		return fs2.NewManager(config, dir)
+	}
+	return fs.NewManager(config, dirs)
 }
 
 // Read takes one sample. A cgroup that ended gives [ErrGone]; on v1 its files
