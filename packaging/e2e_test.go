@@ -1,0 +1,131 @@
+// Package packaging holds what ships Nezuban, and the tests that run all of it: these build the programs and walk a
+// sample's path, from a real container to the page.
+package packaging
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"nezuban/packaging/testenv"
+)
+
+func TestAKilledContainerPagesWhoIsOnCallAndAStartResolvesIt(t *testing.T) {
+	testenv.Docker(t)
+	name := containerName(t, "killed")
+	s := newStack(t, oncallText, "")
+	s.startAgent("web1", "")
+	who := s.command("nezuban-oncall", "who", s.path("oncall.toml"))
+	if !strings.Contains(strings.Join(s.router.output(), "\n"), who) {
+		t.Errorf("the router greets with %q, nezuban-oncall who says %q", s.router.output(), who)
+	}
+	person := strings.Fields(strings.TrimPrefix(who, "on call: "))[0]
+
+	run(t, name, nil, "sleep")
+	killed := time.Now()
+	docker(t, "kill", name)
+	line := s.router.await(t, 5*time.Second, 0, "^PAGE "+person+" TRIGGERED container-died host=web1 container="+name)
+	if took := time.Since(killed); took > 2*time.Second {
+		t.Errorf("the page came %s after the kill, want at most 2 s", took)
+	}
+	if !strings.Contains(line, "137") || !strings.Contains(line, "on call for primary") {
+		t.Errorf("the page says neither how nor why: %s", line)
+	}
+	docker(t, "start", name)
+	s.router.await(t, 5*time.Second, 0, "^PAGE "+person+" RESOLVED container-died host=web1 container="+name)
+}
+
+func TestWhatMendsItselfOrWasMeantPagesNobody(t *testing.T) {
+	testenv.Docker(t)
+	s := newStack(t, oncallText, "")
+	s.startAgent("web1", "")
+	stopped, deaf := containerName(t, "stopped"), containerName(t, "deaf")
+	removed, recreated := containerName(t, "removed"), containerName(t, "recreated")
+	always, crashed := containerName(t, "always"), containerName(t, "rm")
+
+	run(t, stopped, nil, "sleep")
+	docker(t, "stop", stopped)
+	run(t, deaf, nil, "deaf")
+	docker(t, "stop", "-t", "1", deaf) // killed in the end: exit 137
+	run(t, removed, nil, "sleep")
+	docker(t, "rm", "-f", removed)
+	run(t, recreated, nil, "sleep")
+	docker(t, "rm", "-f", recreated)
+	run(t, recreated, nil, "sleep")
+	// One death only: it exits by itself after some seconds, and its second life is ended by a stop before it can again.
+	run(t, always, []string{"--restart", "always"}, "exit", "7", "after", "7s")
+	eventually(t, 30*time.Second, always+" was restarted", func() bool {
+		return docker(t, "inspect", "-f", "{{.RestartCount}}", always) == "1"
+	})
+	docker(t, "stop", always)
+	run(t, crashed, []string{"--rm"}, "exit", "9")
+
+	s.router.await(t, 10*time.Second, 0, "^PAGE alice TRIGGERED container-died host=web1 container="+crashed)
+	// Twelve seconds after the restart nothing can be pending any more: rules wait ten at most.
+	quiet := time.Now().Add(12 * time.Second)
+	for _, name := range []string{stopped, deaf, removed, recreated, always} {
+		for time.Now().Before(quiet) && len(s.router.matching(name)) == 0 {
+			time.Sleep(100 * time.Millisecond)
+		}
+		if found := s.router.matching(name); len(found) != 0 {
+			t.Errorf("%s woke somebody: %q", name, found)
+		}
+	}
+}
+
+// event is one container_event as an agent writes it.
+func event(container, action string, at time.Time, fields string) string {
+	return fmt.Sprintf("container_event,host=web1,container_name=%s,action=%s container_id=\"c1\",restart_policy=\"no\",auto_remove=false%s %d\n",
+		container, action, fields, at.UnixNano())
+}
+
+func TestABadLineInABatchIsNamedAndTheGoodOnesCount(t *testing.T) {
+	s := newStack(t, oncallText, "")
+	good := event("shop", "die", time.Now(), ",exit_code=7i,requested=false")
+	status, body := s.post("this is no line protocol\n" + good)
+	if status != 400 || !strings.Contains(body, "partial write") || !strings.Contains(body, "this is no") {
+		t.Errorf("found %d %s", status, body)
+	}
+	s.router.await(t, 5*time.Second, 0, "^PAGE alice TRIGGERED container-died host=web1 container=shop")
+}
+
+func TestABrokenRotationFileLeavesTheLastGoodOneInForceAndIsTold(t *testing.T) {
+	s := newStack(t, oncallText, "")
+	s.write("oncall.toml", oncallText+"\n[policy.standard]\n", 0o644)
+	line := s.router.await(t, 10*time.Second, 0, "^PAGE alice TRIGGERED nezuban-rotation-refused")
+	if !strings.Contains(line, "oncall.toml") {
+		t.Errorf("the message does not name the file: %s", line)
+	}
+	s.post(event("shop", "die", time.Now(), ",exit_code=7i,requested=false"))
+	s.router.await(t, 5*time.Second, 0, "^PAGE alice TRIGGERED container-died")
+	s.router.kill()
+	s.startRouter() // on the file that is still broken
+	s.post(event("other", "die", time.Now(), ",exit_code=7i,requested=false"))
+	s.router.await(t, 10*time.Second, 0, "^PAGE alice TRIGGERED container-died host=web1 container=other")
+	s.write("oncall.toml", oncallText, 0o644)
+	s.router.await(t, 10*time.Second, 0, "^PAGE alice RESOLVED nezuban-rotation-refused")
+}
+
+func TestIncidentsAreListedAcknowledgedAndResolvedFromTheCommandLine(t *testing.T) {
+	s := newStack(t, oncallText, "")
+	s.post(event("shop", "die", time.Now(), ",exit_code=7i,requested=false"))
+	s.router.await(t, 5*time.Second, 0, "^PAGE alice TRIGGERED")
+	config := "-config=" + s.path("router.toml")
+	listed := s.command("nezuban-router", "incidents", config)
+	if !strings.Contains(listed, "triggered") || !strings.Contains(listed, "shop") {
+		t.Errorf("incidents prints\n%s", listed)
+	}
+	id := strings.Fields(strings.Split(listed, "\n")[1])[0]
+	s.command("nezuban-router", "ack", id, "-by", "alice", config)
+	if listed = s.command("nezuban-router", "incidents", config); !strings.Contains(listed, "acknowledged") {
+		t.Errorf("after the acknowledgement incidents prints\n%s", listed)
+	}
+	s.command("nezuban-router", "resolve", id, "-by", "alice", config)
+	eventually(t, 10*time.Second, "the incident is closed", func() bool {
+		return strings.Contains(s.command("nezuban-router", "incidents", config), "no incidents")
+	})
+	if listed = s.command("nezuban-router", "incidents", "-all", config); !strings.Contains(listed, id) {
+		t.Errorf("with -all incidents prints\n%s", listed)
+	}
+}

@@ -1,0 +1,338 @@
+package packaging
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"nezuban/packaging/testenv"
+)
+
+// binaries is the folder of the programs under test, built once for all tests.
+var binaries string
+
+func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
+
+func buildAndRun(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "nezuban-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	for _, name := range []string{"agent", "checks", "router", "oncall"} {
+		build := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-o", filepath.Join(dir, "nezuban-"+name), "nezuban/"+name)
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		build.Stderr = os.Stderr
+		if err := build.Run(); err != nil {
+			fmt.Fprintln(os.Stderr, "build", name, err)
+			return 1
+		}
+	}
+	binaries = dir
+	return m.Run()
+}
+
+// stack is a whole Nezuban of built programs on loopback, in a folder of its own.
+type stack struct {
+	t      *testing.T
+	dir    string
+	addr   string // of the router
+	router *process
+}
+
+// The rotation of the tests: alice is on call, bob is the second step.
+const oncallText = `zone = "UTC"
+[people]
+alice = { page = ["terminal"] }
+bob   = { page = ["terminal"] }
+[schedule.primary]
+layers = [{ name = "base", every = "1w", from = "2026-01-05 09:00", who = ["alice"] }]
+[policy.standard]
+steps = [{ page = "primary", wait = "10m" }, { page = "bob", wait = "10m" }]
+fallback = "bob"
+[[route]]
+policy = "standard"
+`
+
+const rulesText = `
+[[rule]]
+id = "container-died"
+kind = "container_died"
+
+[[rule]]
+id = "agent-gone"
+kind = "absence"
+measurement = "nezuban_agent"
+after = "5s"
+`
+
+// newStack writes a router's files and starts it; more is added to its configuration.
+func newStack(t *testing.T, oncall, more string) *stack {
+	t.Helper()
+	s := &stack{t: t, dir: t.TempDir(), addr: freeAddress(t)}
+	s.write("oncall.toml", oncall, 0o644)
+	s.write("contacts.toml", "[alice]\npagerduty = \"PALICE\"\nsms = \"+4915110000001\"\n[bob]\npagerduty = \"PBOB\"\nsms = \"+4915110000002\"\n", 0o600)
+	s.write("router.toml", fmt.Sprintf("listen = %q\n%s\n[ingest]\nopen_on_loopback = true\n", s.addr, more)+rulesText, 0o644)
+	s.startRouter()
+	return s
+}
+
+func (s *stack) write(name, text string, mode os.FileMode) {
+	s.t.Helper()
+	if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), mode); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *stack) path(name string) string { return filepath.Join(s.dir, name) }
+
+// startRouter starts the router on the files that are there, and waits until it answers.
+func (s *stack) startRouter() {
+	s.t.Helper()
+	s.router = start(s.t, "nezuban-router", "run", "-config", s.path("router.toml"))
+	s.awaitReady("http://" + s.addr + "/readyz")
+}
+
+// startAgent starts an agent that writes to the router, and to more outputs.
+func (s *stack) startAgent(host, more string) *process {
+	s.t.Helper()
+	socket := testenv.Docker(s.t)
+	listen := freeAddress(s.t)
+	s.write("agent.toml", fmt.Sprintf(`host = %q
+interval = "1s"
+docker_socket = %q
+listen = %q
+[[output]]
+name = "router"
+url = "http://%s"
+bucket = "nezuban"
+%s`, host, socket, listen, s.addr, more), 0o644)
+	p := start(s.t, "nezuban-agent", "run", "-config", s.path("agent.toml"))
+	s.awaitReady("http://" + listen + "/readyz")
+	return p
+}
+
+// awaitReady polls until a URL answers 200.
+func (s *stack) awaitReady(url string) {
+	s.t.Helper()
+	eventually(s.t, 30*time.Second, "ready at "+url, func() bool {
+		resp, err := http.Get(url) //nolint:noctx // bounded by the loop around it
+		if err != nil {
+			return false
+		}
+		defer resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
+}
+
+// command runs one of the programs to its end and returns what it printed.
+func (s *stack) command(name string, args ...string) string {
+	s.t.Helper()
+	out, err := exec.CommandContext(s.t.Context(), filepath.Join(binaries, name), args...).CombinedOutput()
+	if err != nil {
+		s.t.Fatalf("%s %q: %v\n%s", name, args, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// post sends line protocol to the router and returns the status and body of its answer.
+func (s *stack) post(lines string) (int, string) {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, "http://"+s.addr+"/api/v2/write?bucket=nezuban", strings.NewReader(lines))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
+// process is a running program whose standard output is kept line by line.
+type process struct {
+	cmd  *exec.Cmd
+	done chan struct{}
+
+	mu    sync.Mutex
+	lines []string
+	log   strings.Builder
+	more  chan struct{} // closed and replaced at each line
+}
+
+// start starts a program; it is stopped, and its log shown if the test failed, when the test ends.
+func start(t *testing.T, name string, args ...string) *process {
+	t.Helper()
+	p := &process{cmd: exec.Command(filepath.Join(binaries, name), args...), done: make(chan struct{}), more: make(chan struct{})}
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	stdout, err := p.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.cmd.Stderr = &lockedWriter{p}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(p.done)
+		for scan := bufio.NewScanner(stdout); scan.Scan(); {
+			p.add(scan.Text())
+		}
+		_ = p.cmd.Wait() // how it ended is in its log
+	}()
+	t.Cleanup(func() {
+		p.stop(t)
+		if t.Failed() {
+			t.Logf("%s printed:\n%s\nand logged:\n%s", name, strings.Join(p.output(), "\n"), p.log.String())
+		}
+	})
+	return p
+}
+
+type lockedWriter struct{ p *process }
+
+func (w *lockedWriter) Write(b []byte) (int, error) {
+	w.p.mu.Lock()
+	defer w.p.mu.Unlock()
+	return w.p.log.Write(b)
+}
+
+func (p *process) add(line string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lines = append(p.lines, line)
+	close(p.more)
+	p.more = make(chan struct{})
+}
+
+func (p *process) output() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]string(nil), p.lines...)
+}
+
+// stop asks the process to end and waits for it.
+func (p *process) stop(t *testing.T) {
+	t.Helper()
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended already
+	select {
+	case <-p.done:
+	case <-time.After(20 * time.Second):
+		t.Errorf("%s did not end within 20 s of SIGTERM", p.cmd.Path)
+		p.kill()
+	}
+}
+
+// kill ends the process as a crash would.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill() // it may have ended already
+	<-p.done
+}
+
+// await returns the first line, of those after the first `skip`, that matches.
+func (p *process) await(t *testing.T, within time.Duration, skip int, pattern string) string {
+	t.Helper()
+	re := regexp.MustCompile(pattern)
+	deadline := time.After(within)
+	for {
+		p.mu.Lock()
+		lines, more := p.lines, p.more
+		p.mu.Unlock()
+		for _, line := range lines[min(skip, len(lines)):] {
+			if re.MatchString(line) {
+				return line
+			}
+		}
+		select {
+		case <-more:
+		case <-p.done:
+			t.Fatalf("the process ended before it printed %s", pattern)
+		case <-deadline:
+			t.Fatalf("no line %s within %s; printed so far:\n%s", pattern, within, strings.Join(lines, "\n"))
+		}
+	}
+}
+
+// matching lists the lines that match.
+func (p *process) matching(pattern string) []string {
+	re := regexp.MustCompile(pattern)
+	var found []string
+	for _, line := range p.output() {
+		if re.MatchString(line) {
+			found = append(found, line)
+		}
+	}
+	return found
+}
+
+// eventually polls until cond holds.
+func eventually(t *testing.T, within time.Duration, what string, cond func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(within)
+	for !cond() {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %s: %s", within, what)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// freeAddress is a loopback address that nobody listens on now.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
+}
+
+// docker runs the docker command and returns what it printed.
+func docker(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := exec.CommandContext(context.WithoutCancel(t.Context()), "docker", args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("docker %q: %v\n%s", args, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// containerName is a name that no other test has; whatever bears it at the end is removed.
+func containerName(t *testing.T, part string) string {
+	t.Helper()
+	var raw [4]byte
+	_, _ = rand.Read(raw[:])
+	name := "nz-e2e-" + part + "-" + hex.EncodeToString(raw[:])
+	t.Cleanup(func() {
+		_ = exec.CommandContext(context.Background(), "docker", "rm", "-f", name).Run() // it may be gone already
+	})
+	return name
+}
+
+// run starts a container under a name, with further options, that does what command says.
+func run(t *testing.T, name string, options []string, command ...string) {
+	t.Helper()
+	args := append([]string{"run", "-d", "--pull=never", "--network=none", "--name", name}, options...)
+	docker(t, append(append(args, testenv.DockerImage(t)), command...)...)
+}

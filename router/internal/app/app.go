@@ -1,0 +1,245 @@
+// Package app puts a router together and runs it: configuration, the one lock under which decisions happen, the loops
+// with their clocks, the listener. The packages it calls decide, store and deliver; this one only connects them.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"nezuban/agent/daemon"
+	"nezuban/router/internal/access"
+	"nezuban/router/internal/incident"
+	"nezuban/router/internal/page"
+	"nezuban/router/internal/page/pagerduty"
+	"nezuban/router/internal/page/sms"
+	"nezuban/router/internal/page/terminal"
+	"nezuban/router/internal/rule"
+	"nezuban/router/internal/state"
+)
+
+// Folders under the state folder.
+const (
+	etcdDir    = "etcd"
+	closedDir  = "closed"
+	tokenDir   = "tokens"
+	lockFile   = "lock"
+	tickPeriod = time.Second
+)
+
+// router is what runs, built in the order of its fields.
+type router struct {
+	cfg       Config
+	d         *daemon.Daemon
+	out       io.Writer // the terminal channel, and what the operator sees at start
+	listener  net.Listener
+	store     *state.Store
+	archive   *state.Archive
+	engine    *engine
+	rotations *rotations
+	deliverer *deliverer
+	gate      *access.Gate
+	trouble   *daemon.Condition // with the state
+	undo      []func()          // what was acquired, in order
+}
+
+// Run runs a router until ctx ends, and returns when everything that it started has ended. Pages of the terminal channel
+// go to out, a line each; so do a sign-in link and who is on call, at start.
+func Run(ctx context.Context, cfg Config, d *daemon.Daemon, out io.Writer) error {
+	r := &router{cfg: cfg, d: d, out: out, trouble: daemon.NewCondition(d.Log, "state")}
+	defer r.close()
+	for _, step := range []func(context.Context) error{r.listen, r.open, r.resume, r.letIn, r.greet} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return r.loop(ctx)
+}
+
+// close gives back what was acquired, last first.
+func (r *router) close() {
+	for i := len(r.undo) - 1; i >= 0; i-- {
+		r.undo[i]()
+	}
+}
+
+// listen takes the port first: a second router on it fails before it touches any state.
+func (r *router) listen(ctx context.Context) error {
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", r.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", r.cfg.Listen, err)
+	}
+	r.listener = ln
+	r.undo = append(r.undo, func() { _ = ln.Close() })
+	return nil
+}
+
+// open takes the state folder for this process and opens what is in it.
+func (r *router) open(ctx context.Context) error {
+	dir := r.cfg.StateDir
+	if err := os.MkdirAll(filepath.Join(dir, tokenDir), 0o700); err != nil {
+		return fmt.Errorf("open state folder: %w", err)
+	}
+	lock, err := lockDir(dir)
+	if err != nil {
+		return err
+	}
+	r.undo = append(r.undo, func() { _ = lock.Close() })
+	if r.archive, err = state.OpenArchive(filepath.Join(dir, closedDir)); err != nil {
+		return err
+	}
+	if r.store, err = state.Open(ctx, filepath.Join(dir, etcdDir)); err != nil {
+		return err
+	}
+	r.undo = append(r.undo, r.store.Close)
+	return nil
+}
+
+// lockDir makes sure that one process at a time uses the state folder. The kernel lets go of the lock when the process
+// ends, however it ends.
+func lockDir(dir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock state folder: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("lock state folder %q: another router uses it: %w", dir, err)
+	}
+	return f, nil
+}
+
+// resume builds the engine from what was stored, and makes what was being sent at the last end due again.
+func (r *router) resume(ctx context.Context) error {
+	stored, err := r.store.Load(ctx)
+	if err != nil {
+		return err
+	}
+	now := time.Now
+	book := incident.NewBook(stored.Incidents, stored.Rows)
+	r.engine = &engine{
+		store: r.store, now: now, newID: newID, log: r.d.Log, changed: make(chan struct{}, 1), book: book,
+		rules: rule.NewEngine(r.cfg.Rules, stored.Records, book.Firing(), now()),
+	}
+	r.rotations = &rotations{path: r.cfg.OnCall, contactsPath: r.cfg.Contacts, engine: r.engine, store: r.store, log: r.d.Log}
+	file, err := r.rotations.start(ctx)
+	if err != nil {
+		return err
+	}
+	r.engine.setRotation(file)
+	for _, problem := range r.rotations.contacts.Load().Check(file) {
+		r.d.Log.Error("somebody cannot be reached", "problem", problem)
+	}
+	r.rotations.announce(ctx)
+	if err := r.engine.recover(ctx); err != nil {
+		return err
+	}
+	r.deliverer = &deliverer{
+		engine: r.engine, pagers: r.pagers(), contacts: r.rotations.contacts.Load, log: r.d.Log,
+		link: func(id string) string { return r.cfg.PublicURL + "/incidents/" + id },
+	}
+	return nil
+}
+
+// pagers are the channels that this router can send through.
+func (r *router) pagers() map[string]page.Pager {
+	pagers := map[string]page.Pager{"terminal": terminal.New(r.out)}
+	if p := r.cfg.pagerDuty; p.used() {
+		pagers["pagerduty"] = pagerduty.New(pagerduty.Config{BaseURL: p.BaseURL, Token: r.cfg.pagerDutyToken, From: p.From, ServiceID: p.Service})
+	}
+	if s := r.cfg.sms; s.used() {
+		pagers["sms"] = sms.New(sms.Config{BaseURL: s.BaseURL, AccountSID: s.AccountSID, AuthToken: r.cfg.smsToken, From: s.From})
+	}
+	return pagers
+}
+
+// letIn makes the tokens, kept in files for this machine's own commands, and the gate that knows them.
+func (r *router) letIn(context.Context) error {
+	var tokens []access.Token
+	for _, kind := range []access.Kind{access.Ingest, access.Read, access.Act} {
+		secret, err := access.EnsureTokenFile(filepath.Join(r.cfg.StateDir, tokenDir, string(kind)))
+		if err != nil {
+			return err
+		}
+		tokens = append(tokens, access.Token{Name: "command line", Kind: kind, Hash: access.HashOf(secret)})
+	}
+	r.gate = access.New(access.Options{
+		Tokens: tokens, OpenIngest: r.cfg.OpenOnLoopback, Hosts: []string{r.cfg.publicHost()}, Secure: r.cfg.secure(),
+		Store: r.store.Grants(), Now: time.Now,
+	})
+	return nil
+}
+
+// greet tells the operator how to get in, and who is on call.
+func (r *router) greet(ctx context.Context) error {
+	link, err := r.gate.Invite(ctx, "console")
+	if err != nil {
+		return fmt.Errorf("make a sign-in link: %w", err)
+	}
+	fmt.Fprintf(r.out, "sign in: %s%s\n", r.cfg.PublicURL, link)
+	for _, answer := range r.engine.file().OnCall(time.Now()) {
+		fmt.Fprintln(r.out, answer)
+	}
+	return nil
+}
+
+// loop serves, ticks, watches the rotation file and delivers until ctx ends or one of them fails. Deliveries end last:
+// what a sender was answered before the end may still go out.
+func (r *router) loop(ctx context.Context) error {
+	running, cancel := context.WithCancel(ctx)
+	defer cancel()
+	group, running := errgroup.WithContext(running)
+	guard := func(body func() error) { group.Go(r.d.Guard(body)) }
+	guard(func() error { return daemon.Serve(running, r.listener, r.handler()) })
+	guard(func() error { r.rotations.watch(running); return nil })
+	guard(func() error { r.tick(running); return nil })
+	guard(func() error { r.deliverer.run(running); return nil })
+	err := group.Wait()
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// tick lets time do its work, and files away what is over.
+func (r *router) tick(ctx context.Context) {
+	ticker := time.NewTicker(tickPeriod)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		err := r.engine.tick(ctx)
+		if err == nil {
+			err = r.sweep(ctx)
+		}
+		r.d.Health.Set("state", err)
+		if err != nil {
+			r.trouble.Failed(err)
+			continue
+		}
+		r.trouble.OK()
+	}
+}
+
+// sweep files away the incidents that are over: first the file, then out of the store.
+func (r *router) sweep(ctx context.Context) error {
+	over := r.engine.over()
+	if len(over) == 0 {
+		return nil
+	}
+	if err := r.archive.File(ctx, r.store, over); err != nil {
+		return err
+	}
+	return r.engine.forget(ctx, over)
+}

@@ -1,0 +1,54 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"nezuban/oncall/schedule"
+	"nezuban/router/internal/incident"
+)
+
+// board is what people see, for package web.
+type board struct{ r *router }
+
+// shownClosed is how many closed incidents are listed.
+const shownClosed = 100
+
+// Incidents lists the open incidents, and with all also the closed ones that were opened last.
+func (b board) Incidents(all bool) []incident.Incident {
+	list := b.r.engine.incidents()
+	if !all {
+		return list
+	}
+	closed, err := b.r.archive.Latest(shownClosed)
+	if err != nil {
+		b.r.d.Log.Error("cannot list closed incidents", "err", err)
+	}
+	for _, c := range closed {
+		list = append(list, c.Incident)
+	}
+	return list
+}
+
+// Incident finds an open incident in the store, or a closed one in its file.
+func (b board) Incident(id string) (incident.Incident, []incident.Entry, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), commitWithin)
+	defer cancel()
+	for _, inc := range b.r.engine.incidents() {
+		if inc.ID == id {
+			timeline, err := b.r.store.Timeline(ctx, id)
+			return inc, timeline, err
+		}
+	}
+	closed, err := b.r.archive.Closed(id)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("show incident %q: %w", id, incident.ErrUnknown)
+	}
+	return closed.Incident, closed.Timeline, err
+}
+
+// OnCall says for every schedule who is on call.
+func (b board) OnCall(now time.Time) []schedule.Answer { return b.r.engine.file().OnCall(now) }

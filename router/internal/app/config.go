@@ -1,0 +1,287 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/mail"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"nezuban/agent/tomlfile"
+	"nezuban/checks/check"
+	"nezuban/oncall/escalation"
+	"nezuban/router/internal/incident"
+	"nezuban/router/internal/ingest"
+	"nezuban/router/internal/rule"
+)
+
+// maxConfigBytes bounds the configuration and the checks file.
+const maxConfigBytes = 1 << 20
+
+// settings is router.toml as it is written; docs/router.md explains each key.
+type settings struct {
+	Listen    string `toml:"listen"`
+	PublicURL string `toml:"public_url"`
+	StateDir  string `toml:"state_dir"`
+	OnCall    string `toml:"oncall"`
+	Contacts  string `toml:"contacts"`
+	Checks    string `toml:"checks"`
+	LogLevel  string `toml:"log_level"`
+	SentryDSN string `toml:"sentry_dsn_file"`
+
+	Ingest    ingestSettings    `toml:"ingest"`
+	PagerDuty pagerDutySettings `toml:"pagerduty"`
+	SMS       smsSettings       `toml:"sms"`
+	Projects  []projectSettings `toml:"project"`
+	rule.Config
+}
+
+type ingestSettings struct {
+	OpenOnLoopback bool  `toml:"open_on_loopback"`
+	MaxBytes       int64 `toml:"max_bytes"`
+}
+
+type pagerDutySettings struct {
+	BaseURL   string `toml:"base_url"`
+	TokenFile string `toml:"token_file"`
+	From      string `toml:"from"`
+	Service   string `toml:"service"`
+}
+
+func (s pagerDutySettings) used() bool { return s != pagerDutySettings{} }
+
+type smsSettings struct {
+	BaseURL    string `toml:"base_url"`
+	AccountSID string `toml:"account_sid"`
+	TokenFile  string `toml:"auth_token_file"`
+	From       string `toml:"from"`
+}
+
+func (s smsSettings) used() bool { return s != smsSettings{} }
+
+type projectSettings struct {
+	ID       string            `toml:"id"`
+	Name     string            `toml:"name"`
+	Key      string            `toml:"key"`
+	Severity string            `toml:"severity"`
+	Labels   map[string]string `toml:"labels"`
+}
+
+// Config is a router's configuration after every check: nobody checks it again. It is immutable.
+type Config struct {
+	Listen         string // host:port
+	PublicURL      string // without a trailing slash
+	StateDir       string
+	OnCall         string // path of the rotation file
+	Contacts       string // path of the contacts
+	LogLevel       string
+	SentryDSN      string // secret
+	OpenOnLoopback bool
+	MaxBytes       int64
+	Checks         []check.Check
+	ChecksText     []byte // the checks file as the locations get it; empty without one
+	Rules          *rule.Set
+	Projects       []ingest.Project
+
+	pagerDuty      pagerDutySettings
+	pagerDutyToken string
+	sms            smsSettings
+	smsToken       string
+}
+
+// Load reads router.toml and the files that it names, and reports every problem of them at once. Relative paths are
+// taken from the folder of the file.
+func Load(path string) (Config, error) {
+	written := settings{Listen: "127.0.0.1:17070", StateDir: "state", OnCall: "oncall.toml", Contacts: "contacts.toml"}
+	file, err := tomlfile.Read(path, maxConfigBytes, &written)
+	var problems tomlfile.Problems
+	if err != nil && !errors.As(err, &problems) {
+		return Config{}, err
+	}
+	l := loader{file: file, problems: problems, dir: filepath.Dir(path)}
+	cfg := l.config(written)
+	if err := errors.Join(append([]error{l.problems.Err()}, l.others...)...); err != nil {
+		return Config{}, err
+	}
+	return cfg, nil
+}
+
+// loader collects problems while it turns settings into a Config.
+type loader struct {
+	file     *tomlfile.File
+	dir      string
+	problems tomlfile.Problems
+	others   []error // about the files that the configuration names
+}
+
+func (l *loader) refuse(found any, expected string, path ...any) {
+	l.problems = append(l.problems, l.file.Problem(found, expected, path...))
+}
+
+func (l *loader) config(s settings) Config {
+	cfg := Config{
+		Listen: s.Listen, StateDir: l.path(s.StateDir), OnCall: l.path(s.OnCall), Contacts: l.path(s.Contacts),
+		LogLevel: s.LogLevel, OpenOnLoopback: s.Ingest.OpenOnLoopback, MaxBytes: s.Ingest.MaxBytes,
+		pagerDuty: s.PagerDuty, sms: s.SMS,
+	}
+	l.addresses(&cfg, s)
+	l.channels(&cfg, s)
+	cfg.SentryDSN = l.optionalSecret(s.SentryDSN, "sentry_dsn_file")
+	if s.Checks != "" {
+		cfg.Checks, cfg.ChecksText = l.checks(l.path(s.Checks))
+	}
+	for i, p := range s.Projects {
+		cfg.Projects = append(cfg.Projects, l.project(p, i, s.Projects[:i]))
+	}
+	set, problems := rule.Compile(s.Config, cfg.Checks, l.file)
+	cfg.Rules = set
+	l.problems = append(l.problems, problems...)
+	return cfg
+}
+
+// publicHost is the host name under which people reach the router.
+func (c Config) publicHost() string { return c.public().Hostname() }
+
+// secure says that people reach the router by https.
+func (c Config) secure() bool { return c.public().Scheme == "https" }
+
+func (c Config) public() *url.URL {
+	u, err := url.Parse(c.PublicURL)
+	if err != nil {
+		return &url.URL{} // Load refuses such a URL
+	}
+	return u
+}
+
+// path resolves a path that the file names.
+func (l *loader) path(name string) string {
+	if name == "" || filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(l.dir, name)
+}
+
+func (l *loader) addresses(cfg *Config, s settings) {
+	if _, port, err := net.SplitHostPort(s.Listen); err != nil || port == "" {
+		l.refuse(s.Listen, `an address like "127.0.0.1:17070"`, "listen")
+	}
+	cfg.PublicURL = strings.TrimRight(s.PublicURL, "/")
+	if cfg.PublicURL == "" {
+		cfg.PublicURL = "http://" + s.Listen
+	}
+	if !webURL(cfg.PublicURL) {
+		l.refuse(s.PublicURL, `a URL like "https://nezuban.example.org"`, "public_url")
+	}
+	if s.Ingest.MaxBytes < 0 {
+		l.refuse(s.Ingest.MaxBytes, "a number of bytes, or nothing for the default", "ingest", "max_bytes")
+	}
+}
+
+func webURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}
+
+// channels checks the providers' settings; a table that is not there means that the channel is not configured.
+func (l *loader) channels(cfg *Config, s settings) {
+	if p := s.PagerDuty; p.used() {
+		l.webURLOrNothing(p.BaseURL, "pagerduty", "base_url")
+		l.required(p.Service, "a PagerDuty service id", "pagerduty", "service")
+		if _, err := mail.ParseAddress(p.From); err != nil {
+			l.refuse(p.From, "the e-mail address of a PagerDuty user who is nobody on call", "pagerduty", "from")
+		}
+		cfg.pagerDutyToken = l.secret(p.TokenFile, "pagerduty", "token_file")
+	}
+	if p := s.SMS; p.used() {
+		l.webURLOrNothing(p.BaseURL, "sms", "base_url")
+		l.required(p.AccountSID, "an account SID", "sms", "account_sid")
+		l.required(p.From, "the number that messages come from", "sms", "from")
+		cfg.smsToken = l.secret(p.TokenFile, "sms", "auth_token_file")
+	}
+}
+
+func (l *loader) webURLOrNothing(text string, path ...any) {
+	if text != "" && !webURL(text) {
+		l.refuse(text, "a URL, or nothing for the provider's own", path...)
+	}
+}
+
+func (l *loader) required(text, expected string, path ...any) {
+	if text == "" {
+		l.refuse(nil, expected, path...)
+	}
+}
+
+// secret reads a secret from the file that a key names.
+func (l *loader) secret(name string, path ...any) string {
+	if name == "" {
+		l.refuse(nil, "the path of a file that holds the secret", path...)
+		return ""
+	}
+	text, err := os.ReadFile(l.path(name))
+	if err != nil {
+		l.refuse(name, fmt.Sprintf("a readable file that holds the secret (%v)", err), path...)
+		return ""
+	}
+	if strings.TrimSpace(string(text)) == "" {
+		l.refuse(name, "a file that holds the secret; this one is empty", path...)
+	}
+	return strings.TrimSpace(string(text))
+}
+
+func (l *loader) optionalSecret(name string, path ...any) string {
+	if name == "" {
+		return ""
+	}
+	return l.secret(name, path...)
+}
+
+func (l *loader) checks(path string) ([]check.Check, []byte) {
+	text, err := readFile(path)
+	if err != nil {
+		l.others = append(l.others, err)
+		return nil, nil
+	}
+	checks, err := check.Parse(path, text)
+	if err != nil {
+		l.others = append(l.others, err)
+	}
+	return checks, text
+}
+
+func (l *loader) project(p projectSettings, i int, before []projectSettings) ingest.Project {
+	l.required(p.ID, "the project's number in its DSN", "project", i, "id")
+	l.required(p.Name, "a name", "project", i, "name")
+	l.required(p.Key, "the public key in the project's DSN", "project", i, "key")
+	for _, other := range before {
+		if other.ID == p.ID {
+			l.refuse(p.ID, "an id that no other project has", "project", i, "id")
+		}
+	}
+	severity := incident.Severity(p.Severity)
+	if severity == "" {
+		severity = incident.SeverityPage
+	}
+	if severity.Rank() == 0 {
+		l.refuse(p.Severity, `"page", "ticket" or "info"`, "project", i, "severity")
+	}
+	return ingest.Project{ID: p.ID, Name: p.Name, Key: p.Key, Severity: severity, Labels: p.Labels}
+}
+
+// TokenDir is the folder of the token files, one for each kind.
+func (c Config) TokenDir() string { return filepath.Join(c.StateDir, tokenDir) }
+
+// CheckOnCall reads the rotation file and the contacts as a router does at its start, and reports what would leave
+// somebody out of reach.
+func CheckOnCall(c Config) error {
+	text, err := readFile(c.OnCall)
+	file, err := parsed(c.OnCall, text, err)
+	contacts, contactsErr := escalation.LoadContacts(c.Contacts)
+	if err := errors.Join(err, contactsErr); err != nil {
+		return err
+	}
+	return contacts.Check(file).Err()
+}

@@ -1,0 +1,165 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"nezuban/oncall/escalation"
+	"nezuban/router/internal/incident"
+	"nezuban/router/internal/page"
+	"nezuban/router/internal/state"
+)
+
+// deliverer sends what stands in the outbox. Each row is marked as being sent, durably, before its attempt starts, and
+// its outcome is stored after: a crash in between sends it again, marked as a possible repeat, and never loses it.
+type deliverer struct {
+	engine   *engine
+	pagers   map[string]page.Pager // by channel
+	contacts func() *escalation.Contacts
+	link     func(id string) string // where an incident is shown
+	log      *slog.Logger
+}
+
+const (
+	attemptWithin  = 30 * time.Second // one try of one message, the channel's own requests included
+	maxInFlight    = 32
+	storeRetryWait = time.Second
+)
+
+// run delivers until ctx ends, and returns when no attempt is under way any more.
+func (d *deliverer) run(ctx context.Context) {
+	var attempts sync.WaitGroup
+	defer attempts.Wait()
+	slots := make(chan struct{}, maxInFlight)
+	for ctx.Err() == nil {
+		due, next := d.due()
+		for _, row := range due {
+			slots <- struct{}{}
+			msg, ok, err := d.begin(ctx, row)
+			if err != nil {
+				d.log.Error("cannot store that a page is being sent; trying again", "incident", row.Incident, "err", err)
+				next = d.engine.now().Add(storeRetryWait)
+			}
+			if !ok || err != nil {
+				<-slots
+				continue
+			}
+			attempts.Go(func() {
+				defer func() { <-slots }()
+				d.attempt(ctx, row, msg)
+			})
+		}
+		d.await(ctx, next)
+	}
+}
+
+// await returns when rows may have become due.
+func (d *deliverer) await(ctx context.Context, next time.Time) {
+	wait := time.Minute
+	if !next.IsZero() {
+		wait = max(next.Sub(d.engine.now()), 0)
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-d.engine.changed:
+	}
+}
+
+func (d *deliverer) due() ([]incident.Row, time.Time) {
+	d.engine.mu.Lock()
+	defer d.engine.mu.Unlock()
+	return d.engine.book.Due(d.engine.env().Now)
+}
+
+// begin makes the attempt durable and composes its message; ok is false when the row is not to be sent any more.
+func (d *deliverer) begin(ctx context.Context, row incident.Row) (msg page.Message, ok bool, err error) {
+	e := d.engine
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	change, ok := e.book.Begin(e.env(), row.Key())
+	if !ok {
+		return page.Message{}, false, nil
+	}
+	if err := e.commit(ctx, state.Batch{Change: change}); err != nil {
+		return page.Message{}, false, err
+	}
+	inc, _ := e.book.Incident(row.Incident)
+	return d.compose(inc, e.book.Rows(row.Incident), change.Rows[0]), true, nil
+}
+
+// attempt makes one try and stores its outcome. The last function on a sample's path is the pager's Page.
+func (d *deliverer) attempt(ctx context.Context, row incident.Row, msg page.Message) {
+	var out incident.Outcome
+	pager, ok := d.pagers[row.Channel]
+	if !ok {
+		out = incident.Outcome{Err: fmt.Errorf("channel %q is not configured on this router", row.Channel), Permanent: true}
+	} else {
+		sending, cancel := context.WithTimeout(ctx, attemptWithin)
+		id, err := pager.Page(sending, msg)
+		cancel()
+		out = incident.Outcome{ProviderID: id, Err: err, Permanent: page.IsPermanent(err), After: page.RetryAfter(err)}
+	}
+	if out.Err != nil {
+		d.log.Warn("page not delivered", "incident", row.Incident, "channel", row.Channel, "permanent", out.Permanent, "err", out.Err)
+	}
+	if ctx.Err() != nil && out.Err != nil {
+		return // stopping: the row stays as being sent, and goes again after the next start
+	}
+	d.finish(ctx, row.Key(), out)
+}
+
+// finish stores an outcome, and does not give up while the router runs: a lost outcome would be a repeated page.
+func (d *deliverer) finish(ctx context.Context, key incident.RowKey, out incident.Outcome) {
+	for {
+		err := d.engine.act(ctx, func(env incident.Env) (incident.Change, error) {
+			return d.engine.book.Finish(env, key, out), nil
+		})
+		if err == nil {
+			return
+		}
+		d.log.Error("cannot store what became of a page; trying again", "incident", key.Incident, "err", err)
+		timer := time.NewTimer(storeRetryWait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+	}
+}
+
+// compose writes a row's message.
+func (d *deliverer) compose(inc incident.Incident, rows []incident.Row, row incident.Row) page.Message {
+	lead := inc.Lead()
+	contacts := d.contacts()
+	facts := page.Facts{Summaries: inc.Summaries(), Labels: lead.Labels, Rule: lead.Rule, Since: lead.First, URL: d.link(inc.ID)}
+	switch row.Kind {
+	case incident.MessageTrigger:
+		facts.Why = row.Why
+	case incident.MessageAcknowledge:
+		facts.By = inc.AcknowledgedBy
+	case incident.MessageResolve:
+		facts.By = inc.ResolvedBy
+	}
+	msg := page.Message{
+		Kind: page.Kind(row.Kind), IncidentID: inc.ID, PageID: fmt.Sprintf("%s-%d", inc.ID, row.Seq),
+		Rule: lead.Rule, Severity: inc.Severity, Labels: lead.Labels, Why: row.Why, URL: facts.URL, Repeat: row.Repeat,
+	}
+	msg.Title, msg.Text = page.Words(facts)
+	for _, person := range row.People {
+		address, _ := contacts.Address(person, row.Channel)
+		msg.People = append(msg.People, page.Recipient{Person: person, Address: address})
+	}
+	for _, other := range rows {
+		if other.Destination() == row.Destination() && other.ProviderID != "" {
+			msg.ProviderID = other.ProviderID
+		}
+	}
+	return msg
+}

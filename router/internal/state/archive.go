@@ -1,0 +1,133 @@
+package state
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"nezuban/router/internal/incident"
+)
+
+// Closed is an incident that is over, as it is filed away: one JSON file each.
+type Closed struct {
+	Incident incident.Incident `json:"incident"`
+	Timeline []incident.Entry  `json:"timeline"`
+	Outbox   []incident.Row    `json:"outbox"`
+}
+
+// Archive is the folder of closed incidents.
+type Archive struct{ dir string }
+
+// OpenArchive makes the folder if it is missing.
+func OpenArchive(dir string) (*Archive, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("open archive: %w", err)
+	}
+	return &Archive{dir: dir}, nil
+}
+
+// File files incidents away, on disk when it returns; they may be deleted from the store then.
+func (a *Archive) File(ctx context.Context, s *Store, ids []string) error {
+	for _, id := range ids {
+		closed, err := s.closed(ctx, id)
+		if err != nil {
+			return fmt.Errorf("file away incident %q: %w", id, err)
+		}
+		if err := a.write(closed); err != nil {
+			return fmt.Errorf("file away incident %q: %w", id, err)
+		}
+	}
+	return nil
+}
+
+func (s *Store) closed(ctx context.Context, id string) (Closed, error) {
+	var found []incident.Incident
+	if err := load(ctx, s, incidentPrefix+id, &found); err != nil {
+		return Closed{}, err
+	}
+	if len(found) != 1 {
+		return Closed{}, errors.New("it is not in the store")
+	}
+	timeline, err := s.Timeline(ctx, id)
+	if err != nil {
+		return Closed{}, err
+	}
+	rows, err := s.Outbox(ctx, id)
+	return Closed{Incident: found[0], Timeline: timeline, Outbox: rows}, err
+}
+
+// write replaces the incident's file as a whole: a crash leaves the old one, the new one, or a stray temporary.
+func (a *Archive) write(closed Closed) error {
+	data, err := json.MarshalIndent(closed, "", "  ")
+	if err != nil {
+		return err
+	}
+	return WriteFile(a.path(closed.Incident.ID), append(data, '\n'), 0o600)
+}
+
+func (a *Archive) path(id string) string { return filepath.Join(a.dir, id+".json") }
+
+// Closed reads one incident back. The error is fs.ErrNotExist when there is none with this id.
+func (a *Archive) Closed(id string) (Closed, error) {
+	var closed Closed
+	if !fs.ValidPath(id) || strings.ContainsAny(id, `/\`) {
+		return closed, fmt.Errorf("read closed incident %q: %w", id, fs.ErrNotExist)
+	}
+	data, err := os.ReadFile(a.path(id))
+	if err != nil {
+		return closed, fmt.Errorf("read closed incident %q: %w", id, err)
+	}
+	if err := json.Unmarshal(data, &closed); err != nil {
+		return closed, fmt.Errorf("read closed incident %q: %w", id, err)
+	}
+	return closed, nil
+}
+
+// Latest reads the newest closed incidents, newest first, at most limit of them.
+func (a *Archive) Latest(limit int) ([]Closed, error) {
+	names, err := os.ReadDir(a.dir)
+	if err != nil {
+		return nil, fmt.Errorf("list closed incidents: %w", err)
+	}
+	var list []Closed
+	for _, entry := range slices.Backward(names) { // ids sort by time of opening
+		id, isRecord := strings.CutSuffix(entry.Name(), ".json")
+		if !isRecord || len(list) == limit {
+			continue
+		}
+		closed, err := a.Closed(id)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, closed)
+	}
+	return list, nil
+}
+
+// WriteFile replaces a file as a whole and durably: temporary file, fsync, rename, fsync of the folder.
+func WriteFile(path string, data []byte, mode os.FileMode) error {
+	temp, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temp.Name()) // gone already after the rename
+	_, err = temp.Write(data)
+	err = errors.Join(err, temp.Chmod(mode), temp.Sync(), temp.Close())
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(temp.Name(), path); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}

@@ -1,0 +1,138 @@
+package state
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"nezuban/router/internal/incident"
+	"nezuban/router/internal/rule"
+)
+
+// Bounds of one transaction: etcd refuses more than 128 operations and 1.5 MiB.
+const (
+	maxOps   = 100
+	maxBytes = 1 << 20
+)
+
+// Batch is what one decision wants to be durable.
+type Batch struct {
+	Change incident.Change
+	Put    []rule.Record
+	Delete []string // keys of rule records
+}
+
+// Empty says that there is nothing to store.
+func (b Batch) Empty() bool { return b.Change.Empty() && len(b.Put)+len(b.Delete) == 0 }
+
+// Commit makes a batch durable. Whatever belongs to one incident goes in one transaction; several incidents share one
+// while they fit. Rule records go last: a crash in between leaves an event unapplied, and when it is sent again the
+// incident knows it by its identity. On an error a part may be stored; committing the same batch again is safe.
+//
+// The incident's messages are delivered from here by the app's deliver loop, through a pager of package page.
+func (s *Store) Commit(ctx context.Context, b Batch) error {
+	groups, err := b.groups()
+	if err != nil {
+		return err
+	}
+	var ops []clientv3.Op
+	size := 0
+	for _, group := range groups {
+		bytes := group.bytes()
+		if len(ops) > 0 && (len(ops)+len(group) > maxOps || size+bytes > maxBytes) {
+			if err := s.transact(ctx, ops); err != nil {
+				return err
+			}
+			ops, size = nil, 0
+		}
+		ops, size = append(ops, group...), size+bytes
+	}
+	return s.transact(ctx, ops)
+}
+
+// transact runs one fenced transaction; operations beyond the bound, which only one enormous incident can bring, follow
+// in further ones.
+func (s *Store) transact(ctx context.Context, ops []clientv3.Op) error {
+	for len(ops) > 0 {
+		n := min(len(ops), maxOps)
+		resp, err := s.client.Txn(ctx).
+			If(clientv3.Compare(clientv3.ModRevision(leaderKey), "=", s.fence)).
+			Then(ops[:n]...).Commit()
+		if err != nil {
+			return fmt.Errorf("commit to etcd: %w", err)
+		}
+		if !resp.Succeeded {
+			return fmt.Errorf("commit to etcd: %w", ErrFenced)
+		}
+		ops = ops[n:]
+	}
+	return nil
+}
+
+// group is the operations that must not be torn apart.
+type group []clientv3.Op
+
+func (g group) bytes() int {
+	total := 0
+	for _, op := range g {
+		total += len(op.KeyBytes()) + len(op.ValueBytes())
+	}
+	return total
+}
+
+func (g *group) put(key string, record any) error {
+	value, err := json.Marshal(record)
+	if err != nil {
+		return fmt.Errorf("encode record %q: %w", key, err)
+	}
+	*g = append(*g, clientv3.OpPut(key, string(value)))
+	return nil
+}
+
+// groups sorts a batch into one group an incident, then the closed ones, then the rule records.
+func (b Batch) groups() ([]group, error) {
+	byIncident := map[string]*group{}
+	var order []string
+	of := func(id string) *group {
+		if byIncident[id] == nil {
+			byIncident[id] = &group{}
+			order = append(order, id)
+		}
+		return byIncident[id]
+	}
+	for _, inc := range b.Change.Incidents {
+		if err := of(inc.ID).put(incidentPrefix+inc.ID, inc); err != nil {
+			return nil, err
+		}
+	}
+	for _, row := range b.Change.Rows {
+		if err := of(row.Incident).put(outboxPrefix+row.Incident+"/"+sequence(row.Seq), row); err != nil {
+			return nil, err
+		}
+	}
+	for _, entry := range b.Change.Entries {
+		if err := of(entry.Incident).put(timelinePrefix+entry.Incident+"/"+sequence(entry.Seq), entry); err != nil {
+			return nil, err
+		}
+	}
+	groups := make([]group, 0, len(order)+len(b.Change.Closed)+len(b.Put)+len(b.Delete))
+	for _, id := range order {
+		groups = append(groups, *byIncident[id])
+	}
+	for _, id := range b.Change.Closed {
+		groups = append(groups, group{
+			clientv3.OpDelete(incidentPrefix + id),
+			clientv3.OpDelete(timelinePrefix+id+"/", clientv3.WithPrefix()),
+			clientv3.OpDelete(outboxPrefix+id+"/", clientv3.WithPrefix()),
+		})
+	}
+	for _, record := range b.Put {
+		groups = append(groups, group{clientv3.OpPut(rulePrefix+record.Key, string(record.Value))})
+	}
+	for _, key := range b.Delete {
+		groups = append(groups, group{clientv3.OpDelete(rulePrefix + key)})
+	}
+	return groups, nil
+}

@@ -1,0 +1,76 @@
+package state
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/server/v3/embed"
+	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
+	"go.uber.org/zap"
+)
+
+// Limits of the embedded member.
+const (
+	quotaBytes       = 2 << 30
+	keptRevisions    = "1000" // compaction keeps this many
+	readyWithin      = 30 * time.Second
+	longestSocketDir = 90 // bytes: the kernel takes 107 for a socket's whole path
+)
+
+// startEmbedded starts a single etcd member whose data is in dir. It listens on unix sockets inside a folder that only
+// this user may enter: nobody else on the machine can read or alter the state, and no port can clash.
+func startEmbedded(ctx context.Context, dir string) (*embed.Etcd, *clientv3.Client, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, nil, fmt.Errorf("start etcd: %w", err)
+	}
+	sockets, err := socketDir(dir)
+	if err != nil {
+		return nil, nil, fmt.Errorf("start etcd: %w", err)
+	}
+	cfg := embed.NewConfig()
+	cfg.Name = "router"
+	cfg.Dir = dir
+	client := url.URL{Scheme: "unix", Path: filepath.Join(sockets, "client")}
+	peer := url.URL{Scheme: "unix", Path: filepath.Join(sockets, "peer")}
+	cfg.ListenClientUrls, cfg.AdvertiseClientUrls = []url.URL{client}, []url.URL{client}
+	cfg.ListenPeerUrls, cfg.AdvertisePeerUrls = []url.URL{peer}, []url.URL{peer}
+	cfg.InitialCluster = cfg.InitialClusterFromName(cfg.Name)
+	cfg.QuotaBackendBytes = quotaBytes
+	cfg.AutoCompactionMode, cfg.AutoCompactionRetention = embed.CompactorModeRevision, keptRevisions
+	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop()) // its troubles come back as errors of each call
+
+	server, err := embed.StartEtcd(cfg)
+	if err != nil {
+		return nil, nil, fmt.Errorf("start etcd in %q: %w", dir, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	select {
+	case <-server.Server.ReadyNotify():
+		return server, v3client.New(server.Server), nil
+	case err := <-server.Err():
+		server.Close()
+		return nil, nil, fmt.Errorf("start etcd in %q: %w", dir, err)
+	case <-ctx.Done():
+		server.Close()
+		return nil, nil, fmt.Errorf("start etcd in %q: not ready after %s: %w", dir, readyWithin, ctx.Err())
+	}
+}
+
+// socketDir is where the sockets live: beside the data, or, when that path is too long for a socket, in a private
+// temporary folder.
+func socketDir(dir string) (string, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	if len(abs) <= longestSocketDir {
+		return abs, nil
+	}
+	return os.MkdirTemp("", "nezuban-etcd-") // made 0700
+}

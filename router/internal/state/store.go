@@ -1,0 +1,160 @@
+// Package state makes the router's decisions durable: incidents, their timeline, the outbox and the few facts that
+// rules must not forget, in etcd. The router's app calls it; package incident decides what is stored.
+//
+// Whatever belongs to one incident is stored in one transaction, and each transaction succeeds only while this process
+// is the one that opened the store last (the fence). Samples and heartbeats never come here.
+package state
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/server/v3/embed"
+
+	"nezuban/router/internal/incident"
+	"nezuban/router/internal/rule"
+)
+
+// Keys in etcd. Sequence numbers are padded so that keys sort as they were written.
+const (
+	prefix         = "/nezuban/v1/"
+	incidentPrefix = prefix + "incident/"
+	timelinePrefix = prefix + "timeline/"
+	outboxPrefix   = prefix + "outbox/"
+	rulePrefix     = prefix + "rule/"
+	rotationKey    = prefix + "rotation"
+	accessPrefix   = prefix + "access/"
+	leaderKey      = prefix + "leader"
+)
+
+// ErrFenced is returned when another process has opened the store since: this one must not write any more.
+var ErrFenced = errors.New("another router has taken over")
+
+// Store is the router's durable state. It is safe for concurrent use.
+type Store struct {
+	client *clientv3.Client
+	server *embed.Etcd // nil against an external cluster
+	fence  int64       // ModRevision of the leader key as this process wrote it
+	close  sync.Once
+}
+
+// Open starts the embedded etcd member whose data is in dir, and takes the lead. Only one process can have dir open.
+func Open(ctx context.Context, dir string) (*Store, error) {
+	server, client, err := startEmbedded(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{client: client, server: server}
+	if err := s.lead(ctx); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// lead writes the leader key: transactions of whoever led before fail from now on.
+func (s *Store) lead(ctx context.Context) error {
+	resp, err := s.client.Put(ctx, leaderKey, "router")
+	if err != nil {
+		return fmt.Errorf("take the lead in etcd: %w", err)
+	}
+	s.fence = resp.Header.Revision
+	return nil
+}
+
+// Close ends the client and the embedded member. What Commit returned nil for is on disk already.
+func (s *Store) Close() {
+	s.close.Do(func() {
+		_ = s.client.Close() // in process: there is nothing it could fail to do
+		if s.server != nil {
+			s.server.Close()
+		}
+	})
+}
+
+// Stored is what the store holds, as a router needs it at start.
+type Stored struct {
+	Incidents []incident.Incident
+	Rows      []incident.Row
+	Records   []rule.Record
+}
+
+// Load reads everything but timelines.
+func (s *Store) Load(ctx context.Context) (Stored, error) {
+	var all Stored
+	if err := load(ctx, s, incidentPrefix, &all.Incidents); err != nil {
+		return Stored{}, err
+	}
+	if err := load(ctx, s, outboxPrefix, &all.Rows); err != nil {
+		return Stored{}, err
+	}
+	err := s.each(ctx, rulePrefix, func(key string, value []byte) error {
+		all.Records = append(all.Records, rule.Record{Key: key[len(rulePrefix):], Value: value})
+		return nil
+	})
+	return all, err
+}
+
+// Timeline reads the timeline of one incident, in order.
+func (s *Store) Timeline(ctx context.Context, id string) ([]incident.Entry, error) {
+	var entries []incident.Entry
+	err := load(ctx, s, timelinePrefix+id+"/", &entries)
+	return entries, err
+}
+
+// Outbox reads the rows of one incident, in order.
+func (s *Store) Outbox(ctx context.Context, id string) ([]incident.Row, error) {
+	var rows []incident.Row
+	err := load(ctx, s, outboxPrefix+id+"/", &rows)
+	return rows, err
+}
+
+// load appends every record under a prefix.
+func load[T any](ctx context.Context, s *Store, under string, into *[]T) error {
+	return s.each(ctx, under, func(key string, value []byte) error {
+		var record T
+		if err := json.Unmarshal(value, &record); err != nil {
+			return fmt.Errorf("read record %q: %w", key, err)
+		}
+		*into = append(*into, record)
+		return nil
+	})
+}
+
+// pageSize is how many records one read takes, so that no answer grows without bound.
+const pageSize = 500
+
+// each calls do for every record under a prefix, in order of keys, all as of one revision.
+func (s *Store) each(ctx context.Context, under string, do func(key string, value []byte) error) error {
+	from, end, revision := under, clientv3.GetPrefixRangeEnd(under), int64(0)
+	for {
+		resp, err := s.client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(pageSize), clientv3.WithRev(revision))
+		if err != nil {
+			return fmt.Errorf("read %q from etcd: %w", under, err)
+		}
+		for _, kv := range resp.Kvs {
+			if err := do(string(kv.Key), kv.Value); err != nil {
+				return err
+			}
+			from = string(kv.Key) + "\x00"
+		}
+		if !resp.More {
+			return nil
+		}
+		revision = resp.Header.Revision
+	}
+}
+
+func sequence(n int) string {
+	const digits = 8
+	text := strconv.Itoa(n)
+	for len(text) < digits {
+		text = "0" + text
+	}
+	return text
+}

@@ -1,0 +1,226 @@
+package state
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"nezuban/router/internal/access"
+	"nezuban/router/internal/incident"
+	"nezuban/router/internal/rule"
+)
+
+func open(t *testing.T, dir string) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+var at = time.Date(2026, 3, 4, 10, 0, 0, 123456789, time.UTC)
+
+func sample(id string, rows, entries int) incident.Change {
+	c := incident.Change{Incidents: []incident.Incident{{
+		Version: 1, ID: id, State: incident.Triggered, Severity: incident.SeverityPage, OpenedAt: at, Rows: rows, Entries: entries,
+		Alerts: map[string]incident.AlertState{"k": {Alert: incident.Alert{Key: "k", Rule: "r", Firing: true, At: at}, Count: 2, First: at}},
+	}}}
+	for i := range rows {
+		c.Rows = append(c.Rows, incident.Row{Version: 1, Incident: id, Seq: i, Channel: "terminal", People: []string{"alice"}, Status: incident.RowPending})
+	}
+	for i := range entries {
+		c.Entries = append(c.Entries, incident.Entry{Version: 1, Incident: id, Seq: i, At: at, Text: fmt.Sprint("entry ", i)})
+	}
+	return c
+}
+
+func TestWhatWasCommittedIsThereAfterARestart(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	change := sample("I1", 2, 12)
+	batch := Batch{Change: change, Put: []rule.Record{{Key: "container/web1/shop", Value: []byte(`{"v":1}`)}}}
+	if err := s.Commit(t.Context(), batch); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	s = open(t, dir)
+	got, err := s.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got.Incidents, change.Incidents) || !reflect.DeepEqual(got.Rows, change.Rows) || !reflect.DeepEqual(got.Records, batch.Put) {
+		t.Errorf("found %+v\nwant %+v", got, batch)
+	}
+	timeline, err := s.Timeline(t.Context(), "I1")
+	if err != nil || !reflect.DeepEqual(timeline, change.Entries) {
+		t.Errorf("timeline: found %v, %v", timeline, err)
+	}
+}
+
+func TestABatchOfManyIncidentsIsSplitBetweenThemNeverWithinOne(t *testing.T) {
+	s := open(t, t.TempDir())
+	var all incident.Change
+	for i := range 70 {
+		c := sample(fmt.Sprintf("I%03d", i), 2, 3) // six operations each: 420 in all
+		all.Incidents, all.Rows, all.Entries = append(all.Incidents, c.Incidents...), append(all.Rows, c.Rows...), append(all.Entries, c.Entries...)
+	}
+	if err := s.Commit(t.Context(), Batch{Change: all}); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := s.client.Get(t.Context(), prefix, optionsAll()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	revisions := map[string]map[int64]bool{}
+	perRevision := map[int64]int{}
+	for _, kv := range resp.Kvs {
+		parts := strings.Split(strings.TrimPrefix(string(kv.Key), prefix), "/")
+		if len(parts) < 2 {
+			continue
+		}
+		if revisions[parts[1]] == nil {
+			revisions[parts[1]] = map[int64]bool{}
+		}
+		revisions[parts[1]][kv.ModRevision] = true
+		perRevision[kv.ModRevision]++
+	}
+	if len(revisions) != 70 {
+		t.Fatalf("found %d incidents, want 70", len(revisions))
+	}
+	for id, in := range revisions {
+		if len(in) != 1 {
+			t.Errorf("incident %s was stored in %d transactions, want 1", id, len(in))
+		}
+	}
+	for revision, n := range perRevision {
+		if n > maxOps {
+			t.Errorf("transaction %d holds %d operations, want at most %d", revision, n, maxOps)
+		}
+	}
+}
+
+func TestALaterOpenerFencesTheEarlierOne(t *testing.T) {
+	s := open(t, t.TempDir())
+	later := &Store{client: s.client}
+	if err := later.lead(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	err := s.Commit(t.Context(), Batch{Change: sample("I1", 1, 1)})
+	if !errors.Is(err, ErrFenced) {
+		t.Errorf("found %v, want ErrFenced", err)
+	}
+	if err := later.Commit(t.Context(), Batch{Change: sample("I1", 1, 1)}); err != nil {
+		t.Errorf("the later one: %v", err)
+	}
+}
+
+func TestAClosedIncidentMovesToItsFile(t *testing.T) {
+	s := open(t, t.TempDir())
+	archive, err := OpenArchive(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	change := sample("I1", 2, 3)
+	for _, batch := range []Batch{{Change: change}, {Change: sample("I2", 1, 1)}} {
+		if err := s.Commit(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := archive.File(t.Context(), s, []string{"I1"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Commit(t.Context(), Batch{Change: incident.Change{Closed: []string{"I1"}}}); err != nil {
+		t.Fatal(err)
+	}
+	left, err := s.Load(t.Context())
+	if err != nil || len(left.Incidents) != 1 || len(left.Rows) != 1 {
+		t.Errorf("found %+v, %v, want only I2", left, err)
+	}
+	closed, err := archive.Closed("I1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(closed, Closed{Incident: change.Incidents[0], Timeline: change.Entries, Outbox: change.Rows}) {
+		t.Errorf("found %+v", closed)
+	}
+	if latest, err := archive.Latest(10); err != nil || len(latest) != 1 {
+		t.Errorf("latest: found %d, %v", len(latest), err)
+	}
+}
+
+func TestArchiveNamesCannotLeaveTheFolder(t *testing.T) {
+	archive, err := OpenArchive(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"../x", "/etc/passwd", "", "a/b", `a\b`} {
+		if _, err := archive.Closed(id); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%q: found %v, want not found", id, err)
+		}
+	}
+}
+
+func TestAGrantIsTakenOnce(t *testing.T) {
+	grants := open(t, t.TempDir()).Grants()
+	hash := access.HashOf("secret")
+	grant := access.Grant{Version: 1, Use: access.UseLink, Hash: hash, Person: "alice", Expires: time.Now().Add(time.Minute)}
+	if err := grants.PutGrant(t.Context(), grant); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := grants.Grant(t.Context(), access.UseSession, hash); ok || err != nil {
+		t.Errorf("a link passes for a session: %t, %v", ok, err)
+	}
+	taken := make(chan bool)
+	for range 8 {
+		go func() {
+			got, ok, err := grants.TakeGrant(context.WithoutCancel(t.Context()), access.UseLink, hash)
+			if err != nil || ok && got.Person != "alice" {
+				t.Errorf("found %+v, %v", got, err)
+			}
+			taken <- ok
+		}()
+	}
+	count := 0
+	for range 8 {
+		if <-taken {
+			count++
+		}
+	}
+	if count != 1 {
+		t.Errorf("the link was taken %d times, want once", count)
+	}
+}
+
+func TestTheRotationFileInForceIsKept(t *testing.T) {
+	s := open(t, t.TempDir())
+	if _, ok, err := s.Rotation(t.Context()); ok || err != nil {
+		t.Errorf("found one in an empty store: %t, %v", ok, err)
+	}
+	want := Rotation{Version: 1, Name: "oncall.toml", Text: []byte("zone = \"UTC\"\n"), Since: at}
+	if err := s.PutRotation(t.Context(), want); err != nil {
+		t.Fatal(err)
+	}
+	if got, ok, err := s.Rotation(t.Context()); !ok || err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("found %+v, %t, %v", got, ok, err)
+	}
+}
+
+func TestAnUnreadableRecordIsNamed(t *testing.T) {
+	s := open(t, t.TempDir())
+	if _, err := s.client.Put(t.Context(), incidentPrefix+"I1", "{"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.Load(t.Context())
+	var syntax *json.SyntaxError
+	if !errors.As(err, &syntax) || !strings.Contains(err.Error(), incidentPrefix+"I1") {
+		t.Errorf("found %v, want a syntax error that names the record", err)
+	}
+}

@@ -1,0 +1,248 @@
+// Command nezuban-router takes in samples, events and errors, decides when a person is needed, and reaches whoever the
+// rotation file says is on call.
+//
+//	nezuban-router run -config router.toml
+//	nezuban-router check-config -config router.toml
+//	nezuban-router incidents | ack ID | resolve ID | signin PERSON
+//	nezuban-router version
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"path/filepath"
+	"time"
+
+	"nezuban/agent/daemon"
+	"nezuban/router/internal/access"
+	"nezuban/router/internal/app"
+	"nezuban/router/internal/client"
+)
+
+const usage = `usage:
+  nezuban-router run          [-config FILE]  serve until SIGTERM
+  nezuban-router check-config [-config FILE]  name every mistake in the files
+  nezuban-router incidents    [-all] [-json]  list open incidents, with -all closed ones too
+  nezuban-router ack          [-by NAME] [-note TEXT] ID
+  nezuban-router resolve      [-by NAME] [-note TEXT] ID
+  nezuban-router signin       PERSON          print a link that signs a browser in, once
+  nezuban-router version
+
+Commands that ask a running router find it, and the token to ask with, through
+-config FILE, or through -url URL and -token-file FILE.
+`
+
+// Exit codes.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// errUsage is a command line that is not understood; what is wrong with it was said.
+var errUsage = errors.New("usage")
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// run is main without the process's own arguments and streams.
+func run(args []string, stdout, stderr io.Writer) int {
+	if len(args) == 0 {
+		fmt.Fprint(stderr, usage)
+		return exitUsage
+	}
+	c := command{name: args[0], stdout: stdout, stderr: stderr}
+	var err error
+	switch c.name {
+	case "run":
+		return c.serve(args[1:])
+	case "check-config":
+		err = c.checkConfig(args[1:])
+	case "incidents":
+		err = c.incidents(args[1:])
+	case "ack", "resolve":
+		err = c.act(args[1:])
+	case "signin":
+		err = c.signIn(args[1:])
+	case "version":
+		fmt.Fprintln(stdout, daemon.Version())
+	case "help", "-h", "-help", "--help":
+		fmt.Fprint(stdout, usage)
+	default:
+		fmt.Fprintf(stderr, "nezuban-router: command %q is not known\n%s", c.name, usage)
+		return exitUsage
+	}
+	switch {
+	case errors.Is(err, errUsage):
+		return exitUsage
+	case err != nil:
+		fmt.Fprintln(stderr, err)
+		return exitFailed
+	}
+	return 0
+}
+
+// command is one call of the program.
+type command struct {
+	name           string
+	stdout, stderr io.Writer
+	config         string
+	url, tokenFile string
+}
+
+// flags makes the flag set that all commands begin with.
+func (c *command) flags() *flag.FlagSet {
+	set := flag.NewFlagSet("nezuban-router "+c.name, flag.ContinueOnError)
+	set.SetOutput(c.stderr)
+	set.StringVar(&c.config, "config", "/etc/nezuban/router.toml", "configuration `file`")
+	return set
+}
+
+// parse reads the command line, which has as many arguments as there are names, before, between or behind the flags.
+func (c *command) parse(set *flag.FlagSet, args []string, names ...string) (found []string, err error) {
+	for {
+		if err := set.Parse(args); err != nil {
+			return nil, errUsage
+		}
+		if set.NArg() == 0 {
+			break
+		}
+		found, args = append(found, set.Arg(0)), set.Args()[1:]
+	}
+	if len(found) != len(names) {
+		fmt.Fprintf(c.stderr, "nezuban-router %s: found %d arguments %q, expected %d %v\n", c.name, len(found), found, len(names), names)
+		return nil, errUsage
+	}
+	return found, nil
+}
+
+func (c *command) serve(args []string) int {
+	if _, err := c.parse(c.flags(), args); err != nil {
+		return exitUsage
+	}
+	cfg, err := app.Load(c.config)
+	if err != nil {
+		fmt.Fprintln(c.stderr, err)
+		return exitFailed
+	}
+	opts := daemon.Options{Name: "nezuban-router", LogLevel: cfg.LogLevel, SentryDSN: cfg.SentryDSN}
+	return daemon.Main(opts, func(ctx context.Context, d *daemon.Daemon) error { return app.Run(ctx, cfg, d, c.stdout) })
+}
+
+func (c *command) checkConfig(args []string) error {
+	if _, err := c.parse(c.flags(), args); err != nil {
+		return err
+	}
+	cfg, err := app.Load(c.config)
+	if err == nil {
+		err = app.CheckOnCall(cfg)
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.stdout, "%s is good\n", c.config)
+	return nil
+}
+
+// asking adds the flags that find a running router.
+func (c *command) asking() *flag.FlagSet {
+	set := c.flags()
+	set.StringVar(&c.url, "url", "", "`URL` of the router; found through -config when not given")
+	set.StringVar(&c.tokenFile, "token-file", "", "`file` with the token; found through -config when not given")
+	return set
+}
+
+// client is a client of the router, with a token of the given kind.
+func (c *command) client(kind access.Kind) (*client.Client, error) {
+	if c.url == "" || c.tokenFile == "" {
+		cfg, err := app.Load(c.config)
+		if err != nil {
+			return nil, err
+		}
+		if c.url == "" {
+			c.url = "http://" + cfg.Listen
+		}
+		if c.tokenFile == "" {
+			c.tokenFile = filepath.Join(cfg.TokenDir(), string(kind))
+		}
+	}
+	token, err := access.ReadTokenFile(c.tokenFile)
+	if err != nil {
+		return nil, err
+	}
+	return client.New(c.url, token)
+}
+
+func (c *command) incidents(args []string) error {
+	set := c.asking()
+	all := set.Bool("all", false, "closed ones too")
+	asJSON := set.Bool("json", false, "for programs")
+	if _, err := c.parse(set, args); err != nil {
+		return err
+	}
+	router, err := c.client(access.Read)
+	if err != nil {
+		return err
+	}
+	list, err := router.Incidents(context.Background(), *all)
+	if err != nil {
+		return err
+	}
+	if *asJSON {
+		return client.WriteJSON(c.stdout, list)
+	}
+	return client.WriteTable(c.stdout, list, time.Local)
+}
+
+func (c *command) act(args []string) error {
+	set := c.asking()
+	by := set.String("by", whoami(), "`name` of who does it")
+	note := set.String("note", "", "a remark for the timeline")
+	found, err := c.parse(set, args, "ID")
+	if err != nil {
+		return err
+	}
+	router, err := c.client(access.Act)
+	if err != nil {
+		return err
+	}
+	id := found[0]
+	if c.name == "ack" {
+		err = router.Acknowledge(context.Background(), id, *by, *note)
+	} else {
+		err = router.Resolve(context.Background(), id, *by, *note)
+	}
+	if err == nil {
+		fmt.Fprintf(c.stdout, "%s: %s\n", id, map[string]string{"ack": "acknowledged", "resolve": "resolved"}[c.name])
+	}
+	return err
+}
+
+func (c *command) signIn(args []string) error {
+	set := c.asking()
+	found, err := c.parse(set, args, "PERSON")
+	if err != nil {
+		return err
+	}
+	router, err := c.client(access.Act)
+	if err != nil {
+		return err
+	}
+	link, err := router.SignInLink(context.Background(), found[0])
+	if err == nil {
+		fmt.Fprintln(c.stdout, link)
+	}
+	return err
+}
+
+// whoami is the name of the user who types; the timeline wants a name.
+func whoami() string {
+	u, err := user.Current()
+	if err != nil {
+		return "unknown"
+	}
+	return u.Username
+}
