@@ -99,8 +99,8 @@ func (p *parser) locations(names []string) {
 	seen := map[string]bool{}
 	for i, name := range names {
 		switch {
-		case !plainName(name):
-			p.refuse(name, expectedName, "locations", i)
+		case !ValidName(name):
+			p.refuse(name, ExpectedName, "locations", i)
 		case seen[name]:
 			p.refuse(name, "each location once", "locations", i)
 		}
@@ -121,8 +121,8 @@ func (p *parser) check(e entry, path ...any) Check {
 		Labels:   e.Labels,
 	}
 	c.Timeout = time.Duration(or(e.Timeout, tomlfile.Duration(min(DefaultTimeout, c.Interval))))
-	if !plainName(c.Name) {
-		p.refuse(orNothing(c.Name), expectedName, at("name")...)
+	if !ValidName(c.Name) {
+		p.refuse(orNothing(c.Name), ExpectedName, at("name")...)
 	}
 	if expected := urlProblem(c.URL); expected != "" {
 		p.refuse(orNothing(withoutPassword(c.URL)), expected, at("url")...)

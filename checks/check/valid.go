@@ -8,19 +8,18 @@ import (
 	"unicode/utf8"
 )
 
-// What the parts of a check file must look like, in the words of its messages.
-const (
-	expectedName   = "a name of 1 to 64 printable characters, without backslashes and without blanks at its ends"
-	expectedStatus = `status codes from 200 to 599, or classes "2xx" to "5xx"`
-)
+// ExpectedName says in a message what [ValidName] wants.
+const ExpectedName = "a name of 1 to 64 printable characters, without backslashes and without blanks at its ends"
+
+const expectedStatus = `status codes from 200 to 599, or classes "2xx" to "5xx"`
 
 const (
 	maxName = 64   // runes
 	maxURL  = 2048 // bytes; a URL is a tag of every result
 )
 
-// plainName reports whether s can stand as a name in a tag, a log line and a message.
-func plainName(s string) bool {
+// ValidName reports whether s can be the name of a check or of a location: in a tag, a log line and a message alike.
+func ValidName(s string) bool {
 	if s == "" || !utf8.ValidString(s) || utf8.RuneCountInString(s) > maxName || strings.TrimSpace(s) != s {
 		return false
 	}

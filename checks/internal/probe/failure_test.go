@@ -46,7 +46,11 @@ func fakeDNS(t *testing.T, answers map[string]dnsAnswer) *net.Resolver {
 	}()
 	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var d net.Dialer
-		return d.DialContext(ctx, "udp", conn.LocalAddr().String())
+		client, err := d.DialContext(ctx, "udp", conn.LocalAddr().String())
+		if err == nil {
+			t.Cleanup(func() { client.Close() }) // a lookup goes on for seconds after its request was given up
+		}
+		return client, err
 	}}
 }
 

@@ -46,13 +46,13 @@ type Prober struct {
 
 // New makes a Prober. It holds no connections between requests, so there is nothing to close.
 func New(opts Options) *Prober {
-	dialer := &net.Dialer{Resolver: opts.Resolver, KeepAlive: -1}
+	dialer := boundDialer{net.Dialer{Resolver: opts.Resolver, KeepAlive: -1}}
 	return &Prober{
 		location:  opts.Location,
 		userAgent: opts.UserAgent,
 		now:       opts.Now,
 		transport: &http.Transport{
-			DialContext:            dialer.DialContext,
+			DialContext:            dialer.dial,
 			TLSClientConfig:        &tls.Config{RootCAs: opts.RootCAs},
 			DisableKeepAlives:      true,
 			DisableCompression:     true, // bytes are counted as sent, and nobody unpacks a bomb
@@ -68,11 +68,15 @@ func (p *Prober) Probe(ctx context.Context, c check.Check) (check.Result, error)
 	limited, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	t := &trace{now: p.now, start: p.now()}
+	limited = httptrace.WithClientTrace(limited, t.hooks())
 	r := check.Result{Check: c.Name, Location: p.location, URL: c.URL, Method: c.Method, Time: t.start}
 
 	err := p.exchange(limited, c, t, &r)
 	if ctx.Err() != nil {
 		return check.Result{}, fmt.Errorf("probe %s: %w", c.Name, context.Cause(ctx))
+	}
+	if err != nil && limited.Err() != nil {
+		err = limited.Err() // not that we closed the connection because of it
 	}
 	r.Phases = t.phases()
 	switch {
@@ -92,8 +96,7 @@ func (p *Prober) Probe(ctx context.Context, c check.Check) (check.Result, error)
 
 // exchange sends the request and reads the response into r, as far as it comes.
 func (p *Prober) exchange(ctx context.Context, c check.Check, t *trace, r *check.Result) error {
-	ctx = httptrace.WithClientTrace(ctx, t.hooks())
-	request, err := http.NewRequestWithContext(ctx, c.Method, c.URL, http.NoBody)
+	request, err := http.NewRequestWithContext(binding(ctx), c.Method, c.URL, http.NoBody)
 	if err != nil {
 		return err
 	}

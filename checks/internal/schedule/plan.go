@@ -111,9 +111,6 @@ func (p *Plan) Wake() (at time.Time, ok bool) {
 // Len is the number of checks in the plan, removed ones that still run included.
 func (p *Plan) Len() int { return len(p.checks) }
 
-// Running is the number of checks that were handed out and not given back.
-func (p *Plan) Running() int { return p.running }
-
 func (p *Plan) next(c check.Check, now time.Time) time.Time {
 	return Next(now, c.Interval, Phase(c.Name, p.location, c.Interval))
 }
