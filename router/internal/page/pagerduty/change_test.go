@@ -1,11 +1,15 @@
 package pagerduty_test
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"testing"
 
 	"nezuban/router/internal/page"
+	"nezuban/router/internal/page/fakehttp"
 	"nezuban/router/internal/page/fakepagerduty"
+	"nezuban/router/internal/page/pagerduty"
 )
 
 // change is a message about alice's incident that is no trigger.
@@ -55,6 +59,9 @@ func TestAcknowledgeIsInThePersonsName(t *testing.T) {
 			t.Errorf("provider id %q, want %q", got, id)
 		}
 	}
+	if last := server.Requests()[len(server.Requests())-1]; last.Write() {
+		t.Errorf("the repeat is a %s: it would take the incident from whoever has it by then", last.Method)
+	}
 	got := only(t, server)
 	if got.Status != "acknowledged" || !slices.Equal(got.Acknowledgers, []string{"PBOB"}) || len(got.History) != 2 {
 		t.Errorf("status %q by %q after %d changes, want acknowledged by bob once", got.Status, got.Acknowledgers, len(got.History))
@@ -68,6 +75,27 @@ func TestAcknowledgeByWhoIsNotInPagerDutyIsByTheBot(t *testing.T) {
 	mustPage(t, p, m)
 	if got := only(t, server); !slices.Equal(got.Acknowledgers, []string{fakepagerduty.BotID}) {
 		t.Errorf("acknowledged by %q, want the bot", got.Acknowledgers)
+	}
+}
+
+func TestAcknowledgeOvertakenByAnother(t *testing.T) {
+	for name, code := range map[string]int{"resolved meanwhile": 1001, "acknowledged meanwhile": 1002} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodGet {
+					fakehttp.WriteJSON(w, http.StatusOK, map[string]any{"incidents": []any{
+						map[string]any{"id": "P1", "incident_key": "01JINCIDENT", "status": "triggered"},
+					}})
+					return
+				}
+				fakehttp.WriteJSON(w, http.StatusBadRequest, map[string]any{"error": map[string]any{"code": code, "message": "Too late"}})
+			}))
+			defer server.Close()
+			p := pagerduty.New(pagerduty.Config{BaseURL: server.URL, Token: "t", From: "f", ServiceID: "s"})
+			if id := mustPage(t, p, change(page.KindAcknowledge, "")); id != "P1" {
+				t.Errorf("provider id %q", id)
+			}
+		})
 	}
 }
 
