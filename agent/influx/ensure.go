@@ -18,12 +18,16 @@ import (
 const maxAnswer = 1 << 20
 
 // Ensure checks that an output's InfluxDB is healthy and has its bucket, and
-// makes the bucket if not: by CREATE DATABASE on 1.x, which has no buckets API.
+// makes the bucket if not: by the buckets API, or, for an output without an
+// organization, by the CREATE DATABASE of 1.x, which has no such API.
 // With several URLs it is content with the first that succeeds.
 //
 // A Writer does the same by itself when a write finds no database; Ensure is for
 // those who want to know at once.
 func Ensure(ctx context.Context, o Output) error {
+	if len(o.URLs) == 0 {
+		return fmt.Errorf("output %q has no URL", o.Name)
+	}
 	var errs []error
 	for _, url := range o.URLs {
 		client := o.client(url)
@@ -37,7 +41,12 @@ func Ensure(ctx context.Context, o Output) error {
 	return errors.Join(errs...)
 }
 
-func ensure(ctx context.Context, client influxdb2.Client, o Output) error {
+func ensure(ctx context.Context, client influxdb2.Client, o Output) (err error) {
+	defer func() { // the client's generated code trusts that an error answer has a message
+		if value := recover(); value != nil {
+			err = fmt.Errorf("answer of %s: found no message in its error (%v)", client.ServerURL(), value)
+		}
+	}()
 	health, err := client.Health(ctx)
 	if err != nil {
 		return fmt.Errorf("health of %s: %w", client.ServerURL(), err)
@@ -45,7 +54,7 @@ func ensure(ctx context.Context, client influxdb2.Client, o Output) error {
 	if health.Status != domain.HealthCheckStatusPass {
 		return fmt.Errorf("health of %s: found %q, expected %q", client.ServerURL(), health.Status, domain.HealthCheckStatusPass)
 	}
-	if health.Version != nil && strings.HasPrefix(strings.TrimPrefix(*health.Version, "v"), "1.") {
+	if o.Org == "" { // as Output has it; the version is no help, a build from source does not know its own
 		err = createDatabase(ctx, client, o.Bucket)
 	} else {
 		err = createBucket(ctx, client, o)

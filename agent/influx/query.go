@@ -14,6 +14,9 @@ type Row map[string]any
 // bound them. With several URLs the first that answers counts. InfluxDB 1.8
 // answers only when its flux-enabled is set.
 func Query(ctx context.Context, o Output, flux string) ([]Row, error) {
+	if len(o.URLs) == 0 {
+		return nil, fmt.Errorf("output %q has no URL", o.Name)
+	}
 	var errs []error
 	for _, url := range o.URLs {
 		rows, err := queryOne(ctx, o, url, flux)

@@ -56,7 +56,7 @@ func retryAfter(err error, now time.Time) time.Duration {
 	if !errors.As(err, &answer) {
 		return 0
 	}
-	wait := min(time.Duration(answer.RetryAfter), maxRetryAfter/time.Second) * time.Second
+	wait := time.Duration(min(answer.RetryAfter, uint(maxRetryAfter/time.Second))) * time.Second
 	if at, parseErr := http.ParseTime(answer.Header.Get("Retry-After")); parseErr == nil {
 		wait = at.Sub(now)
 	}
