@@ -1,0 +1,147 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"nezuban/oncall/schedule"
+	"nezuban/router/internal/access"
+	"nezuban/router/internal/client"
+	"nezuban/router/internal/incident"
+	"nezuban/router/internal/web"
+)
+
+// desk is the router behind the API: one incident, and who did what to it.
+type desk struct{ did []string }
+
+func (d *desk) Incidents(all bool) []incident.Incident {
+	list := []incident.Incident{{ID: "2026-1", State: incident.Triggered, Severity: incident.SeverityPage}}
+	if all {
+		list = append(list, incident.Incident{ID: "2026-0", State: incident.Resolved, ResolvedBy: "bob"})
+	}
+	return list
+}
+
+func (d *desk) Incident(string) (incident.Incident, []incident.Entry, error) {
+	return incident.Incident{}, nil, incident.ErrUnknown
+}
+
+func (d *desk) OnCall(time.Time) []schedule.Answer { return nil }
+
+func (d *desk) Acknowledge(_ context.Context, id, by, note string) error {
+	return d.act("acknowledge", id, by, note)
+}
+
+func (d *desk) Resolve(_ context.Context, id, by, note string) error {
+	return d.act("resolve", id, by, note)
+}
+
+func (d *desk) act(what, id, by, note string) error {
+	switch id {
+	case "2026-1":
+		d.did = append(d.did, what+" "+by+" "+note)
+		return nil
+	case "stuck":
+		return errors.New("etcd is away")
+	}
+	return fmt.Errorf("%s %q: %w", what, id, incident.ErrUnknown)
+}
+
+// router serves the real API over a desk.
+func router(t *testing.T) (*desk, string) {
+	d := &desk{}
+	gate := access.New(access.Options{
+		Tokens: []access.Token{{Name: "cli", Kind: access.Act, Hash: access.HashOf("act")}, {Name: "wall", Kind: access.Read, Hash: access.HashOf("read")}},
+		Store:  &access.Memory{}, Now: time.Now,
+	})
+	server := httptest.NewServer(web.New(web.Options{Board: d, Actor: d, Gate: gate, Now: time.Now, Log: slog.New(slog.DiscardHandler)}))
+	t.Cleanup(server.Close)
+	return d, server.URL
+}
+
+func dial(t *testing.T, url, token string) *client.Client {
+	t.Helper()
+	c, err := client.New(url, token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestCommands(t *testing.T) {
+	d, url := router(t)
+	c := dial(t, url+"/", "act")
+	open, err := c.Incidents(t.Context(), false)
+	if err != nil || len(open) != 1 || open[0].ID != "2026-1" {
+		t.Errorf("open: got %+v, %v", open, err)
+	}
+	if all, err := c.Incidents(t.Context(), true); err != nil || len(all) != 2 {
+		t.Errorf("all: got %+v, %v", all, err)
+	}
+	if err := c.Acknowledge(t.Context(), "2026-1", "alice", "on it"); err != nil {
+		t.Error(err)
+	}
+	if err := c.Resolve(t.Context(), "2026-1", "", ""); err != nil {
+		t.Error(err)
+	}
+	if got := strings.Join(d.did, ", "); got != "acknowledge alice on it, resolve cli " {
+		t.Errorf("got %q", got)
+	}
+	link, err := c.SignInLink(t.Context(), "alice")
+	if err != nil || !strings.HasPrefix(link, url+"/signin?t=") {
+		t.Errorf("sign-in link: got %q, %v", link, err)
+	}
+}
+
+func TestErrorsForPeople(t *testing.T) {
+	_, url := router(t)
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	elsewhere := httptest.NewServer(http.RedirectHandler(url, http.StatusTemporaryRedirect))
+	defer elsewhere.Close()
+	talkative := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "<html>"+strings.Repeat("\x1b[31m", 10), http.StatusBadGateway)
+	}))
+	defer talkative.Close()
+	for _, row := range []struct {
+		name string
+		act  func() error
+		want string
+	}{
+		{"wrong token", func() error { _, err := dial(t, url, "top-secret").Incidents(t.Context(), false); return err }, "refused the token"},
+		{"token of a lower kind", func() error { return dial(t, url, "read").Resolve(t.Context(), "2026-1", "alice", "") }, "refused the token"},
+		{"no such incident", func() error { return dial(t, url, "act").Resolve(t.Context(), "a/../b c", "alice", "") }, "no open incident has this id"},
+		{"router in trouble", func() error { return dial(t, url, "act").Resolve(t.Context(), "stuck", "alice", "") }, "answered 503: the router cannot do this now"},
+		{"router not running", func() error { return dial(t, gone.URL, "act").Resolve(t.Context(), "2026-1", "alice", "") }, "is it running?"},
+		{"something else there", func() error { return dial(t, talkative.URL, "act").Resolve(t.Context(), "2026-1", "alice", "") }, "answered 502: Bad Gateway"},
+		{"sent elsewhere", func() error { return dial(t, elsewhere.URL, "act").Resolve(t.Context(), "2026-1", "alice", "") }, "answered 307"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			err := row.act()
+			if err == nil || !strings.Contains(err.Error(), row.want) {
+				t.Fatalf("got %v, want %q", err, row.want)
+			}
+			if strings.Contains(err.Error(), "top-secret") || strings.Contains(err.Error(), "\x1b") {
+				t.Errorf("the error holds what it must not: %q", err)
+			}
+		})
+	}
+	if err := dial(t, url, "act").Resolve(t.Context(), "gone", "alice", ""); !errors.Is(err, client.ErrUnknown) {
+		t.Errorf("got %v, want ErrUnknown", err)
+	}
+}
+
+func TestNewRefusesWhatIsNoURL(t *testing.T) {
+	for _, base := range []string{"", "127.0.0.1:17070", "router", "ftp://router", "http://", "http://a b"} {
+		if _, err := client.New(base, "t"); err == nil || !strings.Contains(err.Error(), "http://127.0.0.1:17070") {
+			t.Errorf("%q: got %v, want an example", base, err)
+		}
+	}
+}

@@ -1,0 +1,176 @@
+package web_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"nezuban/router/internal/incident"
+)
+
+func (s *site) call(t *testing.T, method, path, token, body string) answer {
+	t.Helper()
+	r, err := http.NewRequest(method, s.URL+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{resp.StatusCode, resp.Header, string(text)}
+}
+
+func TestAPINeedsTheRightToken(t *testing.T) {
+	s := newSite(t)
+	signedIn := s.signIn(t)
+	for _, row := range []struct {
+		method, path string
+		opens        map[string]bool
+	}{
+		{"GET", "/api/v1/incidents", map[string]bool{"read": true, "act": true}},
+		{"GET", "/api/v1/incidents/2026-1", map[string]bool{"read": true, "act": true}},
+		{"GET", "/api/v1/oncall", map[string]bool{"read": true, "act": true}},
+		{"GET", "/api/v1/checks", map[string]bool{"read": true, "act": true}},
+		{"POST", "/api/v1/incidents/2026-1/ack", map[string]bool{"act": true}},
+		{"POST", "/api/v1/signin", map[string]bool{"act": true}},
+		{"POST", "/api/v1/incidents/2026-1/resolve", map[string]bool{"act": true}},
+	} {
+		refusals := map[string]bool{}
+		for _, token := range []string{"", "guess", "ingest", "read", "act"} {
+			got := s.call(t, row.method, row.path, token, `{"by":"bob","person":"bob"}`)
+			if row.opens[token] != (got.status == 200) || (!row.opens[token] && got.status != 401) {
+				t.Errorf("%s %s with token %q: got %d: %s", row.method, row.path, token, got.status, got.body)
+			}
+			if got.status == 401 {
+				refusals[got.body] = true
+			}
+		}
+		if len(refusals) != 1 {
+			t.Errorf("%s %s: refusals differ: %v", row.method, row.path, refusals)
+		}
+		if got := do(t, signedIn, row.method, s.URL+row.path, url.Values{}, nil); got.status != 401 {
+			t.Errorf("%s %s: a browser's cookie opened the API: %d", row.method, row.path, got.status)
+		}
+	}
+}
+
+func TestAPIIncidents(t *testing.T) {
+	s := newSite(t)
+	var reply struct {
+		Incidents []incident.Incident
+		Incident  incident.Incident
+		Timeline  []incident.Entry
+	}
+	get := func(path string) {
+		t.Helper()
+		reply.Incidents = nil
+		got := s.call(t, "GET", path, "read", "")
+		if err := json.Unmarshal([]byte(got.body), &reply); err != nil || got.status != 200 {
+			t.Fatalf("got %d, %v: %s", got.status, err, got.body)
+		}
+	}
+	get("/api/v1/incidents")
+	if len(reply.Incidents) != 1 || reply.Incidents[0].Alerts["k"].Rule != "died" {
+		t.Errorf("got %+v", reply.Incidents)
+	}
+	get("/api/v1/incidents/2026-1")
+	if reply.Incident.ID != "2026-1" || len(reply.Timeline) != 1 {
+		t.Errorf("got %+v", reply)
+	}
+	if got := s.call(t, "POST", "/api/v1/incidents/2026-1/resolve", "act", `{"note":"done"}`); got.status != 200 || s.house.incident.ResolvedBy != "cli" {
+		t.Errorf("got %d, resolved by %q, want the token's name", got.status, s.house.incident.ResolvedBy)
+	}
+	if got := s.call(t, "GET", "/api/v1/incidents", "read", ""); strings.TrimSpace(got.body) != `{"incidents":[]}` {
+		t.Errorf("none open: got %s", got.body)
+	}
+	get("/api/v1/incidents?all=1")
+	if len(reply.Incidents) != 1 {
+		t.Errorf("all: got %+v", reply.Incidents)
+	}
+}
+
+func TestAPIRefusals(t *testing.T) {
+	s := newSite(t)
+	for _, row := range []struct {
+		name, method, path, body string
+		want                     int
+	}{
+		{"unknown incident", "GET", "/api/v1/incidents/x", "", 404},
+		{"acknowledge an unknown one", "POST", "/api/v1/incidents/x/ack", `{"by":"bob"}`, 404},
+		{"body that is no JSON", "POST", "/api/v1/incidents/2026-1/ack", "by=bob", 400},
+		{"body without end", "POST", "/api/v1/incidents/2026-1/ack", `{"by":"` + strings.Repeat("x", 1<<20), 400},
+		{"link for nobody", "POST", "/api/v1/signin", `{}`, 400},
+		{"acting by GET", "GET", "/api/v1/incidents/2026-1/ack", "", 405},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if got := s.call(t, row.method, row.path, "act", row.body); got.status != row.want || s.state() != incident.Triggered {
+				t.Errorf("got %d, want %d: %s", got.status, row.want, got.body)
+			}
+		})
+	}
+}
+
+func TestAPIOnCall(t *testing.T) {
+	got := newSite(t).call(t, "GET", "/api/v1/oncall", "read", "")
+	var reply struct {
+		Schedules []struct {
+			Schedule string
+			People   []string
+		}
+	}
+	if err := json.Unmarshal([]byte(got.body), &reply); err != nil || len(reply.Schedules) != 2 || reply.Schedules[0].People[0] != "alice" {
+		t.Fatalf("got %s, %v", got.body, err)
+	}
+	if !strings.Contains(got.body, `"people":[]`) {
+		t.Errorf("nobody on call is an empty list: %s", got.body)
+	}
+}
+
+func TestAPIChecksETag(t *testing.T) {
+	s := newSite(t)
+	first := s.call(t, "GET", "/api/v1/checks", "read", "")
+	etag := first.header.Get("ETag")
+	if first.status != 200 || first.body != "[[check]]\n" || etag == "" {
+		t.Fatalf("got %d, ETag %q: %s", first.status, etag, first.body)
+	}
+	headers := map[string]string{"Authorization": "Bearer read", "If-None-Match": etag}
+	if got := do(t, http.DefaultClient, "GET", s.URL+"/api/v1/checks", nil, headers); got.status != 304 || got.body != "" {
+		t.Errorf("unchanged: got %d: %s", got.status, got.body)
+	}
+	headers["If-None-Match"] = `"other"`
+	if got := do(t, http.DefaultClient, "GET", s.URL+"/api/v1/checks", nil, headers); got.status != 200 {
+		t.Errorf("changed: got %d", got.status)
+	}
+}
+
+func TestAPISignInLink(t *testing.T) {
+	s := newSite(t)
+	got := s.call(t, "POST", "/api/v1/signin", "act", `{"person":"bob"}`)
+	var reply struct{ Path string }
+	if err := json.Unmarshal([]byte(got.body), &reply); err != nil {
+		t.Fatal(err)
+	}
+	link, err := url.Parse(reply.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := browser(t)
+	if got := do(t, b, "POST", s.URL+link.Path, link.Query(), nil); got.status != http.StatusSeeOther {
+		t.Fatalf("got %d: %s", got.status, got.body)
+	}
+	if page := do(t, b, "GET", s.URL+"/", nil, nil).body; !strings.Contains(page, "signed in as <bdi>bob</bdi>") {
+		t.Error("signed in as somebody else")
+	}
+}

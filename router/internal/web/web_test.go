@@ -1,0 +1,376 @@
+package web_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"nezuban/oncall/schedule"
+	"nezuban/router/internal/access"
+	"nezuban/router/internal/incident"
+	"nezuban/router/internal/web"
+)
+
+// hostile is text as a sender may choose it.
+const hostile = `</td><script>document.title="owned"</script><img src=x onerror=alert(1)>`
+
+// house is a board, an actor and a watch with one incident.
+type house struct {
+	mu       sync.Mutex
+	incident incident.Incident
+	timeline []incident.Entry
+	notes    []string
+	fail     error
+}
+
+func newHouse() *house {
+	at := time.Now().Add(-3 * time.Minute)
+	alert := incident.Alert{
+		Key: "k", Rule: "died", Kind: incident.KindOccurrence, Firing: true, Severity: incident.SeverityPage,
+		Labels: map[string]string{"host": "h1", "container_name": "api"}, Summary: "api died " + hostile, At: at,
+	}
+	return &house{
+		incident: incident.Incident{
+			ID: "2026-1", State: incident.Triggered, Severity: incident.SeverityPage, OpenedAt: at,
+			Alerts: map[string]incident.AlertState{"k": {Alert: alert, Count: 2, First: at}},
+		},
+		timeline: []incident.Entry{{Seq: 0, At: at, Text: "opened " + hostile}},
+	}
+}
+
+func (h *house) Incidents(all bool) []incident.Incident {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.incident.State == incident.Resolved && !all {
+		return nil
+	}
+	return []incident.Incident{h.incident}
+}
+
+func (h *house) Incident(id string) (incident.Incident, []incident.Entry, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if id != h.incident.ID {
+		return incident.Incident{}, nil, fmt.Errorf("incident %q: %w", id, incident.ErrUnknown)
+	}
+	return h.incident, h.timeline, nil
+}
+
+func (h *house) OnCall(now time.Time) []schedule.Answer {
+	return []schedule.Answer{{At: now, Schedule: "api", People: []string{"alice"}, Until: now.Add(time.Hour)}, {At: now, Schedule: "night"}}
+}
+
+func (h *house) Watched(now time.Time) []web.Watched {
+	return []web.Watched{{Kind: "host", Name: "h1" + hostile, State: "up", Seen: now.Add(-12 * time.Second)}}
+}
+
+func (h *house) Acknowledge(_ context.Context, id, by, note string) error {
+	return h.act(id, note, func() { h.incident.State, h.incident.AcknowledgedBy = incident.Acknowledged, by })
+}
+
+func (h *house) Resolve(_ context.Context, id, by, note string) error {
+	return h.act(id, note, func() { h.incident.State, h.incident.ResolvedBy = incident.Resolved, by })
+}
+
+func (h *house) act(id, note string, do func()) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.fail != nil {
+		return h.fail
+	}
+	if id != h.incident.ID || h.incident.State == incident.Resolved {
+		return fmt.Errorf("incident %q: %w", id, incident.ErrUnknown)
+	}
+	do()
+	h.notes = append(h.notes, note)
+	return nil
+}
+
+func (h *house) state() incident.State {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.incident.State
+}
+
+// site is a house behind a real server.
+type site struct {
+	*house
+	*httptest.Server
+	gate *access.Gate
+}
+
+func newSite(t *testing.T) *site {
+	h := newHouse()
+	gate := access.New(access.Options{
+		Tokens: []access.Token{
+			{Name: "wall", Kind: access.Read, Hash: access.HashOf("read")},
+			{Name: "cli", Kind: access.Act, Hash: access.HashOf("act")},
+			{Name: "agents", Kind: access.Ingest, Hash: access.HashOf("ingest")},
+		},
+		Store: &access.Memory{}, Now: time.Now,
+	})
+	server := httptest.NewServer(web.New(web.Options{
+		Board: h, Actor: h, Gate: gate, Watch: h, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		ChecksFile: func() []byte { return []byte("[[check]]\n") },
+	}))
+	t.Cleanup(server.Close)
+	return &site{h, server, gate}
+}
+
+// browser is a client with cookies that follows no redirect.
+func browser(t *testing.T) *http.Client {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
+
+// signIn makes a link for alice and uses it up.
+func (s *site) signIn(t *testing.T) *http.Client {
+	t.Helper()
+	b := browser(t)
+	if got := do(t, b, http.MethodPost, s.URL+"/signin", url.Values{"t": {s.linkSecret(t)}}, nil); got.status != http.StatusSeeOther {
+		t.Fatalf("sign in: got %d: %s", got.status, got.body)
+	}
+	return b
+}
+
+func (s *site) linkSecret(t *testing.T) string {
+	t.Helper()
+	link, err := s.gate.Invite(t.Context(), "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Query().Get("t")
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func do(t *testing.T, c *http.Client, method, url string, form url.Values, headers map[string]string) answer {
+	t.Helper()
+	r, err := http.NewRequest(method, url, strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for k, v := range headers {
+		r.Header.Set(k, v)
+	}
+	if host := headers["Host"]; host != "" {
+		r.Host = host
+	}
+	resp, err := c.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{resp.StatusCode, resp.Header, string(body)}
+}
+
+// csrf finds the form token in a page.
+func csrf(t *testing.T, page string) string {
+	t.Helper()
+	m := regexp.MustCompile(`name="csrf" value="([^"]+)"`).FindStringSubmatch(page)
+	if m == nil {
+		t.Fatalf("no form token in %s", page)
+	}
+	return m[1]
+}
+
+func TestStatusPage(t *testing.T) {
+	s := newSite(t)
+	got := do(t, s.signIn(t), http.MethodGet, s.URL+"/", nil, nil)
+	if got.status != 200 {
+		t.Fatalf("got %d: %s", got.status, got.body)
+	}
+	for _, want := range []string{"alice", "(api, until", "nobody", "api died", "triggered", "page", "container_name=api host=h1", "Acknowledge", "Resolve", "12s ago", "3m0s ago"} {
+		if !strings.Contains(got.body, want) {
+			t.Errorf("no %q on the page", want)
+		}
+	}
+	if strings.Contains(got.body, "<script") || strings.Contains(got.body, "<img") {
+		t.Error("a sender's text became markup")
+	}
+}
+
+func TestIncidentPage(t *testing.T) {
+	s := newSite(t)
+	b := s.signIn(t)
+	got := do(t, b, http.MethodGet, s.URL+"/incidents/2026-1", nil, nil)
+	if got.status != 200 || !strings.Contains(got.body, "opened &lt;/td&gt;") || strings.Contains(got.body, "<script") {
+		t.Errorf("got %d: %s", got.status, got.body)
+	}
+	if got := do(t, b, http.MethodGet, s.URL+"/incidents/nothing", nil, nil); got.status != 404 {
+		t.Errorf("unknown incident: got %d", got.status)
+	}
+}
+
+func TestButtons(t *testing.T) {
+	s := newSite(t)
+	b := s.signIn(t)
+	token := csrf(t, do(t, b, http.MethodGet, s.URL+"/", nil, nil).body)
+	got := do(t, b, http.MethodPost, s.URL+"/incidents/2026-1/ack", url.Values{"csrf": {token}, "note": {" on it "}}, nil)
+	if got.status != http.StatusSeeOther || got.header.Get("Location") != "/incidents/2026-1" {
+		t.Fatalf("acknowledge: got %d to %q", got.status, got.header.Get("Location"))
+	}
+	if s.state() != incident.Acknowledged || s.house.incident.AcknowledgedBy != "alice" || s.notes[0] != "on it" {
+		t.Errorf("got %+v, notes %q", s.house.incident, s.notes)
+	}
+	page := do(t, b, http.MethodGet, s.URL+"/", nil, nil).body
+	if !strings.Contains(page, "acknowledged") || strings.Contains(page, ">Acknowledge<") || !strings.Contains(page, ">Resolve<") {
+		t.Error("an acknowledged incident can be resolved and not acknowledged")
+	}
+	if got := do(t, b, http.MethodPost, s.URL+"/incidents/2026-1/resolve", url.Values{"csrf": {token}}, nil); got.status != http.StatusSeeOther || s.state() != incident.Resolved {
+		t.Errorf("resolve: got %d, state %s", got.status, s.state())
+	}
+	if got := do(t, b, http.MethodPost, s.URL+"/incidents/2026-1/ack", url.Values{"csrf": {token}}, nil); got.status != 404 {
+		t.Errorf("acknowledge what is resolved: got %d, want 404", got.status)
+	}
+}
+
+func TestButtonThatDoesNotWorkSaysSo(t *testing.T) {
+	s := newSite(t)
+	b := s.signIn(t)
+	token := csrf(t, do(t, b, http.MethodGet, s.URL+"/", nil, nil).body)
+	s.fail = errors.New("etcd is away")
+	got := do(t, b, http.MethodPost, s.URL+"/incidents/2026-1/ack", url.Values{"csrf": {token}}, nil)
+	if got.status != 503 || strings.Contains(got.body, "etcd") {
+		t.Errorf("got %d: %s", got.status, got.body)
+	}
+}
+
+// TestNothingWithoutSignIn walks every page and button without a cookie.
+func TestNothingWithoutSignIn(t *testing.T) {
+	s := newSite(t)
+	for _, row := range []struct{ method, path string }{
+		{"GET", "/"},
+		{"GET", "/incidents/2026-1"},
+		{"POST", "/incidents/2026-1/ack"},
+		{"POST", "/incidents/2026-1/resolve"},
+		{"POST", "/signout"},
+	} {
+		got := do(t, browser(t), row.method, s.URL+row.path, url.Values{}, nil)
+		if got.status != 401 || strings.Contains(got.body, "api died") || s.state() != incident.Triggered {
+			t.Errorf("%s %s: got %d, state %s", row.method, row.path, got.status, s.state())
+		}
+	}
+}
+
+// TestForgedForms sends what a foreign page, or a guess, could make a signed-in browser send.
+func TestForgedForms(t *testing.T) {
+	s := newSite(t)
+	b, other := s.signIn(t), s.signIn(t)
+	token := csrf(t, do(t, b, http.MethodGet, s.URL+"/", nil, nil).body)
+	foreign := csrf(t, do(t, other, http.MethodGet, s.URL+"/", nil, nil).body)
+	for _, row := range []struct {
+		name    string
+		form    url.Values
+		headers map[string]string
+	}{
+		{"no form token", url.Values{}, nil},
+		{"another session's form token", url.Values{"csrf": {foreign}}, nil},
+		{"form token in the URL alone", nil, nil},
+		{"foreign origin", url.Values{"csrf": {token}}, map[string]string{"Origin": "http://evil.example"}},
+		{"hidden origin", url.Values{"csrf": {token}}, map[string]string{"Origin": "null"}},
+		{"cross-site", url.Values{"csrf": {token}}, map[string]string{"Sec-Fetch-Site": "cross-site"}},
+		{"foreign host", url.Values{"csrf": {token}}, map[string]string{"Host": "evil.example"}},
+	} {
+		for _, button := range []string{"ack", "resolve"} {
+			got := do(t, b, http.MethodPost, s.URL+"/incidents/2026-1/"+button+"?csrf="+url.QueryEscape(token), row.form, row.headers)
+			if got.status != 403 || s.state() != incident.Triggered {
+				t.Errorf("%s, %s: got %d, state %s", row.name, button, got.status, s.state())
+			}
+		}
+	}
+}
+
+// TestReadingChangesNothing opens everything there is by GET and HEAD, the link included.
+func TestReadingChangesNothing(t *testing.T) {
+	s := newSite(t)
+	b := s.signIn(t)
+	token := csrf(t, do(t, b, http.MethodGet, s.URL+"/", nil, nil).body)
+	secret := s.linkSecret(t)
+	for _, method := range []string{"GET", "HEAD"} {
+		for _, path := range []string{"/", "/incidents/2026-1", "/incidents/2026-1/ack?csrf=" + token, "/incidents/2026-1/resolve?csrf=" + token, "/signout?csrf=" + token, "/signin?t=" + secret} {
+			do(t, b, method, s.URL+path, nil, nil)
+		}
+	}
+	if s.state() != incident.Triggered {
+		t.Errorf("state %s", s.state())
+	}
+	if got := do(t, b, http.MethodGet, s.URL+"/", nil, nil); got.status != 200 {
+		t.Error("signed out by reading")
+	}
+	if got := do(t, browser(t), http.MethodPost, s.URL+"/signin", url.Values{"t": {secret}}, nil); got.status != http.StatusSeeOther {
+		t.Error("the link was used up by reading")
+	}
+}
+
+func TestSignInOnceAndOut(t *testing.T) {
+	s := newSite(t)
+	secret := s.linkSecret(t)
+	b := browser(t)
+	got := do(t, b, http.MethodPost, s.URL+"/signin", url.Values{"t": {secret}}, nil)
+	cookie := got.header.Get("Set-Cookie")
+	for _, flag := range []string{"HttpOnly", "SameSite=Strict", "Path=/"} {
+		if !strings.Contains(cookie, flag) {
+			t.Errorf("cookie %q without %s", cookie, flag)
+		}
+	}
+	again := do(t, browser(t), http.MethodPost, s.URL+"/signin", url.Values{"t": {secret}}, nil)
+	never := do(t, browser(t), http.MethodPost, s.URL+"/signin", url.Values{"t": {"guess"}}, nil)
+	if again.status != 401 || again.header.Get("Set-Cookie") != "" || again.body != never.body {
+		t.Errorf("second use: got %d, cookie %q", again.status, again.header.Get("Set-Cookie"))
+	}
+	token := csrf(t, do(t, b, http.MethodGet, s.URL+"/", nil, nil).body)
+	if got := do(t, b, http.MethodPost, s.URL+"/signout", url.Values{"csrf": {token}}, nil); got.status != http.StatusSeeOther {
+		t.Errorf("sign out: got %d", got.status)
+	}
+	if got := do(t, b, http.MethodGet, s.URL+"/", nil, nil); got.status != 401 {
+		t.Errorf("signed out: got %d", got.status)
+	}
+}
+
+func TestSecurityHeaders(t *testing.T) {
+	s := newSite(t)
+	for _, path := range []string{"/", "/signin", "/style.css", "/nothing", "/api/v1/incidents"} {
+		h := do(t, browser(t), http.MethodGet, s.URL+path, nil, nil).header
+		for name, want := range map[string]string{
+			"Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+			"X-Content-Type-Options":  "nosniff",
+			"X-Frame-Options":         "DENY",
+			"Referrer-Policy":         "same-origin",
+			"Cache-Control":           "no-store",
+		} {
+			if got := h.Get(name); got != want {
+				t.Errorf("%s: %s is %q, want %q", path, name, got, want)
+			}
+		}
+	}
+}
