@@ -90,15 +90,14 @@ func (j *Judge) pass(e Event, r *record, now time.Time, out []Event) []Event {
 			r.stop = e.At
 		}
 	case docker.ActionDie:
-		if r == nil || !within(e.At, r.kill, stopWindow) {
-			break
+		if r != nil && within(e.At, r.kill, stopWindow) {
+			e.Requested = within(e.At, r.stop, HoldFor) && !r.stop.Before(r.kill)
+			if !e.Requested {
+				r.die, r.until = &e, now.Add(HoldFor)
+				return out
+			}
 		}
-		if within(e.At, r.stop, HoldFor) && !r.stop.Before(r.kill) {
-			e.Requested = true
-			break
-		}
-		r.die, r.until = &e, now.Add(HoldFor)
-		return out
+		delete(j.killed, e.ID)
 	case docker.ActionStart, docker.ActionDestroy:
 		delete(j.killed, e.ID)
 	}

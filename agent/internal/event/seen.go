@@ -1,10 +1,6 @@
 package event
 
-import (
-	"time"
-
-	"nezuban/agent/internal/docker"
-)
+import "nezuban/agent/internal/docker"
 
 // remembered is how many events Seen knows: more than the 256 that an engine
 // can send again.
@@ -15,7 +11,6 @@ type Seen struct {
 	known map[identity]bool
 	ring  [remembered]identity
 	next  int
-	last  time.Time
 }
 
 // identity is what makes two tellings the same event.
@@ -37,11 +32,5 @@ func (s *Seen) First(e docker.Event) bool {
 	s.ring[s.next] = key
 	s.next = (s.next + 1) % remembered
 	s.known[key] = true
-	if e.At.After(s.last) {
-		s.last = e.At
-	}
 	return true
 }
-
-// Last is the time of the newest event so far; zero before the first.
-func (s *Seen) Last() time.Time { return s.last }

@@ -1,0 +1,84 @@
+package event
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"nezuban/agent/internal/docker"
+)
+
+func TestMissed(t *testing.T) {
+	// The stream was away from 0 to 10 s; the container ended at 5 s.
+	ended := func(at int) docker.Container {
+		c := web()
+		c.FinishedAt, c.ExitCode = start().Add(ms(at)), 3
+		return c
+	}
+	back := start().Add(10 * time.Second)
+	tests := []struct {
+		name  string
+		found docker.Container
+		steps []step
+		want  []string
+	}{
+		{"no event comes", ended(5000), nil, []string{"12000 die 3"}},
+		{"never ended", web(), nil, nil},
+		{"ended while events were seen", ended(0), nil, nil},
+		{"the backlog has it", ended(5000), []step{{5020, docker.ActionDie, web(), 5000}}, nil},
+		{"the backlog has an earlier death only", ended(5000), []step{{1000, docker.ActionDie, web(), 9000}}, []string{"12000 die 3"}},
+		{"the backlog has a start before it", ended(5000), []step{{4000, docker.ActionStart, web(), 6100}}, []string{"12000 die 3"}},
+		{"started again before it could be told", ended(5000), []step{{10500, docker.ActionStart, web(), 0}}, []string{"10500 die 3"}},
+		{"another container's die", ended(5000), []step{{5020, docker.ActionDie, rm(), 5000}}, []string{"12000 die 3"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m := NewMissed()
+			m.Suspect(tt.found, start(), back)
+			var told []string
+			say := func(e Event, now time.Time) {
+				told = append(told, fmt.Sprintf("%d %s %d", now.Sub(start()).Milliseconds(), e.Action, e.ExitCode))
+			}
+			for _, s := range tt.steps {
+				now := start().Add(ms(s.at + s.late))
+				if e, ok := m.Observe(s.event().Event); ok {
+					say(e, now)
+				}
+			}
+			if next := m.Next(); !next.IsZero() {
+				if early := m.Expire(next.Add(-1)); len(early) > 0 {
+					t.Errorf("told too early: %+v", early)
+				}
+				for _, e := range m.Expire(next) {
+					say(e, next)
+				}
+			}
+			if diff := cmp.Diff(tt.want, told); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if len(m.pending) > 0 {
+				t.Errorf("still pending: %v", m.pending)
+			}
+		})
+	}
+}
+
+func TestSeen(t *testing.T) {
+	s := NewSeen()
+	one := docker.Event{ID: "a", Action: docker.ActionDie, At: start()}
+	other := docker.Event{ID: "a", Action: docker.ActionStop, At: start()}
+	if !s.First(one) || !s.First(other) || s.First(one) {
+		t.Error("an event is told first once; another one at the same time is another event")
+	}
+	for i := range remembered {
+		s.First(docker.Event{ID: "b", Action: docker.ActionOOM, At: start().Add(ms(i))})
+	}
+	if len(s.known) != remembered {
+		t.Errorf("remembers %d events, expected %d", len(s.known), remembered)
+	}
+	if !s.First(one) {
+		t.Error("the oldest is still remembered")
+	}
+}
