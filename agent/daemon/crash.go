@@ -54,6 +54,8 @@ func newReporter(opts Options) (*reporter, error) {
 		Release:       opts.Name + "@" + opts.version(),
 		Transport:     transport,
 		HTTPTransport: &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true},
+
+		AttachStacktrace: true, // to a panic with a text too
 	})
 	if err != nil {
 		return nil, errors.New("sentry dsn: found a text that is no DSN, expected one like https://KEY@HOST/PROJECT")

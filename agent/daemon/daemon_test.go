@@ -1,0 +1,215 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"golang.org/x/sync/errgroup"
+)
+
+// When this is set the test binary plays a daemon; see TestSignals.
+const playEnv = "NEZUBAN_TEST_PLAY_DAEMON"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(playEnv) != "" {
+		os.Exit(Main(Options{Name: "nezuban-test", Version: "1"}, play))
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// play says that it runs and ends with its context, or never.
+func play(ctx context.Context, _ *Daemon) error {
+	fmt.Println("running")
+	<-ctx.Done()
+	fmt.Println("ending")
+	if os.Getenv(playEnv) == "deaf" {
+		select {}
+	}
+	return ctx.Err()
+}
+
+func TestRunExitCodes(t *testing.T) {
+	cancelled, cancel := context.WithCancel(context.Background())
+	cancel()
+	tests := map[string]struct {
+		ctx     context.Context
+		opts    Options
+		body    func(ctx context.Context, d *Daemon) error
+		code    int
+		inLog   []string
+		nowhere string
+	}{
+		"clean": {
+			ctx: t.Context(), opts: Options{Name: "n", Version: "7"}, body: func(context.Context, *Daemon) error { return nil },
+			code: 0, inLog: []string{"msg=starting version=7", "msg=stopped"}, nowhere: "level=ERROR",
+		},
+		"stopped by a signal": {
+			ctx: cancelled, body: func(ctx context.Context, _ *Daemon) error { return fmt.Errorf("run: %w", ctx.Err()) },
+			code: 0, inLog: []string{"msg=stopped"}, nowhere: "level=ERROR",
+		},
+		"cancelled by itself": {
+			ctx: t.Context(), body: func(context.Context, *Daemon) error { return context.Canceled },
+			code: 1, inLog: []string{"level=ERROR msg=stopped"},
+		},
+		"error": {
+			ctx: t.Context(), body: func(context.Context, *Daemon) error { return errors.New("listen 17070: address in use") },
+			code: 1, inLog: []string{`level=ERROR msg=stopped error="listen 17070: address in use"`},
+		},
+		"panic": {
+			ctx: t.Context(), body: func(context.Context, *Daemon) error { panic("out of luck") },
+			code: 1, inLog: []string{"msg=crashed", `panic="out of luck"`, "daemon_test.go"},
+		},
+		"panic in a guarded goroutine": {
+			ctx: t.Context(), body: func(_ context.Context, d *Daemon) error {
+				var group errgroup.Group
+				group.Go(d.Guard(func() error { panic(errors.New("far away")) }))
+				return group.Wait()
+			},
+			code: 1, inLog: []string{"msg=crashed", `panic="far away"`, "daemon_test.go"},
+		},
+		"unknown log level": {
+			ctx: t.Context(), opts: Options{Name: "n", LogLevel: "loud"}, body: nil,
+			code: 1, inLog: []string{`n: log level: found "loud", expected debug, info, warn or error`},
+		},
+		"bad DSN": {
+			ctx: t.Context(), opts: Options{Name: "n", SentryDSN: "https://s3cret"}, body: nil,
+			code: 1, inLog: []string{"n: sentry dsn: found a text that is no DSN"}, nowhere: "s3cret",
+		},
+		"secrets": {
+			ctx: t.Context(), body: func(_ context.Context, d *Daemon) error {
+				d.Log.Info("x", "token", "s3cret", "api_password", "s3cret", "Authorization", "s3cret")
+				return nil
+			},
+			code: 0, inLog: []string{"token=[redacted]"}, nowhere: "s3cret",
+		},
+		"debug is quiet by default": {
+			ctx: t.Context(), body: func(_ context.Context, d *Daemon) error { d.Log.Debug("whisper"); return nil },
+			code: 0, nowhere: "whisper",
+		},
+		"debug": {
+			ctx: t.Context(), opts: Options{LogLevel: "debug"}, body: func(_ context.Context, d *Daemon) error { d.Log.Debug("whisper"); return nil },
+			code: 0, inLog: []string{"whisper"},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var log strings.Builder
+			if code := run(test.ctx, test.opts, &log, test.body); code != test.code {
+				t.Errorf("found exit code %d, expected %d", code, test.code)
+			}
+			for _, want := range test.inLog {
+				if !strings.Contains(log.String(), want) {
+					t.Errorf("expected %q in the log:\n%s", want, &log)
+				}
+			}
+			if test.nowhere != "" && strings.Contains(log.String(), test.nowhere) {
+				t.Errorf("found %q in the log:\n%s", test.nowhere, &log)
+			}
+		})
+	}
+}
+
+// A crash goes to Sentry besides the log, with its stack.
+func TestCrashIsReported(t *testing.T) {
+	var mu sync.Mutex
+	var reports []string
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		defer mu.Unlock()
+		reports = append(reports, r.URL.Path+" "+string(body))
+	}))
+	defer server.Close()
+	dsn := strings.Replace(server.URL, "http://", "http://publickey@", 1) + "/7"
+	var log strings.Builder
+	code := run(t.Context(), Options{Name: "nezuban-test", Version: "1.2", SentryDSN: dsn}, &log, func(_ context.Context, d *Daemon) error {
+		var group errgroup.Group
+		group.Go(d.Guard(func() error { panic("out of luck") }))
+		return group.Wait()
+	})
+	mu.Lock()
+	defer mu.Unlock()
+	if code != 1 || len(reports) != 1 {
+		t.Fatalf("found exit code %d and %d reports, expected 1 and one", code, len(reports))
+	}
+	for _, want := range []string{"/api/7/envelope/", "out of luck", "nezuban-test@1.2", "TestCrashIsReported"} {
+		if !strings.Contains(reports[0], want) {
+			t.Errorf("expected %q in the report:\n%s", want, reports[0])
+		}
+	}
+	if !strings.Contains(log.String(), `panic="out of luck"`) {
+		t.Errorf("expected the panic in the log too:\n%s", &log)
+	}
+}
+
+func TestCrashWithoutSentryServer(t *testing.T) {
+	var log strings.Builder
+	start := time.Now()
+	code := run(t.Context(), Options{Name: "n", SentryDSN: "http://key@127.0.0.1:1/7"}, &log, func(context.Context, *Daemon) error { panic("out of luck") })
+	if code != 1 || !strings.Contains(log.String(), "out of luck") || time.Since(start) > 2*reportTimeout {
+		t.Errorf("found exit code %d after %s:\n%s", code, time.Since(start), &log)
+	}
+}
+
+// The real process: the first signal ends it in order, the second at once.
+func TestSignals(t *testing.T) {
+	tests := map[string]struct {
+		play    string
+		signals []os.Signal
+		code    int // -1: killed by the signal
+	}{
+		"TERM":           {"ends", []os.Signal{syscall.SIGTERM}, 0},
+		"INT":            {"ends", []os.Signal{os.Interrupt}, 0},
+		"TERM, then INT": {"deaf", []os.Signal{syscall.SIGTERM, os.Interrupt}, -1},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			cmd := exec.CommandContext(ctx, os.Args[0])
+			cmd.Env = append(os.Environ(), playEnv+"="+test.play)
+			out, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range test.signals {
+				var word string // running, then ending
+				if _, err := fmt.Fscanln(out, &word); err != nil {
+					t.Fatal(err)
+				}
+				if word == "ending" {
+					time.Sleep(50 * time.Millisecond) // the first signal's handler is being removed
+				}
+				if err := cmd.Process.Signal(s); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, _ = io.Copy(io.Discard, out)
+			_ = cmd.Wait()
+			if code := cmd.ProcessState.ExitCode(); code != test.code || ctx.Err() != nil {
+				t.Errorf("found exit code %d (%v), expected %d", code, cmd.ProcessState, test.code)
+			}
+		})
+	}
+}
+
+func TestVersionIsNeverEmpty(t *testing.T) {
+	if Version() == "" {
+		t.Error("found an empty version")
+	}
+}
