@@ -17,7 +17,7 @@ type Engine struct {
 	touched  []bool           // which watches the batch at hand concerns
 	firing   map[string]bool  // keys said to be firing at the start that no series has claimed yet
 	series   map[string]*series
-	mend     map[string][]byte // stored records that the start found to be wrong; nil: of no use
+	mend     map[string]string // keys of stored records that the start found to be wrong → dedup key
 	unread   []error
 	sweepAt  time.Time
 	counters Counters
@@ -52,7 +52,7 @@ const sweepEvery = 10 * time.Minute
 func NewEngine(set *Set, stored []Record, firing []string, now time.Time) *Engine {
 	e := &Engine{
 		set: set, started: now, index: map[string][]int{}, firing: map[string]bool{}, series: map[string]*series{},
-		mend: map[string][]byte{}, sweepAt: now.Add(sweepEvery),
+		mend: map[string]string{}, sweepAt: now.Add(sweepEvery),
 	}
 	for _, key := range firing {
 		e.firing[key] = true
@@ -109,7 +109,7 @@ func (e *Engine) restore(r Record, quorums *quorumWatch, objectives *objectiveWa
 		case err != nil:
 			return err
 		case e.containers == nil:
-			e.mend[r.Key] = nil
+			e.mend[r.Key] = ""
 		default:
 			e.containers.restore(r.Key, c)
 		}
@@ -123,10 +123,10 @@ func (e *Engine) restore(r Record, quorums *quorumWatch, objectives *objectiveWa
 	}
 	if s.Firing && !e.firing[s.dedupKey()] {
 		s.Firing, s.Fired, s.Severity, s.Burning = false, 0, "", 0
-		e.mend[r.Key] = encodeSeries(s.Rule, s.Values, s.standing)
+		e.mend[r.Key] = s.dedupKey()
 	}
 	if r.Key != seriesKey(s.dedupKey()) || !e.assign(s, quorums, objectives) {
-		e.mend[r.Key] = nil
+		e.mend[r.Key] = ""
 	}
 	return nil
 }
@@ -187,7 +187,6 @@ func (e *Engine) Observe(points []influx.Point, now time.Time) Step {
 // that burn on. It is called every second.
 func (e *Engine) Tick(now time.Time) Step {
 	var step Step
-	e.mendRecords(&step)
 	for _, w := range e.watches {
 		w.settle(now, true, &step)
 	}
@@ -195,6 +194,7 @@ func (e *Engine) Tick(now time.Time) Step {
 		e.sweepAt = now.Add(sweepEvery)
 		e.sweep(now, &step)
 	}
+	e.mendRecords(&step)
 	return step
 }
 
@@ -240,12 +240,27 @@ func (e *Engine) Unread() []error { return e.unread }
 // Counters says what has been dropped so far.
 func (e *Engine) Counters() Counters { return e.counters }
 
-// mendRecords brings in order what the start found in the store. Records that a series writes anew anyway are left to it.
+// mendRecords writes over the records that the start found to be wrong, and deletes those of no use; what the step writes
+// already is mended by that.
 func (e *Engine) mendRecords(step *Step) {
 	if len(e.mend) == 0 {
 		return
 	}
-	for key, value := range e.mend {
+	written := map[string]bool{}
+	for _, r := range step.Put {
+		written[r.Key] = true
+	}
+	for _, key := range step.Delete {
+		written[key] = true
+	}
+	for key, dedupKey := range e.mend {
+		if written[key] {
+			continue
+		}
+		var value []byte
+		if s := e.series[dedupKey]; s != nil {
+			value = encodeSeries(s.rule.id, s.values, s.stored)
+		}
 		step.store(key, value)
 	}
 	step.onAccept(func() { clear(e.mend) })

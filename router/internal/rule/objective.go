@@ -117,11 +117,12 @@ func (b *budget) next(a slo.Assessment) standing {
 		}
 		return next
 	}
-	if !next.Firing {
-		next.Firing, next.Fired = true, b.evaluator.Newest().UnixNano()
-	}
+	next.Firing = true
 	next.Burning |= a.Burning
 	next.Severity = string(b.rule.objective.Severity(next.Burning))
+	if next.Severity != b.stored.Severity {
+		next.Fired = b.evaluator.Newest().UnixNano() // new, or worse
+	}
 	return next
 }
 

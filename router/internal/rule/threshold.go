@@ -229,9 +229,8 @@ func (w *thresholdWatch) settleGroup(g *group, now time.Time, step *Step) standi
 	if v == no || v == unknown && now.UnixNano()-g.lastTrue > int64(w.rule.stale) {
 		g.since = 0 // false, or silent for too long: should it hold again, it begins again
 	}
-	waits := v == yes && now.UnixNano()-g.since < int64(w.rule.holdFor)
-	if waits {
-		v = unknown
+	if v == yes && g.lastTrue-g.since < int64(w.rule.holdFor) {
+		v = unknown // only samples show that it has held for so long, not the clock
 	}
 	next := g.next(v, g.lastTrue)
 	if next.Since = 0; g.since != 0 && !next.Firing && w.rule.holdFor > 0 {
