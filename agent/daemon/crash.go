@@ -39,36 +39,41 @@ func (d *Daemon) Guard(f func() error) func() error {
 	}
 }
 
-// reporter sends crashes to Sentry; a nil one sends nothing.
-type reporter struct{ hub *sentry.Hub }
+// reporter sends crashes to Sentry; one without a DSN sends nothing.
+type reporter struct{ options sentry.ClientOptions }
 
-// newReporter makes no connection. A DSN holds a key: the error does not repeat it.
-func newReporter(opts Options) (*reporter, error) {
+// newReporter makes no connection and starts nothing: a client is made when
+// there is something to report. A DSN holds a key: the error does not repeat it.
+func newReporter(opts Options) (reporter, error) {
 	if opts.SentryDSN == "" {
-		return nil, nil
+		return reporter{}, nil
+	}
+	if _, err := sentry.NewDsn(opts.SentryDSN); err != nil {
+		return reporter{}, errors.New("sentry dsn: found a text that is no DSN, expected one like https://KEY@HOST/PROJECT")
 	}
 	transport := sentry.NewHTTPSyncTransport()
 	transport.Timeout = reportTimeout
-	client, err := sentry.NewClient(sentry.ClientOptions{
+	return reporter{sentry.ClientOptions{
 		Dsn:           opts.SentryDSN,
 		Release:       opts.Name + "@" + opts.version(),
 		Transport:     transport,
 		HTTPTransport: &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true},
 
 		AttachStacktrace: true, // to a panic with a text too
-	})
-	if err != nil {
-		return nil, errors.New("sentry dsn: found a text that is no DSN, expected one like https://KEY@HOST/PROJECT")
-	}
-	return &reporter{hub: sentry.NewHub(client, sentry.NewScope())}, nil
+	}}, nil
 }
 
 // report runs in the deferred call of the panicking goroutine, whose stack is
-// still there to be read.
-func (r *reporter) report(value any) {
-	if r == nil {
+// still there to be read. That it failed is not said: the crash itself is in
+// the log, and matters more.
+func (r reporter) report(value any) {
+	if r.options.Dsn == "" {
 		return
 	}
-	r.hub.Recover(value)
-	r.hub.Flush(reportTimeout)
+	client, err := sentry.NewClient(r.options)
+	if err != nil {
+		return
+	}
+	defer client.Close()
+	sentry.NewHub(client, sentry.NewScope()).Recover(value)
 }

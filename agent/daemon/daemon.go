@@ -33,7 +33,7 @@ type Daemon struct {
 	Health  *Health
 	Metrics *metrics.Set // the process's own figures; Handler adds those of the Go runtime
 
-	crash *reporter
+	crash reporter
 }
 
 // Main runs body until it returns, and gives the exit code: 0 when it returns
