@@ -3,6 +3,7 @@ package check
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"nezuban/agent/tomlfile"
@@ -110,7 +111,7 @@ func (p *parser) locations(names []string) {
 
 // check reads one entry that stands at path.
 func (p *parser) check(e entry, path ...any) Check {
-	at := func(key string) []any { return append(path[:len(path):len(path)], key) }
+	at := func(key string) []any { return append(slices.Clip(path), key) }
 	c := Check{
 		Name:     e.Name,
 		URL:      e.URL,
@@ -157,7 +158,7 @@ func (p *parser) status(written []any, path ...any) Statuses {
 	for i, item := range written {
 		r, ok := parseStatus(item)
 		if !ok {
-			p.refuse(item, expectedStatus, append(path[:len(path):len(path)], i)...)
+			p.refuse(item, expectedStatus, append(slices.Clip(path), i)...)
 			continue
 		}
 		s = append(s, r)
@@ -167,7 +168,7 @@ func (p *parser) status(written []any, path ...any) Statuses {
 
 func (p *parser) labels(labels map[string]string, path ...any) {
 	for key := range labels {
-		at := append(path[:len(path):len(path)], key)
+		at := append(slices.Clip(path), key)
 		switch {
 		case !labelKey(key):
 			p.refuse(key, "a label name of a-z, 0-9 and _, beginning with a letter", at...)

@@ -20,15 +20,18 @@ func TestParse(t *testing.T) {
 		want       []Check
 	}{
 		{"no checks", "", []Check{}},
-		{"defaults", `
+		{
+			"defaults", `
 			[[check]]
 			name = "shop"
 			url = "https://shop.example/health"`,
 			[]Check{{
 				Name: "shop", URL: "https://shop.example/health", Method: "GET", Severity: "page", Status: ok,
 				Interval: 30 * time.Second, Timeout: 10 * time.Second,
-			}}},
-		{"a short interval shortens the default timeout", `
+			}},
+		},
+		{
+			"a short interval shortens the default timeout", `
 			[[check]]
 			name = "shop"
 			url = "http://[::1]:8080"
@@ -36,8 +39,10 @@ func TestParse(t *testing.T) {
 			[]Check{{
 				Name: "shop", URL: "http://[::1]:8080", Method: "GET", Severity: "page", Status: ok,
 				Interval: 2 * time.Second, Timeout: 2 * time.Second,
-			}}},
-		{"everything", `
+			}},
+		},
+		{
+			"everything", `
 			locations = ["tokyo", "frankfurt"]
 			[[check]]
 			name = "shop front"
@@ -59,7 +64,8 @@ func TestParse(t *testing.T) {
 			}, {
 				Name: "api", URL: "http://api.example", Method: "GET", Severity: "page", Status: ok,
 				Interval: 30 * time.Second, Timeout: 10 * time.Second, Locations: []string{"tokyo", "frankfurt"},
-			}}},
+			}},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -38,7 +38,8 @@ func TestLoadConfig(t *testing.T) {
 		env        map[string]string
 		want       Config
 	}{
-		{"defaults", `
+		{
+			"defaults", `
 			location = "tokyo"
 			[router]
 			url = "http://127.0.0.1:17070"
@@ -51,8 +52,10 @@ func TestLoadConfig(t *testing.T) {
 				Concurrency: 256, LogLevel: "info",
 				Router:  Router{URLs: []string{"http://127.0.0.1:17070"}, Refresh: 30 * time.Second},
 				Outputs: []influx.Output{{Name: "influxdb", URLs: []string{"http://127.0.0.1:18086"}, Bucket: "nezuban"}},
-			}},
-		{"everything", `
+			},
+		},
+		{
+			"everything", `
 			location = "tokyo"
 			state_dir = "/srv/checks"
 			listen = ""
@@ -84,8 +87,10 @@ func TestLoadConfig(t *testing.T) {
 					{Name: "influxdb", URLs: []string{"https://influxdb.example"}, Token: "user:password", Org: "watch", Bucket: "nezuban/autogen", Gzip: true},
 					{Name: "router", URLs: []string{"https://a.example"}, Token: "plain", Bucket: "nezuban"},
 				},
-			}},
-		{"what systemd says", `
+			},
+		},
+		{
+			"what systemd says", `
 			location = "tokyo"
 			[router]
 			url = "http://127.0.0.1:17070"
@@ -98,7 +103,8 @@ func TestLoadConfig(t *testing.T) {
 				Concurrency: 256, LogLevel: "info", SentryDSN: "https://key@sentry.example/1",
 				Router:  Router{URLs: []string{"http://127.0.0.1:17070"}, Refresh: 30 * time.Second},
 				Outputs: []influx.Output{{Name: "influxdb", URLs: []string{"http://127.0.0.1:18086"}, Bucket: "nezuban"}},
-			}},
+			},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	"nezuban/checks/check"
@@ -22,7 +23,7 @@ type endpoint struct {
 }
 
 // under is a key below another.
-func under(at []any, key ...any) []any { return append(at[:len(at):len(at)], key...) }
+func under(at []any, key ...any) []any { return append(slices.Clip(at), key...) }
 
 // location wants the name that the check file may list, see [check.Check].
 func (v *validator) location(name string) {

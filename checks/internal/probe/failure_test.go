@@ -31,7 +31,7 @@ func fakeDNS(t *testing.T, answers map[string]dnsAnswer) *net.Resolver {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close() })
+	t.Cleanup(func() { _ = conn.Close() })
 	go func() {
 		buffer := make([]byte, 1500)
 		for {
