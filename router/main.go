@@ -123,7 +123,7 @@ func (c *command) serve(args []string) int {
 	if _, err := c.parse(c.flags(), args); err != nil {
 		return exitUsage
 	}
-	cfg, err := app.Load(c.config)
+	cfg, err := app.Load(c.config, os.LookupEnv)
 	if err != nil {
 		fmt.Fprintln(c.stderr, err)
 		return exitFailed
@@ -136,7 +136,7 @@ func (c *command) checkConfig(args []string) error {
 	if _, err := c.parse(c.flags(), args); err != nil {
 		return err
 	}
-	cfg, err := app.Load(c.config)
+	cfg, err := app.Load(c.config, os.LookupEnv)
 	if err == nil {
 		err = app.CheckOnCall(cfg)
 	}
@@ -158,7 +158,7 @@ func (c *command) asking() *flag.FlagSet {
 // client is a client of the router, with a token of the given kind.
 func (c *command) client(kind access.Kind) (*client.Client, error) {
 	if c.url == "" || c.tokenFile == "" {
-		cfg, err := app.Load(c.config)
+		cfg, err := app.Load(c.config, os.LookupEnv)
 		if err != nil {
 			return nil, err
 		}

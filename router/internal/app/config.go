@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"nezuban/agent/tomlfile"
@@ -17,6 +18,9 @@ import (
 	"nezuban/router/internal/ingest"
 	"nezuban/router/internal/rule"
 )
+
+// sentryEnv is read when the file names no sentry_dsn_file.
+const sentryEnv = "SENTRY_DSN"
 
 // maxConfigBytes bounds the configuration and the checks file.
 const maxConfigBytes = 1 << 20
@@ -94,8 +98,8 @@ type Config struct {
 
 // Load reads router.toml and the files that it names, and reports every problem of them at once. Relative paths are
 // taken from the folder of the file.
-func Load(path string) (Config, error) {
-	written := settings{Listen: "127.0.0.1:17070", StateDir: "state", OnCall: "oncall.toml", Contacts: "contacts.toml"}
+func Load(path string, env func(string) (string, bool)) (Config, error) {
+	written := settings{Listen: "127.0.0.1:17070", StateDir: "state", OnCall: "oncall.toml", Contacts: "contacts.toml", LogLevel: "info"}
 	file, err := tomlfile.Read(path, maxConfigBytes, &written)
 	var problems tomlfile.Problems
 	if err != nil && !errors.As(err, &problems) {
@@ -103,6 +107,9 @@ func Load(path string) (Config, error) {
 	}
 	l := loader{file: file, problems: problems, dir: filepath.Dir(path)}
 	cfg := l.config(written)
+	if dsn, ok := env(sentryEnv); ok && cfg.SentryDSN == "" {
+		cfg.SentryDSN = dsn
+	}
 	if err := errors.Join(append([]error{l.problems.Err()}, l.others...)...); err != nil {
 		return Config{}, err
 	}
@@ -127,7 +134,7 @@ func (l *loader) config(s settings) Config {
 		LogLevel: s.LogLevel, OpenOnLoopback: s.Ingest.OpenOnLoopback, MaxBytes: s.Ingest.MaxBytes,
 		pagerDuty: s.PagerDuty, sms: s.SMS,
 	}
-	l.addresses(&cfg, s)
+	l.plain(&cfg, s)
 	l.channels(&cfg, s)
 	cfg.SentryDSN = l.optionalSecret(s.SentryDSN, "sentry_dsn_file")
 	if s.Checks != "" {
@@ -164,7 +171,7 @@ func (l *loader) path(name string) string {
 	return filepath.Join(l.dir, name)
 }
 
-func (l *loader) addresses(cfg *Config, s settings) {
+func (l *loader) plain(cfg *Config, s settings) {
 	if _, port, err := net.SplitHostPort(s.Listen); err != nil || port == "" {
 		l.refuse(s.Listen, `an address like "127.0.0.1:17070"`, "listen")
 	}
@@ -174,6 +181,9 @@ func (l *loader) addresses(cfg *Config, s settings) {
 	}
 	if !webURL(cfg.PublicURL) {
 		l.refuse(s.PublicURL, `a URL like "https://nezuban.example.org"`, "public_url")
+	}
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, s.LogLevel) {
+		l.refuse(s.LogLevel, `"debug", "info", "warn" or "error"`, "log_level")
 	}
 	if s.Ingest.MaxBytes < 0 {
 		l.refuse(s.Ingest.MaxBytes, "a number of bytes, or nothing for the default", "ingest", "max_bytes")

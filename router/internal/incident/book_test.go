@@ -221,6 +221,14 @@ func TestAPageWhoseAnswerWasLostIsFollowedByItsResolve(t *testing.T) {
 	want(t, w.deliver(sentOK), "resolve pagerduty alice")
 }
 
+func TestARefusedPageThatLeftSomethingBehindIsFollowedByItsResolve(t *testing.T) {
+	w := newWorld(t, rotationText)
+	w.apply(died(start))
+	w.deliver(Outcome{Err: errors.New("came back acknowledged"), Permanent: true, ProviderID: "P1"})
+	w.apply(started(start.Add(time.Second)))
+	want(t, w.deliver(sentOK), "resolve pagerduty alice")
+}
+
 func TestAResolveNeverOvertakesItsTrigger(t *testing.T) {
 	w := newWorld(t, rotationText)
 	w.apply(died(start))

@@ -72,15 +72,18 @@ func (r Row) Destination() string {
 }
 
 // mayHaveArrived says that the receiver has, or may have, seen the message. A row that was tried and then cancelled
-// counts: an attempt whose answer was lost may well have arrived.
-func (r Row) mayHaveArrived() bool { return r.Attempt > 0 && r.Status != RowFailed }
+// counts: an attempt whose answer was lost may well have arrived. So does a refused one that left something behind at the
+// provider.
+func (r Row) mayHaveArrived() bool {
+	return r.Attempt > 0 && (r.Status != RowFailed || r.ProviderID != "")
+}
 
 // ChannelPagerDuty is the one channel whose messages concern a whole incident rather than one person.
 const ChannelPagerDuty = "pagerduty"
 
 // Outcome is what became of one attempt to send a row.
 type Outcome struct {
-	ProviderID string        // on success; "" when the provider gives none
+	ProviderID string        // what the provider calls the message; set beside an error when something was made there
 	Err        error         // nil: the provider took it
 	Permanent  bool          // with Err: trying again is useless
 	After      time.Duration // with Err: the provider asked for at least this pause
@@ -196,9 +199,12 @@ func (b *Book) Finish(env Env, key RowKey, out Outcome) Change {
 	if !ok || !open || row.Status != RowSending {
 		return Change{}
 	}
+	if out.ProviderID != "" {
+		row.ProviderID = out.ProviderID
+	}
 	switch {
 	case out.Err == nil:
-		row.Status, row.ProviderID, row.Reason, row.Repeat = RowSent, out.ProviderID, "", false
+		row.Status, row.Reason, row.Repeat = RowSent, "", false
 		d.note(&inc, "sent %s", row.describe())
 	case out.Permanent:
 		row.Status, row.Reason = RowFailed, clip(out.Err.Error())

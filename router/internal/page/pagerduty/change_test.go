@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"nezuban/router/internal/page"
-	"nezuban/router/internal/page/fakehttp"
-	"nezuban/router/internal/page/fakepagerduty"
+	"nezuban/packaging/testenv/fakehttp"
+	"nezuban/packaging/testenv/fakepagerduty"
 	"nezuban/router/internal/page/pagerduty"
 )
 

@@ -12,7 +12,7 @@ import (
 
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/page"
-	"nezuban/router/internal/page/fakepagerduty"
+	"nezuban/packaging/testenv/fakepagerduty"
 	"nezuban/router/internal/page/pagerduty"
 )
 

@@ -9,7 +9,7 @@ import (
 
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/page"
-	"nezuban/router/internal/page/faketwilio"
+	"nezuban/packaging/testenv/faketwilio"
 	"nezuban/router/internal/page/sms"
 )
 

@@ -15,7 +15,7 @@ import (
 	"sync"
 	"time"
 
-	"nezuban/router/internal/page/fakehttp"
+	"nezuban/packaging/testenv/fakehttp"
 )
 
 // The account as New makes it.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"nezuban/router/internal/page/fakehttp"
+	"nezuban/packaging/testenv/fakehttp"
 )
 
 // manageMax is how many incidents one PUT may change.

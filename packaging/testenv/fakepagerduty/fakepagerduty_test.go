@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"nezuban/router/internal/page/fakepagerduty"
+	"nezuban/packaging/testenv/fakepagerduty"
 )
 
 const create = `{"incident":{"type":"incident","title":"t","incident_key":"k","service":{"id":"PSERVICE","type":"service_reference"},` +

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"nezuban/router/internal/page/fakehttp"
+	"nezuban/packaging/testenv/fakehttp"
 )
 
 // counter is a provider that counts what took effect.

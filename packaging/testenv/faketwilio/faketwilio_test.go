@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"nezuban/router/internal/page/faketwilio"
+	"nezuban/packaging/testenv/faketwilio"
 )
 
 // send speaks the wire without the router's client and returns the status.
