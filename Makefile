@@ -7,10 +7,13 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 FUZZTIME ?= 10s
 RACE     ?= ./...
 BENCH    ?= .
+DIST     ?= dist
 
 DAEMONS  := agent checks router oncall
 TOOL     := $(GO) tool -modfile=packaging/tools.mod
 BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X nezuban/agent/daemon.version=$(VERSION)"
+# Debian's versions begin with a digit; a commit's name may not.
+DEBVERSION = $(shell sed -E 's/^v//; s/^([^0-9]|[0-9a-f]{7,}(-dirty)?$$)/0~&/; s/-/+/g' <<<'$(VERSION)')
 LEFT_OUT := $(CURDIR)/.tools/left-out
 
 .PHONY: build run demo-incident test race e2e fuzz bench cover lint fmt vuln packages ci clean
@@ -64,11 +67,11 @@ fmt:
 vuln: ## needs the vulnerability database; not part of ci
 	$(GO) run golang.org/x/vuln/cmd/govulncheck@v1.1.4 ./...
 
-packages: ## dist/nezuban-agent_VERSION_ARCH.deb
-	@mkdir -p dist
-	@$(BUILD) -o dist/nezuban-agent ./agent
-	VERSION='$(VERSION)' ARCH=$$($(GO) env GOARCH) \
-		$(TOOL) nfpm package --config packaging/deb/nfpm.yaml --packager deb --target dist/
+packages: ## $(DIST)/nezuban-agent_VERSION_ARCH.deb
+	@mkdir -p $(DIST)
+	@$(BUILD) -o $(DIST)/nezuban-agent ./agent
+	@VERSION='$(DEBVERSION)' ARCH=$$($(GO) env GOARCH) DIST='$(DIST)' \
+		$(TOOL) nfpm package --config packaging/deb/nfpm.yaml --packager deb --target $(DIST)/
 
 ci:
 	.ci/run
