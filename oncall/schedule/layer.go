@@ -70,14 +70,14 @@ func (l *line) lostHandoffs() []int64 {
 		return nil // handoffs two days apart, or more, never coincide
 	}
 	var lost []int64
-	_, at := l.begin.Add(-reach).In(l.zone).ZoneBounds()
+	_, at := constant(l.begin.Add(-reach), l.zone)
 	for !at.IsZero() && at.Year() < lastLostDay {
 		_, before := at.Add(-1).In(l.zone).Zone()
 		_, after := at.In(l.zone).Zone()
 		if after-before >= minutesPerDay*60 && !at.Before(l.begin) {
 			lost = append(lost, l.coinciding(at)...)
 		}
-		_, at = at.In(l.zone).ZoneBounds()
+		_, at = constant(at, l.zone)
 	}
 	return lost
 }

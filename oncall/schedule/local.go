@@ -75,7 +75,7 @@ func (c local) addMonths(n int) local {
 func (c local) first(zone *time.Location) time.Time {
 	wall := c.date()
 	for at := wall.Add(-reach); ; {
-		begin, end := at.In(zone).ZoneBounds()
+		begin, end := constant(at, zone)
 		shown := instantAt(wall, at, zone)
 		if end.IsZero() || shown.Before(end) {
 			if shown.Before(begin) {
@@ -87,18 +87,15 @@ func (c local) first(zone *time.Location) time.Time {
 	}
 }
 
-// last is the instant from which on the clock of the zone never again shows anything before c. It differs from
-// [local.first] only where the clock shows c twice, or is turned back to before c.
+// last is the last instant at which the clock of the zone shows c. Where the clock jumps over c, that is the instant
+// of the jump.
 func (c local) last(zone *time.Location) time.Time {
 	wall := c.date()
 	for at := wall.Add(reach); ; {
-		begin, _ := at.In(zone).ZoneBounds()
+		begin, end := constant(at, zone)
 		shown := instantAt(wall, at, zone)
-		if begin.IsZero() || shown.After(begin) {
-			if _, end := at.In(zone).ZoneBounds(); !end.IsZero() && shown.After(end) {
-				shown = end
-			}
-			return shown.In(zone)
+		if begin.IsZero() || !shown.Before(begin) {
+			return earlier(shown, end).In(zone)
 		}
 		at = begin.Add(-1)
 	}
@@ -107,6 +104,17 @@ func (c local) last(zone *time.Location) time.Time {
 // skipped reports whether the clock of the zone jumps over c.
 func (c local) skipped(zone *time.Location) bool {
 	return localAt(c.first(zone), zone) != c
+}
+
+// constant bounds a time around `at` in which the zone's offset stays as it is; zero stands for no bound. It may end
+// before the offset really changes: time.Time.ZoneBounds cuts at the turn of a year, and on 31 December of a leap year
+// it gives an end that is not after `at` (it takes every year for 365 days long).
+func constant(at time.Time, zone *time.Location) (begin, end time.Time) {
+	begin, end = at.In(zone).ZoneBounds()
+	if !end.IsZero() && !end.After(at) {
+		end = at.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
+	}
+	return begin, end
 }
 
 // instantAt is when a clock that is as far from UTC as the zone's is at `at` shows what wall reads.

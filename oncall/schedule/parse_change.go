@@ -46,7 +46,7 @@ func (p *parser) cover(r rawCover, i int) {
 	if len(p.problems) > mistakes || !fromOK || !toOK {
 		return
 	}
-	c := Cover{On: r.On, By: r.By, For: r.For, From: from.first(zone), To: to.last(zone), Line: p.source.Line("change", i)}
+	c := Cover{On: r.On, By: r.By, For: r.For, From: from.first(zone), To: to.last(zone), Line: p.source.Line("change", i, "cover")}
 	p.out.covers = append(p.out.covers, c)
 	p.spans = append(p.spans, span{cover: c, change: i})
 }
