@@ -1,0 +1,154 @@
+package app
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"nezuban/agent/influx"
+	"nezuban/agent/tomlfile"
+)
+
+// load writes a configuration beside two secrets and loads it.
+func load(t *testing.T, text string) (Config, error) {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range map[string]string{"agent.toml": text, "token": "s3cret\n", "empty": "\n", "lines": "a\nb\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(strings.ReplaceAll(content, "DIR", dir)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	env := func(key string) (string, bool) {
+		switch key {
+		case "INFLUX_TOKEN":
+			return "from-env", true
+		case sentryEnv:
+			return "https://key@sentry.example/1", true
+		default:
+			return "", false
+		}
+	}
+	return LoadConfig(filepath.Join(dir, "agent.toml"), env)
+}
+
+func TestLoadConfig(t *testing.T) {
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name, text string
+		want       Config
+	}{
+		{
+			name: "defaults",
+			text: "[[output]]\nname = \"influxdb\"\nurl = \"http://127.0.0.1:8086\"\n",
+			want: Config{
+				Host: host, Interval: 10 * time.Second, DockerSocket: "/var/run/docker.sock",
+				Listen: "127.0.0.1:17073", LogLevel: "info", SentryDSN: "https://key@sentry.example/1",
+				Outputs: []influx.Output{{Name: "influxdb", URLs: []string{"http://127.0.0.1:8086"}, Bucket: "nezuban"}},
+			},
+		},
+		{
+			name: "everything",
+			text: `
+host = "db1"
+interval = "1m"
+docker_socket = ""
+listen = ""
+log_level = "debug"
+sentry_dsn_file = "DIR/token"
+[[output]]
+name = "router"
+urls = ["http://a:7070", "https://b:7070"]
+token_file = "DIR/token"
+org = "o"
+bucket = "b/rp"
+gzip = true
+[[output]]
+name = "influxdb"
+url = "http://127.0.0.1:8086"
+token_env = "INFLUX_TOKEN"
+`,
+			want: Config{
+				Host: "db1", Interval: time.Minute, LogLevel: "debug", SentryDSN: "s3cret",
+				Outputs: []influx.Output{
+					{Name: "router", URLs: []string{"http://a:7070", "https://b:7070"}, Token: "s3cret", Org: "o", Bucket: "b/rp", Gzip: true},
+					{Name: "influxdb", URLs: []string{"http://127.0.0.1:8086"}, Token: "from-env", Bucket: "nezuban"},
+				},
+			},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := load(t, tt.text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestLoadConfigNamesEveryMistake(t *testing.T) {
+	const output = "[[output]]\nname = \"a\"\nurl = \"http://h\"\n"
+	tests := []struct {
+		name, text string
+		want       []string
+	}{
+		{"three at once", "interval = \"5ms\"\nlog_level = \"loud\"\nintervall = 3\n" + output, []string{
+			`agent.toml:1: interval: found "5ms", expected 1s to 1m0s`,
+			`agent.toml:2: log_level: found "loud", expected debug, info, warn or error`,
+			`agent.toml:3: intervall: found`,
+		}},
+		{"no output", "host = \"a\"\n", []string{"output: found nothing, expected at least one [[output]]"}},
+		{"syntax", "host = \n", []string{"agent.toml:1:"}},
+		{"interval too long", "interval = \"61s\"\n" + output, []string{`agent.toml:1: interval: found "1m1s"`}},
+		{"listen", "listen = \"17073\"\n" + output, []string{`agent.toml:1: listen: found "17073", expected an address like`}},
+		{"output without name or url", "[[output]]\nbucket = \"a\"\n", []string{"output[0].name: found nothing", `output[0]: found nothing, expected url = "http://…"`}},
+		{"two of a name", output + output, []string{`agent.toml:5: output[1].name: found "a", expected a name that no other output has`}},
+		{"url and urls", output + "urls = [\"http://h\"]\n", []string{"agent.toml:4: output[0].urls: found \"url and urls\", expected one of them"}},
+		{"bad url", "[[output]]\nname = \"a\"\nurls = [\"http://h\", \"h:8086\"]\n", []string{`output[0].urls[1]: found "h:8086", expected an address like`}},
+		{"password in the url", "[[output]]\nname = \"a\"\nurl = \"http://u@h\"\n", []string{"without a password"}},
+		{"token file missing", output + "token_file = \"DIR/none\"\n", []string{"agent.toml:4: output[0].token_file: found", "a file that can be read (no such file or directory)"}},
+		{"token file empty", output + "token_file = \"DIR/empty\"\n", []string{"expected a file that holds the secret in one line"}},
+		{"token file of two lines", output + "token_file = \"DIR/lines\"\n", []string{"expected a file that holds the secret in one line"}},
+		{"token file a folder", output + "token_file = \"DIR\"\n", []string{"expected a file that holds the secret in one line"}},
+		{"two tokens", output + "token_file = \"DIR/token\"\ntoken = \"x\"\n", []string{"one of token, token_file and token_env"}},
+		{"token not in the environment", output + "token_env = \"NONE\"\n", []string{`output[0].token_env: found "NONE", expected an environment variable that is set`}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := load(t, tt.text)
+			var problems tomlfile.Problems
+			if !errors.As(err, &problems) {
+				t.Fatalf("error %v, expected problems", err)
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("error\n%v\nexpected to contain\n%s", err, want)
+				}
+			}
+			if len(problems) > len(tt.want) {
+				t.Errorf("%d problems, expected at most %d:\n%v", len(problems), len(tt.want), err)
+			}
+			if strings.Contains(err.Error(), "s3cret") {
+				t.Errorf("the error tells a secret: %v", err)
+			}
+		})
+	}
+}
+
+func TestLoadConfigWithoutFile(t *testing.T) {
+	_, err := LoadConfig(filepath.Join(t.TempDir(), "agent.toml"), os.LookupEnv)
+	if err == nil || !strings.Contains(err.Error(), "no such file") {
+		t.Errorf("error %v", err)
+	}
+}

@@ -1,0 +1,309 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+	"go.uber.org/goleak"
+
+	"nezuban/agent/daemon"
+	"nezuban/agent/influx"
+	"nezuban/agent/internal/docker"
+	"nezuban/agent/internal/event"
+	"nezuban/packaging/testenv"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long a test waits for what must happen.
+const patience = 20 * time.Second
+
+// testHost is the host's name in all points of a test.
+const testHost = "h1"
+
+// engine makes containers in the real Docker for one test.
+type engine struct {
+	t     testing.TB
+	http  *http.Client
+	image string
+	path  string // of the socket
+}
+
+func newEngine(t testing.TB) *engine {
+	t.Helper()
+	path := testenv.Docker(t)
+	transport := &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", path)
+		},
+	}
+	return &engine{t: t, http: &http.Client{Transport: transport, Timeout: time.Minute}, image: testenv.DockerImage(t), path: path}
+}
+
+// spec is what POST /containers/create takes.
+type spec struct {
+	Image       string
+	Cmd         []string
+	Healthcheck *healthcheck `json:",omitempty"`
+	HostConfig  hostConfig
+}
+
+type healthcheck struct {
+	Test     []string
+	Interval time.Duration
+	Retries  int
+}
+
+type hostConfig struct {
+	AutoRemove          bool
+	NetworkMode         string         `json:",omitempty"`
+	RestartPolicy       *restartPolicy `json:",omitempty"`
+	Memory              int64          `json:",omitempty"`
+	BlkioDeviceWriteBps []throttle     `json:",omitempty"`
+}
+
+type restartPolicy struct {
+	Name              string
+	MaximumRetryCount int
+}
+
+type throttle struct {
+	Path string
+	Rate int64
+}
+
+// create makes a container that runs a testload command and returns its name.
+// It is removed with the test.
+func (e *engine) create(s spec) string {
+	e.t.Helper()
+	name := "nz-agent-" + strings.ToLower(rand.Text()[:10])
+	s.Image = e.image
+	body, err := json.Marshal(s)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	e.t.Cleanup(func() { e.try(context.Background(), http.MethodDelete, "/containers/"+name+"?force=1", nil) })
+	e.post("/containers/create?name="+name, body)
+	return name
+}
+
+// run is create and start.
+func (e *engine) run(s spec) string {
+	e.t.Helper()
+	name := e.create(s)
+	e.start(name)
+	return name
+}
+
+func (e *engine) start(name string) { e.t.Helper(); e.post("/containers/"+name+"/start", nil) }
+func (e *engine) kill(name string)  { e.t.Helper(); e.post("/containers/"+name+"/kill", nil) }
+
+// stop is docker stop, with seconds of grace.
+func (e *engine) stop(name, seconds string) {
+	e.t.Helper()
+	e.post("/containers/"+name+"/stop?t="+seconds, nil)
+}
+
+// remove is docker rm -f.
+func (e *engine) remove(name string) {
+	e.t.Helper()
+	if status, text := e.try(e.t.Context(), http.MethodDelete, "/containers/"+name+"?force=1", nil); status != http.StatusNoContent {
+		e.t.Fatalf("remove %s: %d %s", name, status, text)
+	}
+}
+
+func (e *engine) post(path string, body []byte) {
+	e.t.Helper()
+	if status, text := e.try(e.t.Context(), http.MethodPost, path, body); status >= 300 {
+		e.t.Fatalf("POST %s: %d %s", path, status, text)
+	}
+}
+
+func (e *engine) try(ctx context.Context, method, path string, body []byte) (status int, text string) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://docker"+path, bytes.NewReader(body))
+	if err != nil {
+		return 0, err.Error()
+	}
+	req.Header.Set("Content-Type", "application/json")
+	res, err := e.http.Do(req)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer res.Body.Close()
+	answer, _ := io.ReadAll(res.Body)
+	return res.StatusCode, string(answer)
+}
+
+// recorder is a writer that keeps what is written.
+type recorder struct {
+	mu     sync.Mutex
+	points []influx.Point
+}
+
+func (r *recorder) Write(points ...influx.Point) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.points = append(r.points, points...)
+}
+
+func (r *recorder) WriteNow(points ...influx.Point) { r.Write(points...) }
+
+// of gives the points of a measurement of one container, in the order written.
+func (r *recorder) of(measurement, container string) []influx.Point {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var found []influx.Point
+	for _, p := range r.points {
+		if p.Measurement == measurement && p.Tag(influx.TagContainerName) == container {
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
+// await waits until ok holds.
+func await(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited %s for %s", patience, what)
+		}
+	}
+}
+
+// awaitPoints waits for so many points of a container.
+func (r *recorder) awaitPoints(t testing.TB, n int, measurement, container string) []influx.Point {
+	t.Helper()
+	var found []influx.Point
+	deadline := time.Now().Add(patience)
+	for {
+		if found = r.of(measurement, container); len(found) >= n {
+			return found
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d points of %s of %s, expected %d: %v", len(found), measurement, container, n, found)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// following runs a follower of the engine behind path until the test ends.
+func following(t testing.TB, path string) (*recorder, *docker.Table) {
+	t.Helper()
+	written, table := &recorder{}, docker.NewTable()
+	client := docker.New(path)
+	log := testLog(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f := newFollower(client, table, written, testHost)
+		if err := f.run(ctx, &session{client: client, table: table, log: log, trouble: daemon.NewCondition(log, "docker"), seen: event.NewSeen()}); err != nil {
+			t.Errorf("follower: %v", err)
+		}
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-done
+		client.Close()
+	})
+	return written, table
+}
+
+// connected waits until the engine is followed.
+func connected(t testing.TB, table *docker.Table) {
+	t.Helper()
+	await(t, "docker to be followed", func() bool { _, _, up := table.Engine(); return up })
+}
+
+func testLog(t testing.TB) *slog.Logger { return slog.New(slog.NewTextHandler(t.Output(), nil)) }
+
+func testDaemon(t testing.TB) *daemon.Daemon {
+	return &daemon.Daemon{Log: testLog(t), Health: &daemon.Health{}, Metrics: metrics.NewSet()}
+}
+
+// proxy stands before the engine's socket, and can be taken away and put back.
+type proxy struct {
+	t           testing.TB
+	front, back string
+	mu          sync.Mutex
+	listener    net.Listener
+	connections map[net.Conn]bool
+	copying     sync.WaitGroup
+}
+
+func newProxy(t testing.TB, back string) *proxy {
+	t.Helper()
+	p := &proxy{t: t, front: filepath.Join(t.TempDir(), "docker.sock"), back: back, connections: make(map[net.Conn]bool)}
+	t.Cleanup(p.cut)
+	return p
+}
+
+// restore begins to accept.
+func (p *proxy) restore() {
+	p.t.Helper()
+	_ = os.Remove(p.front)
+	var lc net.ListenConfig
+	ln, err := lc.Listen(context.Background(), "unix", p.front)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.mu.Lock()
+	p.listener = ln
+	p.mu.Unlock()
+	p.copying.Go(func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			p.serve(conn)
+		}
+	})
+}
+
+func (p *proxy) serve(front net.Conn) {
+	back, err := (&net.Dialer{}).DialContext(context.Background(), "unix", p.back)
+	if err != nil {
+		front.Close()
+		return
+	}
+	p.mu.Lock()
+	p.connections[front], p.connections[back] = true, true
+	p.mu.Unlock()
+	forward := func(to, from net.Conn) {
+		_, _ = io.Copy(to, from)
+		to.Close()
+		from.Close()
+	}
+	p.copying.Go(func() { forward(front, back) })
+	p.copying.Go(func() { forward(back, front) })
+}
+
+// cut closes the socket and every connection through it.
+func (p *proxy) cut() {
+	p.mu.Lock()
+	if p.listener != nil {
+		p.listener.Close()
+	}
+	for conn := range p.connections {
+		conn.Close()
+	}
+	clear(p.connections)
+	p.mu.Unlock()
+	p.copying.Wait()
+}

@@ -1,0 +1,220 @@
+package app
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"nezuban/agent/influx"
+	"nezuban/agent/internal/docker"
+)
+
+// text puts an event point into a word or two.
+func text(p influx.Point) string {
+	s := p.Tag(influx.TagAction)
+	switch s {
+	case influx.ActionDie:
+		code, _ := p.Int(influx.FieldExitCode)
+		requested, _ := p.Bool(influx.FieldRequested)
+		s += fmt.Sprintf(" %d requested=%v", code, requested)
+	case influx.ActionKill:
+		signal, _ := p.Text(influx.FieldSignal)
+		s += " " + signal
+	case influx.ActionHealthStatus:
+		health, _ := p.Text(influx.FieldHealth)
+		s += " " + health
+	case influx.ActionPresent:
+		status, _ := p.Text(influx.FieldStatus)
+		s += " " + status
+	}
+	return s
+}
+
+func texts(points []influx.Point) []string {
+	var all []string
+	for _, p := range points {
+		all = append(all, text(p))
+	}
+	return all
+}
+
+// The real Docker, and exactly the events that are expected of each way to end.
+func TestEventsOfRealContainers(t *testing.T) {
+	e := newEngine(t)
+	written, table := following(t, e.path)
+	connected(t, table)
+	sleep := spec{Cmd: []string{"sleep"}}
+	tests := []struct {
+		name   string
+		spec   spec
+		do     func(name string)
+		want   []string
+		policy string
+	}{
+		{name: "docker stop", spec: sleep, do: func(n string) { e.stop(n, "10") },
+			want: []string{"start", "kill 15", "die 0 requested=true", "stop"}, policy: "no"},
+		{name: "docker stop of a process deaf to TERM", spec: spec{Cmd: []string{"deaf"}}, do: func(n string) { e.stop(n, "1") },
+			want: []string{"start", "kill 15", "kill 9", "die 137 requested=true", "stop"}, policy: "no"},
+		{name: "docker rm -f", spec: sleep, do: e.remove,
+			want: []string{"start", "kill 9", "die 137 requested=true", "destroy"}, policy: "no"},
+		{name: "docker kill", spec: sleep, do: e.kill,
+			want: []string{"start", "kill 9", "die 137 requested=false"}, policy: "no"},
+		{name: "docker kill under a restart policy", spec: spec{Cmd: []string{"sleep"}, HostConfig: hostConfig{RestartPolicy: &restartPolicy{Name: "unless-stopped"}}}, do: e.kill,
+			want: []string{"start", "kill 9", "die 137 requested=false"}, policy: "unless-stopped"},
+		{name: "crash", spec: spec{Cmd: []string{"exit", "3"}}, do: func(string) {},
+			want: []string{"start", "die 3 requested=false"}, policy: "no"},
+		{name: "crash under --rm", spec: spec{Cmd: []string{"exit", "3"}, HostConfig: hostConfig{AutoRemove: true}}, do: func(string) {},
+			want: []string{"start", "die 3 requested=false", "destroy"}, policy: "no"},
+		{name: "docker stop under --rm", spec: spec{Cmd: []string{"sleep"}, HostConfig: hostConfig{AutoRemove: true}}, do: func(n string) { e.stop(n, "10") },
+			want: []string{"start", "kill 15", "die 0 requested=true", "destroy", "stop"}, policy: "no"},
+		{name: "restarts by itself", spec: spec{Cmd: []string{"exit", "3", "after", "100ms"}, HostConfig: hostConfig{RestartPolicy: &restartPolicy{Name: "on-failure", MaximumRetryCount: 1}}}, do: func(string) {},
+			want: []string{"start", "die 3 requested=false", "start", "die 3 requested=false"}, policy: "on-failure"},
+		{name: "docker restart", spec: sleep, do: func(n string) { e.post("/containers/"+n+"/restart?t=10", nil) },
+			want: []string{"start", "kill 15", "die 0 requested=true", "stop", "start"}, policy: "no"},
+		{name: "health", spec: spec{Cmd: []string{"sleep"}, Healthcheck: &healthcheck{Test: []string{"CMD", "/testload", "exit", "0"}, Interval: time.Second}}, do: func(string) {},
+			want: []string{"start", "health_status healthy"}, policy: "no"},
+		{name: "bad health", spec: spec{Cmd: []string{"sleep"}, Healthcheck: &healthcheck{Test: []string{"CMD", "/testload", "exit", "1"}, Interval: time.Second, Retries: 1}}, do: func(string) {},
+			want: []string{"start", "health_status unhealthy"}, policy: "no"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			name := e.run(tt.spec)
+			tt.do(name)
+			points := written.awaitPoints(t, len(tt.want), influx.ContainerEvent, name)
+			got := texts(points)
+			if tt.name == "docker stop under --rm" {
+				got = sortTail(got) // Docker tells stop and destroy in either order
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			for _, p := range points {
+				policy, _ := p.Text(influx.FieldRestartPolicy)
+				remove, ok := p.Bool(influx.FieldAutoRemove)
+				id, _ := p.Text(influx.FieldContainerID)
+				if policy != tt.policy || !ok || remove != tt.spec.HostConfig.AutoRemove || len(id) != 64 || p.Tag(influx.TagHost) != testHost {
+					t.Errorf("%s: restart_policy %q, auto_remove %v, container_id %q of %v", text(p), policy, remove, id, p.Tags)
+				}
+			}
+		})
+	}
+}
+
+// sortTail orders the last two texts.
+func sortTail(all []string) []string {
+	if n := len(all); n >= 2 && all[n-2] > all[n-1] {
+		all[n-2], all[n-1] = all[n-1], all[n-2]
+	}
+	return all
+}
+
+func TestOutOfMemory(t *testing.T) {
+	e := newEngine(t)
+	written, table := following(t, e.path)
+	connected(t, table)
+	name := e.run(spec{Cmd: []string{"burn"}, HostConfig: hostConfig{Memory: 8 << 20}})
+	await(t, "the death", func() bool {
+		all := texts(written.of(influx.ContainerEvent, name))
+		return len(all) > 0 && strings.HasPrefix(all[len(all)-1], "die 137 requested=false")
+	})
+	if _, text := e.try(t.Context(), http.MethodGet, "/info", nil); strings.Contains(text, `"CgroupVersion":"2"`) {
+		return // there Docker may not notice that it was for want of memory
+	}
+	if got := texts(written.of(influx.ContainerEvent, name)); !strings.Contains(strings.Join(got, " "), "oom") {
+		t.Errorf("events %v, expected an oom before the die", got)
+	}
+}
+
+func TestPresentStateComesFirst(t *testing.T) {
+	e := newEngine(t)
+	runs := e.run(spec{Cmd: []string{"sleep"}, HostConfig: hostConfig{RestartPolicy: &restartPolicy{Name: "always"}}})
+	ended := e.run(spec{Cmd: []string{"exit", "5"}})
+	e.post("/containers/"+ended+"/wait", nil)
+	written, table := following(t, e.path)
+	connected(t, table)
+	run := written.awaitPoints(t, 1, influx.ContainerEvent, runs)[0]
+	if policy, _ := run.Text(influx.FieldRestartPolicy); text(run) != "present running" || policy != "always" {
+		t.Errorf("%v", run)
+	}
+	if _, ok := run.Int(influx.FieldFinishedAt); ok {
+		t.Errorf("what never ended has a finished_at: %v", run)
+	}
+	end := written.awaitPoints(t, 1, influx.ContainerEvent, ended)[0]
+	code, _ := end.Int(influx.FieldExitCode)
+	if _, ok := end.Int(influx.FieldFinishedAt); text(end) != "present exited" || code != 5 || !ok {
+		t.Errorf("%v", end)
+	}
+}
+
+func TestRename(t *testing.T) {
+	e := newEngine(t)
+	written, table := following(t, e.path)
+	connected(t, table)
+	old := e.run(spec{Cmd: []string{"sleep"}})
+	written.awaitPoints(t, 1, influx.ContainerEvent, old)
+	renamed := old + "-new"
+	e.post("/containers/"+old+"/rename?name="+renamed, nil)
+	e.remove(renamed)
+	want := []string{"kill 9", "die 137 requested=true", "destroy"}
+	if diff := cmp.Diff(want, texts(written.awaitPoints(t, len(want), influx.ContainerEvent, renamed))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Docker goes away and comes back: what happened meanwhile is told once, after
+// the present state, and the agent needs no restart.
+func TestDockerAwayAndBack(t *testing.T) {
+	e := newEngine(t)
+	p := newProxy(t, e.path)
+	written, table := following(t, p.front)
+	p.restore()
+	connected(t, table)
+	stays := e.run(spec{Cmd: []string{"sleep"}})
+	crashes := e.run(spec{Cmd: []string{"sleep"}})
+	written.awaitPoints(t, 1, influx.ContainerEvent, stays)
+	written.awaitPoints(t, 1, influx.ContainerEvent, crashes)
+
+	p.cut()
+	await(t, "docker to be missed", func() bool { _, _, up := table.Engine(); return !up })
+	if c := find(t, table, stays); !c.Running() {
+		t.Errorf("while docker is away %s is not sampled: %+v", stays, c)
+	}
+	e.kill(crashes)
+	begun := e.run(spec{Cmd: []string{"sleep"}})
+	p.restore()
+	connected(t, table)
+
+	want := map[string][]string{
+		stays:   {"start", "present running"},
+		crashes: {"start", "present exited", "kill 9", "die 137 requested=false"},
+		begun:   {"present running", "start"},
+	}
+	for name, events := range want {
+		written.awaitPoints(t, len(events), influx.ContainerEvent, name)
+	}
+	time.Sleep(2500 * time.Millisecond) // a death told twice would come by now
+	for name, events := range want {
+		if diff := cmp.Diff(events, texts(written.of(influx.ContainerEvent, name))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	if c := find(t, table, begun); !c.Running() {
+		t.Errorf("what was started while docker was away does not run: %+v", c)
+	}
+}
+
+func find(t testing.TB, table *docker.Table, name string) docker.Container {
+	t.Helper()
+	for _, c := range table.All() {
+		if c.Name == name {
+			return c
+		}
+	}
+	t.Fatalf("%s is not in the table", name)
+	return docker.Container{}
+}
