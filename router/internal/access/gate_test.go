@@ -1,7 +1,7 @@
 package access_test
 
 import (
-	"io"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -35,7 +35,7 @@ func newGate(change func(*access.Options)) *access.Gate {
 // caller answers with the name of who was let in.
 var caller = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 	c, _ := access.CallerOf(r.Context())
-	io.WriteString(w, c.Name)
+	fmt.Fprint(w, c.Name)
 })
 
 func TestRequireByKind(t *testing.T) {

@@ -30,9 +30,9 @@ func WriteTable(w io.Writer, incidents []incident.Incident, zone *time.Location)
 		return err
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "ID\tSTATE\tSEVERITY\tOPENED\tWHAT") //nolint:errcheck // Flush reports it
+	fmt.Fprintln(table, "ID\tSTATE\tSEVERITY\tOPENED\tWHAT")
 	for _, inc := range incidents {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", //nolint:errcheck // Flush reports it
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n",
 			printable(inc.ID), state(inc), inc.Severity, inc.OpenedAt.In(zone).Format("2006-01-02 15:04:05"), what(inc))
 	}
 	return table.Flush()

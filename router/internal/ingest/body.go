@@ -61,8 +61,7 @@ type sentBody struct{ r io.Reader }
 
 func (s *sentBody) Read(p []byte) (int, error) {
 	n, err := s.r.Read(p)
-	var over *http.MaxBytesError
-	if errors.As(err, &over) {
+	if _, over := errors.AsType[*http.MaxBytesError](err); over {
 		err = errTooLarge
 	}
 	return n, err
@@ -88,11 +87,10 @@ func (c *capped) Read(p []byte) (int, error) {
 
 // bodyStatus is the HTTP status for an error of openBody or of reading its result.
 func bodyStatus(err error) int {
-	var encoding encodingError
-	switch {
-	case errors.Is(err, errTooLarge):
+	if errors.Is(err, errTooLarge) {
 		return http.StatusRequestEntityTooLarge
-	case errors.As(err, &encoding):
+	}
+	if _, unread := errors.AsType[encodingError](err); unread {
 		return http.StatusUnsupportedMediaType
 	}
 	return http.StatusBadRequest

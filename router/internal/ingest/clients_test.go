@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -32,6 +33,7 @@ func serveInflux(t *testing.T, s *sink, ready error) *httptest.Server {
 	write := gate.Require(access.Ingest, ingest.LineProtocol(options(s)))
 	mux.Handle("/api/v2/write", write)
 	mux.Handle("/write", write)
+	mux.Handle("/query", gate.Require(access.Ingest, ingest.CreateDatabase()))
 	mux.Handle("/health", ingest.Health("1.2.3", func() error { return ready }))
 	mux.Handle("/ping", ingest.Ping("1.2.3"))
 	server := httptest.NewServer(mux)
@@ -126,6 +128,29 @@ func TestTelegraf(t *testing.T) {
 	}
 }
 
+func TestCreateDatabase(t *testing.T) {
+	for _, row := range []struct {
+		name, method, query string
+		want                int
+	}{
+		{"as Telegraf asks", "POST", `CREATE DATABASE "telegraf"`, 200},
+		{"with a retention policy", "POST", `create database db with duration 7d`, 200},
+		{"by GET", "GET", `CREATE DATABASE db`, 400},
+		{"another statement", "POST", `DROP DATABASE db`, 400},
+		{"a question", "POST", `SELECT * FROM cpu`, 400},
+		{"nothing", "POST", ``, 400},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			r := httptest.NewRequest(row.method, "/query?"+url.Values{"q": {row.query}}.Encode(), nil)
+			w := newRecorder()
+			ingest.CreateDatabase().ServeHTTP(w, r)
+			if w.Code != row.want {
+				t.Errorf("got %d, want %d: %s", w.Code, row.want, w.Body)
+			}
+		})
+	}
+}
+
 // TestAnswersLikeInfluxDB sends the same to a real InfluxDB and to the router, and compares what a client can tell
 // apart.
 func TestAnswersLikeInfluxDB(t *testing.T) {
@@ -172,9 +197,9 @@ type answered struct {
 	header, kind string
 }
 
-func answer(t *testing.T, url, body string) answered {
+func answer(t *testing.T, address, body string) answered {
 	t.Helper()
-	r, err := http.NewRequest(http.MethodPost, url, strings.NewReader(body))
+	r, err := http.NewRequest(http.MethodPost, address, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}

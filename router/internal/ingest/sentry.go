@@ -41,8 +41,8 @@ type sentryHandler struct {
 
 func (h *sentryHandler) envelope(w http.ResponseWriter, r *http.Request) {
 	keys := requestKeys(r)
-	project, known := h.projects[r.PathValue("project")]
-	if len(keys) > 0 && !(known && project.opensTo(keys)) { // before a byte of the body is read
+	project := h.projects[r.PathValue("project")] // of one that is not known no key is right
+	if len(keys) > 0 && !project.opensTo(keys) {  // before a byte of the body is read
 		sentryError(w, http.StatusForbidden, "forbidden")
 		return
 	}
@@ -59,7 +59,7 @@ func (h *sentryHandler) envelope(w http.ResponseWriter, r *http.Request) {
 	if key := dsnKey(envelope.Header().DSN); key != "" {
 		keys = append(keys, key)
 	}
-	if !known || !project.opensTo(keys) {
+	if !project.opensTo(keys) {
 		sentryError(w, http.StatusForbidden, "forbidden")
 		return
 	}
@@ -105,8 +105,8 @@ func (h *sentryHandler) events(envelope *sentry.Reader) ([]sentry.Event, error) 
 
 // store takes one event alone, which old SDKs may have compressed and put into base64 without saying so.
 func (h *sentryHandler) store(w http.ResponseWriter, r *http.Request) {
-	project, known := h.projects[r.PathValue("project")]
-	if !known || !project.opensTo(requestKeys(r)) {
+	project := h.projects[r.PathValue("project")]
+	if !project.opensTo(requestKeys(r)) {
 		sentryError(w, http.StatusForbidden, "forbidden")
 		return
 	}

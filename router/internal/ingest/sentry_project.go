@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"crypto/subtle"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -112,8 +113,6 @@ func (p Project) labels(e sentry.Event) map[string]string {
 			labels[name] = value
 		}
 	}
-	for name, value := range p.Labels {
-		labels[name] = value
-	}
+	maps.Copy(labels, p.Labels)
 	return labels
 }

@@ -46,16 +46,21 @@ func TestSentryAlert(t *testing.T) {
 	}
 }
 
+func deflated(t *testing.T, plain string) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	z := zlib.NewWriter(&out)
+	if _, err := z.Write([]byte(plain)); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
 func TestSentryWays(t *testing.T) {
 	event := `{"event_id":"` + eventID + `","message":"boom"}`
-	var deflated bytes.Buffer
-	z := zlib.NewWriter(&deflated)
-	z.Write([]byte(event))
-	z.Close()
-	var deflatedEnvelope bytes.Buffer
-	z = zlib.NewWriter(&deflatedEnvelope)
-	z.Write([]byte(envelope))
-	z.Close()
 	dsn := strings.Replace(envelope, "{", `{"dsn":"https://public@router.example/7",`, 1)
 	with := func(more map[string]string) map[string]string {
 		headers := maps.Clone(goodKey)
@@ -75,10 +80,10 @@ func TestSentryWays(t *testing.T) {
 		{"key everywhere", "/api/7/envelope/?sentry_key=public", []byte(dsn), goodKey, 200},
 		{"key under Authorization", "/api/7/envelope/", []byte(envelope), map[string]string{"Authorization": "Sentry sentry_key=public"}, 200},
 		{"gzip", "/api/7/envelope/", gzipped(t, []byte(envelope)), with(map[string]string{"Content-Encoding": "gzip"}), 200},
-		{"deflate", "/api/7/envelope/", deflatedEnvelope.Bytes(), with(map[string]string{"Content-Encoding": "deflate"}), 200},
+		{"deflate", "/api/7/envelope/", deflated(t, envelope), with(map[string]string{"Content-Encoding": "deflate"}), 200},
 		{"store with slash", "/api/7/store/", []byte(event), goodKey, 200},
 		{"store without slash", "/api/7/store", []byte(event), goodKey, 200},
-		{"store, base64 around zlib", "/api/7/store/", []byte(base64.StdEncoding.EncodeToString(deflated.Bytes())), goodKey, 200},
+		{"store, base64 around zlib", "/api/7/store/", []byte(base64.StdEncoding.EncodeToString(deflated(t, event))), goodKey, 200},
 		{"brotli", "/api/7/envelope/", []byte("x"), with(map[string]string{"Content-Encoding": "br"}), 415},
 		{"frame that is none", "/api/7/envelope/", []byte("hello"), goodKey, 400},
 		{"event that is none", "/api/7/envelope/", []byte("{}\n{\"type\":\"event\"}\n7\n"), goodKey, 400},

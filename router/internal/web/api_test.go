@@ -89,8 +89,8 @@ func TestAPIIncidents(t *testing.T) {
 	if reply.Incident.ID != "2026-1" || len(reply.Timeline) != 1 {
 		t.Errorf("got %+v", reply)
 	}
-	if got := s.call(t, "POST", "/api/v1/incidents/2026-1/resolve", "act", `{"note":"done"}`); got.status != 200 || s.house.incident.ResolvedBy != "cli" {
-		t.Errorf("got %d, resolved by %q, want the token's name", got.status, s.house.incident.ResolvedBy)
+	if got := s.call(t, "POST", "/api/v1/incidents/2026-1/resolve", "act", `{"note":"done"}`); got.status != 200 || s.incident.ResolvedBy != "cli" {
+		t.Errorf("got %d, resolved by %q, want the token's name", got.status, s.incident.ResolvedBy)
 	}
 	if got := s.call(t, "GET", "/api/v1/incidents", "read", ""); strings.TrimSpace(got.body) != `{"incidents":[]}` {
 		t.Errorf("none open: got %s", got.body)

@@ -78,8 +78,8 @@ func TestInABrowser(t *testing.T) {
 
 	b.do("press Acknowledge", chromedp.Click(chromedp.CSS("button.ack")), chromedp.WaitVisible(chromedp.CSS("#timeline")))
 	state := see(b, chromedp.Text(chromedp.CSS("article .state")))
-	if state != "acknowledged" || s.state() != incident.Acknowledged || s.house.incident.AcknowledgedBy != "alice" {
-		t.Errorf("the page says %q, the incident is %s by %q", state, s.state(), s.house.incident.AcknowledgedBy)
+	if state != "acknowledged" || s.state() != incident.Acknowledged || s.incident.AcknowledgedBy != "alice" {
+		t.Errorf("the page says %q, the incident is %s by %q", state, s.state(), s.incident.AcknowledgedBy)
 	}
 
 	b.do("use the link again",

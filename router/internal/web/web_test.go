@@ -239,8 +239,8 @@ func TestButtons(t *testing.T) {
 	if got.status != http.StatusSeeOther || got.header.Get("Location") != "/incidents/2026-1" {
 		t.Fatalf("acknowledge: got %d to %q", got.status, got.header.Get("Location"))
 	}
-	if s.state() != incident.Acknowledged || s.house.incident.AcknowledgedBy != "alice" || s.notes[0] != "on it" {
-		t.Errorf("got %+v, notes %q", s.house.incident, s.notes)
+	if s.state() != incident.Acknowledged || s.incident.AcknowledgedBy != "alice" || s.notes[0] != "on it" {
+		t.Errorf("got %+v, notes %q", s.incident, s.notes)
 	}
 	page := do(t, b, http.MethodGet, s.URL+"/", nil, nil).body
 	if !strings.Contains(page, "acknowledged") || strings.Contains(page, ">Acknowledge<") || !strings.Contains(page, ">Resolve<") {

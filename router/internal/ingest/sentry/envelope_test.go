@@ -45,16 +45,24 @@ func TestEnvelope(t *testing.T) {
 		{"no length, carriage return kept", "{}\n{\"type\":\"event\"}\n{}\r\n", []sentry.Item{event("{}\r")}},
 		{"length null", "{}\n{\"type\":\"event\",\"length\":null}\n{}\n", []sentry.Item{event("{}")}},
 		{"empty payload at the end", "{}\n{\"type\":\"session\"}\n", []sentry.Item{{Type: "session"}}},
-		{"attachment that looks like items", "{}\n{\"type\":\"attachment\",\"length\":21}\n{\"type\":\"event\"}\n{}xx\n\n{\"type\":\"event\"}\n{}\n",
-			[]sentry.Item{{Type: "attachment"}, event("{}")}},
+		{
+			"attachment that looks like items", "{}\n{\"type\":\"attachment\",\"length\":21}\n{\"type\":\"event\"}\n{}xx\n\n{\"type\":\"event\"}\n{}\n",
+			[]sentry.Item{{Type: "attachment"}, event("{}")},
+		},
 		{"types nobody knows", "{}\n{\"type\":\"tomorrow\",\"x\":[1]}\n???\n{\"type\":\"event\"}\n{}\n", []sentry.Item{{Type: "tomorrow"}, event("{}")}},
 		{"blank lines between items", "{}\n\n{\"type\":\"session\"}\n{}\n\n\n{\"type\":\"event\"}\n{}\n\n", []sentry.Item{{Type: "session"}, event("{}")}},
-		{"event too large, length given", "{}\n{\"type\":\"event\",\"length\":1048577}\n" + strings.Repeat("x", 1048577) + "\n{\"type\":\"session\"}\n{}\n",
-			[]sentry.Item{{Type: "event", Large: true}, {Type: "session"}}},
-		{"event too large, no length", "{}\n{\"type\":\"event\"}\n" + strings.Repeat("x", 1048577) + "\n{\"type\":\"session\"}\n{}\n",
-			[]sentry.Item{{Type: "event", Large: true}, {Type: "session"}}},
-		{"large attachment", "{}\n{\"type\":\"attachment\"}\n" + strings.Repeat("x", 3<<20) + "\n{\"type\":\"event\"}\n{}",
-			[]sentry.Item{{Type: "attachment"}, event("{}")}},
+		{
+			"event too large, length given", "{}\n{\"type\":\"event\",\"length\":1048577}\n" + strings.Repeat("x", 1048577) + "\n{\"type\":\"session\"}\n{}\n",
+			[]sentry.Item{{Type: "event", Large: true}, {Type: "session"}},
+		},
+		{
+			"event too large, no length", "{}\n{\"type\":\"event\"}\n" + strings.Repeat("x", 1048577) + "\n{\"type\":\"session\"}\n{}\n",
+			[]sentry.Item{{Type: "event", Large: true}, {Type: "session"}},
+		},
+		{
+			"large attachment", "{}\n{\"type\":\"attachment\"}\n" + strings.Repeat("x", 3<<20) + "\n{\"type\":\"event\"}\n{}",
+			[]sentry.Item{{Type: "attachment"}, event("{}")},
+		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			_, got, err := readAll(row.body)

@@ -81,9 +81,9 @@ func (e Event) value(name string) string {
 
 // stack is the event's most telling stack: that of what was caught last.
 func (e Event) stack() []Frame {
-	for i := len(e.Exceptions) - 1; i >= 0; i-- {
-		if len(e.Exceptions[i].Frames) > 0 {
-			return e.Exceptions[i].Frames
+	for _, x := range slices.Backward(e.Exceptions) {
+		if len(x.Frames) > 0 {
+			return x.Frames
 		}
 	}
 	return e.Frames

@@ -16,17 +16,25 @@ func TestGroups(t *testing.T) {
 		name, a, b string
 		same       bool
 	}{
-		{"another line number", `{"exception":{"type":"T",` + stack + `}}`,
-			`{"exception":{"type":"T","stacktrace":{"frames":[{"module":"main","function":"main","in_app":true},{"module":"main","function":"handle","in_app":true,"lineno":99}]}}}`, true},
+		{
+			"another line number", `{"exception":{"type":"T",` + stack + `}}`,
+			`{"exception":{"type":"T","stacktrace":{"frames":[{"module":"main","function":"main","in_app":true},{"module":"main","function":"handle","in_app":true,"lineno":99}]}}}`, true,
+		},
 		{"another value, same stack", `{"exception":{"type":"T","value":"user anna",` + stack + `}}`, `{"exception":{"type":"T","value":"user bert",` + stack + `}}`, true},
 		{"another type", `{"exception":{"type":"T",` + stack + `}}`, `{"exception":{"type":"U",` + stack + `}}`, false},
 		{"another synthetic type", `{"exception":{"type":"T","mechanism":{"synthetic":true},` + stack + `}}`, `{"exception":{"type":"U","mechanism":{"synthetic":true},` + stack + `}}`, true},
-		{"another function", `{"exception":{"type":"T",` + stack + `}}`,
-			`{"exception":{"type":"T","stacktrace":{"frames":[{"module":"main","function":"main","in_app":true},{"module":"main","function":"other","in_app":true}]}}}`, false},
-		{"deeper recursion", `{"exception":{"type":"T","stacktrace":{"frames":[{"module":"m","function":"f"},{"module":"m","function":"f"}]}}}`,
-			`{"exception":{"type":"T","stacktrace":{"frames":[{"module":"m","function":"f"}]}}}`, true},
-		{"the value of a cause without stack (sentry-go)", `{"exception":[{"type":"I","value":"dial 10.0.0.1:80"},{"type":"O",` + stack + `}]}`,
-			`{"exception":[{"type":"I","value":"no route to host"},{"type":"O",` + stack + `}]}`, true},
+		{
+			"another function", `{"exception":{"type":"T",` + stack + `}}`,
+			`{"exception":{"type":"T","stacktrace":{"frames":[{"module":"main","function":"main","in_app":true},{"module":"main","function":"other","in_app":true}]}}}`, false,
+		},
+		{
+			"deeper recursion", `{"exception":{"type":"T","stacktrace":{"frames":[{"module":"m","function":"f"},{"module":"m","function":"f"}]}}}`,
+			`{"exception":{"type":"T","stacktrace":{"frames":[{"module":"m","function":"f"}]}}}`, true,
+		},
+		{
+			"the value of a cause without stack (sentry-go)", `{"exception":[{"type":"I","value":"dial 10.0.0.1:80"},{"type":"O",` + stack + `}]}`,
+			`{"exception":[{"type":"I","value":"no route to host"},{"type":"O",` + stack + `}]}`, true,
+		},
 		{"the type of a cause without stack", `{"exception":[{"type":"I","value":"x"},{"type":"O",` + stack + `}]}`, `{"exception":[{"type":"J","value":"x"},{"type":"O",` + stack + `}]}`, false},
 		{"two or three causes of a type", `{"exception":[{"type":"I"},{"type":"I"},{"type":"O",` + stack + `}]}`, `{"exception":[{"type":"I"},{"type":"I"},{"type":"I"},{"type":"O",` + stack + `}]}`, true},
 		{"no stack, values apart by number", `{"exception":{"type":"T","value":"order 7 lost"}}`, `{"exception":{"type":"T","value":"order 8 lost"}}`, true},
@@ -41,10 +49,14 @@ func TestGroups(t *testing.T) {
 		{"fingerprint by tag", `{"fingerprint":["{{ tags.tenant }}"],"tags":{"tenant":"a"}}`, `{"fingerprint":["{{ tags.tenant }}"],"tags":{"tenant":"b"}}`, false},
 		{"fingerprint by function", `{"fingerprint":["{{ function }}"],"exception":{"type":"A",` + stack + `}}`, `{"fingerprint":["{{ function }}"],"exception":{"type":"B",` + stack + `}}`, true},
 		{"environment, release and level", `{"message":"x","environment":"a","release":"1","level":"error"}`, `{"message":"x","environment":"b","release":"2","level":"fatal"}`, true},
-		{"build path of a script", `{"exception":{"type":"T","stacktrace":{"frames":[{"filename":"https://a/app.1f.js","function":"f"}]}}}`,
-			`{"exception":{"type":"T","stacktrace":{"frames":[{"filename":"https://a/app.2e.js","function":"f"}]}}}`, true},
-		{"folder of a file", `{"exception":{"type":"T","stacktrace":{"frames":[{"filename":"/srv/1/App.py","function":"f"}]}}}`,
-			`{"exception":{"type":"T","stacktrace":{"frames":[{"filename":"C:\\srv\\2\\app.py","function":"f"}]}}}`, true},
+		{
+			"build path of a script", `{"exception":{"type":"T","stacktrace":{"frames":[{"filename":"https://a/app.1f.js","function":"f"}]}}}`,
+			`{"exception":{"type":"T","stacktrace":{"frames":[{"filename":"https://a/app.2e.js","function":"f"}]}}}`, true,
+		},
+		{
+			"folder of a file", `{"exception":{"type":"T","stacktrace":{"frames":[{"filename":"/srv/1/App.py","function":"f"}]}}}`,
+			`{"exception":{"type":"T","stacktrace":{"frames":[{"filename":"C:\\srv\\2\\app.py","function":"f"}]}}}`, true,
+		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			a, b := parse(t, row.a).Group(), parse(t, row.b).Group()
