@@ -20,7 +20,8 @@ func (s *sender) deliver(ctx context.Context, batch string) (settled bool, asked
 	for range s.urls {
 		start := time.Now()
 		err := s.send(ctx, batch)
-		s.figures.duration.UpdateDuration(start)
+		s.figures.requests.Inc()
+		s.figures.seconds.Add(time.Since(start).Seconds())
 		switch judge(err) {
 		case fateSent:
 			s.trouble.OK()
@@ -114,7 +115,8 @@ func (r *refusals) note(now time.Time) (unsaid int, say bool) {
 // figures are the writer's own metrics of one output.
 type figures struct {
 	sent, dropped, refused *metrics.Counter // lines
-	duration               *metrics.Histogram
+	requests               *metrics.Counter
+	seconds                *metrics.FloatCounter // that the requests took
 }
 
 func newFigures(set *metrics.Set, s *sender) figures {
@@ -132,6 +134,7 @@ func newFigures(set *metrics.Set, s *sender) figures {
 		sent:     set.GetOrCreateCounter(name("lines_sent_total")),
 		dropped:  set.GetOrCreateCounter(name("lines_dropped_total")),
 		refused:  set.GetOrCreateCounter(name("lines_refused_total")),
-		duration: set.GetOrCreateHistogram(name("write_seconds")),
+		requests: set.GetOrCreateCounter(name("requests_total")),
+		seconds:  set.GetOrCreateFloatCounter(name("request_seconds_total")),
 	}
 }

@@ -1,0 +1,101 @@
+package influx
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+	"github.com/influxdata/influxdb-client-go/v2/api"
+)
+
+// brokenUntil is a server that fails until a time, and notes every try.
+type brokenUntil struct {
+	api.WriteAPIBlocking
+	mended time.Time
+	tries  []time.Time
+}
+
+func (b *brokenUntil) WriteRecord(context.Context, ...string) error {
+	b.tries = append(b.tries, time.Now())
+	if time.Now().Before(b.mended) {
+		return errors.New("connection refused")
+	}
+	return nil
+}
+
+// paced runs a sender against a server that is broken for a while, in virtual time.
+func paced(t *testing.T, broken, watch time.Duration, during func(w *Writer)) []time.Duration {
+	t.Helper()
+	start := time.Now()
+	server := &brokenUntil{mended: start.Add(broken)}
+	w := NewWriter(
+		[]Output{{Name: "db", URLs: []string{"http://db.example"}}},
+		WriterOptions{Log: slog.New(slog.DiscardHandler), Metrics: metrics.NewSet()},
+	)
+	w.senders[0].urls[0].write = server
+	ctx, cancel := context.WithTimeout(t.Context(), watch)
+	defer cancel()
+	done := make(chan error, 1)
+	w.Write(sample(0))
+	go func() { done <- w.Run(ctx) }()
+	during(w)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	var at []time.Duration
+	for _, try := range server.tries {
+		at = append(at, try.Sub(start))
+	}
+	return at
+}
+
+func TestSenderBacksOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tries := paced(t, 5*time.Minute, 10*time.Minute, func(*Writer) {})
+		for i := 1; i < len(tries); i++ {
+			if gap := tries[i] - tries[i-1]; gap < minBackoff || gap > maxBackoff {
+				t.Errorf("found %s between tries %d and %d, expected %s to %s", gap, i-1, i, minBackoff, maxBackoff)
+			}
+		}
+		if n := len(tries); n < 14 || n > 28 { // about 30 s in the first six, then 15 to 30 s each
+			t.Errorf("found %d tries in five minutes: %s", n, tries)
+		}
+		if last := tries[len(tries)-1]; last < 5*time.Minute || last > 5*time.Minute+maxBackoff {
+			t.Errorf("found the line accepted after %s", last)
+		}
+	})
+}
+
+func TestHurryCutsTheWaitShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hurried := 4*time.Minute + 100*time.Millisecond
+		tries := paced(t, 4*time.Minute, 10*time.Minute, func(w *Writer) {
+			time.Sleep(hurried)
+			w.WriteNow(sample(1))
+		})
+		for _, try := range tries {
+			if try >= hurried && try <= hurried+minBackoff {
+				return
+			}
+		}
+		t.Errorf("found no try within %s of %s: %s", minBackoff, hurried, tries)
+	})
+}
+
+func TestHurriesDoNotHammer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tries := paced(t, time.Hour, time.Minute, func(w *Writer) {
+			for range 59_000 {
+				time.Sleep(time.Millisecond)
+				w.WriteNow(sample(1))
+			}
+		})
+		if n := len(tries); n > 2*60+2 {
+			t.Errorf("found %d tries in a minute of 1000 events a second, expected two a second at most", n)
+		}
+	})
+}
