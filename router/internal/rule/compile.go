@@ -162,7 +162,7 @@ func (k *compiler) unused(r RuleConfig, useless given) {
 		{"summary", useless.summary, r.Summary != ""},
 	} {
 		if key.useless && key.given {
-			k.refuse("a key", fmt.Sprintf("none here: a rule of kind %s has no %s", r.Kind, key.name), key.name)
+			k.refuse(key.name, fmt.Sprintf("no such key: a rule of kind %s has no use for it", r.Kind), key.name)
 		}
 	}
 }

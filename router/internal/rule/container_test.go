@@ -32,7 +32,7 @@ const (
 
 // happened is a container event in words: an action, then key=value. Keys: id (c1 unless given), exit, policy, rm,
 // requested, health, status, started (seconds after the epoch), signal.
-func happened(tb testing.TB, text string, at time.Time) influx.Point {
+func happened(tb fatal, text string, at time.Time) influx.Point {
 	tb.Helper()
 	words := strings.Fields(text)
 	p := influx.Point{
@@ -326,4 +326,10 @@ func TestContainerForgotten(t *testing.T) {
 		t.Errorf("%d records after a day without events, want none", len(w.records))
 	}
 	w.expect()
+}
+
+// fatal is what both a test and a property have.
+type fatal interface {
+	Helper()
+	Fatalf(format string, args ...any)
 }
