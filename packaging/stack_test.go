@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -167,6 +169,34 @@ func (s *stack) post(lines string) (int, string) {
 		s.t.Fatal(err)
 	}
 	return resp.StatusCode, string(body)
+}
+
+// incidents decodes the open incidents as `nezuban-router incidents -json` prints them.
+func (s *stack) incidents(into any) {
+	s.t.Helper()
+	if err := json.Unmarshal([]byte(s.command("nezuban-router", "incidents", "-json", "-config="+s.path("router.toml"))), into); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// metric is one of the router's figures; 0 when it has none of this name yet.
+func (s *stack) metric(name string) float64 {
+	s.t.Helper()
+	resp, err := http.Get("http://" + s.addr + "/metrics") //nolint:noctx // loopback, and the test has its own end
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	for scan := bufio.NewScanner(resp.Body); scan.Scan(); {
+		if text, ok := strings.CutPrefix(scan.Text(), name+" "); ok {
+			value, err := strconv.ParseFloat(text, 64)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			return value
+		}
+	}
+	return 0
 }
 
 // process is a running program whose standard output is kept line by line.

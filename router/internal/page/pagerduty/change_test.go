@@ -6,9 +6,9 @@ import (
 	"slices"
 	"testing"
 
-	"nezuban/router/internal/page"
 	"nezuban/packaging/testenv/fakehttp"
 	"nezuban/packaging/testenv/fakepagerduty"
+	"nezuban/router/internal/page"
 	"nezuban/router/internal/page/pagerduty"
 )
 

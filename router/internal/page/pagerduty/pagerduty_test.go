@@ -10,9 +10,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"nezuban/packaging/testenv/fakepagerduty"
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/page"
-	"nezuban/packaging/testenv/fakepagerduty"
 	"nezuban/router/internal/page/pagerduty"
 )
 

@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"nezuban/packaging/testenv/faketwilio"
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/page"
-	"nezuban/packaging/testenv/faketwilio"
 	"nezuban/router/internal/page/sms"
 )
 

@@ -1,0 +1,154 @@
+package packaging
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"nezuban/packaging/testenv/fakepagerduty"
+	"nezuban/packaging/testenv/faketwilio"
+)
+
+// pagedBy is the tests' rotation with other channels and a shorter first wait.
+func pagedBy(alice, bob, wait string) string {
+	text := strings.Replace(oncallText, `alice = { page = ["terminal"] }`, fmt.Sprintf("alice = { page = [%q] }", alice), 1)
+	text = strings.Replace(text, `bob   = { page = ["terminal"] }`, fmt.Sprintf("bob   = { page = [%q] }", bob), 1)
+	return strings.Replace(text, `wait = "10m" }, {`, fmt.Sprintf("wait = %q }, {", wait), 1)
+}
+
+// newPagerDuty is an account with alice and bob, and the router's configuration for it.
+func newPagerDuty(t *testing.T) (*fakepagerduty.Server, string) {
+	t.Helper()
+	account := fakepagerduty.New(t)
+	account.AddUser("PALICE", "alice@example.com")
+	account.AddUser("PBOB", "bob@example.com")
+	token := t.TempDir() + "/token"
+	if err := os.WriteFile(token, []byte(fakepagerduty.Token), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return account, fmt.Sprintf("[pagerduty]\nbase_url = %q\ntoken_file = %q\nfrom = %q\nservice = %q\n",
+		account.URL, token, fakepagerduty.Bot, fakepagerduty.Service)
+}
+
+// await waits until the account is as the test wants it.
+func await(t *testing.T, account *fakepagerduty.Server, within time.Duration, seen func(fakepagerduty.Snapshot) bool) fakepagerduty.Snapshot {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), within)
+	defer cancel()
+	snapshot, err := account.WaitFor(ctx, seen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return snapshot
+}
+
+func status(want string) func(fakepagerduty.Snapshot) bool {
+	return func(s fakepagerduty.Snapshot) bool { return len(s.Incidents) > 0 && s.Incidents[0].Status == want }
+}
+
+func die(at time.Time) string {
+	return event("shop", "die", at, ",exit_code=7i,requested=false")
+}
+
+func TestPagerDutyIsToldOnceAndAgainWhenItIsOver(t *testing.T) {
+	tests := []struct {
+		name    string
+		failing func(*fakepagerduty.Server)
+	}{
+		{"that answers", func(*fakepagerduty.Server) {}},
+		{"that answers 500 first", func(s *fakepagerduty.Server) { s.Fail(1, http.StatusInternalServerError) }},
+		{"that creates the incident and never says so", func(s *fakepagerduty.Server) { s.Swallow(1) }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			account, config := newPagerDuty(t)
+			s := newStack(t, pagedBy("pagerduty", "pagerduty", "10m"), config)
+			tt.failing(account)
+			at := time.Now()
+			if code, body := s.post(die(at)); code != http.StatusNoContent {
+				t.Fatalf("found %d %s", code, body)
+			}
+			open := await(t, account, 30*time.Second, status("triggered"))
+			inc := open.Incidents[0]
+			if fmt.Sprint(inc.Assignees) != "[PALICE]" || inc.History[0].By != fakepagerduty.BotID {
+				t.Errorf("assigned to %v by %s", inc.Assignees, inc.History[0].By)
+			}
+			if id := strings.Fields(strings.Split(s.command("nezuban-router", "incidents", "-config="+s.path("router.toml")), "\n")[1])[0]; inc.Key != id {
+				t.Errorf("incident_key is %q, want our id %q", inc.Key, id)
+			}
+			s.post(event("shop", "start", at.Add(time.Second), ""))
+			over := await(t, account, 30*time.Second, status("resolved"))
+			if len(over.Incidents) != 1 {
+				t.Errorf("found %d incidents, want one", len(over.Incidents))
+			}
+		})
+	}
+}
+
+func TestNotAcknowledgedTheSecondStepIsPagedOnTimeAsAReassignment(t *testing.T) {
+	account, config := newPagerDuty(t)
+	s := newStack(t, pagedBy("pagerduty", "pagerduty", "3s"), config)
+	s.post(die(time.Now()))
+	first := await(t, account, 10*time.Second, status("triggered")).Incidents[0].History[0].At
+	second := await(t, account, 10*time.Second, func(s fakepagerduty.Snapshot) bool {
+		return len(s.Incidents) == 1 && fmt.Sprint(s.Incidents[0].Assignees) == "[PBOB]"
+	})
+	history := second.Incidents[0].History
+	if took := history[len(history)-1].At.Sub(first); took < 2*time.Second || took > 6*time.Second {
+		t.Errorf("the second step came %s after the first, want 3 s and a tick", took)
+	}
+}
+
+func TestKilledBetweenTheEventAndThePage(t *testing.T) {
+	account, config := newPagerDuty(t)
+	s := newStack(t, pagedBy("pagerduty", "terminal", "10m"), config)
+	release := account.Hang()
+	at := time.Now()
+	if code, body := s.post(die(at)); code != http.StatusNoContent {
+		t.Fatalf("found %d %s", code, body)
+	}
+	await(t, account, 10*time.Second, func(s fakepagerduty.Snapshot) bool { return len(s.Requests) == 1 })
+	s.router.kill()
+	await(t, account, 10*time.Second, func(s fakepagerduty.Snapshot) bool { return s.Requests[0].Gone })
+	release()
+	restarted := time.Now()
+	s.startRouter()
+	await(t, account, 10*time.Second, status("triggered"))
+	t.Logf("paged %s after the restart began, without a re-send", time.Since(restarted).Round(time.Millisecond))
+
+	before := s.command("nezuban-router", "incidents", "-json", "-config="+s.path("router.toml"))
+	if code, body := s.post(die(at)); code != http.StatusNoContent {
+		t.Fatalf("the same event again: found %d %s", code, body)
+	}
+	if after := s.command("nezuban-router", "incidents", "-json", "-config="+s.path("router.toml")); after != before {
+		t.Errorf("the same event sent again changed\n%s\nto\n%s", before, after)
+	}
+	if n := len(account.Incidents()); n != 1 {
+		t.Errorf("PagerDuty holds %d incidents, want one", n)
+	}
+}
+
+func TestTextMessages(t *testing.T) {
+	provider := faketwilio.New(t)
+	token := t.TempDir() + "/token"
+	if err := os.WriteFile(token, []byte(faketwilio.AuthToken), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config := fmt.Sprintf("[sms]\nbase_url = %q\naccount_sid = %q\nauth_token_file = %q\nfrom = %q\n", provider.URL, faketwilio.AccountSID, token, faketwilio.From)
+	s := newStack(t, pagedBy("sms", "terminal", "2s"), config)
+	s.post(die(time.Now()))
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	got, err := provider.WaitFor(ctx, func(all faketwilio.Snapshot) bool { return len(all.Messages) == 1 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := got.Messages[0]; m.To != "+4915110000001" || !strings.Contains(m.Body, "container shop died") {
+		t.Errorf("found %+v", m)
+	}
+	s.router.await(t, 10*time.Second, 0, "^PAGE bob TRIGGERED container-died")
+}
