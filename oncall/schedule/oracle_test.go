@@ -179,7 +179,7 @@ func changes(zone *time.Location, from, to int) []time.Time {
 
 const stretch = 6 * 24 * 60 // minutes that the oracle walks
 
-// fileZones loads zones in the only way there is from outside: as the zone of a file.
+// fileZone loads a zone in the only way there is from outside: as the zone of a file.
 func fileZone(tb rapid.TB, name string) *time.Location {
 	f, err := schedule.Parse("zone.toml", []byte(fmt.Sprintf("zone = %q\n[people]\nalice = {}\n[schedule.s]\nlayers = [{ name = \"n\", from = \"2026-01-05 09:00\", who = [\"alice\"] }]", name)))
 	if err != nil {
@@ -233,15 +233,19 @@ func agree(tb rapid.TB, lines []slowLine, covers []slowCover, start time.Time, o
 
 // Every change of every zone, with handoffs just before, inside, at the end of and just after the jump.
 func TestEveryMinuteAroundEveryChange(t *testing.T) {
-	last := 2027
+	spans := [][2]int{{2011, 2012}, {2018, 2019}, {2025, 2027}} // Apia's and Fakaofo's skipped day, gaps at midnight, now
 	if testing.Short() {
-		last = 2012
+		spans = spans[:1]
 	}
 	for _, name := range zones {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			zone := fileZone(t, name)
-			for _, change := range changes(zone, 2010, last) {
+			var found []time.Time
+			for _, span := range spans {
+				found = append(found, changes(zone, span[0], span[1])...)
+			}
+			for _, change := range found {
 				start := change.Add(-3 * 24 * time.Hour).Truncate(time.Hour)
 				oracles := map[string]oracle{name: look(zone, start, stretch)}
 				for _, shift := range []time.Duration{-30 * time.Minute, 0, 15 * time.Minute, 24 * time.Hour} {

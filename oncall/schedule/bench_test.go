@@ -1,0 +1,34 @@
+package schedule_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// Who on a file as teams have them: three layers, a cover; the cost must be that of the first year a century later.
+func BenchmarkWho(b *testing.B) {
+	f := mustParse(b, rotation(api(weekly,
+		line("days", `every = "1d", from = "2026-01-05 09:00", who = ["dan", "-", "erin"]`),
+		line("months", `every = "1mo", from = "2026-01-31 09:00", to = "2026-12-31", zone = "America/New_York", who = ["frank", "-", "-"]`),
+	)+coverOf("dan", "bob", "2026-01-10 09:00", "2026-01-14 09:00")))
+	for _, years := range []int{1, 100, 1000} {
+		b.Run(fmt.Sprintf("after=%dy", years), func(b *testing.B) {
+			at := time.Date(2026+years, 11, 22, 3, 0, 0, 0, time.UTC)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := f.Who("api", at); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkParse(b *testing.B) {
+	text := []byte(rotation(api(weekly) + coverOf("dan", "bob", "2026-01-10 09:00", "2026-01-14 09:00")))
+	b.ReportAllocs()
+	for b.Loop() {
+		mustParse(b, string(text))
+	}
+}

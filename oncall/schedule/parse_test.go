@@ -1,0 +1,176 @@
+package schedule_test
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"nezuban/agent/tomlfile"
+	"nezuban/oncall/schedule"
+)
+
+var update = flag.Bool("update", false, "write what is refused into the files of testdata/invalid")
+
+// Each file of testdata/invalid has one mistake, and begins with the whole of what is said about it.
+func TestParseRefuses(t *testing.T) {
+	paths, err := filepath.Glob("testdata/invalid/*.toml")
+	if err != nil || len(paths) < 60 {
+		t.Fatalf("%d files, %v", len(paths), err)
+	}
+	for _, path := range paths {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".toml"), func(t *testing.T) {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, text := splitWant(string(data))
+			f, err := schedule.Parse("oncall.toml", []byte(text))
+			if err == nil {
+				t.Fatalf("accepted as %v", f)
+			}
+			if f != nil {
+				t.Error("a refused file must give nil")
+			}
+			var problems tomlfile.Problems
+			if !errors.As(err, &problems) {
+				t.Errorf("%v: not Problems", err)
+			}
+			if *update {
+				out := "# want: " + strings.ReplaceAll(err.Error(), "\n", "\n# want: ") + "\n" + text
+				if err := os.WriteFile(path, []byte(out), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if err.Error() != want {
+				t.Errorf("got:\n%v\nwant:\n%s", err, want)
+			}
+			if strings.HasPrefix(filepath.Base(path), "unbuilt-") && !strings.Contains(err.Error(), "not built yet") {
+				t.Error(`it does not say "not built yet"`)
+			}
+		})
+	}
+}
+
+// splitWant takes the comments that say what is wanted off a file; the rest begins at line 1.
+func splitWant(data string) (want, text string) {
+	var lines []string
+	text = data
+	for {
+		comment, rest, _ := strings.Cut(text, "\n")
+		said, ok := strings.CutPrefix(comment, "# want: ")
+		if !ok {
+			return strings.Join(lines, "\n"), text
+		}
+		lines, text = append(lines, said), rest
+	}
+}
+
+func TestParseRefusesWhatIsNoText(t *testing.T) {
+	tests := []struct {
+		name string
+		data []byte
+		want string
+	}{
+		{"ten megabytes", bytes.Repeat([]byte("# a comment\n"), 10<<20/12), "oncall.toml: found 10485756 bytes, expected at most 524288"},
+		{"binary", []byte("\x7fELF\x02\x01\x01\x00\x00"), "oncall.toml:1: "},
+		{"invalid UTF-8", []byte("zone = \"\xff\xfe\"\n"), "oncall.toml:1: "},
+		{"nothing", nil, "oncall.toml: "},
+		{"deeply nested", []byte("zone = " + strings.Repeat("[", 100000)), "oncall.toml:1: "},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if _, err := schedule.Parse("oncall.toml", test.data); err == nil || !strings.HasPrefix(err.Error(), test.want) {
+				t.Errorf("got %v, want %s…", err, test.want)
+			}
+		})
+	}
+}
+
+func TestParseTakesTheSmallestFile(t *testing.T) {
+	f := mustParse(t, "zone = \"UTC\"\n[people]\nalice = {}\n[schedule.api]\nlayers = [{ name = \"base\", from = \"2026-01-05 09:00\", who = [\"alice\"] }]\n")
+	if got := f.OnCall(instant(t, "2026-01-05T09:00:00Z"))[0].String(); got != "on call: alice (api, until further notice)" {
+		t.Error(got)
+	}
+}
+
+func TestParseKeepsWhatTheFileSays(t *testing.T) {
+	f := mustParse(t, `zone = "Europe/Berlin"
+[people]
+carol = { page = ["pagerduty", "5m sms", "1h30m terminal"], ticket = ["terminal"], zone = "America/New_York" }
+alice = { page = ["sms"] }
+[schedule.web]
+layers = [{ name = "base", from = "2026-01-05 09:00", who = ["alice"] }]
+[[schedule.api.layers]]
+name = "base"
+from = "2026-01-05 09:00"
+who = ["carol"]
+[policy.second]
+steps = [{ page = ["api", "alice"], wait = "90s" }]
+fallback = "carol"
+[policy.first]
+steps = [{ page = "web", wait = "5m" }]
+repeat = 2
+fallback = "alice"
+ack_timeout = "1h"
+[[route]]
+match = { team = "api", service = "db" }
+policy = "first"
+[[route]]
+policy = "second"
+`)
+	if got := strings.Join(f.Schedules(), " "); got != "web api" {
+		t.Errorf("schedules %s, want those of the file in its order", got)
+	}
+	carol, ok := f.Person("carol")
+	if !ok || f.People()[0].Name != "carol" || carol.Zone.String() != "America/New_York" || carol.Line != 3 {
+		t.Errorf("carol: %+v", carol)
+	}
+	if want := (schedule.Channel{Name: "terminal", Delay: 90 * time.Minute}); len(carol.Page) != 3 || carol.Page[2] != want || len(carol.Ticket) != 1 {
+		t.Errorf("channels of carol: %v", carol.Page)
+	}
+	if p := f.Policies(); len(p) != 2 || p[0].Name != "second" || p[0].AckTimeout != 4*time.Hour || p[0].Steps[0].Wait != 90*time.Second || p[1].AckTimeout != time.Hour || p[1].Repeat != 2 {
+		t.Errorf("policies: %+v", p)
+	}
+	r := f.Routes()
+	if len(r) != 2 || !r[0].Matches(map[string]string{"team": "api", "service": "db", "host": "a"}) || r[0].Matches(map[string]string{"team": "api"}) || !r[1].Matches(nil) {
+		t.Errorf("routes: %+v", r)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	paths, err := filepath.Glob("testdata/invalid/*.toml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Add([]byte(rotation(api(weekly) + coverOf("dan", "bob", "2026-01-10 09:00", "2026-01-14 09:00"))))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		file, err := schedule.Parse("oncall.toml", data)
+		if err != nil {
+			var problems tomlfile.Problems
+			if file != nil || !errors.As(err, &problems) || len(problems) == 0 {
+				t.Fatalf("%v, %v", file, err)
+			}
+			return
+		}
+		for _, at := range []time.Time{{}, time.Date(2026, 3, 29, 1, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 23, 0, 0, 0, time.UTC)} {
+			for _, a := range file.OnCall(at) {
+				if !a.Until.IsZero() && !a.Until.After(at) {
+					t.Fatalf("at %s: until %s", at, a.Until)
+				}
+			}
+		}
+	})
+}
