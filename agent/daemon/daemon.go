@@ -59,9 +59,9 @@ func run(ctx context.Context, opts Options, stderr io.Writer, body func(ctx cont
 	}
 	d.Log.Info("starting", "version", opts.version())
 	err = d.Guard(func() error { return body(ctx, d) })()
-	var panicked *PanicError
+	panicked, crashed := errors.AsType[*PanicError](err)
 	switch {
-	case errors.As(err, &panicked):
+	case crashed:
 		d.Log.Error("crashed", "panic", panicked.Value, "stack", string(panicked.Stack))
 		return 1
 	case err != nil && (ctx.Err() == nil || !errors.Is(err, context.Canceled)):

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -29,7 +30,9 @@ func Serve(ctx context.Context, ln net.Listener, h http.Handler) error {
 		MaxHeaderBytes:    maxHeaderBytes,
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(ln) }()
+	var serving sync.WaitGroup
+	defer serving.Wait()
+	serving.Go(func() { failed <- server.Serve(ln) })
 	select {
 	case err := <-failed:
 		_ = server.Close()
@@ -43,6 +46,5 @@ func Serve(ctx context.Context, ln net.Listener, h http.Handler) error {
 		_ = server.Close()
 		err = fmt.Errorf("serve %s: requests still running %s after the stop were cut off", ln.Addr(), shutdownTimeout)
 	}
-	<-failed // always http.ErrServerClosed after Shutdown
 	return err
 }

@@ -126,8 +126,7 @@ func decodeFields(dec *lineprotocol.Decoder) ([]Field, error) {
 }
 
 func lineError(number int, line []byte, err error) LineError {
-	var decode *lineprotocol.DecodeError
-	if errors.As(err, &decode) {
+	if decode, ok := errors.AsType[*lineprotocol.DecodeError](err); ok {
 		err = decode.Err // its own line number is not of the whole text
 	}
 	line = bytes.TrimRight(line, "\r\n")

@@ -9,6 +9,7 @@ package influx
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -76,9 +77,9 @@ func (p Point) Tag(key string) string {
 
 // Field is the value of a field; of two with one key the later, as in InfluxDB.
 func (p Point) Field(key string) (Value, bool) {
-	for i := len(p.Fields) - 1; i >= 0; i-- {
-		if p.Fields[i].Key == key {
-			return p.Fields[i].Value, !empty(p.Fields[i].Value)
+	for _, f := range slices.Backward(p.Fields) {
+		if f.Key == key {
+			return f.Value, !empty(f.Value)
 		}
 	}
 	return Value{}, false

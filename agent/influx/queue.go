@@ -88,7 +88,7 @@ func (q *queue) size() int {
 func prefix(block string, maxLines, maxBytes int, atLeastOne bool) (lines, end int) {
 	for lines < maxLines && end < len(block) {
 		next := end + strings.IndexByte(block[end:], '\n') + 1
-		if next > maxBytes && !(atLeastOne && lines == 0) {
+		if next > maxBytes && (lines > 0 || !atLeastOne) {
 			break
 		}
 		lines, end = lines+1, next

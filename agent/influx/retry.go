@@ -43,8 +43,7 @@ func judge(err error) fate {
 
 // statusOf is the HTTP status that an error carries, 0 when there was no answer.
 func statusOf(err error) int {
-	var answer *influxhttp.Error
-	if errors.As(err, &answer) {
+	if answer, ok := errors.AsType[*influxhttp.Error](err); ok {
 		return answer.StatusCode
 	}
 	return 0
@@ -52,8 +51,8 @@ func statusOf(err error) int {
 
 // retryAfter is how long the server asks to be left alone, 0 when it does not.
 func retryAfter(err error, now time.Time) time.Duration {
-	var answer *influxhttp.Error
-	if !errors.As(err, &answer) {
+	answer, ok := errors.AsType[*influxhttp.Error](err)
+	if !ok {
 		return 0
 	}
 	wait := time.Duration(min(answer.RetryAfter, uint(maxRetryAfter/time.Second))) * time.Second

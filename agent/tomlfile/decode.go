@@ -31,11 +31,11 @@ func (d *decoder) value(target reflect.Value, found any, path []any) {
 		d.value(target.Elem(), found, path)
 		return
 	}
-	if _, isTime := target.Interface().(time.Time); isTime {
+	if target.Type() == reflect.TypeFor[time.Time]() {
 		d.timeValue(target, found, path)
 		return
 	}
-	if text, ok := target.Addr().Interface().(encoding.TextUnmarshaler); ok {
+	if text, ok := reflect.TypeAssert[encoding.TextUnmarshaler](target.Addr()); ok {
 		d.text(text, found, path)
 		return
 	}

@@ -30,7 +30,7 @@ type config struct {
 	Layers  map[string][]rule `toml:"layers"`
 	Ignored string            `toml:"-"`
 	Untold  string
-	hidden  string
+	hidden  string //nolint:unused // shows that keys do not reach it
 	Common
 }
 

@@ -102,8 +102,7 @@ func readRegular(path string, limit int64) ([]byte, error) {
 
 // unwrapPath takes the path out of an error that will be given it again.
 func unwrapPath(err error) error {
-	var pathErr *os.PathError
-	if errors.As(err, &pathErr) {
+	if pathErr, ok := errors.AsType[*os.PathError](err); ok {
 		return pathErr.Err
 	}
 	return err
@@ -136,8 +135,8 @@ func (f *File) Problem(found any, expected string, path ...any) Problem {
 
 // syntaxProblem is the first syntax error of a text, as the parser words it.
 func syntaxProblem(name string, err error) Problem {
-	var parse toml.ParseError
-	if !errors.As(err, &parse) {
+	parse, ok := errors.AsType[toml.ParseError](err)
+	if !ok {
 		return Problem{File: name, Found: err.Error(), Expected: "TOML"}
 	}
 	return Problem{File: name, Line: parse.Position.Line, Key: parse.LastKey, Found: "a syntax error: " + parse.Message, Expected: "TOML"}

@@ -25,7 +25,7 @@ func index(data []byte) (*node, *tooDeep) {
 	root := newNode(0)
 	current := root
 	for s.skipBlank(); s.more(); s.skipBlank() {
-		ok := true
+		var ok bool
 		if s.peek() == '[' {
 			current, ok = s.header(root)
 		} else {
