@@ -149,6 +149,28 @@ func TestOpenIngest(t *testing.T) {
 	}
 }
 
+func TestRequireElsewhere(t *testing.T) {
+	gate := newGate(nil)
+	for _, row := range []struct {
+		name, addr, authorization string
+		want                      int
+	}{
+		{"on this machine", "127.0.0.1:5555", "", 200},
+		{"from elsewhere", "192.0.2.1:5555", "", 401},
+		{"from elsewhere with a token", "192.0.2.1:5555", "Bearer " + readSecret, 200},
+		{"from elsewhere with a token of another kind", "192.0.2.1:5555", "Bearer " + ingestSecret, 401},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+			from(row.addr)(r)
+			header(row.authorization)(r)
+			if got := serve(gate.RequireElsewhere(access.Read, caller), r); got.Code != row.want {
+				t.Errorf("got %d, want %d", got.Code, row.want)
+			}
+		})
+	}
+}
+
 func TestCallerIsTheTokensName(t *testing.T) {
 	r := httptest.NewRequest(http.MethodPost, "/", nil)
 	header("Bearer " + actSecret)(r)

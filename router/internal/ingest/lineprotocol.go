@@ -9,6 +9,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/influxdata/line-protocol/v2/lineprotocol"
 
+	"nezuban/agent/daemon"
 	"nezuban/agent/influx"
 )
 
@@ -24,12 +25,14 @@ func LineProtocol(o Options) http.Handler {
 		Options: o,
 		points:  o.Metrics.GetOrCreateCounter("nezuban_ingest_points_total"),
 		bad:     o.Metrics.GetOrCreateCounter("nezuban_ingest_bad_lines_total"),
+		trouble: daemon.NewCondition(o.Log, "taking points"),
 	}
 }
 
 type lineProtocol struct {
 	Options
 	points, bad *metrics.Counter
+	trouble     *daemon.Condition
 }
 
 func (h *lineProtocol) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -51,11 +54,12 @@ func (h *lineProtocol) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	points, bad := influx.Decode(body, precision, h.Now())
 	if len(points) > 0 {
 		if err := h.Sink.Ingest(r.Context(), points); err != nil {
-			h.Log.ErrorContext(r.Context(), "points not taken, asked the sender to send them again", "points", len(points), "error", err)
+			h.trouble.Failed(err)
 			w.Header().Set("Retry-After", retryAfter)
 			influxError(w, r, http.StatusServiceUnavailable, "not taken: send again later")
 			return
 		}
+		h.trouble.OK()
 	}
 	h.points.Add(len(points))
 	h.bad.Add(len(bad))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -99,7 +100,7 @@ func TestLineWithoutTimeGetsNow(t *testing.T) {
 func TestWriteTooLarge(t *testing.T) {
 	const limit = 10_000
 	big := []byte(strings.Repeat("m v=1\n", limit/6+1))
-	bomb := gzipped(t, bytes.Repeat([]byte("m v=1\n"), 5<<20/6))
+	bomb := gzipped(t, bytes.Repeat([]byte("m v=1\n"), 1<<20/6))
 	for _, row := range []struct {
 		name   string
 		body   []byte
@@ -163,6 +164,24 @@ func TestWriteNotTaken(t *testing.T) {
 	}
 	if !strings.Contains(got.Body.String(), `"code":"unavailable"`) || strings.Contains(got.Body.String(), "etcd") {
 		t.Errorf("got %s, want code unavailable and nothing about our inside", got.Body)
+	}
+}
+
+func TestTroubleIsSaidOnce(t *testing.T) {
+	var log bytes.Buffer
+	s := &sink{fail: errors.New("etcd is away")}
+	o := options(s)
+	o.Log = slog.New(slog.NewTextHandler(&log, nil))
+	h := ingest.LineProtocol(o)
+	for range 10 {
+		post(h, "/api/v2/write", strings.NewReader("m v=1"), nil)
+	}
+	s.fail = nil
+	for range 10 {
+		post(h, "/api/v2/write", strings.NewReader("m v=1"), nil)
+	}
+	if lines := strings.Count(log.String(), "\n"); lines != 2 {
+		t.Errorf("got %d lines, want one when it began and one when it ended:\n%s", lines, &log)
 	}
 }
 

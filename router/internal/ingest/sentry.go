@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 
+	"nezuban/agent/daemon"
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/ingest/sentry"
 )
@@ -22,7 +23,7 @@ import (
 // only for a Sink that failed.
 func Sentry(o Options, projects []Project) http.Handler {
 	o.Limits = o.Limits.or(20*mib, 100*mib)
-	h := &sentryHandler{Options: o, projects: map[string]Project{}}
+	h := &sentryHandler{Options: o, projects: map[string]Project{}, trouble: daemon.NewCondition(o.Log, "taking error events")}
 	for _, p := range projects {
 		h.projects[p.ID] = p
 	}
@@ -37,6 +38,7 @@ func Sentry(o Options, projects []Project) http.Handler {
 type sentryHandler struct {
 	Options
 	projects map[string]Project
+	trouble  *daemon.Condition
 }
 
 func (h *sentryHandler) envelope(w http.ResponseWriter, r *http.Request) {
@@ -151,11 +153,12 @@ func (h *sentryHandler) answer(w http.ResponseWriter, r *http.Request, p Project
 	}
 	if len(alerts) > 0 {
 		if err := h.Sink.Report(r.Context(), alerts); err != nil {
-			h.Log.ErrorContext(r.Context(), "error events not taken", "project", p.ID, "events", len(alerts), "error", err)
+			h.trouble.Failed(err)
 			w.Header().Set("Retry-After", retryAfter)
 			sentryError(w, http.StatusServiceUnavailable, "not taken: send again later")
 			return
 		}
+		h.trouble.OK()
 	}
 	switch {
 	case refused != nil:

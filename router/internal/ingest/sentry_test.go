@@ -165,8 +165,8 @@ func TestSentryKeepsGoodEventBeforeBadFrame(t *testing.T) {
 func TestSentryBomb(t *testing.T) {
 	s := &sink{}
 	o := options(s)
-	o.Limits = ingest.Limits{Compressed: 1 << 20, Plain: 1 << 20}
-	bomb := gzipped(t, append([]byte("{}\n{\"type\":\"attachment\"}\n"), make([]byte, 50<<20)...))
+	o.Limits = ingest.Limits{Compressed: 1 << 16, Plain: 1 << 16}
+	bomb := gzipped(t, append([]byte("{}\n{\"type\":\"attachment\"}\n"), make([]byte, 2<<20)...))
 	headers := maps.Clone(goodKey)
 	headers["Content-Encoding"] = "gzip"
 	if got := post(ingest.Sentry(o, []ingest.Project{shop}), "/api/7/envelope/", bytes.NewReader(bomb), headers); got.Code != 413 {
