@@ -99,3 +99,25 @@ func TestHurriesDoNotHammer(t *testing.T) {
 		}
 	})
 }
+
+func TestNextURLIsTriedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		broken, whole := &brokenUntil{mended: start.Add(time.Hour)}, &brokenUntil{}
+		w := NewWriter(
+			[]Output{{Name: "router", URLs: []string{"http://a.example", "http://b.example"}}},
+			WriterOptions{Log: slog.New(slog.DiscardHandler), Metrics: metrics.NewSet()},
+		)
+		w.senders[0].urls[0].write, w.senders[0].urls[1].write = broken, whole
+		w.Write(sample(0))
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		time.AfterFunc(5*time.Second, func() { w.WriteNow(sample(1)) })
+		if err := w.Run(ctx); err != nil {
+			t.Error(err)
+		}
+		if len(broken.tries) != 1 || len(whole.tries) != 2 || !whole.tries[0].Equal(start) {
+			t.Errorf("found tries %s at the first and %s at the second, expected the second at once, and to stay there", broken.tries, whole.tries)
+		}
+	})
+}

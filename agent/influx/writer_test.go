@@ -69,12 +69,8 @@ func TestWriterTriesTheNextURL(t *testing.T) {
 	dead := "http://" + freeAddress(t)
 	alive := newFakeServer(t, nil)
 	w := newRig(t, WriterOptions{}, Output{Name: "router", URLs: []string{dead, alive.URL}, Bucket: "db"})
-	start := time.Now()
 	w.Write(sample(0))
 	await(t, "the line at the second", func() bool { return len(alive.accepted()) == 1 })
-	if took := time.Since(start); took > minBackoff {
-		t.Errorf("found a wait of %s before the next URL", took)
-	}
 	w.Write(sample(1))
 	await(t, "the next line at the second", func() bool { return len(alive.accepted()) == 2 })
 	if got := w.log.count("unreachable"); got != 1 {
@@ -210,7 +206,7 @@ func TestWriterSaysWhatItCouldNotSendAtTheEnd(t *testing.T) {
 	if w.log.count("points not sent before the stop") != 1 || w.log.count("lines=2") != 1 {
 		t.Errorf("expected the loss in the log:\n%s", w.log)
 	}
-	if took := time.Since(start); took > 2*time.Second {
+	if took := time.Since(start); took > lastFlushTimeout {
 		t.Errorf("found a stop that took %s", took)
 	}
 }
