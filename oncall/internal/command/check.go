@@ -37,7 +37,7 @@ func check(args []string, w World) int {
 		}
 		fmt.Fprintf(w.Out, "%s:%d: %s: %s\n", path, finding.Line, kind, finding.Text)
 	}
-	fmt.Fprintf(w.Out, "%s: %d schedules, %d people, %d errors, %d warnings\n", path, len(file.Schedules()), len(file.People()), errors, len(found)-errors)
+	fmt.Fprintf(w.Out, "%s: schedules %d, people %d, errors %d, warnings %d\n", path, len(file.Schedules()), len(file.People()), errors, len(found)-errors)
 	if errors > 0 {
 		return exitFound
 	}

@@ -73,7 +73,7 @@ func covers(f *schedule.File) []Finding {
 // chained finds the cover whose time c would like to pass on.
 func chained(f *schedule.File, c schedule.Cover) (schedule.Cover, bool) {
 	for _, other := range f.Covers() {
-		if other.On == c.On && other.By == c.For && other.From.Before(c.To) && c.From.Before(other.To) {
+		if other != c && other.On == c.On && other.By == c.For && other.From.Before(c.To) && c.From.Before(other.To) {
 			return other, true
 		}
 	}

@@ -29,7 +29,11 @@ func gaps(f *schedule.File, now time.Time) []Finding {
 			continue
 		}
 		from, to := first.From.In(f.Zone()).Format(minute), first.To.In(f.Zone()).Format(minute)
-		text := fmt.Sprintf("nobody is on call for %s %d times in the next 52 weeks, %s in all, first from %s until %s", name, count, hours(total), from, to)
+		times := fmt.Sprintf("%d times", count)
+		if count == 1 {
+			times = "once"
+		}
+		text := fmt.Sprintf("nobody is on call for %s %s in the next 52 weeks, %s in all, first from %s until %s", name, times, hours(total), from, to)
 		found = append(found, Finding{firstLine(f, name), false, text})
 	}
 	return found

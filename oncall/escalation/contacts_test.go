@@ -1,0 +1,115 @@
+package escalation_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"nezuban/oncall/escalation"
+)
+
+const goodContacts = `[alice]
+pagerduty = "PALICE1"
+sms = "+4915112345678"
+[bob]
+sms = "+4915187654321"
+`
+
+func contactsFile(tb testing.TB, text string, mode os.FileMode) string {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "contacts.toml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	if err := os.Chmod(path, mode); err != nil {
+		tb.Fatal(err)
+	}
+	return path
+}
+
+func TestContactsGiveAddresses(t *testing.T) {
+	c, err := escalation.LoadContacts(contactsFile(t, goodContacts, 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, ok := c.Address("alice", "sms"); !ok || a != "+4915112345678" {
+		t.Errorf("alice by sms: %q, %v", a, ok)
+	}
+	for _, ask := range [][2]string{{"bob", "pagerduty"}, {"carol", "sms"}, {"alice", "terminal"}} {
+		if a, ok := c.Address(ask[0], ask[1]); ok {
+			t.Errorf("%s by %s: %q", ask[0], ask[1], a)
+		}
+	}
+}
+
+func TestContactsRefuseFilesThatOthersMayTouch(t *testing.T) {
+	for _, mode := range []os.FileMode{0o604, 0o640, 0o602, 0o620, 0o601, 0o644, 0o666} {
+		_, err := escalation.LoadContacts(contactsFile(t, goodContacts, mode))
+		if err == nil || !strings.Contains(err.Error(), "chmod 600") {
+			t.Errorf("mode %o: %v", mode, err)
+		}
+	}
+	if _, err := escalation.LoadContacts(contactsFile(t, goodContacts, 0o400)); err != nil {
+		t.Errorf("mode 400: %v", err)
+	}
+	if _, err := escalation.LoadContacts(t.TempDir()); err == nil {
+		t.Error("a folder was read")
+	}
+	if _, err := escalation.LoadContacts(filepath.Join(t.TempDir(), "none")); err == nil || strings.Count(err.Error(), "none") != 1 {
+		t.Errorf("no file: %v", err)
+	}
+}
+
+func TestContactsRefuseAnotherUsersFile(t *testing.T) {
+	path := contactsFile(t, goodContacts, 0o600)
+	if os.Geteuid() == 0 {
+		if err := os.Chown(path, 12345, -1); err != nil {
+			t.Fatal(err)
+		}
+	} else {
+		path = "/etc/passwd" // another user's, for everybody but root
+	}
+	if _, err := escalation.LoadContacts(path); err == nil || !strings.Contains(err.Error(), "owned by user id") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestContactsNeverShowAnAddress(t *testing.T) {
+	for name, text := range map[string]string{
+		"not TOML":        "[alice]\nsms = +49151SECRET\n",
+		"unclosed":        "[alice]\nsms = \"+49151SECRET\n",
+		"no telephone":    "[alice]\nsms = \"49151SECRET\"\n",
+		"a list":          "[alice]\nsms = [\"+49151SECRET\"]\n",
+		"not in a person": "sms = \"+49151SECRET\"\n",
+		"no user id":      "[alice]\npagerduty = \"P SECRET\"\n",
+		"unknown channel": "[alice]\npigeon = \"+49151SECRET\"\n",
+		"not built yet":   "[alice]\nemail = \"SECRET@example.org\"\n",
+		"no address":      "[alice]\nterminal = \"SECRET\"\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := contactsFile(t, text, 0o600)
+			_, err := escalation.LoadContacts(path)
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			if strings.Contains(err.Error(), "SECRET") || !strings.Contains(err.Error(), path+":") {
+				t.Errorf("it shows an address, or no line: %v", err)
+			}
+		})
+	}
+}
+
+func TestCheckNamesMissingAddresses(t *testing.T) {
+	path := contactsFile(t, goodContacts, 0o600)
+	c, err := escalation.LoadContacts(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := c.Check(file(t, onePolicy)).Error()
+	want := `oncall.toml:5: people.carol: found channel "pagerduty", expected an address for it under [carol] in ` + path + "\n" +
+		`oncall.toml:6: people.dan: found channel "pagerduty", expected an address for it under [dan] in ` + path
+	if got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
