@@ -191,8 +191,8 @@ func (r *router) greet(ctx context.Context) error {
 	return nil
 }
 
-// loop serves, ticks, watches the rotation file and delivers until ctx ends or one of them fails. Deliveries end last:
-// what a sender was answered before the end may still go out.
+// loop serves, ticks, watches the rotation file and delivers until ctx ends or one of them fails. What has not gone out
+// by then stands in the outbox, and goes out after the next start.
 func (r *router) loop(ctx context.Context) error {
 	running, cancel := context.WithCancel(ctx)
 	defer cancel()

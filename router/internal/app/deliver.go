@@ -25,6 +25,7 @@ type deliverer struct {
 
 const (
 	attemptWithin  = 30 * time.Second // one try of one message, the channel's own requests included
+	stopGrace      = 3 * time.Second  // for an attempt that is under way when the router is told to stop
 	maxInFlight    = 32
 	storeRetryWait = time.Second
 )
@@ -93,14 +94,16 @@ func (d *deliverer) begin(ctx context.Context, row incident.Row) (msg page.Messa
 	return d.compose(inc, e.book.Rows(row.Incident), change.Rows[0]), true, nil
 }
 
-// attempt makes one try and stores its outcome. The last function on a sample's path is the pager's Page.
+// attempt makes one try and stores its outcome.
+//
+// Next on a sample's path, and last: [page.Pager.Page] of the row's channel.
 func (d *deliverer) attempt(ctx context.Context, row incident.Row, msg page.Message) {
 	var out incident.Outcome
 	pager, ok := d.pagers[row.Channel]
 	if !ok {
 		out = incident.Outcome{Err: fmt.Errorf("channel %q is not configured on this router", row.Channel), Permanent: true}
 	} else {
-		sending, cancel := context.WithTimeout(ctx, attemptWithin)
+		sending, cancel := lastingLonger(ctx)
 		id, err := pager.Page(sending, msg)
 		cancel()
 		out = incident.Outcome{ProviderID: id, Err: err, Permanent: page.IsPermanent(err), After: page.RetryAfter(err)}
@@ -112,6 +115,17 @@ func (d *deliverer) attempt(ctx context.Context, row incident.Row, msg page.Mess
 		return // stopping: the row stays as being sent, and goes again after the next start
 	}
 	d.finish(ctx, row.Key(), out)
+}
+
+// lastingLonger bounds one attempt, and lets it go on for a while when the router is told to stop: cut off, it would
+// have to be repeated.
+func lastingLonger(ctx context.Context) (context.Context, context.CancelFunc) {
+	attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptWithin)
+	stop := context.AfterFunc(ctx, func() {
+		grace := time.AfterFunc(stopGrace, cancel)
+		context.AfterFunc(attempt, func() { grace.Stop() })
+	})
+	return attempt, func() { stop(); cancel() }
 }
 
 // finish stores an outcome, and does not give up while the router runs: a lost outcome would be a repeated page.

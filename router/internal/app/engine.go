@@ -48,8 +48,9 @@ func (e *engine) env() incident.Env {
 	return incident.Env{Now: now, Rotation: e.rotation, NewID: e.newID}
 }
 
-// Ingest takes in points: it returns nil when everything that they open, change or close is durable. The next function
-// on a sample's path is the rules' Observe.
+// Ingest takes in points: it returns nil when everything that they open, change or close is durable.
+//
+// Next on a sample's path: [rule.Engine.Observe].
 func (e *engine) Ingest(ctx context.Context, points []influx.Point) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -35,7 +35,8 @@ func (b *Book) Acknowledge(env Env, id, by, note string) (Change, error) {
 	return d.change(), nil
 }
 
-// Resolve records that somebody says it is over.
+// Resolve records that somebody says it is over. A condition that still holds does not open another incident until it
+// has been over once; the timeline says so.
 func (b *Book) Resolve(env Env, id, by, note string) (Change, error) {
 	d := b.draft(env)
 	inc, ok := d.incident(id)
@@ -43,6 +44,9 @@ func (b *Book) Resolve(env Env, id, by, note string) (Change, error) {
 		return Change{}, fmt.Errorf("resolve incident %q: %w", id, ErrUnknown)
 	}
 	for key, alert := range inc.Alerts {
+		if alert.Firing && alert.Kind == KindState {
+			d.note(&inc, "resolved by hand while it still holds, it opens again only after it has been over: %s", alert.Summary)
+		}
 		alert.Firing = false
 		inc.Alerts[key] = alert
 	}

@@ -12,8 +12,9 @@ import (
 const ResolveAfter = 24 * time.Hour
 
 // Apply decides what alerts mean: each opens, updates or resolves an incident, or changes nothing. Remarks go to the
-// timeline of the open incident that holds their key, if there is one. The next function on a sample's path is the
-// store's Commit, in package state.
+// timeline of the open incident that holds their key, if there is one.
+//
+// Next on a sample's path: [escalation.Next].
 func (b *Book) Apply(env Env, alerts []Alert, remarks []Remark) Change {
 	d := b.draft(env)
 	for _, alert := range alerts {

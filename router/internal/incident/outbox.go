@@ -191,7 +191,7 @@ func (b *Book) Recover(env Env) Change {
 	return d.change()
 }
 
-// Finish records what became of an attempt. The next function on a sample's path is the pager's, in package page.
+// Finish records what became of an attempt.
 func (b *Book) Finish(env Env, key RowKey, out Outcome) Change {
 	d := b.draft(env)
 	row, ok := d.row(key)

@@ -3,6 +3,9 @@ package rule
 import (
 	"cmp"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"nezuban/agent/influx"
@@ -84,13 +87,12 @@ func (w *objectiveWatch) observe(p influx.Point, now time.Time) {
 
 // settle assesses the objectives that have new results, and at a tick all of them.
 func (w *objectiveWatch) settle(now time.Time, tick bool, step *Step) {
-	if !tick && len(w.open) == 0 {
-		return
+	due := w.order
+	if !tick {
+		due = slices.SortedFunc(maps.Keys(w.open), func(a, b *budget) int { return strings.Compare(a.key, b.key) })
 	}
-	for _, b := range w.order {
-		if _, open := w.open[b]; tick || open {
-			w.settleBudget(b, now, step)
-		}
+	for _, b := range due {
+		w.settleBudget(b, now, step)
 	}
 	clear(w.open)
 }

@@ -19,7 +19,6 @@ const CheckDown = "check-down"
 type quorumWatch struct {
 	engine *Engine
 	checks map[string]*checked
-	order  []*checked // by name
 	open   map[*checked]struct{}
 }
 
@@ -41,15 +40,13 @@ func newQuorumWatch(e *Engine) *quorumWatch {
 		q.series = newSeries(&q.spec, []string{influx.TagCheck}, []string{c.Name})
 		q.labels["target"] = c.URL
 		w.checks[c.Name] = q
-		w.order = append(w.order, q)
 	}
-	slices.SortFunc(w.order, func(a, b *checked) int { return strings.Compare(a.check.Name, b.check.Name) })
 	return w
 }
 
 // takeOver continues from what is stored or said to be firing.
 func (w *quorumWatch) takeOver() {
-	for _, q := range w.order {
+	for _, q := range w.checks {
 		w.engine.adopt(&q.series)
 		q.floor = q.stored.Fired
 	}
@@ -87,20 +84,21 @@ func (w *quorumWatch) observe(p influx.Point, now time.Time) {
 	q.latest[r.Location], q.claims[r.Location] = r, claimed
 }
 
-// settle asks for the verdict of the checks that have new results, and at a tick of all of them.
-func (w *quorumWatch) settle(now time.Time, tick bool, step *Step) {
-	for _, q := range w.order {
-		if _, open := w.open[q]; !tick && !open {
-			continue
-		}
+// settle asks for the verdict of the checks that have new results, or said what was not accepted. Time alone changes
+// no verdict but to unknown, so a tick looks at no others.
+func (w *quorumWatch) settle(now time.Time, _ bool, step *Step) {
+	open := slices.SortedFunc(maps.Keys(w.open), func(a, b *checked) int { return strings.Compare(a.check.Name, b.check.Name) })
+	for _, q := range open {
 		v, newest := q.judge(now)
 		next := q.next(v, newest)
 		if next.Firing != q.stored.Firing {
 			step.Alerts = append(step.Alerts, q.alert(next, newest, q.words(next, now)))
 		}
+		if next == q.stored {
+			delete(w.open, q)
+		}
 		q.settle(step, next)
 	}
-	clear(w.open)
 }
 
 // judge says what the locations say, and the time of the newest result.

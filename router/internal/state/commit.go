@@ -31,7 +31,7 @@ func (b Batch) Empty() bool { return b.Change.Empty() && len(b.Put)+len(b.Delete
 // while they fit. Rule records go last: a crash in between leaves an event unapplied, and when it is sent again the
 // incident knows it by its identity. On an error a part may be stored; committing the same batch again is safe.
 //
-// The incident's messages are delivered from here by the app's deliver loop, through a pager of package page.
+// Next on a sample's path: the app's deliverer.attempt, woken by the commit.
 func (s *Store) Commit(ctx context.Context, b Batch) error {
 	groups, err := b.groups()
 	if err != nil {

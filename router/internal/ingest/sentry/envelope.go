@@ -61,11 +61,11 @@ func NewReader(r io.Reader) (*Reader, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
-	fields, ok := object(line)
+	f, ok := parseObject(line)
 	if large || !ok {
 		return nil, frameError("envelope header %.80q: expected a JSON object", line)
 	}
-	e.header = Header{EventID: eventID(text(fields["event_id"])), DSN: text(fields["dsn"])}
+	e.header = Header{EventID: eventID(text(f["event_id"])), DSN: text(f["dsn"])}
 	return e, nil
 }
 
@@ -81,28 +81,29 @@ func (e *Reader) Next() (Item, error) {
 	if err != nil && (!errors.Is(err, io.EOF) || len(line) == 0) {
 		return Item{}, err
 	}
-	fields, ok := object(line)
+	f, ok := parseObject(line)
 	if large || !ok {
 		return Item{}, frameError("item header %.80q: expected a JSON object", line)
 	}
 	if e.items++; e.items > maxItems {
 		return Item{}, frameError("over %d items", maxItems)
 	}
-	item := Item{Type: text(fields["type"])}
+	item := Item{Type: text(f["type"])}
 	if item.Type == "" {
 		return Item{}, frameError("item header %.80q: no type", line)
 	}
-	if length, given := fields["length"]; given && string(length) != "null" {
+	if length := f["length"]; length != nil {
 		return e.sized(item, length)
 	}
 	return e.unsized(item)
 }
 
 // sized reads a payload whose header says how long it is.
-func (e *Reader) sized(item Item, length json.RawMessage) (Item, error) {
-	var n int64
-	if json.Unmarshal(length, &n) != nil || n < 0 {
-		return Item{}, frameError("length of item %.40q is %.40q", item.Type, length)
+func (e *Reader) sized(item Item, length any) (Item, error) {
+	digits, isNumber := length.(json.Number)
+	n, err := digits.Int64()
+	if !isNumber || err != nil || n < 0 {
+		return Item{}, frameError("length of item %.40q is %.40q", item.Type, text(length))
 	}
 	if item.Type == TypeEvent && n <= MaxEvent {
 		item.Payload = make([]byte, n)

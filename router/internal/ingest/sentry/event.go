@@ -3,7 +3,6 @@ package sentry
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"strings"
 	"time"
@@ -55,7 +54,7 @@ var ErrNoEvent = errors.New("read event: not a JSON object")
 // ParseEvent reads one event. Only a payload that is no JSON object is an error: a member of an unknown shape is
 // as good as absent.
 func ParseEvent(payload []byte) (Event, error) {
-	f, ok := object(payload)
+	f, ok := parseObject(payload)
 	if !ok {
 		return Event{}, ErrNoEvent
 	}
@@ -69,14 +68,14 @@ func ParseEvent(payload []byte) (Event, error) {
 		e.ID = hex.EncodeToString(sum[:16])
 	}
 	e.Message, e.Formatted = message(f)
-	for _, raw := range list(f["exception"], maxExceptions) {
-		if x, ok := exception(raw); ok {
+	for _, v := range list(f["exception"], maxExceptions) {
+		if x, ok := exception(v); ok {
 			e.Exceptions = append(e.Exceptions, x)
 		}
 	}
 	e.Frames = threadFrames(f["threads"])
-	for _, raw := range list(f["fingerprint"], maxFingerprint) {
-		if part := text(raw); part != "" {
+	for _, v := range list(f["fingerprint"], maxFingerprint) {
+		if part := text(v); part != "" {
 			e.Fingerprint = append(e.Fingerprint, part)
 		}
 	}
@@ -84,10 +83,10 @@ func ParseEvent(payload []byte) (Event, error) {
 }
 
 // message finds an event's message, which stands under "logentry" or "message", as an object or as a string.
-func message(event map[string]json.RawMessage) (template, formatted string) {
+func message(event fields) (template, formatted string) {
 	for _, key := range []string{"logentry", "message"} {
-		if fields, ok := object(event[key]); ok {
-			template, formatted = text(fields["message"]), text(fields["formatted"])
+		if f := object(event[key]); f != nil {
+			template, formatted = text(f["message"]), text(f["formatted"])
 		} else {
 			template, formatted = text(event[key]), ""
 		}
@@ -104,21 +103,17 @@ func message(event map[string]json.RawMessage) (template, formatted string) {
 	return "", ""
 }
 
-func exception(raw json.RawMessage) (Exception, bool) {
-	f, ok := object(raw)
-	if !ok {
-		return Exception{}, false
-	}
-	mechanism, _ := object(f["mechanism"])
+func exception(v any) (Exception, bool) {
+	f := object(v)
+	mechanism := object(f["mechanism"])
 	x := Exception{Type: text(f["type"]), Value: text(f["value"]), Synthetic: truth(mechanism["synthetic"]), Frames: frames(f["stacktrace"])}
 	return x, x.Type != "" || x.Value != "" || len(x.Frames) > 0
 }
 
-func frames(stacktrace json.RawMessage) []Frame {
-	f, _ := object(stacktrace)
+func frames(stacktrace any) []Frame {
 	var out []Frame
-	for _, raw := range list(f["frames"], maxFrames) {
-		if f, ok := object(raw); ok {
+	for _, v := range list(object(stacktrace)["frames"], maxFrames) {
+		if f := object(v); f != nil {
 			out = append(out, Frame{
 				Module: text(f["module"]), Filename: text(f["filename"]), Function: text(f["function"]), InApp: truth(f["in_app"]),
 			})
@@ -128,10 +123,10 @@ func frames(stacktrace json.RawMessage) []Frame {
 }
 
 // threadFrames are the frames of the thread the event is about; with several and none crashed nobody knows which.
-func threadFrames(raw json.RawMessage) []Frame {
-	threads := list(raw, maxExceptions)
+func threadFrames(v any) []Frame {
+	threads := list(v, maxExceptions)
 	for _, t := range threads {
-		if f, ok := object(t); ok && (len(threads) == 1 || truth(f["crashed"])) {
+		if f := object(t); len(threads) == 1 || truth(f["crashed"]) {
 			return frames(f["stacktrace"])
 		}
 	}

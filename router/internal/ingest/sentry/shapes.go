@@ -1,7 +1,10 @@
 package sentry
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"math"
 	"strconv"
 	"time"
@@ -10,53 +13,57 @@ import (
 // The SDKs agree on names but not on shapes: the helpers here take a JSON value for what it can be used as, and take
 // what cannot be used as absent.
 
-// object is a JSON object's members; false for anything else.
-func object(raw json.RawMessage) (map[string]json.RawMessage, bool) {
-	var m map[string]json.RawMessage
-	if len(raw) == 0 || json.Unmarshal(raw, &m) != nil {
+// fields are the members of a JSON object: strings, json.Numbers, booleans, lists, maps and nils.
+type fields = map[string]any
+
+// parseObject reads a JSON object; false for anything else. A number keeps its digits: an id may have more of them than
+// a float64.
+func parseObject(raw []byte) (fields, bool) {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	var f fields
+	if dec.Decode(&f) != nil || f == nil {
 		return nil, false
 	}
-	return m, m != nil
+	_, err := dec.Token()
+	return f, errors.Is(err, io.EOF)
+}
+
+// object is a JSON object's members; empty for anything else.
+func object(v any) fields {
+	f, _ := v.(fields)
+	return f
 }
 
 // text is a string, or a number or boolean as it is written; "" for anything else.
-func text(raw json.RawMessage) string {
-	if len(raw) == 0 {
-		return ""
+func text(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case json.Number:
+		return v.String()
+	case bool:
+		return strconv.FormatBool(v)
 	}
-	switch raw[0] {
-	case '"':
-		var s string
-		if json.Unmarshal(raw, &s) != nil {
-			return ""
-		}
-		return s
-	case '{', '[', 'n':
-		return ""
-	}
-	return string(raw)
+	return ""
 }
 
 // list is the elements of an array, of the array under "values", or the one object itself. Nulls are left out, and of
 // more than limit elements the last ones are kept: the SDKs put what is nearest to the error last.
-func list(raw json.RawMessage, limit int) []json.RawMessage {
-	var elements []json.RawMessage
-	if json.Unmarshal(raw, &elements) != nil {
-		fields, ok := object(raw)
-		if !ok {
-			return nil
-		}
-		if values, wrapped := fields["values"]; wrapped {
-			if json.Unmarshal(values, &elements) != nil {
-				return nil
-			}
+func list(v any, limit int) []any {
+	elements, isList := v.([]any)
+	if f := object(v); f != nil {
+		if values, wrapped := f["values"]; wrapped {
+			elements, _ = values.([]any)
 		} else {
-			elements = []json.RawMessage{raw}
+			elements = []any{v}
 		}
+	} else if !isList {
+		return nil
 	}
-	kept := elements[:0]
+	kept := make([]any, 0, len(elements))
 	for _, e := range elements {
-		if string(e) != "null" {
+		if e != nil {
 			kept = append(kept, e)
 		}
 	}
@@ -64,20 +71,19 @@ func list(raw json.RawMessage, limit int) []json.RawMessage {
 }
 
 // truth is true for a JSON true only.
-func truth(raw json.RawMessage) bool { return string(raw) == "true" }
+func truth(v any) bool { return v == true }
 
 // tags are a map of texts, or a list of pairs.
-func tags(raw json.RawMessage) map[string]string {
+func tags(v any) map[string]string {
 	out := map[string]string{}
-	if fields, ok := object(raw); ok {
-		for k, v := range fields {
+	if f := object(v); f != nil {
+		for k, v := range f {
 			out[k] = text(v)
 		}
 		return out
 	}
-	for _, element := range list(raw, 200) {
-		var pair []json.RawMessage
-		if json.Unmarshal(element, &pair) == nil && len(pair) == 2 {
+	for _, element := range list(v, 200) {
+		if pair, ok := element.([]any); ok && len(pair) == 2 {
 			out[text(pair[0])] = text(pair[1])
 		}
 	}
@@ -85,8 +91,8 @@ func tags(raw json.RawMessage) map[string]string {
 }
 
 // instant is a time given as seconds since 1970 or in ISO 8601, which without a zone means UTC; zero for anything else.
-func instant(raw json.RawMessage) time.Time {
-	s := text(raw)
+func instant(v any) time.Time {
+	s := text(v)
 	if seconds, err := strconv.ParseFloat(s, 64); err == nil {
 		if math.IsNaN(seconds) || seconds <= 0 || seconds > 1e11 {
 			return time.Time{}
