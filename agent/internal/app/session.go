@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -51,7 +52,8 @@ type session struct {
 	log     *slog.Logger
 
 	seen      *event.Seen
-	seenUntil time.Time // newest event, or when the stream was opened without any
+	began     time.Time // of the first stream: what was before is in the present state
+	seenUntil time.Time // newest event, or began without any
 }
 
 // run connects again and again until ctx ends.
@@ -63,7 +65,7 @@ func (s *session) run(ctx context.Context) {
 			return
 		}
 		s.table.Disconnected()
-		s.trouble.Failed(err)
+		s.trouble.Failed(fmt.Errorf("containers are not followed: %w", err))
 		if connected {
 			retry = minRetry
 		}
@@ -103,7 +105,7 @@ func (s *session) once(ctx context.Context) (connected bool, err error) {
 	}
 	s.sink.present(ctx, containers, engine, s.seenUntil, asked)
 	if s.seenUntil.IsZero() {
-		s.seenUntil = asked
+		s.began, s.seenUntil = asked, asked
 	}
 	s.table.Connected(engine)
 	s.trouble.OK()
@@ -130,7 +132,7 @@ func (s *session) follow(ctx context.Context, stream *docker.Stream) error {
 		if err != nil {
 			return err
 		}
-		if !s.seen.First(e) {
+		if e.At.Before(s.began) || !s.seen.First(e) {
 			continue
 		}
 		if e.At.After(s.seenUntil) {

@@ -108,8 +108,9 @@ func (c *Client) getJSON(ctx context.Context, path string, limit int64, into any
 }
 
 // get returns the answer when its status is 200; the caller closes its body.
-func (c *Client) get(ctx context.Context, path string) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://docker"+path, nil)
+func (c *Client) get(ctx context.Context, target string) (*http.Response, error) {
+	path, _, _ := strings.Cut(target, "?")
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://docker"+target, nil)
 	if err != nil {
 		return nil, fmt.Errorf("docker GET %s: %w", path, err)
 	}

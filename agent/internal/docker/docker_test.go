@@ -209,7 +209,7 @@ func TestInspectErrors(t *testing.T) {
 func TestClientWithoutEngine(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "docker.sock")
 	_, err := New(path).List(t.Context())
-	want := "docker GET /containers/json?all=1: dial unix " + path + ": connect: no such file or directory"
+	want := "docker GET /containers/json: dial unix " + path + ": connect: no such file or directory"
 	if err == nil || err.Error() != want {
 		t.Errorf("error %v, expected %s", err, want)
 	}

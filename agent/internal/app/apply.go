@@ -1,0 +1,128 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"nezuban/agent/internal/docker"
+	"nezuban/agent/internal/event"
+)
+
+// The functions of this file run in the goroutine of follower.run, but for
+// inspect; they keep the table in step with Docker.
+
+// ask inspects a container, once at a time for each.
+func (f *follower) ask(ctx context.Context, id string) {
+	if _, under := f.asked[id]; under {
+		return
+	}
+	f.asked[id] = false
+	f.asking.Go(func() {
+		c, err := f.inspect(ctx, id)
+		f.do(context.WithoutCancel(ctx), func() { f.answered(ctx, id, c, err) })
+	})
+}
+
+// inspect waits for its turn: not all containers are asked for at once.
+func (f *follower) inspect(ctx context.Context, id string) (docker.Container, error) {
+	select {
+	case f.slots <- struct{}{}:
+		defer func() { <-f.slots }()
+		return inspect(ctx, f.client, id)
+	case <-ctx.Done():
+		return docker.Container{}, ctx.Err()
+	}
+}
+
+// answered takes what Docker said of a container, and the events that waited for it.
+func (f *follower) answered(ctx context.Context, id string, c docker.Container, err error) {
+	outdated := f.asked[id]
+	delete(f.asked, id)
+	waiting := f.waiting[id]
+	delete(f.waiting, id)
+	switch {
+	case err == nil && outdated:
+		f.ask(ctx, id)
+	case err == nil:
+		f.table.Put(c)
+	case errors.Is(err, docker.ErrNotFound) && len(waiting) == 0:
+		f.gone(id)
+	case len(waiting) > 0:
+		f.table.Put(waiting[0].Container())
+	}
+	for _, e := range waiting {
+		f.apply(ctx, e)
+	}
+}
+
+// gone notes that Docker has a container no longer. What is known of it stays
+// for its last events, which may still be on their way.
+func (f *follower) gone(id string) {
+	if c, known := f.table.Find(id); known {
+		c.Status, c.PID = "removing", 0
+		f.table.Put(c)
+	}
+}
+
+// apply brings the table up to date with an event and has it judged.
+func (f *follower) apply(ctx context.Context, e docker.Event) {
+	c, known := f.table.Find(e.ID)
+	if !known {
+		c = e.Container()
+	}
+	f.update(ctx, &c, e)
+	now := time.Now()
+	if die, ok := f.missed.Observe(e); ok {
+		f.tell(f.judge.Observe(die, now))
+	}
+	if told(e.Action) {
+		f.tell(f.judge.Observe(event.Event{Event: e, Container: c}, now))
+	}
+}
+
+// told says whether an action is written; the others only change the table.
+func told(action string) bool {
+	switch action {
+	case docker.ActionStart, docker.ActionDie, docker.ActionOOM, docker.ActionHealth,
+		docker.ActionKill, docker.ActionStop, docker.ActionDestroy:
+		return true
+	default:
+		return false
+	}
+}
+
+// update applies an event to the table, unless what is known is newer.
+func (f *follower) update(ctx context.Context, c *docker.Container, e docker.Event) {
+	if e.Action == docker.ActionDestroy {
+		f.table.Delete(e.ID)
+		return
+	}
+	if e.At.Before(f.synced) {
+		return
+	}
+	if e.Name != "" {
+		c.Name = e.Name
+	}
+	switch e.Action {
+	case docker.ActionStart:
+		c.Status = "running"
+		if !c.Running() {
+			f.ask(ctx, e.ID)
+		}
+	case docker.ActionDie:
+		c.Status, c.PID, c.ExitCode, c.FinishedAt, c.Health = "exited", 0, e.ExitCode, e.At, ""
+		if _, under := f.asked[e.ID]; under {
+			f.asked[e.ID] = true
+		}
+	case docker.ActionOOM:
+		c.OOMKilled = true
+	case docker.ActionHealth:
+		c.Health = e.Health
+	case docker.ActionPause:
+		c.Status = "paused"
+	case docker.ActionUnpause:
+		c.Status = "running"
+	}
+	f.table.Put(*c)
+}

@@ -1,0 +1,181 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/influxdata/line-protocol/v2/lineprotocol"
+
+	"nezuban/agent/influx"
+)
+
+// output is a server that takes line protocol and keeps it.
+type output struct {
+	recorder
+	server *httptest.Server
+}
+
+func newOutput(t testing.TB) *output {
+	t.Helper()
+	o := &output{}
+	o.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		points, bad := influx.Decode(body, lineprotocol.Nanosecond, time.Now())
+		if err != nil || len(bad) > 0 {
+			t.Errorf("body of %d bytes: %v, %v", len(body), err, bad)
+		}
+		o.Write(points...)
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	t.Cleanup(o.server.Close)
+	return o
+}
+
+// states are the heartbeats so far.
+func (o *output) states() []influx.Point {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var found []influx.Point
+	for _, p := range o.points {
+		if p.Measurement == influx.Agent {
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
+func state(p influx.Point) string { s, _ := p.Text(influx.FieldState); return s }
+
+// running runs an agent; the function stops it and waits for its end.
+func running(t *testing.T, cfg Config) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- Run(ctx, testDaemon(t), cfg) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Errorf("Run: %v", err)
+			}
+		case <-time.After(patience):
+			t.Error("Run does not end")
+		}
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+// No Docker, and one output that is never there: the agent runs, its ticks are
+// aligned, and it says goodbye.
+func TestRunWithoutDocker(t *testing.T) {
+	o := newOutput(t)
+	address := freeAddress(t)
+	stop := running(t, Config{
+		Host: testHost, Interval: time.Second, LogLevel: "info", Listen: address,
+		DockerSocket: filepath.Join(t.TempDir(), "docker.sock"),
+		Outputs: []influx.Output{
+			{Name: "there", URLs: []string{o.server.URL}, Bucket: "nezuban"},
+			{Name: "away", URLs: []string{"http://" + freeAddress(t)}, Bucket: "nezuban"},
+		},
+	})
+	await(t, "three heartbeats", func() bool { return len(o.states()) >= 3 })
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+"/healthz", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res, err := client.Do(req); err != nil || res.StatusCode != http.StatusOK {
+		t.Errorf("/healthz: %v, %v", res, err)
+	} else {
+		res.Body.Close()
+	}
+	stop()
+	states := o.states()
+	last := len(states) - 1
+	for i, p := range states {
+		checkNames(t, p)
+		want := influx.StateUp
+		if i == last {
+			want = influx.StateGoodbye
+		}
+		if state(p) != want {
+			t.Errorf("heartbeat %d of %d says %q, expected %q", i, last, state(p), want)
+		}
+		if i > 0 && i < last && p.Time.Nanosecond() != 0 {
+			t.Errorf("tick %d at %s, expected a whole second", i, p.Time)
+		}
+		if up, ok := p.Bool(influx.FieldDockerUp); up || !ok {
+			t.Errorf("docker is up: %v", p)
+		}
+	}
+	if !o.has(influx.CPU) || !o.has(influx.Mem) || !o.has(influx.System) {
+		t.Error("the host is not sampled")
+	}
+}
+
+func (o *output) has(measurement string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.ContainsFunc(o.points, func(p influx.Point) bool { return p.Measurement == measurement })
+}
+
+// Docker appears while the agent runs, and is picked up without a restart.
+func TestRunPicksDockerUp(t *testing.T) {
+	e := newEngine(t)
+	p := newProxy(t, e.path)
+	name := e.run(spec{Cmd: []string{"sleep"}})
+	o := newOutput(t)
+	stop := running(t, Config{
+		Host: testHost, Interval: time.Second, LogLevel: "info", DockerSocket: p.front,
+		Outputs: []influx.Output{{Name: "there", URLs: []string{o.server.URL}, Bucket: "nezuban"}},
+	})
+	await(t, "a heartbeat", func() bool { return len(o.states()) >= 1 })
+	p.restore()
+	o.awaitPoints(t, 2, influx.ContainerCPU, name)
+	e.stop(name, "0") // and the agent at once after: the death is still explained
+	stop()
+	events := texts(o.of(influx.ContainerEvent, name))
+	if len(events) == 0 || events[0] != "present running" {
+		t.Errorf("events %q, expected the present state first", events)
+	}
+	if slices.ContainsFunc(events, func(s string) bool { return s == "die 137 requested=false" || s == "die 0 requested=false" }) {
+		t.Errorf("events %q: a stop looks like a crash", events)
+	}
+}
+
+func TestRunOnTakenAddress(t *testing.T) {
+	var lc net.ListenConfig
+	taken, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	err = Run(t.Context(), testDaemon(t), Config{Host: testHost, Interval: time.Second, Listen: taken.Addr().String()})
+	want := fmt.Sprintf("listen for health and metrics: listen tcp %s: bind: address already in use", taken.Addr())
+	if err == nil || err.Error() != want {
+		t.Errorf("Run: %v, expected %s", err, want)
+	}
+}
+
+// freeAddress is a loopback address that nobody listens on.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	var lc net.ListenConfig
+	ln, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
+}

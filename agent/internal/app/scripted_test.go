@@ -1,0 +1,222 @@
+package app
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"nezuban/agent/influx"
+	"nezuban/agent/internal/docker"
+)
+
+// scripted is an engine that does what a test says: for what the real one does
+// only in rare moments.
+type scripted struct {
+	path string
+
+	mu         sync.Mutex
+	containers map[string]string // inspect answer by id; "" hangs, absent is 404
+	events     chan string
+	stop       chan struct{} // closed: the streams end
+}
+
+func newScripted(t *testing.T) *scripted {
+	t.Helper()
+	s := &scripted{
+		path: filepath.Join(t.TempDir(), "docker.sock"), containers: make(map[string]string),
+		events: make(chan string, 100), stop: make(chan struct{}),
+	}
+	var lc net.ListenConfig
+	ln, err := lc.Listen(t.Context(), "unix", s.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /info", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"Name":"h","NCPU":2}`) })
+	mux.HandleFunc("GET /containers/json", s.list)
+	mux.HandleFunc("GET /containers/{id}/json", s.inspect)
+	mux.HandleFunc("GET /events", s.stream)
+	server := httptest.NewUnstartedServer(mux)
+	server.Listener.Close()
+	server.Listener = ln
+	server.Start()
+	t.Cleanup(server.Close)
+	return s
+}
+
+func (s *scripted) list(w http.ResponseWriter, _ *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := []docker.Summary{}
+	for id := range s.containers {
+		list = append(list, docker.Summary{ID: id, Names: []string{"/" + id}, Image: "load:1", State: "running"})
+	}
+	_ = json.NewEncoder(w).Encode(list)
+}
+
+func (s *scripted) inspect(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	text, ok := s.containers[r.PathValue("id")]
+	s.mu.Unlock()
+	switch {
+	case !ok:
+		http.NotFound(w, r)
+	case text == "":
+		<-r.Context().Done()
+	default:
+		fmt.Fprint(w, text)
+	}
+}
+
+func (s *scripted) stream(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	stop := s.stop
+	s.mu.Unlock()
+	w.(http.Flusher).Flush()
+	for {
+		select {
+		case e := <-s.events:
+			fmt.Fprintln(w, e)
+			w.(http.Flusher).Flush()
+		case <-stop:
+			return
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// cut ends the streams that are open.
+func (s *scripted) cut() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.stop)
+	s.stop = make(chan struct{})
+}
+
+func (s *scripted) set(id, inspect string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.containers[id] = inspect
+}
+
+// tell sends an event that happens now.
+func (s *scripted) tell(id, action string) {
+	s.events <- fmt.Sprintf(`{"Type":"container","Action":%q,"Actor":{"ID":%q,"Attributes":{"name":%q,"image":"load:1","exitCode":"3","signal":"9"}},"timeNano":%d}`,
+		action, id, id, time.Now().UnixNano())
+}
+
+// answer is what an inspect says of a container.
+func answer(id, state string) string {
+	return fmt.Sprintf(`{"Id":%q,"Name":"/%s","Config":{"Image":"load:1"},"HostConfig":{"RestartPolicy":{"Name":"always"}},"State":{%s}}`, id, id, state)
+}
+
+// A container under --rm may be gone before Docker can be asked: its events
+// are told all the same, without what is not known.
+func TestContainerGoneBeforeInspect(t *testing.T) {
+	s := newScripted(t)
+	written, table := following(t, s.path)
+	connected(t, table)
+	for _, action := range []string{"create", "start", "die", "destroy"} {
+		s.tell("quick", action)
+	}
+	want := []string{"start", "die 3 requested=false", "destroy"}
+	points := written.awaitPoints(t, len(want), influx.ContainerEvent, "quick")
+	if diff := cmp.Diff(want, texts(points)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for _, p := range points {
+		image, _ := p.Text(influx.FieldImage)
+		if _, known := p.Text(influx.FieldRestartPolicy); known || image != "load" {
+			t.Errorf("%v", p)
+		}
+	}
+	if all := table.All(); len(all) > 0 {
+		t.Errorf("the table still has %v", all)
+	}
+}
+
+// Docker answers no inspect of a container that starts: others' events go by,
+// and its own are told when the wait is over.
+func TestInspectThatHangs(t *testing.T) {
+	s := newScripted(t)
+	s.set("web", answer("web", `"Status":"running","Pid":1`))
+	written, table := following(t, s.path)
+	connected(t, table)
+	s.set("stuck", "")
+	s.tell("stuck", "create")
+	begun := time.Now()
+	s.tell("stuck", "start")
+	s.tell("web", "die")
+	written.awaitPoints(t, 2, influx.ContainerEvent, "web")
+	if took := time.Since(begun); took > inspectTimeout/2 {
+		t.Errorf("an event of another container took %s", took)
+	}
+	written.awaitPoints(t, 1, influx.ContainerEvent, "stuck")
+}
+
+// Docker itself was restarted and remembers no events: a death that nobody saw
+// is told once, at the time that Docker noted.
+func TestDeathThatNobodySaw(t *testing.T) {
+	s := newScripted(t)
+	s.set("web", answer("web", `"Status":"running","Pid":1`))
+	s.set("old", answer("old", `"Status":"exited","ExitCode":1,"FinishedAt":"2026-01-01T00:00:00Z"`))
+	written, table := following(t, s.path)
+	connected(t, table)
+	written.awaitPoints(t, 1, influx.ContainerEvent, "web")
+	ended := time.Now()
+	s.set("web", answer("web", `"Status":"exited","ExitCode":9,"FinishedAt":"`+ended.UTC().Format(time.RFC3339Nano)+`"`))
+	s.cut()
+	points := written.awaitPoints(t, 3, influx.ContainerEvent, "web")
+	want := []string{"present running", "present exited", "die 9 requested=false"}
+	if diff := cmp.Diff(want, texts(points)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got := points[2].Time; !got.Equal(ended) {
+		t.Errorf("the death is said to be at %s, expected %s", got, ended)
+	}
+	if got := texts(written.of(influx.ContainerEvent, "old")); strings.Contains(fmt.Sprint(got), "die") {
+		t.Errorf("an old death is told: %v", got)
+	}
+}
+
+// A lost event is made up for by the next list.
+func TestListMakesUpForLostEvents(t *testing.T) {
+	s := newScripted(t)
+	s.set("web", answer("web", `"Status":"running","Pid":1`))
+	s.set("gone", answer("gone", `"Status":"running","Pid":2`))
+	table := docker.NewTable()
+	client := docker.New(s.path)
+	t.Cleanup(client.Close)
+	f := newFollower(client, table, &recorder{}, testHost)
+	table.Replace([]docker.Container{{ID: "web", Status: "exited", RestartPolicy: "no"}, {ID: "gone", Status: "running", PID: 2, RestartPolicy: "no"}})
+	s.mu.Lock()
+	delete(s.containers, "gone")
+	s.mu.Unlock()
+	for range 2 { // what is gone is kept until the second list, for its last events
+		f.listed(t.Context(), []docker.Summary{{ID: "web", State: "running"}, {ID: "new", State: "running"}})
+		s.set("new", answer("new", `"Status":"running","Pid":3`))
+		(<-f.inbox)()
+		for range len(f.asked) {
+			(<-f.inbox)()
+		}
+	}
+	if web, _ := table.Find("web"); !web.Running() {
+		t.Errorf("web is %+v", web)
+	}
+	if c, _ := table.Find("new"); !c.Running() {
+		t.Errorf("new is %+v", c)
+	}
+	if c, known := table.Find("gone"); known {
+		t.Errorf("gone is still known: %+v", c)
+	}
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"nezuban/packaging/testenv"
+)
+
+// config writes agent.toml where all users can read it, and beside it a
+// Docker socket that only this one can open.
+func config(t *testing.T, url string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, d := range []string{filepath.Dir(dir), dir} {
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	socket := filepath.Join(dir, "docker.sock")
+	var lc net.ListenConfig
+	ln, err := lc.Listen(t.Context(), "unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	if err := os.Chmod(socket, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "agent.toml")
+	text := fmt.Sprintf("host = \"h1\"\ninterval = \"1s\"\nlisten = \"\"\ndocker_socket = %q\n[[output]]\nname = \"there\"\nurl = %q\n", socket, url)
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestCommandLine(t *testing.T) {
+	good := config(t, "http://127.0.0.1:8086")
+	bad := filepath.Join(t.TempDir(), "bad.toml")
+	if err := os.WriteFile(bad, []byte("interval = \"1h\"\nloglevel = \"info\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name           string
+		args           []string
+		code           int
+		stdout, stderr string // parts of them
+	}{
+		{"nothing", nil, 2, "", "usage:"},
+		{"unknown", []string{"walk"}, 2, "", `command "walk" is not known`},
+		{"version", []string{"version"}, 0, "\n", ""},
+		{"help", []string{"help"}, 0, "usage:", ""},
+		{"unknown flag", []string{"run", "-x"}, 2, "", "flag provided but not defined: -x"},
+		{"argument", []string{"check-config", "agent.toml"}, 2, "", `argument "agent.toml" is not understood`},
+		{"good", []string{"check-config", "-config", good}, 0, good + " is good", ""},
+		{"bad", []string{"check-config", "-config", bad}, 1, "", bad + ":2: loglevel:"},
+		{"run with a bad one", []string{"run", "-config", bad}, 1, "", bad + ":1: interval: found \"1h0m0s\""},
+		{"missing", []string{"check-config", "-config", bad + "x"}, 1, "", "no such file"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			if code := run(tt.args, &stdout, &stderr); code != tt.code {
+				t.Errorf("exit code %d, expected %d", code, tt.code)
+			}
+			if !strings.Contains(stdout.String(), tt.stdout) || !strings.Contains(stderr.String(), tt.stderr) {
+				t.Errorf("stdout %q, stderr %q; expected %q, %q", &stdout, &stderr, tt.stdout, tt.stderr)
+			}
+		})
+	}
+}
+
+// The packaged agent's user may not open Docker's socket: the agent says so
+// once, watches the host and its cgroups, and says goodbye on SIGTERM.
+func TestRunAsUserWithoutDocker(t *testing.T) {
+	testenv.Root(t)
+	var mu sync.Mutex
+	var lines strings.Builder
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		lines.Write(body)
+		mu.Unlock()
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	defer server.Close()
+	received := func() string {
+		mu.Lock()
+		defer mu.Unlock()
+		return lines.String()
+	}
+
+	path := config(t, server.URL)
+	program := filepath.Join(filepath.Dir(path), "agent")
+	if err := os.Rename(testenv.Build(t, "./agent"), program); err != nil {
+		t.Fatal(err)
+	}
+
+	var log bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), program, "run", "-config", path)
+	cmd.Stderr = &log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"nezuban_cgroup,", "cpu,", "mem,", "disk,"}
+	deadline := time.Now().Add(20 * time.Second)
+	for !all(received(), want) && time.Now().Before(deadline) {
+		time.Sleep(50 * time.Millisecond)
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("the agent ended with %v", err)
+	}
+	if got := received(); !all(got, append(want, `state="goodbye"`)) {
+		t.Errorf("received\n%s\nexpected %q and a goodbye", got, want)
+	}
+	if n := strings.Count(log.String(), "permission denied"); n != 1 || strings.Contains(log.String(), "with=cgroups") {
+		t.Errorf("the log says permission denied %d times, expected once, and of no other trouble:\n%s", n, &log)
+	}
+}
+
+func all(text string, parts []string) bool {
+	for _, p := range parts {
+		if !strings.Contains(text, p) {
+			return false
+		}
+	}
+	return true
+}
