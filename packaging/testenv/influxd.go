@@ -14,20 +14,13 @@ import (
 // Influxd starts an empty InfluxDB 1.8.10 with Flux on a free loopback port
 // and returns its base URL; it is stopped and its data removed when the test
 // ends. A start costs about five seconds of CPU: share one between subtests.
-// It is built once into the repository's .tools when it is missing.
 func Influxd(tb testing.TB) string {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), 9*time.Minute)
-	defer cancel()
-	path, err := influxd.Install(ctx, Repo(tb), os.Stderr)
-	if err != nil {
-		tb.Log(err)
-		LeftOut(tb, "influxd", "make .tools/bin/influxd")
-	}
-	start, cancel := context.WithTimeout(ctx, 90*time.Second)
+	path := InfluxdPath(tb)
+	ctx, cancel := context.WithTimeout(tb.Context(), 90*time.Second)
 	defer cancel()
 	var log logBuffer
-	s, err := influxd.Start(start, path, tb.TempDir(), "127.0.0.1:0", &log)
+	s, err := influxd.Start(ctx, path, tb.TempDir(), "127.0.0.1:0", &log)
 	if err != nil {
 		tb.Fatalf("%v; its log:\n%s", err, log.String())
 	}
@@ -38,6 +31,20 @@ func Influxd(tb testing.TB) string {
 		}
 	})
 	return s.URL
+}
+
+// InfluxdPath returns the path of the server's program, which it builds once
+// into the repository's .tools when it is missing.
+func InfluxdPath(tb testing.TB) string {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), 9*time.Minute)
+	defer cancel()
+	path, err := influxd.Install(ctx, Repo(tb), os.Stderr)
+	if err != nil {
+		tb.Log(err)
+		LeftOut(tb, "influxd", "make .tools/bin/influxd")
+	}
+	return path
 }
 
 // logBuffer collects a server's log while the test may read it.
