@@ -55,30 +55,54 @@ func TestEventsOfRealContainers(t *testing.T) {
 		want   []string
 		policy string
 	}{
-		{name: "docker stop", spec: sleep, do: func(n string) { e.stop(n, "10") },
-			want: []string{"start", "kill 15", "die 0 requested=true", "stop"}, policy: "no"},
-		{name: "docker stop of a process deaf to TERM", spec: spec{Cmd: []string{"deaf"}}, do: func(n string) { e.stop(n, "1") },
-			want: []string{"start", "kill 15", "kill 9", "die 137 requested=true", "stop"}, policy: "no"},
-		{name: "docker rm -f", spec: sleep, do: e.remove,
-			want: []string{"start", "kill 9", "die 137 requested=true", "destroy"}, policy: "no"},
-		{name: "docker kill", spec: sleep, do: e.kill,
-			want: []string{"start", "kill 9", "die 137 requested=false"}, policy: "no"},
-		{name: "docker kill under a restart policy", spec: spec{Cmd: []string{"sleep"}, HostConfig: hostConfig{RestartPolicy: &restartPolicy{Name: "unless-stopped"}}}, do: e.kill,
-			want: []string{"start", "kill 9", "die 137 requested=false"}, policy: "unless-stopped"},
-		{name: "crash", spec: spec{Cmd: []string{"exit", "3"}}, do: func(string) {},
-			want: []string{"start", "die 3 requested=false"}, policy: "no"},
-		{name: "crash under --rm", spec: spec{Cmd: []string{"exit", "3"}, HostConfig: hostConfig{AutoRemove: true}}, do: func(string) {},
-			want: []string{"start", "die 3 requested=false", "destroy"}, policy: "no"},
-		{name: "docker stop under --rm", spec: spec{Cmd: []string{"sleep"}, HostConfig: hostConfig{AutoRemove: true}}, do: func(n string) { e.stop(n, "10") },
-			want: []string{"start", "kill 15", "die 0 requested=true", "destroy", "stop"}, policy: "no"},
-		{name: "restarts by itself", spec: spec{Cmd: []string{"exit", "3", "after", "100ms"}, HostConfig: hostConfig{RestartPolicy: &restartPolicy{Name: "on-failure", MaximumRetryCount: 1}}}, do: func(string) {},
-			want: []string{"start", "die 3 requested=false", "start", "die 3 requested=false"}, policy: "on-failure"},
-		{name: "docker restart", spec: sleep, do: func(n string) { e.post("/containers/"+n+"/restart?t=10", nil) },
-			want: []string{"start", "kill 15", "die 0 requested=true", "stop", "start"}, policy: "no"},
-		{name: "health", spec: spec{Cmd: []string{"sleep"}, Healthcheck: &healthcheck{Test: []string{"CMD", "/testload", "exit", "0"}, Interval: time.Second}}, do: func(string) {},
-			want: []string{"start", "health_status healthy"}, policy: "no"},
-		{name: "bad health", spec: spec{Cmd: []string{"sleep"}, Healthcheck: &healthcheck{Test: []string{"CMD", "/testload", "exit", "1"}, Interval: time.Second, Retries: 1}}, do: func(string) {},
-			want: []string{"start", "health_status unhealthy"}, policy: "no"},
+		{
+			name: "docker stop", spec: sleep, do: func(n string) { e.stop(n, "10") },
+			want: []string{"start", "kill 15", "die 0 requested=true", "stop"}, policy: "no",
+		},
+		{
+			name: "docker stop of a process deaf to TERM", spec: spec{Cmd: []string{"deaf"}}, do: func(n string) { e.stop(n, "1") },
+			want: []string{"start", "kill 15", "kill 9", "die 137 requested=true", "stop"}, policy: "no",
+		},
+		{
+			name: "docker rm -f", spec: sleep, do: e.remove,
+			want: []string{"start", "kill 9", "die 137 requested=true", "destroy"}, policy: "no",
+		},
+		{
+			name: "docker kill", spec: sleep, do: e.kill,
+			want: []string{"start", "kill 9", "die 137 requested=false"}, policy: "no",
+		},
+		{
+			name: "docker kill under a restart policy", spec: spec{Cmd: []string{"sleep"}, HostConfig: hostConfig{RestartPolicy: &restartPolicy{Name: "unless-stopped"}}}, do: e.kill,
+			want: []string{"start", "kill 9", "die 137 requested=false"}, policy: "unless-stopped",
+		},
+		{
+			name: "crash", spec: spec{Cmd: []string{"exit", "3"}}, do: func(string) {},
+			want: []string{"start", "die 3 requested=false"}, policy: "no",
+		},
+		{
+			name: "crash under --rm", spec: spec{Cmd: []string{"exit", "3"}, HostConfig: hostConfig{AutoRemove: true}}, do: func(string) {},
+			want: []string{"start", "die 3 requested=false", "destroy"}, policy: "no",
+		},
+		{
+			name: "docker stop under --rm", spec: spec{Cmd: []string{"sleep"}, HostConfig: hostConfig{AutoRemove: true}}, do: func(n string) { e.stop(n, "10") },
+			want: []string{"start", "kill 15", "die 0 requested=true", "destroy", "stop"}, policy: "no",
+		},
+		{
+			name: "restarts by itself", spec: spec{Cmd: []string{"exit", "3", "after", "100ms"}, HostConfig: hostConfig{RestartPolicy: &restartPolicy{Name: "on-failure", MaximumRetryCount: 1}}}, do: func(string) {},
+			want: []string{"start", "die 3 requested=false", "start", "die 3 requested=false"}, policy: "on-failure",
+		},
+		{
+			name: "docker restart", spec: sleep, do: func(n string) { e.post("/containers/"+n+"/restart?t=10", nil) },
+			want: []string{"start", "kill 15", "die 0 requested=true", "stop", "start"}, policy: "no",
+		},
+		{
+			name: "health", spec: spec{Cmd: []string{"sleep"}, Healthcheck: &healthcheck{Test: []string{"CMD", "/testload", "exit", "0"}, Interval: time.Second}}, do: func(string) {},
+			want: []string{"start", "health_status healthy"}, policy: "no",
+		},
+		{
+			name: "bad health", spec: spec{Cmd: []string{"sleep"}, Healthcheck: &healthcheck{Test: []string{"CMD", "/testload", "exit", "1"}, Interval: time.Second, Retries: 1}}, do: func(string) {},
+			want: []string{"start", "health_status unhealthy"}, policy: "no",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

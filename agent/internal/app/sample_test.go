@@ -3,6 +3,7 @@ package app
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,7 +46,7 @@ func checkNames(t testing.TB, p influx.Point) {
 			continue
 		}
 		for _, tag := range p.Tags {
-			if !contains(m.Tags, tag.Key) {
+			if !slices.Contains(m.Tags, tag.Key) {
 				t.Errorf("%s: tag %q is not in the table of names", p.Measurement, tag.Key)
 			}
 		}
@@ -58,15 +59,6 @@ func checkNames(t testing.TB, p influx.Point) {
 		return
 	}
 	t.Errorf("measurement %q is not in the table of names", p.Measurement)
-}
-
-func contains(all []string, one string) bool {
-	for _, s := range all {
-		if s == one {
-			return true
-		}
-	}
-	return false
 }
 
 // disk is a whole block device that a throttle can name.
@@ -106,7 +98,7 @@ func TestSamplesOfRealContainers(t *testing.T) {
 			switch {
 			case c.Name == ended && c.Status == "exited":
 				running++
-			case c.Running() && contains([]string{busy, onHost, joined, alone}, c.Name):
+			case c.Running() && slices.Contains([]string{busy, onHost, joined, alone}, c.Name):
 				running++
 			}
 		}

@@ -131,8 +131,7 @@ func (c *Client) get(ctx context.Context, target string) (*http.Response, error)
 
 // withoutURL takes off what net/http puts before an error: the path is told already.
 func withoutURL(err error) error {
-	var urlErr *url.Error
-	if errors.As(err, &urlErr) {
+	if urlErr, ok := errors.AsType[*url.Error](err); ok {
 		return urlErr.Err
 	}
 	return err

@@ -33,7 +33,7 @@ func (c *Client) Events(ctx context.Context, since time.Time) (*Stream, error) {
 		return nil, fmt.Errorf("docker events: %w", err)
 	}
 	query := url.Values{"filters": {string(filters)}, "since": {unixNano(since)}}
-	res, err := c.get(ctx, "/events?"+query.Encode())
+	res, err := c.get(ctx, "/events?"+query.Encode()) //nolint:bodyclose // Stream.Close closes it
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ func start() time.Time { return time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC) }
 
 // web and its kin are containers by how they are started.
 func web() docker.Container { return docker.Container{ID: "web", Name: "web", RestartPolicy: "no"} }
+
 func rm() docker.Container {
 	return docker.Container{ID: "rm", Name: "rm", RestartPolicy: "no", AutoRemove: true}
 }
@@ -73,75 +74,121 @@ func TestJudge(t *testing.T) {
 		steps []step
 		want  []string
 	}{
-		{"docker stop of a process deaf to TERM, as recorded",
+		{
+			"docker stop of a process deaf to TERM, as recorded",
 			[]step{{0, kill, web(), 0}, {10001, kill, web(), 0}, {10040, die, web(), 0}, {10054, stop, web(), 0}},
-			[]string{"0 web kill", "10001 web kill", "10054 web die requested=true", "10054 web stop"}},
-		{"docker stop with a grace period of minutes",
+			[]string{"0 web kill", "10001 web kill", "10054 web die requested=true", "10054 web stop"},
+		},
+		{
+			"docker stop with a grace period of minutes",
 			[]step{{0, kill, web(), 0}, {290000, die, web(), 0}, {290014, stop, web(), 0}},
-			[]string{"0 web kill", "290014 web die requested=true", "290014 web stop"}},
-		{"docker rm -f, as recorded",
+			[]string{"0 web kill", "290014 web die requested=true", "290014 web stop"},
+		},
+		{
+			"docker rm -f, as recorded",
 			[]step{{0, kill, web(), 0}, {60, die, web(), 0}, {75, destroy, web(), 0}},
-			[]string{"0 web kill", "75 web die requested=true", "75 web destroy"}},
-		{"docker rm -f under load",
+			[]string{"0 web kill", "75 web die requested=true", "75 web destroy"},
+		},
+		{
+			"docker rm -f under load",
 			[]step{{0, kill, web(), 0}, {60, die, web(), 0}, {660, destroy, web(), 0}},
-			[]string{"0 web kill", "660 web die requested=true", "660 web destroy"}},
-		{"docker kill alone",
+			[]string{"0 web kill", "660 web die requested=true", "660 web destroy"},
+		},
+		{
+			"docker kill alone",
 			[]step{{0, kill, web(), 0}, {40, die, web(), 0}},
-			[]string{"0 web kill", "1040 web die requested=false"}},
-		{"docker kill, removed later",
+			[]string{"0 web kill", "1040 web die requested=false"},
+		},
+		{
+			"docker kill, removed later",
 			[]step{{0, kill, web(), 0}, {40, die, web(), 0}, {1041, destroy, web(), 0}},
-			[]string{"0 web kill", "1040 web die requested=false", "1041 web destroy"}},
-		{"a crash is never held",
+			[]string{"0 web kill", "1040 web die requested=false", "1041 web destroy"},
+		},
+		{
+			"a crash is never held",
 			[]step{{0, die, web(), 0}},
-			[]string{"0 web die requested=false"}},
-		{"a crash is not made requested by destroy",
+			[]string{"0 web die requested=false"},
+		},
+		{
+			"a crash is not made requested by destroy",
 			[]step{{0, die, web(), 0}, {15, destroy, web(), 0}},
-			[]string{"0 web die requested=false", "15 web destroy"}},
-		{"a crash under --rm, as recorded",
+			[]string{"0 web die requested=false", "15 web destroy"},
+		},
+		{
+			"a crash under --rm, as recorded",
 			[]step{{0, die, rm(), 0}, {54, destroy, rm(), 0}},
-			[]string{"0 rm die requested=false", "54 rm destroy"}},
-		{"docker kill under --rm",
+			[]string{"0 rm die requested=false", "54 rm destroy"},
+		},
+		{
+			"docker kill under --rm",
 			[]step{{0, kill, rm(), 0}, {40, die, rm(), 0}, {94, destroy, rm(), 0}},
-			[]string{"0 rm kill", "1040 rm die requested=false", "1040 rm destroy"}},
-		{"docker stop under --rm, destroyed before the stop is told",
+			[]string{"0 rm kill", "1040 rm die requested=false", "1040 rm destroy"},
+		},
+		{
+			"docker stop under --rm, destroyed before the stop is told",
 			[]step{{0, kill, rm(), 0}, {40, die, rm(), 0}, {54, destroy, rm(), 0}, {60, stop, rm(), 0}},
-			[]string{"0 rm kill", "60 rm die requested=true", "60 rm destroy", "60 rm stop"}},
-		{"gone before it was inspected: a destroy proves nothing",
+			[]string{"0 rm kill", "60 rm die requested=true", "60 rm destroy", "60 rm stop"},
+		},
+		{
+			"gone before it was inspected: a destroy proves nothing",
 			[]step{{0, kill, unknown(), 0}, {40, die, unknown(), 0}, {50, destroy, unknown(), 0}},
-			[]string{"0 gone kill", "1040 gone die requested=false", "1040 gone destroy"}},
-		{"docker restart",
+			[]string{"0 gone kill", "1040 gone die requested=false", "1040 gone destroy"},
+		},
+		{
+			"docker restart",
 			[]step{{0, kill, web(), 0}, {40, die, web(), 0}, {55, stop, web(), 0}, {400, begin, web(), 0}},
-			[]string{"0 web kill", "55 web die requested=true", "55 web stop", "400 web start"}},
-		{"killed from within docker and started again keeps its order",
+			[]string{"0 web kill", "55 web die requested=true", "55 web stop", "400 web start"},
+		},
+		{
+			"killed from within docker and started again keeps its order",
 			[]step{{0, kill, web(), 0}, {40, die, web(), 0}, {400, begin, web(), 0}},
-			[]string{"0 web kill", "400 web die requested=false", "400 web start"}},
-		{"a stop more than a second behind the die",
+			[]string{"0 web kill", "400 web die requested=false", "400 web start"},
+		},
+		{
+			"a stop more than a second behind the die",
 			[]step{{0, kill, web(), 0}, {40, die, web(), 0}, {1041, stop, web(), 0}},
-			[]string{"0 web kill", "1040 web die requested=false", "1041 web stop"}},
-		{"a stop that arrives in time but happened too late",
+			[]string{"0 web kill", "1040 web die requested=false", "1041 web stop"},
+		},
+		{
+			"a stop that arrives in time but happened too late",
 			[]step{{0, kill, web(), 2000}, {40, die, web(), 2000}, {1050, stop, web(), 1000}},
-			[]string{"2000 web kill", "2050 web die requested=false", "2050 web stop"}},
-		{"backlog arrives at once",
+			[]string{"2000 web kill", "2050 web die requested=false", "2050 web stop"},
+		},
+		{
+			"backlog arrives at once",
 			[]step{{0, kill, web(), 60000}, {40, die, web(), 59960}, {54, stop, web(), 59946}},
-			[]string{"60000 web kill", "60000 web die requested=true", "60000 web stop"}},
-		{"the stop overtakes the die",
+			[]string{"60000 web kill", "60000 web die requested=true", "60000 web stop"},
+		},
+		{
+			"the stop overtakes the die",
 			[]step{{0, kill, web(), 0}, {39, stop, web(), 0}, {40, die, web(), 0}},
-			[]string{"0 web kill", "39 web stop", "40 web die requested=true"}},
-		{"an old reload signal does not make a cleaned-up crash requested",
+			[]string{"0 web kill", "39 web stop", "40 web die requested=true"},
+		},
+		{
+			"an old reload signal does not make a cleaned-up crash requested",
 			[]step{{0, kill, web(), 0}, {60000, die, web(), 0}, {60500, destroy, web(), 0}},
-			[]string{"0 web kill", "61000 web die requested=false", "61000 web destroy"}},
-		{"a reload signal of an earlier life",
+			[]string{"0 web kill", "61000 web die requested=false", "61000 web destroy"},
+		},
+		{
+			"a reload signal of an earlier life",
 			[]step{{0, kill, web(), 0}, {10, begin, web(), 0}, {20, die, web(), 0}},
-			[]string{"0 web kill", "10 web start", "20 web die requested=false"}},
-		{"what follows a held die waits behind it",
+			[]string{"0 web kill", "10 web start", "20 web die requested=false"},
+		},
+		{
+			"what follows a held die waits behind it",
 			[]step{{0, kill, web(), 0}, {40, die, web(), 0}, {45, oom, web(), 0}, {54, stop, web(), 0}},
-			[]string{"0 web kill", "54 web die requested=true", "54 web oom", "54 web stop"}},
-		{"others go by",
+			[]string{"0 web kill", "54 web die requested=true", "54 web oom", "54 web stop"},
+		},
+		{
+			"others go by",
 			[]step{{0, kill, web(), 0}, {40, die, web(), 0}, {45, die, rm(), 0}, {54, stop, web(), 0}},
-			[]string{"0 web kill", "45 rm die requested=false", "54 web die requested=true", "54 web stop"}},
-		{"a new container of the same name waits for no one",
+			[]string{"0 web kill", "45 rm die requested=false", "54 web die requested=true", "54 web stop"},
+		},
+		{
+			"a new container of the same name waits for no one",
 			[]step{{0, kill, rm(), 0}, {40, die, rm(), 0}, {94, destroy, rm(), 0}, {300, begin, docker.Container{ID: "new", Name: "rm"}, 0}},
-			[]string{"0 rm kill", "300 rm die requested=false", "300 rm destroy", "300 new start"}},
+			[]string{"0 rm kill", "300 rm die requested=false", "300 rm destroy", "300 new start"},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
