@@ -153,6 +153,12 @@ const (
 	FieldResultCode              = "result_code"
 	FieldResponseStatusCodeMatch = "response_status_code_match"
 	FieldError                   = "error"
+	FieldDNSTime                 = "dns_time"
+	FieldConnectTime             = "connect_time"
+	FieldTLSTime                 = "tls_time"
+	FieldFirstByteTime           = "first_byte_time"
+	FieldTransferTime            = "transfer_time"
+	FieldLocationSick            = "location_sick"
 )
 
 // Fields of the daemons' own figures.

@@ -105,6 +105,12 @@ func ownMeasurements() []Measurement {
 				text(FieldResultType, "one of the Result constants"),
 				integer(FieldResultCode, UnitNone, "0 for success, else which failure"),
 				text(FieldError, "why it failed, in the probe's words"),
+				float(FieldDNSTime, UnitSeconds, "to resolve the name; each phase is absent when not gone through"),
+				float(FieldConnectTime, UnitSeconds, "to open the connection"),
+				float(FieldTLSTime, UnitSeconds, "of the TLS handshake"),
+				float(FieldFirstByteTime, UnitSeconds, "from the request to the answer's first byte"),
+				float(FieldTransferTime, UnitSeconds, "to read the body"),
+				boolean(FieldLocationSick, "true when the fault is the location's own; absent otherwise"),
 			},
 		},
 	}

@@ -9,18 +9,8 @@ import (
 	"nezuban/agent/influx"
 )
 
-// Fields of http_response that Telegraf does not have. The phases are seconds, and absent when not gone through.
-const (
-	FieldDNSTime       = "dns_time"
-	FieldConnectTime   = "connect_time"
-	FieldTLSTime       = "tls_time"
-	FieldFirstByteTime = "first_byte_time"
-	FieldTransferTime  = "transfer_time"
-	FieldLocationSick  = "location_sick" // bool, only written when true; see Result.Sick
-)
-
 // Point is r as a point of http_response, with the tags and fields that Telegraf's plugin of that name writes, our
-// tags check and location, and our fields above. What did not happen is absent: no response_time without a response.
+// tags check and location, and our own fields: phases and location_sick. What did not happen is absent: no response_time without a response.
 // [ResultOf] reads it back; influx.Writer.Write takes it to the outputs.
 func (r Result) Point() influx.Point {
 	p := influx.Point{
@@ -52,7 +42,7 @@ func (r Result) Point() influx.Point {
 		}
 	}
 	if r.Sick {
-		p.Fields = append(p.Fields, influx.Bool(FieldLocationSick, true))
+		p.Fields = append(p.Fields, influx.Bool(influx.FieldLocationSick, true))
 	}
 	if r.Error != "" {
 		p.Fields = append(p.Fields, influx.String(influx.FieldError, r.Error))
@@ -97,7 +87,7 @@ func ResultOf(p influx.Point) (Result, error) {
 	for _, phase := range r.Phases.fields() {
 		*phase.length = seconds(p, phase.field)
 	}
-	r.Sick, _ = p.Bool(FieldLocationSick)
+	r.Sick, _ = p.Bool(influx.FieldLocationSick)
 	r.Error, _ = p.Text(influx.FieldError)
 	return r, nil
 }
@@ -110,11 +100,11 @@ type phaseField struct {
 
 func (p *Phases) fields() [5]phaseField {
 	return [5]phaseField{
-		{FieldDNSTime, &p.DNS},
-		{FieldConnectTime, &p.Connect},
-		{FieldTLSTime, &p.TLS},
-		{FieldFirstByteTime, &p.FirstByte},
-		{FieldTransferTime, &p.Transfer},
+		{influx.FieldDNSTime, &p.DNS},
+		{influx.FieldConnectTime, &p.Connect},
+		{influx.FieldTLSTime, &p.TLS},
+		{influx.FieldFirstByteTime, &p.FirstByte},
+		{influx.FieldTransferTime, &p.Transfer},
 	}
 }
 
