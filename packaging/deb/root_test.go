@@ -54,7 +54,7 @@ func bootstrap(t *testing.T, debootstrap, base string) {
 		t.Fatal(err)
 	}
 	partial := fmt.Sprintf("%s.%d", base, os.Getpid())
-	defer os.Remove(partial)
+	defer os.Remove(partial) //nolint:errcheck // renamed by then, or of no use
 	// Archives of packages are of no use here.
 	command(t, time.Minute, "tar", "--create", "--numeric-owner", "--file", partial,
 		"--exclude=./var/cache/apt/archives/*.deb", "--exclude=./proc/*", "--exclude=./sys/*",

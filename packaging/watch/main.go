@@ -38,7 +38,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer unlock()
-	if err := s.Ports.free(); err != nil {
+	if err := s.Ports.free(ctx); err != nil {
 		return err
 	}
 	kept, err := writeFiles(s)

@@ -59,7 +59,7 @@ func freePorts(t *testing.T) (env []string) {
 			env = append(env, fmt.Sprintf("%s=%d", name, base))
 			return strconv.Itoa(base)
 		})
-		if err == nil && s.Ports.free() == nil {
+		if err == nil && s.Ports.free(t.Context()) == nil {
 			return env
 		}
 		env = nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -91,7 +92,7 @@ func portFrom(text string, fallback int) (int, error) {
 
 // free says which ports are taken or asked for twice, all at once, before
 // anything starts.
-func (p ports) free() error {
+func (p ports) free(ctx context.Context) error {
 	var errs []error
 	asked := map[int]port{}
 	for _, port := range p.all() {
@@ -100,7 +101,7 @@ func (p ports) free() error {
 			continue
 		}
 		asked[port.Number] = port
-		l, err := net.Listen("tcp", "127.0.0.1:"+port.String())
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:"+port.String())
 		switch {
 		case errors.Is(err, syscall.EADDRINUSE):
 			errs = append(errs, fmt.Errorf("port %v (%s) is taken; set %s to another one", port, port.owner, port.env))

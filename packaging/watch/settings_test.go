@@ -41,7 +41,7 @@ func TestTakenPortIsNamed(t *testing.T) {
 		Agent:  port{s.Ports.Agent.Number, "agent", "NEZUBAN_AGENT_PORT"},
 		Web:    port{s.Ports.Agent.Number, "demo-web", "NEZUBAN_WEB_PORT"},
 	}
-	err = p.free()
+	err = p.free(t.Context())
 	for _, part := range []string{
 		fmt.Sprintf("port %d (router) is taken; set NEZUBAN_ROUTER_PORT", taken),
 		fmt.Sprintf("port %d is asked for by agent and demo-web; set NEZUBAN_WEB_PORT", s.Ports.Agent.Number),
