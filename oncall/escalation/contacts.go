@@ -79,8 +79,7 @@ func ownerOnly(info os.FileInfo, uid int) error {
 
 // bare takes the path out of an error that will be given it again.
 func bare(err error) error {
-	var pathErr *os.PathError
-	if errors.As(err, &pathErr) {
+	if pathErr, ok := errors.AsType[*os.PathError](err); ok {
 		return pathErr.Err
 	}
 	return err

@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"errors"
 	"testing"
 	"time"
 )
@@ -106,11 +107,11 @@ func TestParseCadence(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"", "w", "0w", "-1w", "+1w", "01w", "1", "1 w", "1m", "9001d", "1.5d", "1y", "1wd", "d1", "99999999999999999999d"} {
-		if _, err := parseCadence(bad); err != errCadence {
+		if _, err := parseCadence(bad); !errors.Is(err, errCadence) {
 			t.Errorf("%q: got %v, want %v", bad, err, errCadence)
 		}
 	}
-	if _, err := parseCadence("8h"); err != errHours {
+	if _, err := parseCadence("8h"); !errors.Is(err, errHours) {
 		t.Errorf("8h: got %v, want %v", err, errHours)
 	}
 }

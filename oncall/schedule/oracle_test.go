@@ -38,8 +38,8 @@ func (o oracle) first(clock string) int {
 
 // last is the last minute at which the clock shows a local time, or the first after it has skipped it.
 func (o oracle) last(clock string) int {
-	for i := len(o.wall) - 1; i >= 0; i-- {
-		if o.wall[i] == clock {
+	for i, shown := range slices.Backward(o.wall) {
+		if shown == clock {
 			return i
 		}
 	}

@@ -36,8 +36,7 @@ func TestParseRefuses(t *testing.T) {
 			if f != nil {
 				t.Error("a refused file must give nil")
 			}
-			var problems tomlfile.Problems
-			if !errors.As(err, &problems) {
+			if _, ok := errors.AsType[tomlfile.Problems](err); !ok {
 				t.Errorf("%v: not Problems", err)
 			}
 			if *update {

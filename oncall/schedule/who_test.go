@@ -158,10 +158,13 @@ func TestWho(t *testing.T) {
 		{"people on call together are sorted", api(line("n", `from = "2026-01-05 09:00", who = [["carol", "alice", "carol"]]`)), []ask{
 			{"2026-02-01T00:00:00Z", "alice, carol", "further notice"},
 		}},
-		{"fine print 1: a handoff to the same people through another layer is no change",
-			api(weekly, line("top", `from = "2026-01-06 09:00", to = "2026-01-07 09:00", who = ["alice"]`)), []ask{
+		{
+			"fine print 1: a handoff to the same people through another layer is no change",
+			api(weekly, line("top", `from = "2026-01-06 09:00", to = "2026-01-07 09:00", who = ["alice"]`)),
+			[]ask{
 				{"2026-01-05T08:00:00Z", "alice", "2026-01-12 09:00 CET"},
-			}},
+			},
+		},
 		{"fine print 1: further off than ten years is never", api(line("n", `every = "132mo", from = "2026-01-05 09:00", who = ["alice", "bob"]`)), []ask{
 			{"2026-01-06T00:00:00Z", "alice", "further notice"},
 			{"2027-01-06T00:00:00Z", "alice", "2037-01-05 09:00 CET"},
@@ -172,12 +175,15 @@ func TestWho(t *testing.T) {
 			{"2026-01-31T22:59:00Z", "alice", "2026-02-01 00:00 CET"},
 			{"2026-01-31T23:00:00Z", "", "further notice"},
 		}},
-		{"fine print 4: a change is read in its own zone, else the file's, never the layer's",
+		{
+			"fine print 4: a change is read in its own zone, else the file's, never the layer's",
 			api(line("n", `from = "2026-01-05 09:00", zone = "Asia/Tokyo", who = [["alice", "bob"]]`)) + coverOf("dan", "alice", "2026-02-01 12:00", "2026-02-01 13:00") +
-				"[[change]]\ncover = { on = \"api\", by = \"erin\", for = \"bob\", from = \"2026-02-01 12:00\", to = \"2026-02-01 13:00\", zone = \"UTC\" }\n", []ask{
+				"[[change]]\ncover = { on = \"api\", by = \"erin\", for = \"bob\", from = \"2026-02-01 12:00\", to = \"2026-02-01 13:00\", zone = \"UTC\" }\n",
+			[]ask{
 				{"2026-02-01T11:30:00Z", "bob, dan", "2026-02-01 13:00 CET"},
 				{"2026-02-01T12:30:00Z", "alice, erin", "2026-02-01 14:00 CET"},
-			}},
+			},
+		},
 		{"fine print 8: between two lines of one name the layer is transparent", api(weekly,
 			line("top", `from = "2026-01-06 09:00", to = "2026-01-07 09:00", who = ["dan"]`), line("top", `from = "2026-01-08 09:00", who = ["erin"]`)), []ask{
 			{"2026-01-07T08:00:00Z", "alice", "2026-01-08 09:00 CET"},
