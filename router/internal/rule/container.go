@@ -27,13 +27,11 @@ type container struct {
 	Claimed int64  `json:"claimed"`          // what that event itself claimed, when it came from the future
 	Recent  []seen `json:"recent,omitempty"` // the newest events, applied or noted, oldest first
 
-	Started   int64  `json:"started,omitempty"` // of the newest start applied
-	StartedID string `json:"started_id,omitempty"`
-	Present   int64  `json:"present,omitempty"` // when the agent last found it, running or not
-	Running   int64  `json:"running,omitempty"` // since when it ran then; 0: it did not
-	RunningID string `json:"running_id,omitempty"`
-	Kill      int64  `json:"kill,omitempty"` // of the newest kill since the start
-	KillID    string `json:"kill_id,omitempty"`
+	Started int64  `json:"started,omitempty"` // of the newest start applied
+	Present int64  `json:"present,omitempty"` // when the agent last found it, running or not
+	Running int64  `json:"running,omitempty"` // since when it ran then; 0: it did not
+	Kill    int64  `json:"kill,omitempty"`    // of the newest kill since the start
+	KillID  string `json:"kill_id,omitempty"`
 
 	Death  *death  `json:"death,omitempty"`  // the newest crash
 	Deaths []int64 `json:"deaths,omitempty"` // crashes under a restart policy, within the window

@@ -48,7 +48,7 @@ func (j *judgement) apply(e event) {
 	j.At, j.Claimed = at, e.at.UnixNano()
 	switch e.action {
 	case influx.ActionStart:
-		j.Started, j.StartedID, j.Kill, j.KillID = at, e.id, 0, ""
+		j.Started, j.Kill, j.KillID = at, 0, ""
 		j.started(at, e)
 	case influx.ActionKill:
 		j.Kill, j.KillID = at, e.id
@@ -77,7 +77,7 @@ func (j *judgement) found(e event) {
 		return
 	}
 	j.changed = true
-	j.Present, j.Running, j.RunningID = claimed, 0, ""
+	j.Present, j.Running = claimed, 0
 	if !e.running() {
 		return
 	}
@@ -85,7 +85,7 @@ func (j *judgement) found(e event) {
 	if ahead {
 		since -= claimed - now
 	}
-	j.Running, j.RunningID = since, e.id
+	j.Running = since
 	j.started(since, e)
 }
 

@@ -130,7 +130,8 @@ func (b *budget) next(a slo.Assessment) standing {
 
 func (b *budget) words(next standing) string {
 	if !next.Firing {
-		return fmt.Sprintf("%s: check %s no longer burns its error budget", b.rule.id, b.rule.check)
+		return fmt.Sprintf("%s: check %s no longer burns its error budget; %.0f %% of it is spent, as far as seen",
+			b.rule.id, b.rule.check, 100*b.evaluator.Spent())
 	}
 	return fmt.Sprintf("%s: check %s is %s", b.rule.id, b.rule.check, b.evaluator.Describe(next.Burning))
 }

@@ -61,6 +61,9 @@ func TestObjective(t *testing.T) {
 	probeFor(w, 4*time.Minute, good)
 	w.expect()
 	probeFor(w, 30*time.Minute, good) // the pair of 6h and 30m burns too by now: both must be calm
+	if want, got := "shop-availability: check shop no longer burns its error budget; 5163 % of it is spent, as far as seen", w.alerts[0].Summary; got != want {
+		t.Errorf("summary %q, want %q", got, want)
+	}
 	w.expect(burnResolved)
 }
 

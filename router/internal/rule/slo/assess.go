@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"nezuban/router/internal/incident"
-	"nezuban/router/internal/rule/window"
 )
 
 // Pairs is a set of positions in [Burns].
@@ -97,9 +96,8 @@ func short(d time.Duration) string {
 	return fmt.Sprintf("%dm", d/time.Minute)
 }
 
-// Spent is the share of the period's error budget that is gone, above 1 when it is overdrawn, and the results it was
-// computed from. Results that the router has not seen are not in it.
-func (e *Evaluator) Spent() (share float64, of window.Counts) {
-	counts := e.ring.Sum(2 * len(e.objective.pairs))
-	return counts.Ratio() / e.objective.budget(), counts
+// Spent is the share of the period's error budget that is gone, above 1 when it is overdrawn, if the results that were
+// seen are typical of those that were not.
+func (e *Evaluator) Spent() float64 {
+	return e.ring.Sum(2*len(e.objective.pairs)).Ratio() / e.objective.budget()
 }
