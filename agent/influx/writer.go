@@ -61,7 +61,7 @@ func NewWriter(outputs []Output, opts WriterOptions) *Writer {
 // full its oldest lines are dropped and counted. Points that have no line
 // protocol are left out, counted, and named in the log.
 //
-// From here a point goes on in sender.deliver.
+// Next on a sample's path: sender.deliver.
 func (w *Writer) Write(points ...Point) {
 	encoded, err := Encode(nil, points)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 // accepted, refused for good, or cut smaller. Otherwise the batch is back in the
 // queue, and asked is the longest wait that a server asked for.
 //
-// From here a point goes on in the InfluxDB or the router that the URL names.
+// Next on a sample's path: the server that the URL names; in a router of ours, its access.Gate.Require.
 func (s *sender) deliver(ctx context.Context, batch string) (settled bool, asked time.Duration) {
 	for range s.urls {
 		start := time.Now()

@@ -60,8 +60,9 @@ func CallerOf(ctx context.Context) (Caller, bool) {
 }
 
 // Require lets requests through to next that bear a token of the kind, and answers all others 401 with one and the
-// same body: whether the token was missing, unknown or of another kind is not said. Next on a sample's path is the
-// handler it wraps, for samples ingest.LineProtocol.
+// same body: whether the token was missing, unknown or of another kind is not said.
+//
+// Next on a sample's path: the handler that it wraps, for samples ingest.LineProtocol.
 func (g *Gate) Require(kind Kind, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		caller, ok := g.identify(r, kind)

@@ -22,6 +22,8 @@ func (r *router) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("POST /api/v2/write", write)
 	mux.Handle("POST /write", write)
+	// Clients of InfluxDB 1.x ask for their database before they write.
+	mux.Handle("POST /query", r.gate.Guard(r.gate.Require(access.Ingest, ingest.CreateDatabase())))
 	mux.Handle("GET /health", ingest.Health(daemon.Version(), r.ready))
 	mux.Handle("GET /ping", ingest.Ping(daemon.Version()))
 	// Sentry's SDKs run in web pages of other origins too; each request bears its project's key.

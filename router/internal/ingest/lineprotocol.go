@@ -14,11 +14,12 @@ import (
 )
 
 // LineProtocol takes what InfluxDB's clients write: POST /api/v2/write as in 2.x and 1.8, and POST /write as in 1.x.
-// Organisation, bucket and database are not looked at: there is one place for everything. Next on a sample's path is
-// [Sink.Ingest].
+// Organisation, bucket and database are not looked at: there is one place for everything.
 //
 // Answers are InfluxDB's own: 204; 400 for lines that are none, after the good ones have been taken; 413; and 503
 // with Retry-After when the Sink failed.
+//
+// Next on a sample's path: [Sink.Ingest], which is the app's engine.
 func LineProtocol(o Options) http.Handler {
 	o.Limits = o.Limits.or(25*mib, 25*mib)
 	return &lineProtocol{
