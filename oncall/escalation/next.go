@@ -48,8 +48,8 @@ type Notify struct {
 // reached nobody, the fallback is told, again every [FallbackEvery]. Waits count from now, so that steps missed while
 // nobody called Next are not made up for in a burst. An incident of severity info tells nobody: pr comes back as it is.
 //
-// It lies on the path of a sample. Next on it: [schedule.File.Who] says who is on call, and the caller turns what
-// comes back into rows of the outbox.
+// Next on a sample's path: [schedule.File.Who], which says who is on call. The caller turns what comes back into rows of
+// the outbox.
 func Next(p Policy, f *schedule.File, pr Progress, severity string, now time.Time) (Progress, []Notify) {
 	if severity == severityInfo || (!pr.Started.IsZero() && now.Before(pr.Next)) {
 		return pr, nil
