@@ -54,7 +54,7 @@ type Config struct {
 }
 
 // RuleConfig is one [[rule]]. Which keys it may have depends on its kind; see [Compile].
-type RuleConfig struct {
+type RuleConfig struct { //nolint:revive // Config is the whole file's part; this is one rule of it, beside SLOConfig
 	ID          string             `toml:"id"`
 	Kind        string             `toml:"kind"`
 	Measurement string             `toml:"measurement"`

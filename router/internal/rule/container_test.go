@@ -232,14 +232,30 @@ func TestContainerSummaries(t *testing.T) {
 		wait   time.Duration
 		want   string // of the last alert
 	}{
-		{"not running again", []told{{second: 5, text: "die exit=1 policy=always"}}, 10 * time.Second,
-			"container web died with exit 1 on h1 and was not running again after 10s"},
-		{"loop", []told{{second: 0, text: "die exit=1 policy=always"}, {second: 1, text: "die exit=1 policy=always"}, {second: 2, text: "die exit=2 policy=always"}}, 0,
-			"container web died 3 times within 10m on h1, last with exit 2"},
-		{"late and over", []told{{600, "present status=running started=300", 0}, {second: 0, text: "die exit=1", delay: 720 * time.Second}}, 0,
-			"container web died with exit 1 on h1, and has been started again since (reported 12m late)"},
-		{"late and holding", []told{{second: 0, text: "die exit=1", delay: 2 * time.Hour}}, 0,
-			"container web died with exit 1 on h1 (reported 2h late)"},
+		{
+			"not running again",
+			[]told{{second: 5, text: "die exit=1 policy=always"}},
+			10 * time.Second,
+			"container web died with exit 1 on h1 and was not running again after 10s",
+		},
+		{
+			"loop",
+			[]told{{second: 0, text: "die exit=1 policy=always"}, {second: 1, text: "die exit=1 policy=always"}, {second: 2, text: "die exit=2 policy=always"}},
+			0,
+			"container web died 3 times within 10m on h1, last with exit 2",
+		},
+		{
+			"late and over",
+			[]told{{600, "present status=running started=300", 0}, {second: 0, text: "die exit=1", delay: 720 * time.Second}},
+			0,
+			"container web died with exit 1 on h1, and has been started again since (reported 12m late)",
+		},
+		{
+			"late and holding",
+			[]told{{second: 0, text: "die exit=1", delay: 2 * time.Hour}},
+			0,
+			"container web died with exit 1 on h1 (reported 2h late)",
+		},
 		{"resolved", []told{{second: 0, text: "die exit=1"}, {second: 1, text: "start"}}, 0, "container web runs again on h1"},
 	}
 	for _, tt := range tests {
@@ -282,10 +298,16 @@ func TestContainerOOMAndHealth(t *testing.T) {
 		{"each oom counts", []told{{second: 1, text: "oom"}, {second: 2, text: "oom"}}, []string{"ticket firing oom|web|h1", "ticket firing oom|web|h1"}},
 		{"a later start resolves it", []told{{second: 1, text: "oom"}, {second: 9, text: "start"}}, []string{"ticket firing oom|web|h1", "ticket resolved oom|web|h1"}},
 		{"running on does not", []told{{second: 1, text: "oom"}, {second: 9, text: "present status=running started=-9"}}, []string{"ticket firing oom|web|h1"}},
-		{"unhealthy, then healthy", []told{{second: 1, text: "health_status health=unhealthy"}, {second: 9, text: "health_status health=healthy"}},
-			[]string{"ticket firing health|web|h1", "ticket resolved health|web|h1"}},
-		{"starting says nothing", []told{{second: 1, text: "health_status health=unhealthy"}, {second: 9, text: "health_status health=starting"}},
-			[]string{"ticket firing health|web|h1"}},
+		{
+			"unhealthy, then healthy",
+			[]told{{second: 1, text: "health_status health=unhealthy"}, {second: 9, text: "health_status health=healthy"}},
+			[]string{"ticket firing health|web|h1", "ticket resolved health|web|h1"},
+		},
+		{
+			"starting says nothing",
+			[]told{{second: 1, text: "health_status health=unhealthy"}, {second: 9, text: "health_status health=starting"}},
+			[]string{"ticket firing health|web|h1"},
+		},
 		{"healthy from the start says nothing", []told{{second: 1, text: "health_status health=healthy"}}, nil},
 	}
 	for _, tt := range tests {

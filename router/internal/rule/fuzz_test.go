@@ -63,11 +63,7 @@ func FuzzContainerEvent(f *testing.F) {
 			t.Errorf("sent again it says %v; at first %v", said(again.Alerts), said(first.Alerts))
 		}
 		e.Accept(e.Tick(epoch.Add(time.Hour)))
-		var records []rule.Record
-		for _, r := range first.Put {
-			records = append(records, r)
-		}
-		if unread := rule.NewEngine(set, records, nil, epoch).Unread(); len(unread) > 0 {
+		if unread := rule.NewEngine(set, first.Put, nil, epoch).Unread(); len(unread) > 0 {
 			t.Errorf("own records unread: %v", unread)
 		}
 	})

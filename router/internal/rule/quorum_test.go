@@ -32,8 +32,12 @@ func TestQuorum(t *testing.T) {
 	}{
 		{"one location is not a quorum", []says{{"tokyo", false}, {"oregon", true}, {"frankfurt", true}}, time.Hour, nil},
 		{"two of three, on arrival of the second", []says{{"tokyo", false}, {"oregon", false}}, 0, []string{shopDown}},
-		{"one of them recovers: below the quorum, and nobody silent", []says{{"tokyo", false}, {"oregon", false}, {"frankfurt", true}, {"tokyo", true}},
-			0, []string{shopDown, shopUp}},
+		{
+			"one of them recovers: below the quorum, and nobody silent",
+			[]says{{"tokyo", false}, {"oregon", false}, {"frankfurt", true}, {"tokyo", true}},
+			0,
+			[]string{shopDown, shopUp},
+		},
 		{"silence does not resolve", []says{{"tokyo", false}, {"oregon", false}}, time.Hour, []string{shopDown}},
 		{"one recovers, the third is silent: unknown", []says{{"tokyo", false}, {"oregon", false}, {"tokyo", true}}, time.Hour, []string{shopDown}},
 		{"one location twice is one voice", []says{{"tokyo", false}, {"tokyo", false}, {"tokyo", false}}, time.Hour, nil},
