@@ -12,6 +12,7 @@ import (
 
 	"nezuban/agent/influx"
 	"nezuban/agent/tomlfile"
+	"nezuban/packaging/testenv"
 )
 
 // load writes a configuration beside two secrets and loads it.
@@ -150,5 +151,17 @@ func TestLoadConfigWithoutFile(t *testing.T) {
 	_, err := LoadConfig(filepath.Join(t.TempDir(), "agent.toml"), os.LookupEnv)
 	if err == nil || !strings.Contains(err.Error(), "no such file") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// The configuration that the package installs is a good one.
+func TestLoadConfigOfThePackage(t *testing.T) {
+	path := filepath.Join(testenv.Repo(t), "packaging", "deb", "agent.toml")
+	cfg, err := LoadConfig(path, func(string) (string, bool) { return "", false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.DockerSocket != "" {
+		t.Errorf("docker_socket %q: the package's user cannot open one", cfg.DockerSocket)
 	}
 }

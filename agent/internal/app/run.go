@@ -49,6 +49,8 @@ func Run(ctx context.Context, d *daemon.Daemon, cfg Config) error {
 	watching.Go(d.Guard(func() error { return s.run(watchCtx) }))
 	if cfg.DockerSocket != "" {
 		watching.Go(d.Guard(func() error { return follow(watchCtx, d, cfg, table, writer) }))
+	} else {
+		d.Log.Info("containers are not followed: docker_socket is empty")
 	}
 	if listener != nil {
 		watching.Go(d.Guard(func() error { return daemon.Serve(watchCtx, listener, d.Handler()) }))

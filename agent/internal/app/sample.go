@@ -56,7 +56,7 @@ type watched struct {
 
 // run samples at every multiple of the interval until ctx ends. All points of
 // one tick have the tick's own time. A tick that comes while another is still
-// being sampled is left out.
+// being sampled is left out. Here a sample's path begins; next: sampler.sample.
 func (s *sampler) run(ctx context.Context) error {
 	s.writer.WriteNow(s.heartbeat(influx.StateUp, 0, time.Now()))
 	for {
@@ -73,6 +73,7 @@ func (s *sampler) run(ctx context.Context) error {
 }
 
 // sample measures everything once.
+// Next on a sample's path: sampler.container.
 func (s *sampler) sample(ctx context.Context, at time.Time) []influx.Point {
 	points, machine, err := s.host.Sample(ctx, at)
 	note(s.hostTrouble, err)

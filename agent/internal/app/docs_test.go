@@ -1,0 +1,52 @@
+package app
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"nezuban/docs"
+)
+
+// TestDocsExamples loads every agent.toml of the documentation, with a secret wherever one names a file or a variable.
+func TestDocsExamples(t *testing.T) {
+	examples, err := docs.Examples("agent.md", "agent.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := func(key string) (string, bool) { return "https://key@sentry.example/1", key != "" }
+	for _, text := range examples {
+		dir := t.TempDir()
+		for _, name := range []string{"sentry.dsn", "influxdb.token", "router.token"} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte("secret\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		path := filepath.Join(dir, "agent.toml")
+		if err := os.WriteFile(path, []byte(strings.ReplaceAll(text, "/etc/nezuban", dir)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := LoadConfig(path, env); err != nil {
+			t.Errorf("%v\nin\n%s", err, text)
+		}
+	}
+}
+
+// TestDocsNameEveryKey compares the table of keys with what the loader knows.
+func TestDocsNameEveryKey(t *testing.T) {
+	known, _ := docs.Keys(reflect.TypeFor[file](), nil)
+	documented, err := docs.Cells("agent.md", "key in agent.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(known)
+	slices.Sort(documented)
+	if diff := cmp.Diff(known, documented); diff != "" {
+		t.Errorf("docs/agent.md (-known +documented):\n%s", diff)
+	}
+}
