@@ -32,7 +32,7 @@ func dockerMeasurements() []Measurement {
 				[]FieldInfo{
 					integer(FieldUsage, UnitBytes, "without inactive file cache, as the docker command shows it"),
 					float(FieldUsagePercent, UnitPercent, "usage of limit, or of the host's memory without one"),
-					integer(FieldLimit, UnitBytes, "absent without a limit"),
+					integer(FieldLimit, UnitBytes, "the host's memory when the container has none, as Telegraf has it"),
 					id,
 				},
 				gauges(
