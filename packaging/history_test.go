@@ -55,7 +55,7 @@ func TestHistoryOfANamedContainer(t *testing.T) {
 // ask counts the rows that InfluxDB returns for a query in InfluxQL.
 func ask(t *testing.T, database, query string) int {
 	t.Helper()
-	resp, err := http.Get(database + "/query?" + url.Values{"db": {"nezuban"}, "q": {query}}.Encode()) //nolint:noctx // loopback, and the test has its own end
+	resp, err := http.Get(database + "/query?" + url.Values{"db": {"nezuban"}, "q": {query}}.Encode())
 	if err != nil {
 		t.Fatal(err)
 	}

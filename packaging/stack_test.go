@@ -35,7 +35,7 @@ func buildAndRun(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }() // a folder left in the temporary one harms nobody
 	for _, name := range []string{"agent", "checks", "router", "oncall"} {
 		build := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-o", filepath.Join(dir, "nezuban-"+name), "nezuban/"+name)
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -133,7 +133,7 @@ bucket = "nezuban"
 func (s *stack) awaitReady(url string) {
 	s.t.Helper()
 	eventually(s.t, 30*time.Second, "ready at "+url, func() bool {
-		resp, err := http.Get(url) //nolint:noctx // bounded by the loop around it
+		resp, err := http.Get(url)
 		if err != nil {
 			return false
 		}
@@ -182,7 +182,7 @@ func (s *stack) incidents(into any) {
 // metric is one of the router's figures; 0 when it has none of this name yet.
 func (s *stack) metric(name string) float64 {
 	s.t.Helper()
-	resp, err := http.Get("http://" + s.addr + "/metrics") //nolint:noctx // loopback, and the test has its own end
+	resp, err := http.Get("http://" + s.addr + "/metrics")
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -330,7 +330,7 @@ func eventually(t *testing.T, within time.Duration, what string, cond func() boo
 // freeAddress is a loopback address that nobody listens on now.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
