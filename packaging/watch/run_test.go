@@ -31,7 +31,7 @@ func newTree(t *testing.T) *tree {
 	}
 	for pkg, name := range map[string]string{
 		"./agent": "nezuban-agent", "./checks": "nezuban-checks", "./router": "nezuban-router",
-		"./packaging/watch": "watch", "./packaging/testload": "testload",
+		"./packaging/watch": "watch", "./packaging/demo": "demo", "./packaging/testload": "testload",
 	} {
 		path := filepath.Join(dir, "bin", name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -132,6 +132,13 @@ func (tr *tree) interrupted(t *testing.T) {
 	if err == nil || !strings.Contains(string(refused), "runs here already") {
 		t.Errorf("a second watch: %v\n%s", err, refused)
 	}
+
+	demo := exec.CommandContext(t.Context(), filepath.Join(tr.dir, "bin/demo"), "error")
+	demo.Env = tr.env
+	if said, err := demo.CombinedOutput(); err != nil {
+		t.Errorf("the demonstration incident: %v\n%s", err, said)
+	}
+	await(t, "its page", func() bool { return strings.Contains(out.String(), "\nPAGE ") })
 
 	if err := first.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)

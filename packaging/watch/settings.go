@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"nezuban/packaging/loadimage"
 )
 
 // settings are where things stand on this machine. Templates read them.
@@ -18,7 +20,9 @@ type settings struct {
 	Root  string // the repository
 	State string // everything that is written, absolute
 	Zone  string // the machine's time zone, an IANA name
-	Ports ports
+	// Docker is the engine's socket, whether it answers or not.
+	Docker string
+	Ports  ports
 }
 
 func (s settings) logs() string { return filepath.Join(s.State, "log") }
@@ -58,7 +62,7 @@ func settingsFrom(getenv func(string) string) (settings, error) {
 	if state, err = filepath.Abs(state); err != nil {
 		return settings{}, fmt.Errorf("NEZUBAN_STATE: %w", err)
 	}
-	s := settings{Root: root, State: state, Zone: zoneName("/etc/localtime")}
+	s := settings{Root: root, State: state, Zone: zoneName("/etc/localtime"), Docker: loadimage.Socket()}
 	var errs []error
 	read := func(owner, env string, fallback int) port {
 		n, err := portFrom(getenv(env), fallback)

@@ -69,8 +69,8 @@ func banner(ctx context.Context, s settings) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	watched := "containers and host"
-	if err := loadimage.Ping(ctx, loadimage.Socket()); err != nil {
-		watched = "cgroups and host; containers from the moment Docker answers at " + loadimage.Socket()
+	if err := loadimage.Ping(ctx, s.Docker); err != nil {
+		watched = "cgroups and host; containers from the moment Docker answers at " + s.Docker
 	}
 	fmt.Printf(`watching this machine (%s)
   router      %s
