@@ -1,0 +1,66 @@
+package schedule
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"nezuban/docs"
+)
+
+const docsPage = "oncall.md"
+
+// TestDocsExamples parses every rotation file of the documentation.
+func TestDocsExamples(t *testing.T) {
+	examples, err := docs.Examples(docsPage, "oncall.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range examples {
+		if f, err := Parse("oncall.toml", []byte(text)); err != nil || len(f.Policies()) == 0 || len(f.Routes()) == 0 {
+			t.Errorf("%v\nin\n%s", err, text)
+		}
+	}
+}
+
+// TestDocsNameEveryKey compares the tables of keys, and of those that are refused as not built, with what the parser
+// knows.
+func TestDocsNameEveryKey(t *testing.T) {
+	known, refused := docs.Keys(reflect.TypeFor[rawFile](), reflect.TypeFor[unbuilt]())
+	for heading, want := range map[string][]string{"key in oncall.toml": known, "refused in oncall.toml": refused} {
+		documented, err := docs.Cells(docsPage, heading)
+		if err != nil {
+			t.Fatal(err)
+		}
+		slices.Sort(want)
+		slices.Sort(documented)
+		if diff := cmp.Diff(want, documented); diff != "" {
+			t.Errorf("docs/%s, %q (-known +documented):\n%s", docsPage, heading, diff)
+		}
+	}
+}
+
+// TestDocsNameEveryChannel looks for the channels, those that send and those that are refused.
+func TestDocsNameEveryChannel(t *testing.T) {
+	documented, err := docs.Cells(docsPage, "channel")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(builtChannels(), documented); diff != "" {
+		t.Errorf("docs/%s (-built +documented):\n%s", docsPage, diff)
+	}
+	text, err := docs.Page(docsPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, notBuilt, _ := strings.Cut(text, "\n## Not built yet\n")
+	notBuilt, _, _ = strings.Cut(notBuilt, "\n## ")
+	for _, channel := range laterChannels() {
+		if !strings.Contains(notBuilt, "`"+channel+"`") {
+			t.Errorf("docs/%s does not say that the channel %q is refused", docsPage, channel)
+		}
+	}
+}

@@ -1,0 +1,85 @@
+package app
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"nezuban/docs"
+	"nezuban/router/internal/ingest"
+	"nezuban/router/internal/rule"
+)
+
+// TestDocsExamples loads every router.toml of the documentation together with the last, which is the full, example of
+// each file that it names.
+func TestDocsExamples(t *testing.T) {
+	beside := map[string]string{}
+	for file, page := range map[string]string{"checks.toml": "checks.md", "oncall.toml": "oncall.md", "contacts.toml": "oncall.md"} {
+		examples := docsExamples(t, page, file)
+		beside[file] = examples[len(examples)-1]
+	}
+	for _, secret := range []string{"sentry.dsn", "pagerduty.token", "sms.token"} {
+		beside[secret] = "secret\n"
+	}
+	for _, text := range docsExamples(t, "router.md", "router.toml") {
+		path := writeConfig(t, text, beside)
+		here := strings.ReplaceAll(text, "/etc/nezuban", filepath.Dir(path))
+		if err := os.WriteFile(path, []byte(here), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cfg, err := Load(path, noEnv)
+		if err == nil {
+			err = CheckOnCall(cfg)
+		}
+		if err != nil {
+			t.Errorf("%v\nin\n%s", err, text)
+		}
+	}
+}
+
+// TestDocsRotations loads every rotation file of the documentation as the router does, which needs more of it
+// than its parser.
+func TestDocsRotations(t *testing.T) {
+	for _, text := range docsExamples(t, "oncall.md", "oncall.toml") {
+		if _, err := parseRotation("oncall.toml", []byte(text)); err != nil {
+			t.Errorf("%v\nin\n%s", err, text)
+		}
+	}
+}
+
+// TestDocsNameEveryKey compares the table of keys with what the loader knows.
+func TestDocsNameEveryKey(t *testing.T) {
+	known, _ := docs.Keys(reflect.TypeFor[settings](), nil)
+	documented, err := docs.Cells("router.md", "key in router.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(known)
+	slices.Sort(documented)
+	if diff := cmp.Diff(known, documented); diff != "" {
+		t.Errorf("docs/router.md (-known +documented):\n%s", diff)
+	}
+}
+
+// TestDocsHaveARunbook looks for the page about each rule that the router has without an entry.
+func TestDocsHaveARunbook(t *testing.T) {
+	for _, id := range []string{rotationRefused, rule.CheckDown, ingest.RuleErrorSeen} {
+		if _, err := docs.Page("runbooks/" + id + ".md"); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func docsExamples(t *testing.T, page, file string) []string {
+	t.Helper()
+	examples, err := docs.Examples(page, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return examples
+}
