@@ -24,7 +24,7 @@ func (b *Book) Acknowledge(env Env, id, by, note string) (Change, error) {
 	}
 	inc.State, inc.AcknowledgedAt, inc.AcknowledgedBy = Acknowledged, env.Now, by
 	d.note(&inc, "acknowledged by %s%s", by, remark(note))
-	d.cancelTriggers(&inc, "acknowledged before it was sent")
+	d.withdraw(&inc, "acknowledged before it was sent")
 	for _, row := range d.rowsOf(id) {
 		if row.Kind == MessageTrigger && row.Channel == ChannelPagerDuty && row.mayHaveArrived() {
 			why := "acknowledged by " + by
@@ -95,6 +95,7 @@ func (d *draft) acknowledgedFor(inc *Incident) {
 		return
 	}
 	d.note(inc, "acknowledged %s ago and still open: triggered again", timeout)
+	d.withdraw(inc, "the acknowledgement ran out before it was sent")
 	inc.State, inc.AcknowledgedAt, inc.AcknowledgedBy = Triggered, time.Time{}, ""
 	inc.Progress = escalation.Progress{}
 	d.escalate(inc)

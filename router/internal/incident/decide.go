@@ -85,7 +85,7 @@ func (d *draft) again(inc Incident, alert Alert) {
 	inc.Severity = alert.Severity
 	inc.State, inc.AcknowledgedAt, inc.AcknowledgedBy = Triggered, time.Time{}, ""
 	inc.Progress = escalation.Progress{}
-	d.cancelTriggers(&inc, "severity rose before it was sent")
+	d.withdraw(&inc, "severity rose before it was sent")
 	d.escalate(&inc)
 }
 
@@ -118,7 +118,7 @@ func (d *draft) calm(inc Incident, alert Alert) {
 func (d *draft) resolve(inc *Incident, by, text string) {
 	inc.State, inc.ResolvedAt, inc.ResolvedBy = Resolved, d.env.Now, by
 	d.note(inc, "%s", text)
-	d.cancelTriggers(inc, "resolved before it was sent")
+	d.withdraw(inc, "resolved before it was sent")
 	d.tell(inc, MessageResolve, text)
 }
 
@@ -149,10 +149,10 @@ func (d *draft) assigned(id string) []string {
 	return people
 }
 
-// cancelTriggers withdraws the triggers that are still waiting.
-func (d *draft) cancelTriggers(inc *Incident, reason string) {
+// withdraw cancels the triggers and acknowledgements that are still waiting: what they say holds no more.
+func (d *draft) withdraw(inc *Incident, reason string) {
 	for _, row := range d.rowsOf(inc.ID) {
-		if row.Kind == MessageTrigger && row.Status == RowPending {
+		if row.Kind != MessageResolve && row.Status == RowPending {
 			d.cancel(inc, row, reason)
 		}
 	}

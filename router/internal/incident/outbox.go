@@ -1,8 +1,10 @@
 package incident
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -68,7 +70,7 @@ func (r Row) Destination() string {
 	if r.Channel == ChannelPagerDuty {
 		return r.Incident + "|" + r.Channel
 	}
-	return r.Incident + "|" + r.Channel + "|" + r.People[0]
+	return r.Incident + "|" + r.Channel + "|" + strings.Join(r.People, ",")
 }
 
 // mayHaveArrived says that the receiver has, or may have, seen the message. A row that was tried and then cancelled
@@ -80,6 +82,20 @@ func (r Row) mayHaveArrived() bool {
 
 // ChannelPagerDuty is the one channel whose messages concern a whole incident rather than one person.
 const ChannelPagerDuty = "pagerduty"
+
+// reaching says that the message has arrived, or may yet do so at once: it has not failed so far. One that is on its way
+// for the first time counts; should it fail, its own end looks for the next channel.
+func (r Row) reaching() bool {
+	switch r.Status {
+	case RowSent:
+		return true
+	case RowPending:
+		return r.Attempt == 0
+	case RowSending:
+		return r.Attempt == 1
+	}
+	return false
+}
 
 // Outcome is what became of one attempt to send a row.
 type Outcome struct {
@@ -173,7 +189,19 @@ func union(a, b []string) []string {
 	return all
 }
 
-// Recover makes every row that was being sent when the router died pending again, marked as a possible repeat.
+// wants says that a message of this kind tells the truth about the incident: news that it is over always does.
+func (inc Incident) wants(kind MessageKind) bool {
+	switch kind {
+	case MessageTrigger:
+		return inc.State == Triggered
+	case MessageAcknowledge:
+		return inc.State == Acknowledged
+	}
+	return true
+}
+
+// Recover makes every row that was being sent when the router died pending again, marked as a possible repeat, unless
+// the incident has moved on meanwhile: a page that came after the news that it is over would never be taken back.
 func (b *Book) Recover(env Env) Change {
 	d := b.draft(env)
 	for _, id := range b.order() {
@@ -181,11 +209,14 @@ func (b *Book) Recover(env Env) Change {
 			if row.Status != RowSending {
 				continue
 			}
+			inc, _ := d.incident(id)
 			row.Status, row.Repeat, row.NotBefore = RowPending, true, env.Now
-			d.putRow(row)
-			if inc, ok := d.incident(id); ok {
-				d.note(&inc, "the router was restarted while %s was being sent: sending it again", row.describe())
+			if !inc.wants(row.Kind) {
+				d.cancel(&inc, row, fmt.Sprintf("%s before the router, restarted meanwhile, knew whether it was sent", inc.State))
+				continue
 			}
+			d.putRow(row)
+			d.note(&inc, "the router was restarted while %s was being sent: sending it again", row.describe())
 		}
 	}
 	return d.change()
@@ -226,13 +257,11 @@ func (b *Book) Finish(env Env, key RowKey, out Outcome) Change {
 // settle follows up a row that just ended or failed: a message overtaken while its attempt ran is cancelled, and a
 // person whose channel does not work is reached by the next one.
 func (d *draft) settle(inc *Incident, row Row) {
-	if row.Kind != MessageTrigger || row.Status == RowSent {
+	if row.Status == RowPending && !inc.wants(row.Kind) {
+		d.cancel(inc, row, string(inc.State)+" before it was sent")
 		return
 	}
-	if inc.State != Triggered {
-		if row.Status == RowPending {
-			d.cancel(inc, row, string(inc.State)+" before it was sent")
-		}
+	if row.Kind != MessageTrigger || row.Status == RowSent || inc.State != Triggered {
 		return
 	}
 	if row.Status == RowFailed || d.env.Now.Sub(row.Created) >= impatience {
@@ -255,7 +284,7 @@ func (d *draft) nextChannel(inc *Incident, failing Row) {
 			d.note(inc, "%s does not get through: %s goes out at once", failing.describe(), other.describe())
 			return
 		}
-		reaching = reaching || other.Status == RowSent || (other.Status != RowFailed && other.Status != RowCancelled && other.Attempt == 0)
+		reaching = reaching || other.reaching()
 	}
 	if !reaching && !failing.Hurried && !inc.Progress.Fallback && inc.Progress.Next.After(d.env.Now) {
 		failing.Hurried = true

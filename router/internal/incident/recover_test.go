@@ -1,0 +1,138 @@
+package incident
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+// crash ends the router, and starts another one from what was stored.
+func (w *world) crash() *world {
+	var rows []Row
+	for _, inc := range w.book.Incidents() {
+		rows = append(rows, w.book.Rows(inc.ID)...)
+	}
+	w.book = NewBook(w.book.Incidents(), rows)
+	w.env.Now = w.env.Now.Add(5 * time.Second)
+	w.accept(w.book.Recover(w.env))
+	return w
+}
+
+// begin starts sending what is due, and leaves it under way.
+func (w *world) begin() {
+	w.t.Helper()
+	due, _ := w.book.Due(w.env.Now)
+	for _, row := range due {
+		c, ok := w.book.Begin(w.env, row.Key())
+		if !ok {
+			w.t.Fatalf("due row %v cannot begin", row.Key())
+		}
+		w.accept(c)
+	}
+}
+
+func (w *world) acknowledge(by string) {
+	w.t.Helper()
+	c, err := w.book.Acknowledge(w.env, w.only().ID, by, "")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.accept(c)
+}
+
+// A page that was on its way when the router died must not follow the news that the incident is over: it would open
+// an incident at PagerDuty that nothing ever resolves.
+func TestAfterACrashAnOvertakenMessageIsNotSentAgain(t *testing.T) {
+	t.Run("the page of a resolved incident", func(t *testing.T) {
+		w := newWorld(t, rotationText)
+		w.apply(died(start))
+		w.begin()
+		w.apply(started(start.Add(time.Second)))
+		w.crash()
+		want(t, w.after(time.Second).deliver(sentOK), "resolve pagerduty alice")
+		want(t, w.after(time.Second).deliver(sentOK))
+	})
+	t.Run("the page of an acknowledged incident", func(t *testing.T) {
+		w := newWorld(t, rotationText)
+		w.apply(died(start))
+		w.begin()
+		w.acknowledge("bob")
+		w.crash()
+		want(t, w.after(time.Second).deliver(sentOK), "acknowledge pagerduty bob")
+		want(t, w.after(time.Second).deliver(sentOK))
+	})
+	t.Run("the acknowledgement of a resolved incident", func(t *testing.T) {
+		w := newWorld(t, rotationText)
+		w.apply(died(start))
+		w.deliver(sentOK)
+		w.acknowledge("bob")
+		w.begin()
+		w.apply(started(start.Add(time.Second)))
+		w.crash()
+		want(t, w.after(time.Second).deliver(sentOK), "resolve pagerduty alice")
+		want(t, w.after(time.Second).deliver(sentOK))
+	})
+}
+
+// An acknowledgement that arrives late would silence at PagerDuty what has been triggered again here.
+func TestAnAcknowledgementIsWithdrawnWhenItHoldsNoMore(t *testing.T) {
+	failing := Outcome{Err: errors.New("503"), After: 5 * time.Minute}
+	graver := down(start.Add(time.Minute), true)
+	low := down(start, true)
+	low.Severity = SeverityTicket
+	rotation := strings.Replace(rotationText, `ticket = ["terminal"]`, `ticket = ["pagerduty"]`, 1)
+	t.Run("waiting, when the severity rises", func(t *testing.T) {
+		w := newWorld(t, rotation)
+		w.apply(low)
+		w.deliver(sentOK)
+		w.acknowledge("bob")
+		want(t, w.deliver(failing), "acknowledge pagerduty bob")
+		w.apply(graver)
+		want(t, w.deliver(sentOK), "trigger pagerduty alice")
+		want(t, w.after(6*time.Minute).deliver(sentOK), "trigger terminal bob")
+	})
+	t.Run("under way, when the severity rises", func(t *testing.T) {
+		w := newWorld(t, rotation)
+		w.apply(low)
+		w.deliver(sentOK)
+		w.acknowledge("bob")
+		w.begin()
+		w.apply(graver)
+		w.accept(w.book.Finish(w.env, RowKey{"I001", 1}, failing))
+		want(t, w.deliver(sentOK), "trigger pagerduty alice")
+		if got := w.book.Rows("I001")[1].Status; got != RowCancelled {
+			t.Errorf("the acknowledgement is %s, want it cancelled", got)
+		}
+	})
+	t.Run("waiting, when the incident is over", func(t *testing.T) {
+		w := newWorld(t, rotationText)
+		w.apply(died(start))
+		w.deliver(sentOK)
+		w.acknowledge("bob")
+		w.deliver(failing)
+		w.apply(started(start.Add(time.Second)))
+		want(t, w.deliver(sentOK), "resolve pagerduty alice")
+		want(t, w.after(6*time.Minute).deliver(sentOK))
+	})
+}
+
+// A step that calls two people is not over when the one cannot be reached while the other's page is on its way.
+func TestTheNextStepWaitsForAPageThatIsOnItsWay(t *testing.T) {
+	refused := Outcome{Err: errors.New("no such user"), Permanent: true}
+	w := newWorld(t, strings.Replace(rotationText, `page = "api"`, `page = ["alice", "carol"]`, 1))
+	w.apply(died(start))
+	w.begin()
+	w.accept(w.book.Finish(w.env, RowKey{"I001", 0}, refused))
+	want(t, w.after(time.Second).deliver(sentOK))
+	w.accept(w.book.Finish(w.env, RowKey{"I001", 1}, refused))
+	want(t, w.after(time.Second).deliver(sentOK), "trigger terminal bob")
+}
+
+// What was stored by another hand must not keep the router from starting.
+func TestARowForNobodyHasAPlaceInLine(t *testing.T) {
+	b := NewBook([]Incident{{ID: "I001", State: Triggered}}, []Row{{Incident: "I001", Kind: MessageTrigger, Channel: "sms", Status: RowPending}})
+	if due, _ := b.Due(start); len(due) != 1 {
+		t.Errorf("found %d rows, want 1", len(due))
+	}
+}
