@@ -117,12 +117,13 @@ func TestLoadConfigNamesEveryMistake(t *testing.T) {
 		{"two of a name", output + output, []string{`agent.toml:5: output[1].name: found "a", expected a name that no other output has`}},
 		{"url and urls", output + "urls = [\"http://h\"]\n", []string{"agent.toml:4: output[0].urls: found \"url and urls\", expected one of them"}},
 		{"bad url", "[[output]]\nname = \"a\"\nurls = [\"http://h\", \"h:8086\"]\n", []string{`output[0].urls[1]: found "h:8086", expected an address like`}},
-		{"password in the url", "[[output]]\nname = \"a\"\nurl = \"http://u@h\"\n", []string{"without a password"}},
-		{"token file missing", output + "token_file = \"DIR/none\"\n", []string{"agent.toml:4: output[0].token_file: found", "a file that can be read (no such file or directory)"}},
+		{"password in the url", "[[output]]\nname = \"a\"\nurl = \"http://u@h\"\n", []string{"without user and password"}},
+		{"token file missing", output + "token_file = \"DIR/none\"\n", []string{"agent.toml:4: output[0].token_file: found", "a file that exists"}},
 		{"token file empty", output + "token_file = \"DIR/empty\"\n", []string{"expected a file that holds the secret in one line"}},
 		{"token file of two lines", output + "token_file = \"DIR/lines\"\n", []string{"expected a file that holds the secret in one line"}},
 		{"token file a folder", output + "token_file = \"DIR\"\n", []string{"expected a file that holds the secret in one line"}},
-		{"two tokens", output + "token_file = \"DIR/token\"\ntoken = \"x\"\n", []string{"one of token, token_file and token_env"}},
+		{"two tokens", output + "token_file = \"DIR/token\"\ntoken_env = \"X\"\n", []string{`output[0].token_env: found "token_file and token_env", expected one of them`}},
+		{"token in the file itself", output + "token = \"x\"\n", []string{"output[0].token: found unknown key"}},
 		{"token not in the environment", output + "token_env = \"NONE\"\n", []string{`output[0].token_env: found "NONE", expected an environment variable that is set`}},
 	}
 	for _, tt := range tests {

@@ -6,13 +6,13 @@
 package app
 
 import (
-	"errors"
 	"fmt"
-	"net"
 	"time"
 
 	"nezuban/agent/influx"
+	"nezuban/agent/settings"
 	"nezuban/agent/tomlfile"
+	"nezuban/checks/check"
 )
 
 // Bounds and defaults of the configuration.
@@ -21,7 +21,6 @@ const (
 
 	defaultStateDir    = "/var/lib/nezuban-checks"
 	defaultListen      = "127.0.0.1:17074"
-	defaultBucket      = "nezuban"
 	defaultHeartbeat   = 10 * time.Second
 	defaultRefresh     = 30 * time.Second
 	minPeriod          = time.Second // of heartbeat and refresh
@@ -29,7 +28,6 @@ const (
 	defaultConcurrency = 256
 	maxConcurrency     = 10000
 
-	sentryEnv   = "SENTRY_DSN"      // read when the file names no sentry_dsn_file
 	stateDirEnv = "STATE_DIRECTORY" // set by systemd; read when the file names no state_dir
 )
 
@@ -55,135 +53,71 @@ type Router struct {
 
 // file is checks-agent.toml as it is written.
 type file struct {
-	Location      string            `toml:"location"`
-	StateDir      string            `toml:"state_dir"`
-	Listen        string            `toml:"listen"`
-	Heartbeat     tomlfile.Duration `toml:"heartbeat"`
-	Concurrency   int               `toml:"concurrency"`
-	LogLevel      string            `toml:"log_level"`
-	SentryDSNFile string            `toml:"sentry_dsn_file"`
-	Router        fileRouter        `toml:"router"`
-	Outputs       []fileOutput      `toml:"output"`
+	settings.Daemon
+	Location    string            `toml:"location"`
+	StateDir    string            `toml:"state_dir"`
+	Heartbeat   tomlfile.Duration `toml:"heartbeat"`
+	Concurrency int               `toml:"concurrency"`
+	Router      fileRouter        `toml:"router"`
+	Outputs     []settings.Output `toml:"output"`
 }
 
 type fileRouter struct {
-	endpoint
+	settings.Endpoint
 	Refresh tomlfile.Duration `toml:"refresh"`
 }
 
-type fileOutput struct {
-	endpoint
-	Name   string `toml:"name"`
-	Org    string `toml:"org"`
-	Bucket string `toml:"bucket"`
-	Gzip   bool   `toml:"gzip"`
-}
-
-// LookupEnv is os.LookupEnv or a test's.
-type LookupEnv func(key string) (value string, ok bool)
-
 // LoadConfig reads checks-agent.toml and the secrets that it names. Mistakes in the file come all at once, as
 // [tomlfile.Problems].
-func LoadConfig(path string, env LookupEnv) (Config, error) {
+func LoadConfig(path string, env settings.LookupEnv) (Config, error) {
 	in := file{
-		Listen: defaultListen, Heartbeat: tomlfile.Duration(defaultHeartbeat), Concurrency: defaultConcurrency,
-		LogLevel: "info", Router: fileRouter{Refresh: tomlfile.Duration(defaultRefresh)},
+		Daemon:    settings.Daemon{Listen: defaultListen, LogLevel: "info"},
+		Heartbeat: tomlfile.Duration(defaultHeartbeat), Concurrency: defaultConcurrency,
+		Router: fileRouter{Refresh: tomlfile.Duration(defaultRefresh)},
 	}
-	at, err := tomlfile.Read(path, maxConfigBytes, &in)
-	v := validator{file: at, env: env, said: map[string]bool{}}
-	if err != nil && !errors.As(err, &v.problems) {
+	v, err := tomlfile.NewValidator(tomlfile.Read(path, maxConfigBytes, &in))
+	if err != nil {
 		return Config{}, err
 	}
-	for _, p := range v.problems {
-		v.said[p.Key] = true
-	}
-	cfg := v.config(in)
-	if err := v.problems.Err(); err != nil {
+	cfg := in.config(v, env)
+	if err := v.Err(); err != nil {
 		return Config{}, err
 	}
 	return cfg, nil
 }
 
-// validator gathers every mistake of one file.
-type validator struct {
-	file     *tomlfile.File
-	env      LookupEnv
-	problems tomlfile.Problems
-	said     map[string]bool // keys that have their problem already; one each is enough
-}
-
-func (v *validator) wrong(found any, expected string, key ...any) {
-	p := v.file.Problem(found, expected, key...)
-	if !v.said[p.Key] {
-		v.said[p.Key] = true
-		v.problems = append(v.problems, p)
-	}
-}
-
-func (v *validator) config(in file) Config {
+func (in file) config(v *tomlfile.Validator, env settings.LookupEnv) Config {
 	cfg := Config{
-		Location: in.Location, StateDir: in.StateDir, Listen: in.Listen, Heartbeat: time.Duration(in.Heartbeat),
+		Location: in.Location, StateDir: v.Path(in.StateDir), Listen: in.Listen, Heartbeat: time.Duration(in.Heartbeat),
 		Concurrency: in.Concurrency, LogLevel: in.LogLevel,
 	}
-	v.location(cfg.Location)
+	if !check.ValidName(cfg.Location) {
+		var found any = cfg.Location
+		if cfg.Location == "" {
+			found = nil
+		}
+		v.Wrong(found, check.ExpectedName, "location")
+	}
 	if cfg.StateDir == "" {
 		cfg.StateDir = defaultStateDir
-		if dir, set := v.env(stateDirEnv); set && dir != "" {
+		if dir, set := env(stateDirEnv); set && dir != "" {
 			cfg.StateDir = dir
 		}
 	}
-	if _, _, err := net.SplitHostPort(cfg.Listen); cfg.Listen != "" && err != nil {
-		v.wrong(cfg.Listen, `an address like "`+defaultListen+`", or ""`, "listen")
-	}
-	v.period(cfg.Heartbeat, "heartbeat")
+	period(v, cfg.Heartbeat, "heartbeat")
 	if cfg.Concurrency < 1 || cfg.Concurrency > maxConcurrency {
-		v.wrong(cfg.Concurrency, fmt.Sprintf("a number of requests from 1 to %d", maxConcurrency), "concurrency")
+		v.Wrong(cfg.Concurrency, fmt.Sprintf("a number of requests from 1 to %d", maxConcurrency), "concurrency")
 	}
-	switch cfg.LogLevel {
-	case "debug", "info", "warn", "error":
-	default:
-		v.wrong(cfg.LogLevel, "debug, info, warn or error", "log_level")
-	}
-	cfg.SentryDSN, _ = v.env(sentryEnv)
-	if in.SentryDSNFile != "" {
-		cfg.SentryDSN = v.secret(in.SentryDSNFile, "sentry_dsn_file")
-	}
-	cfg.Router = Router{
-		URLs: v.urls(in.Router.endpoint, "router"), Token: v.token(in.Router.endpoint, "router"),
-		Refresh: time.Duration(in.Router.Refresh),
-	}
-	v.period(cfg.Router.Refresh, "router", "refresh")
-	cfg.Outputs = v.outputs(in.Outputs)
+	cfg.SentryDSN = in.Validate(v, env, defaultListen, true)
+	cfg.Router = Router{Refresh: time.Duration(in.Router.Refresh)}
+	cfg.Router.URLs, cfg.Router.Token = in.Router.Validate(v, env, "router")
+	period(v, cfg.Router.Refresh, "router", "refresh")
+	cfg.Outputs = settings.Outputs(v, env, in.Outputs)
 	return cfg
 }
 
-func (v *validator) period(d time.Duration, key ...any) {
+func period(v *tomlfile.Validator, d time.Duration, key ...any) {
 	if d < minPeriod || d > maxPeriod {
-		v.wrong(d.String(), fmt.Sprintf("%s to %s", minPeriod, maxPeriod), key...)
+		v.Wrong(d.String(), fmt.Sprintf("%s to %s", minPeriod, maxPeriod), key...)
 	}
-}
-
-func (v *validator) outputs(in []fileOutput) []influx.Output {
-	if len(in) == 0 && len(v.problems) == 0 { // a file with mistakes may not have been read so far
-		v.wrong(nil, "at least one [[output]]", "output")
-	}
-	named := map[string]bool{}
-	outputs := make([]influx.Output, 0, len(in))
-	for i, o := range in {
-		switch {
-		case o.Name == "":
-			v.wrong(nil, "a name for the log", "output", i, "name")
-		case named[o.Name]:
-			v.wrong(o.Name, "a name that no other output has", "output", i, "name")
-		}
-		named[o.Name] = true
-		if o.Bucket == "" {
-			o.Bucket = defaultBucket
-		}
-		outputs = append(outputs, influx.Output{
-			Name: o.Name, URLs: v.urls(o.endpoint, "output", i), Token: v.token(o.endpoint, "output", i),
-			Org: o.Org, Bucket: o.Bucket, Gzip: o.Gzip,
-		})
-	}
-	return outputs
 }

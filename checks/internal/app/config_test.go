@@ -11,11 +11,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"nezuban/agent/influx"
+	"nezuban/agent/settings"
 	"nezuban/agent/tomlfile"
 )
 
-// environment is a LookupEnv of a few variables.
-func environment(variables map[string]string) LookupEnv {
+// environment is a settings.LookupEnv of a few variables.
+func environment(variables map[string]string) settings.LookupEnv {
 	return func(key string) (string, bool) {
 		value, set := variables[key]
 		return value, set
@@ -77,8 +78,8 @@ func TestLoadConfig(t *testing.T) {
 			[[output]]
 			name = "router"
 			urls = ["https://a.example"]
-			token = "plain"`,
-			map[string]string{"INFLUX_TOKEN": "user:password"},
+			token_env = "ROUTER_TOKEN"`,
+			map[string]string{"INFLUX_TOKEN": "user:password", "ROUTER_TOKEN": "plain"},
 			Config{
 				Location: "tokyo", StateDir: "/srv/checks", Heartbeat: 5 * time.Second, Concurrency: 10, LogLevel: "debug",
 				SentryDSN: "s3cret",
