@@ -84,7 +84,7 @@ func (e *Engine) addContainers() {
 
 func (e *Engine) addSeries() {
 	for _, rule := range e.set.thresholds {
-		w := &thresholdWatch{engine: e, rule: rule, groups: map[string]*group{}, open: map[*group]struct{}{}}
+		w := &thresholdWatch{engine: e, rule: rule, groups: map[string]*group{}, touched: map[*group]struct{}{}, open: map[*group]struct{}{}}
 		e.thresholds = append(e.thresholds, w)
 		e.add(rule.measurement, w)
 	}

@@ -19,7 +19,8 @@ const CheckDown = "check-down"
 type quorumWatch struct {
 	engine *Engine
 	checks map[string]*checked
-	open   map[*checked]struct{}
+	// touched have new results since the last settle; open said what was not accepted, and are looked at by ticks.
+	touched, open map[*checked]struct{}
 }
 
 // checked is one check with what its locations last said.
@@ -33,7 +34,7 @@ type checked struct {
 }
 
 func newQuorumWatch(e *Engine) *quorumWatch {
-	w := &quorumWatch{engine: e, checks: map[string]*checked{}, open: map[*checked]struct{}{}}
+	w := &quorumWatch{engine: e, checks: map[string]*checked{}, touched: map[*checked]struct{}{}, open: map[*checked]struct{}{}}
 	for _, c := range e.set.checks {
 		q := &checked{check: c, latest: map[string]check.Result{}, claims: map[string]int64{}}
 		q.spec = spec{id: CheckDown, severity: incident.Severity(c.Severity), labels: maps.Clone(c.Labels)}
@@ -71,7 +72,7 @@ func (w *quorumWatch) observe(p influx.Point, now time.Time) {
 		w.engine.counters.Malformed++
 		return
 	}
-	w.open[q] = struct{}{}
+	w.touched[q] = struct{}{}
 	claimed := r.Time.UnixNano()
 	if r.Time = clamp(r.Time, now); r.Time.UnixNano() <= q.floor {
 		w.engine.counters.Late++
@@ -84,11 +85,16 @@ func (w *quorumWatch) observe(p influx.Point, now time.Time) {
 	q.latest[r.Location], q.claims[r.Location] = r, claimed
 }
 
-// settle asks for the verdict of the checks that have new results, or said what was not accepted. Time alone changes
-// no verdict but to unknown, so a tick looks at no others.
-func (w *quorumWatch) settle(now time.Time, _ bool, step *Step) {
-	open := slices.SortedFunc(maps.Keys(w.open), func(a, b *checked) int { return strings.Compare(a.check.Name, b.check.Name) })
-	for _, q := range open {
+// settle asks for the verdict of the checks that have new results, and at a tick of those that said what was not
+// accepted. Time alone changes no verdict but to unknown, so a tick looks at no others.
+func (w *quorumWatch) settle(now time.Time, tick bool, step *Step) {
+	due := w.touched
+	if tick {
+		maps.Copy(w.open, w.touched)
+		due = w.open
+	}
+	byName := func(a, b *checked) int { return strings.Compare(a.check.Name, b.check.Name) }
+	for _, q := range slices.SortedFunc(maps.Keys(due), byName) {
 		v, newest := q.judge(now)
 		next := q.next(v, newest)
 		if next.Firing != q.stored.Firing {
@@ -96,9 +102,12 @@ func (w *quorumWatch) settle(now time.Time, _ bool, step *Step) {
 		}
 		if next == q.stored {
 			delete(w.open, q)
+		} else {
+			w.open[q] = struct{}{}
 		}
 		q.settle(step, next)
 	}
+	clear(w.touched)
 }
 
 // judge says what the locations say, and the time of the newest result.

@@ -3,11 +3,11 @@ package rule_test
 import (
 	"fmt"
 	"runtime"
-	"strings"
 	"testing"
 	"time"
 
 	"nezuban/agent/influx"
+	"nezuban/checks/check"
 	"nezuban/router/internal/rule"
 )
 
@@ -57,17 +57,19 @@ func BenchmarkObserve(b *testing.B) {
 }
 
 // BenchmarkTick10000Objectives is the router's tick with 10,000 objectives of 30 days, each over a check from three
-// locations with six hours of results behind it. The minute is what a tick costs when every ring turns a bucket.
+// locations with a quarter of an hour of results behind it. The minute is what a tick costs when every ring turns a bucket.
 func BenchmarkTick10000Objectives(b *testing.B) {
 	const count = 10_000
-	var checks, slos strings.Builder
-	checks.WriteString("locations = [\"tokyo\", \"frankfurt\", \"oregon\"]\n")
+	locations := []string{"tokyo", "frankfurt", "oregon"}
+	var checks []check.Check
+	var config rule.Config
 	for i := range count {
-		fmt.Fprintf(&checks, "[[check]]\nname = \"c%d\"\nurl = \"https://shop.example/\"\ninterval = \"60s\"\n", i)
-		fmt.Fprintf(&slos, "[[slo]]\nid = \"s%d\"\ncheck = \"c%d\"\nobjective = 99.9\n", i, i)
+		name := fmt.Sprintf("c%d", i)
+		checks = append(checks, check.Check{Name: name, URL: "https://shop.example/", Interval: time.Minute, Severity: "page", Locations: locations})
+		config.SLOs = append(config.SLOs, rule.SLOConfig{ID: fmt.Sprintf("s%d", i), Check: name, Objective: 99.9})
 	}
-	set, err := compile(slos.String(), checks.String())
-	if err != nil {
+	set, problems := rule.Compile(config, checks, nil)
+	if err := problems.Err(); err != nil {
 		b.Fatal(err)
 	}
 	var before, after runtime.MemStats
@@ -77,8 +79,8 @@ func BenchmarkTick10000Objectives(b *testing.B) {
 	now := epoch
 	for range 15 {
 		for i := range count {
-			for _, location := range []string{"tokyo", "frankfurt", "oregon"} {
-				e.Observe([]influx.Point{probe(fmt.Sprintf("c%d", i), location, i%3 > 0, now)}, now)
+			for _, location := range locations {
+				e.Accept(e.Observe([]influx.Point{probe(fmt.Sprintf("c%d", i), location, i%3 > 0, now)}, now))
 			}
 		}
 		now = now.Add(time.Minute)

@@ -2,6 +2,7 @@ package rule
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -35,8 +36,9 @@ type thresholdWatch struct {
 	engine *Engine
 	rule   *threshold
 	groups map[string]*group
-	open   map[*group]struct{} // those that the next settle must look at
-	buf    []byte
+	// touched have news since the last settle; open wait for something, such as a refused step, and are looked at by ticks.
+	touched, open map[*group]struct{}
+	buf           []byte
 }
 
 // group is one alert of a threshold. Several series may share it, when the rule's by tags do not tell them apart: it
@@ -75,7 +77,7 @@ func (w *thresholdWatch) observe(p influx.Point, now time.Time) {
 		return
 	}
 	g := w.group(p)
-	w.open[g] = struct{}{}
+	w.touched[g] = struct{}{}
 	if !g.sample(hashTags(p.Tags), clamp(p.Time, now).UnixNano(), value, w.rule) {
 		w.engine.counters.Late++
 	}
@@ -164,14 +166,23 @@ func (g *group) judge(rule *threshold, now time.Time) (verdict, member) {
 	return no, newest
 }
 
-// settle looks at the groups that have news or wait for something; ticked or not, those are the same.
-func (w *thresholdWatch) settle(now time.Time, _ bool, step *Step) {
-	for _, g := range w.opened() {
+// settle looks at the groups that have news, and at a tick also at those that wait.
+func (w *thresholdWatch) settle(now time.Time, tick bool, step *Step) {
+	due := w.touched
+	if tick {
+		maps.Copy(w.open, w.touched)
+		due = w.open
+	}
+	byKey := func(a, b *group) int { return strings.Compare(a.key, b.key) }
+	for _, g := range slices.SortedFunc(maps.Keys(due), byKey) {
 		next := w.settleGroup(g, now, step)
 		if next == g.stored && next.Since == 0 && !(next.Firing && g.doubted()) {
 			delete(w.open, g)
+		} else {
+			w.open[g] = struct{}{}
 		}
 	}
+	clear(w.touched)
 }
 
 // sweep forgets the groups that are long silent and have nothing stored.
@@ -199,7 +210,7 @@ func (w *thresholdWatch) forget(host string, now time.Time, step *Step) {
 			step.Alerts = append(step.Alerts, g.alert(standing{}, now.UnixNano(), fmt.Sprintf("host %s was forgotten", host)))
 		}
 		g.settle(step, standing{})
-		step.onAccept(func() { delete(w.groups, key); delete(w.open, g); delete(w.engine.series, g.key) })
+		step.onAccept(func() { delete(w.groups, key); delete(w.open, g); delete(w.touched, g); delete(w.engine.series, g.key) })
 	}
 }
 
@@ -207,16 +218,6 @@ func (w *thresholdWatch) forget(host string, now time.Time, step *Step) {
 func (g *group) dropSilent(rule *threshold, now time.Time) {
 	longest := int64(max(forgetAfter, rule.stale))
 	g.members = slices.DeleteFunc(g.members, func(m member) bool { return now.UnixNano()-m.at > longest })
-}
-
-// opened lists the open groups in a stable order.
-func (w *thresholdWatch) opened() []*group {
-	open := make([]*group, 0, len(w.open))
-	for g := range w.open {
-		open = append(open, g)
-	}
-	slices.SortFunc(open, func(a, b *group) int { return strings.Compare(a.key, b.key) })
-	return open
 }
 
 // doubted says that a resolve may follow without another sample, once the reason to doubt it has passed.
