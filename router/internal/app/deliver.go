@@ -83,10 +83,14 @@ func (d *deliverer) begin(ctx context.Context, row incident.Row) (msg page.Messa
 	e := d.engine
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if err := e.settle(ctx); err != nil {
+		return page.Message{}, false, err
+	}
 	change, ok := e.book.Begin(e.env(), row.Key())
 	if !ok {
 		return page.Message{}, false, nil
 	}
+	// A mark without an answer is not owed: it would be taken over without an attempt. The row is begun anew.
 	if err := e.commit(ctx, state.Batch{Change: change}); err != nil {
 		return page.Message{}, false, err
 	}

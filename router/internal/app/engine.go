@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -33,6 +34,13 @@ type engine struct {
 	rules    *rule.Engine
 	rotation *schedule.File
 	last     time.Time // the latest time a decision was made at: the clock never goes back
+	owed     *decision // made, but not known to be stored
+}
+
+// decision is what is stored and taken over as one.
+type decision struct {
+	batch state.Batch
+	step  rule.Step
 }
 
 // commitWithin bounds one commit: a store that hangs must not hang every sender.
@@ -54,28 +62,34 @@ func (e *engine) env() incident.Env {
 func (e *engine) Ingest(ctx context.Context, points []influx.Point) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if err := e.settle(ctx); err != nil {
+		return err
+	}
 	env := e.env()
 	return e.step(ctx, env, e.rules.Observe(points, env.Now))
 }
 
 // Report takes in alerts that need no rule, such as application errors, on the same terms as Ingest.
 func (e *engine) Report(ctx context.Context, alerts []incident.Alert) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.commit(ctx, state.Batch{Change: e.book.Apply(e.env(), alerts, nil)})
+	return e.act(ctx, func(env incident.Env) (incident.Change, error) { return e.book.Apply(env, alerts, nil), nil })
 }
 
-// tick does what time alone brings about.
+// tick does what time alone brings about. Escalation does not depend on the rules: it goes on when what they say is too
+// large to be stored.
 func (e *engine) tick(ctx context.Context) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if err := e.settle(ctx); err != nil {
+		return err
+	}
 	env := e.env()
-	if err := e.step(ctx, env, e.rules.Tick(env.Now)); err != nil {
+	err := e.step(ctx, env, e.rules.Tick(env.Now))
+	if e.owed != nil {
 		return err
 	}
 	change := e.book.Tick(env)
 	change.Closed = nil // filed away by sweep, which reads them from the store first
-	return e.commit(ctx, state.Batch{Change: change})
+	return errors.Join(err, e.conclude(ctx, decision{batch: state.Batch{Change: change}}))
 }
 
 // step applies what the rules said and makes it durable together with what the rules must remember. The caller holds
@@ -86,11 +100,31 @@ func (e *engine) step(ctx context.Context, env incident.Env, step rule.Step) err
 		remarks = append(remarks, incident.Remark{Key: n.Key, Event: n.Event, Text: n.Text})
 	}
 	batch := state.Batch{Change: e.book.Apply(env, step.Alerts, remarks), Put: step.Put, Delete: step.Delete}
-	if err := e.commit(ctx, batch); err != nil {
-		return err
+	return e.conclude(ctx, decision{batch, step})
+}
+
+// conclude makes a decision durable and takes it over. When the store gives no clear answer the decision stands, because
+// it may be on disk: another one in its place would leave the first behind, to page after the next start. The caller
+// holds mu, and nothing is owed.
+func (e *engine) conclude(ctx context.Context, d decision) error {
+	err := e.commit(ctx, d.batch)
+	switch {
+	case err == nil:
+		e.rules.Accept(d.step)
+	case !errors.Is(err, state.ErrTooLarge):
+		e.owed = &d
 	}
-	e.rules.Accept(step)
-	return nil
+	return err
+}
+
+// settle stores what is owed, before anything else is decided. The caller holds mu.
+func (e *engine) settle(ctx context.Context) error {
+	if e.owed == nil {
+		return nil
+	}
+	d := *e.owed
+	e.owed = nil
+	return e.conclude(ctx, d)
 }
 
 // commit makes a batch durable and takes it over. The caller holds mu.
@@ -127,14 +161,18 @@ func (e *engine) Resolve(ctx context.Context, id, by, note string) error {
 	return e.act(ctx, func(env incident.Env) (incident.Change, error) { return e.book.Resolve(env, id, by, note) })
 }
 
+// act makes one decision about incidents.
 func (e *engine) act(ctx context.Context, decide func(incident.Env) (incident.Change, error)) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if err := e.settle(ctx); err != nil {
+		return err
+	}
 	change, err := decide(e.env())
 	if err != nil {
 		return err
 	}
-	return e.commit(ctx, state.Batch{Change: change})
+	return e.conclude(ctx, decision{batch: state.Batch{Change: change}})
 }
 
 // over lists the incidents that are resolved and whose messages are done.
@@ -146,16 +184,13 @@ func (e *engine) over() []string {
 
 // forget drops incidents that have been filed away.
 func (e *engine) forget(ctx context.Context, ids []string) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.commit(ctx, state.Batch{Change: incident.Change{Closed: ids}})
+	return e.act(ctx, func(incident.Env) (incident.Change, error) { return incident.Change{Closed: ids}, nil })
 }
 
 // recover makes what was being sent when the router died due again.
 func (e *engine) recover(ctx context.Context) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if err := e.commit(ctx, state.Batch{Change: e.book.Recover(e.env())}); err != nil {
+	err := e.act(ctx, func(env incident.Env) (incident.Change, error) { return e.book.Recover(env), nil })
+	if err != nil {
 		return fmt.Errorf("resume the outbox: %w", err)
 	}
 	return nil

@@ -113,7 +113,7 @@ func death(at time.Time) influx.Point {
 
 var errFull = errors.New("the disk is full")
 
-func TestABatchThatCannotBeStoredHasNeverHappened(t *testing.T) {
+func TestABatchThatCannotBeStoredIsNotTakenOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &disk{broken: errFull}
 		e := newEngine(t, store)

@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -17,6 +18,9 @@ const (
 	maxBytes = 1 << 20
 )
 
+// ErrTooLarge is returned for a batch that no store takes, whatever happens: nothing of it is stored.
+var ErrTooLarge = errors.New("what belongs to one incident or one rule's series is too large to store")
+
 // Batch is what one decision wants to be durable.
 type Batch struct {
 	Change incident.Change
@@ -29,13 +33,19 @@ func (b Batch) Empty() bool { return b.Change.Empty() && len(b.Put)+len(b.Delete
 
 // Commit makes a batch durable. Whatever belongs to one incident goes in one transaction; several incidents share one
 // while they fit. Rule records go last: a crash in between leaves an event unapplied, and when it is sent again the
-// incident knows it by its identity. On an error a part may be stored; committing the same batch again is safe.
+// incident knows it by its identity. On an error other than [ErrTooLarge] a part, or all, may be stored; committing the
+// same batch again is safe.
 //
 // Next on a sample's path: the app's deliverer.attempt, woken by the commit.
 func (s *Store) Commit(ctx context.Context, b Batch) error {
 	groups, err := b.groups()
 	if err != nil {
 		return err
+	}
+	for _, group := range groups {
+		if n := group.bytes(); n > maxBytes {
+			return fmt.Errorf("commit %.200q: found %d bytes, expected at most %d: %w", group[0].KeyBytes(), n, maxBytes, ErrTooLarge)
+		}
 	}
 	var ops []clientv3.Op
 	size := 0
@@ -52,8 +62,8 @@ func (s *Store) Commit(ctx context.Context, b Batch) error {
 	return s.transact(ctx, ops)
 }
 
-// transact runs one fenced transaction; operations beyond the bound, which only one enormous incident can bring, follow
-// in further ones.
+// transact runs one fenced transaction; operations beyond the bound, which only a step that calls very many people can
+// bring, follow in further ones.
 func (s *Store) transact(ctx context.Context, ops []clientv3.Op) error {
 	for len(ops) > 0 {
 		n := min(len(ops), maxOps)
@@ -91,7 +101,9 @@ func (g *group) put(key string, record any) error {
 	return nil
 }
 
-// groups sorts a batch into one group an incident, then the closed ones, then the rule records.
+// groups sorts a batch into one group an incident, then the closed ones, then the rule records. An incident comes after its
+// rows and entries: should the group need two transactions and a crash come between them, the incident does not yet say
+// that those people were called.
 func (b Batch) groups() ([]group, error) {
 	byIncident := map[string]*group{}
 	var order []string
@@ -102,11 +114,6 @@ func (b Batch) groups() ([]group, error) {
 		}
 		return byIncident[id]
 	}
-	for _, inc := range b.Change.Incidents {
-		if err := of(inc.ID).put(incidentPrefix+inc.ID, inc); err != nil {
-			return nil, err
-		}
-	}
 	for _, row := range b.Change.Rows {
 		if err := of(row.Incident).put(outboxPrefix+row.Incident+"/"+sequence(row.Seq), row); err != nil {
 			return nil, err
@@ -114,6 +121,11 @@ func (b Batch) groups() ([]group, error) {
 	}
 	for _, entry := range b.Change.Entries {
 		if err := of(entry.Incident).put(timelinePrefix+entry.Incident+"/"+sequence(entry.Seq), entry); err != nil {
+			return nil, err
+		}
+	}
+	for _, inc := range b.Change.Incidents {
+		if err := of(inc.ID).put(incidentPrefix+inc.ID, inc); err != nil {
 			return nil, err
 		}
 	}

@@ -107,6 +107,39 @@ func TestABatchOfManyIncidentsIsSplitBetweenThemNeverWithinOne(t *testing.T) {
 	}
 }
 
+func TestABatchThatIsTooLargeIsRefusedAsAWhole(t *testing.T) {
+	s := open(t, t.TempDir())
+	all := sample("I1", 1, 1)
+	huge := sample("I2", 1, 1)
+	huge.Incidents[0].Alerts["k"] = incident.AlertState{Alert: incident.Alert{Key: "k", Summary: strings.Repeat("x", 2<<20)}}
+	all.Incidents, all.Rows, all.Entries = append(all.Incidents, huge.Incidents...), append(all.Rows, huge.Rows...), append(all.Entries, huge.Entries...)
+	if err := s.Commit(t.Context(), Batch{Change: all}); !errors.Is(err, ErrTooLarge) || len(err.Error()) > 1000 {
+		t.Errorf("found %v, want it refused for its size", err)
+	}
+	if left, err := s.Load(t.Context()); err != nil || len(left.Incidents)+len(left.Rows) != 0 {
+		t.Errorf("found %+v, %v, want nothing", left, err)
+	}
+}
+
+func TestAnIncidentIsStoredAfterItsRowsAndEntries(t *testing.T) {
+	s := open(t, t.TempDir())
+	if err := s.Commit(t.Context(), Batch{Change: sample("I1", 2*maxOps, 3)}); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := s.client.Get(t.Context(), prefix, optionsAll()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := map[bool]int64{} // revision of the incident, and the last of what belongs to it
+	for _, kv := range resp.Kvs {
+		isIncident := string(kv.Key) == incidentPrefix+"I1"
+		last[isIncident] = max(last[isIncident], kv.ModRevision)
+	}
+	if last[true] < last[false] {
+		t.Errorf("the incident was stored at revision %d, its last row or entry at %d", last[true], last[false])
+	}
+}
+
 func TestALaterOpenerFencesTheEarlierOne(t *testing.T) {
 	s := open(t, t.TempDir())
 	later := &Store{client: s.client}
