@@ -48,7 +48,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 			return exitUsage
 		}
 	case "version":
-		fmt.Fprintln(stdout, daemon.Version())
+		fmt.Fprintln(stdout, "nezuban-agent", daemon.Version())
 		return 0
 	case "help", "-h", "-help", "--help":
 		fmt.Fprint(stdout, usage)

@@ -47,7 +47,7 @@ func command(args []string, stdout, stderr io.Writer) int {
 		if _, ok := load(*path, stderr); !ok {
 			return 1
 		}
-		fmt.Fprintf(stdout, "%s: ok\n", *path)
+		fmt.Fprintf(stdout, "%s is good\n", *path)
 		return 0
 	case "version":
 		fmt.Fprintln(stdout, "nezuban-checks", daemon.Version())

@@ -68,7 +68,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case "signin":
 		err = c.signIn(args[1:])
 	case "version":
-		fmt.Fprintln(stdout, daemon.Version())
+		fmt.Fprintln(stdout, "nezuban-router", daemon.Version())
 	case "help", "-h", "-help", "--help":
 		fmt.Fprint(stdout, usage)
 	default:

@@ -172,7 +172,7 @@ func (p *parser) labels(labels map[string]string, path ...any) {
 		switch {
 		case !labelKey(key):
 			p.refuse(key, "a label name of a-z, 0-9 and _, beginning with a letter", at...)
-		case key == "check" || key == "location":
+		case key == "check" || key == "location" || key == "target":
 			p.refuse(key, "a label that the router does not set itself", at...)
 		}
 	}

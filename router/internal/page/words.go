@@ -74,7 +74,7 @@ func Where(labels map[string]string) string {
 		{"host", "host"},
 		{"container_name", "container"},
 		{"check", "check"},
-		{"server", "target"},
+		{"target", "target"},
 		{"location", "location"},
 		{"project", "project"},
 	} {

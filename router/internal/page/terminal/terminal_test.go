@@ -36,7 +36,7 @@ func TestLine(t *testing.T) {
 		{"acknowledge", func(m *page.Message) { m.Kind, m.Why = page.KindAcknowledge, "" }, strings.Replace(usual, "TRIGGERED", "ACKNOWLEDGED", 1)},
 		{"check", func(m *page.Message) {
 			m.Why, m.Rule, m.Title = "", "check-down", "shop is down from 2 of 3 locations"
-			m.Labels = map[string]string{"check": "shop", "server": "https://shop.example/", "team": "web"}
+			m.Labels = map[string]string{"check": "shop", "target": "https://shop.example/", "team": "web"}
 		}, "PAGE alice TRIGGERED check-down check=shop target=https://shop.example/: shop is down from 2 of 3 locations [01JINCIDENT]"},
 		{
 			"hostile title", func(m *page.Message) {
