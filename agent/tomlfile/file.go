@@ -16,6 +16,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"strings"
 
 	"github.com/BurntSushi/toml"
 )
@@ -139,5 +140,7 @@ func syntaxProblem(name string, err error) Problem {
 	if !ok {
 		return Problem{File: name, Found: err.Error(), Expected: "TOML"}
 	}
-	return Problem{File: name, Line: parse.Position.Line, Key: parse.LastKey, Found: "a syntax error: " + parse.Message, Expected: "TOML"}
+	// The parser shows the character that it found as it is; a line break would tear the message apart.
+	message := strings.NewReplacer("\n", `\n`, "\r", `\r`, "\t", `\t`).Replace(parse.Message)
+	return Problem{File: name, Line: parse.Position.Line, Key: parse.LastKey, Found: "a syntax error (" + message + ")", Expected: "TOML"}
 }
