@@ -143,7 +143,7 @@ func (r *router) resume(ctx context.Context) error {
 		return err
 	}
 	r.deliverer = &deliverer{
-		engine: r.engine, pagers: r.pagers(), contacts: r.rotations.contacts.Load, log: r.d.Log,
+		engine: r.engine, pagers: r.pagers(), contacts: r.rotations.contacts.Load, guard: r.d.Guard, log: r.d.Log,
 		link: func(id string) string { return r.cfg.PublicURL + "/incidents/" + id },
 	}
 	return nil

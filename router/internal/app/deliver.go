@@ -2,11 +2,13 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
+	"nezuban/agent/daemon"
 	"nezuban/oncall/escalation"
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/page"
@@ -19,42 +21,63 @@ type deliverer struct {
 	engine   *engine
 	pagers   map[string]page.Pager // by channel
 	contacts func() *escalation.Contacts
-	link     func(id string) string // where an incident is shown
+	link     func(id string) string          // where an incident is shown
+	guard    func(func() error) func() error // turns a panic into an error
 	log      *slog.Logger
+
+	attempts sync.WaitGroup
+	slots    map[string]chan struct{} // by channel; only run's own goroutine uses the map
 }
 
 const (
 	attemptWithin  = 30 * time.Second // one try of one message, the channel's own requests included
 	stopGrace      = 3 * time.Second  // for an attempt that is under way when the router is told to stop
-	maxInFlight    = 32
+	maxInFlight    = 32               // attempts of one channel: one that hangs holds up no other
 	storeRetryWait = time.Second
 )
 
 // run delivers until ctx ends, and returns when no attempt is under way any more.
 func (d *deliverer) run(ctx context.Context) {
-	var attempts sync.WaitGroup
-	defer attempts.Wait()
-	slots := make(chan struct{}, maxInFlight)
+	defer d.attempts.Wait()
+	d.slots = map[string]chan struct{}{}
 	for ctx.Err() == nil {
 		due, next := d.due()
 		for _, row := range due {
-			slots <- struct{}{}
-			msg, ok, err := d.begin(ctx, row)
-			if err != nil {
+			if ctx.Err() != nil {
+				return
+			}
+			if err := d.start(ctx, row); err != nil {
 				d.log.Error("cannot store that a page is being sent; trying again", "incident", row.Incident, "err", err)
 				next = d.engine.now().Add(storeRetryWait)
+				break
 			}
-			if !ok || err != nil {
-				<-slots
-				continue
-			}
-			attempts.Go(func() {
-				defer func() { <-slots }()
-				d.attempt(ctx, row, msg)
-			})
 		}
 		d.await(ctx, next)
 	}
+}
+
+// start lets an attempt begin, unless its channel is busy: the end of another attempt wakes the deliverer then.
+func (d *deliverer) start(ctx context.Context, row incident.Row) error {
+	if d.slots[row.Channel] == nil {
+		d.slots[row.Channel] = make(chan struct{}, maxInFlight)
+	}
+	slots := d.slots[row.Channel]
+	select {
+	case slots <- struct{}{}:
+	default:
+		return nil
+	}
+	msg, ok, err := d.begin(ctx, row)
+	if !ok || err != nil {
+		<-slots
+		return err
+	}
+	d.attempts.Go(func() {
+		d.attempt(ctx, row, msg)
+		<-slots
+		d.engine.wake()
+	})
+	return nil
 }
 
 // await returns when rows may have become due.
@@ -107,10 +130,7 @@ func (d *deliverer) attempt(ctx context.Context, row incident.Row, msg page.Mess
 	if !ok {
 		out = incident.Outcome{Err: fmt.Errorf("channel %q is not configured on this router", row.Channel), Permanent: true}
 	} else {
-		sending, cancel := lastingLonger(ctx)
-		id, err := pager.Page(sending, msg)
-		cancel()
-		out = incident.Outcome{ProviderID: id, Err: err, Permanent: page.IsPermanent(err), After: page.RetryAfter(err)}
+		out = d.page(ctx, pager, msg)
 	}
 	if out.Err != nil {
 		d.log.Warn("page not delivered", "incident", row.Incident, "channel", row.Channel, "permanent", out.Permanent, "err", out.Err)
@@ -119,6 +139,26 @@ func (d *deliverer) attempt(ctx context.Context, row incident.Row, msg page.Mess
 		return // stopping: the row stays as being sent, and goes again after the next start
 	}
 	d.finish(ctx, row.Key(), out)
+}
+
+// page makes the try itself. One that panics would do so again, at each start anew: it has failed for good, so that the
+// person's next channel is taken.
+func (d *deliverer) page(ctx context.Context, pager page.Pager, msg page.Message) incident.Outcome {
+	sending, cancel := lastingLonger(ctx)
+	defer cancel()
+	var id string
+	var failed error
+	panicked := d.guard(func() error {
+		id, failed = pager.Page(sending, msg)
+		return nil
+	})()
+	if panicked != nil {
+		if p, ok := errors.AsType[*daemon.PanicError](panicked); ok {
+			d.log.Error("a channel panicked", "page", msg.PageID, "panic", p.Value, "stack", string(p.Stack))
+		}
+		return incident.Outcome{Err: panicked, Permanent: true}
+	}
+	return incident.Outcome{ProviderID: id, Err: failed, Permanent: page.IsPermanent(failed), After: page.RetryAfter(failed)}
 }
 
 // lastingLonger bounds one attempt, and lets it go on for a while when the router is told to stop: cut off, it would

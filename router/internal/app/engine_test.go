@@ -144,7 +144,7 @@ func deliver(t *testing.T, e *engine, reply func(ctx context.Context, m page.Mes
 	calls = make(chan page.Message, 100)
 	ctx, cancel := context.WithCancel(t.Context())
 	d := &deliverer{
-		engine: e, pagers: map[string]page.Pager{"terminal": &channel{calls, reply}}, log: discard,
+		engine: e, pagers: map[string]page.Pager{"terminal": &channel{calls, reply}}, guard: quietly, log: discard,
 		contacts: func() *escalation.Contacts { return &escalation.Contacts{} }, link: func(id string) string { return "http://router/incidents/" + id },
 	}
 	done := make(chan struct{})
@@ -264,7 +264,7 @@ func TestDelivery(t *testing.T) {
 			if err := e.Ingest(t.Context(), []influx.Point{death(time.Now())}); err != nil {
 				t.Fatal(err)
 			}
-			d := &deliverer{engine: e, log: discard, contacts: func() *escalation.Contacts { return &escalation.Contacts{} }, link: func(string) string { return "" }}
+			d := &deliverer{engine: e, guard: quietly, log: discard, contacts: func() *escalation.Contacts { return &escalation.Contacts{} }, link: func(string) string { return "" }}
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan struct{})
 			go func() { defer close(done); d.run(ctx) }()
