@@ -129,7 +129,7 @@ func (r *router) resume(ctx context.Context) error {
 		store: r.store, now: now, newID: newID, log: r.d.Log, changed: make(chan struct{}, 1), book: book,
 		rules: rule.NewEngine(r.cfg.Rules, stored.Records, book.Firing(), now()),
 	}
-	r.rotations = &rotations{path: r.cfg.OnCall, contactsPath: r.cfg.Contacts, engine: r.engine, store: r.store, log: r.d.Log}
+	r.rotations = &rotations{path: r.cfg.OnCall, contactsPath: r.cfg.Contacts, engine: r.engine, store: r.store, log: r.d.Log, trouble: daemon.NewCondition(r.d.Log, "contacts")}
 	file, err := r.rotations.start(ctx)
 	if err != nil {
 		return err

@@ -22,8 +22,11 @@ import (
 // sentryEnv is read when the file names no sentry_dsn_file.
 const sentryEnv = "SENTRY_DSN"
 
-// maxConfigBytes bounds the configuration and the checks file.
-const maxConfigBytes = 1 << 20
+// Bounds of the configuration and of the checks file.
+const (
+	maxConfigBytes = 1 << 20
+	maxChecksBytes = 4 << 20
+)
 
 // settings is router.toml as it is written; docs/router.md explains each key.
 type settings struct {
@@ -250,7 +253,7 @@ func (l *loader) optionalSecret(name string, path ...any) string {
 }
 
 func (l *loader) checks(path string) ([]check.Check, []byte) {
-	text, err := readFile(path)
+	text, err := readFile(path, maxChecksBytes)
 	if err != nil {
 		l.others = append(l.others, err)
 		return nil, nil
@@ -287,7 +290,7 @@ func (c Config) TokenDir() string { return filepath.Join(c.StateDir, tokenDir) }
 // CheckOnCall reads the rotation file and the contacts as a router does at its start, and reports what would leave
 // somebody out of reach.
 func CheckOnCall(c Config) error {
-	text, err := readFile(c.OnCall)
+	text, err := readFile(c.OnCall, maxRotationBytes)
 	file, err := parsed(c.OnCall, text, err)
 	contacts, contactsErr := escalation.LoadContacts(c.Contacts)
 	if err := errors.Join(err, contactsErr); err != nil {

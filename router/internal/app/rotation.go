@@ -9,14 +9,15 @@ import (
 	"sync/atomic"
 	"time"
 
+	"nezuban/agent/daemon"
 	"nezuban/oncall/escalation"
 	"nezuban/oncall/schedule"
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/state"
 )
 
-// maxRotationBytes bounds the rotation and contacts files.
-const maxRotationBytes = 4 << 20
+// maxRotationBytes bounds the rotation file: encoded, it has to fit into one record of the store.
+const maxRotationBytes = 1 << 20
 
 // rotationRefused is the rule whose incident tells the person on call that the rotation file does not load.
 const rotationRefused = "nezuban-rotation-refused"
@@ -26,13 +27,20 @@ const rotationRefused = "nezuban-rotation-refused"
 type rotations struct {
 	path, contactsPath string
 	engine             *engine
-	store              *state.Store
+	store              rotationStore
 	log                *slog.Logger
+	trouble            *daemon.Condition // with the contacts
 
 	contacts atomic.Pointer[escalation.Contacts]
 
 	text    string // as last looked at
 	refusal string // why the file now on disk is not in force; "" when it is
+}
+
+// rotationStore keeps the file that is in force over restarts.
+type rotationStore interface {
+	Rotation(ctx context.Context) (r state.Rotation, ok bool, err error)
+	PutRotation(ctx context.Context, r state.Rotation) error
 }
 
 // parseRotation reads a rotation file as the router needs it: with at least one policy.
@@ -55,7 +63,7 @@ func (r *rotations) start(ctx context.Context) (*schedule.File, error) {
 		return nil, err
 	}
 	r.contacts.Store(contacts)
-	text, err := readFile(r.path)
+	text, err := readFile(r.path, maxRotationBytes)
 	f, perr := parsed(r.path, text, err)
 	r.text = string(text)
 	if perr == nil {
@@ -95,16 +103,17 @@ func (r *rotations) announce(ctx context.Context) {
 // look reads the file again, and when it has changed puts it in force or says why not.
 func (r *rotations) look(ctx context.Context) {
 	r.lookAtContacts()
-	text, err := readFile(r.path)
+	text, err := readFile(r.path, maxRotationBytes)
 	if err == nil && string(text) == r.text {
 		return
 	}
 	f, err := parsed(r.path, text, err)
-	if err == nil {
-		err = r.store.PutRotation(ctx, state.Rotation{Name: r.path, Text: text, Since: r.engine.now()})
-	}
 	if err != nil {
 		r.refuse(ctx, string(text), err)
+		return
+	}
+	if err := r.store.PutRotation(ctx, state.Rotation{Name: r.path, Text: text, Since: r.engine.now()}); err != nil {
+		r.log.Error("cannot store the rotation file; trying again", "err", err)
 		return
 	}
 	r.engine.setRotation(f)
@@ -143,9 +152,10 @@ func (r *rotations) tell(ctx context.Context, firing bool, summary string) bool 
 func (r *rotations) lookAtContacts() {
 	contacts, err := escalation.LoadContacts(r.contactsPath)
 	if err != nil {
-		r.log.Debug("contacts refused; the last good ones stay", "err", err)
+		r.trouble.Failed(fmt.Errorf("contacts refused; the last good ones stay: %w", err))
 		return
 	}
+	r.trouble.OK()
 	r.contacts.Store(contacts)
 }
 
@@ -163,15 +173,16 @@ func (r *rotations) watch(ctx context.Context) {
 	}
 }
 
-func readFile(path string) ([]byte, error) {
+// readFile reads a regular file of at most limit bytes.
+func readFile(path string, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("read %s: found %s, expected a regular file", path, info.Mode().Type())
-	case info.Size() > maxRotationBytes:
-		return nil, fmt.Errorf("read %s: found %d bytes, expected at most %d", path, info.Size(), maxRotationBytes)
+	case info.Size() > limit:
+		return nil, fmt.Errorf("read %s: found %d bytes, expected at most %d", path, info.Size(), limit)
 	}
 	return os.ReadFile(path)
 }
