@@ -308,6 +308,11 @@ func TestContainerOOMAndHealth(t *testing.T) {
 			[]told{{second: 1, text: "health_status health=unhealthy"}, {second: 9, text: "health_status health=starting"}},
 			[]string{"ticket firing health|web|h1"},
 		},
+		{
+			"unhealthy, then gone",
+			[]told{{second: 1, text: "health_status health=unhealthy"}, {second: 9, text: "die exit=0 requested"}, {second: 10, text: "destroy"}},
+			[]string{"ticket firing health|web|h1", "ticket resolved health|web|h1"},
+		},
 		{"healthy from the start says nothing", []told{{second: 1, text: "health_status health=healthy"}}, nil},
 	}
 	for _, tt := range tests {

@@ -164,8 +164,9 @@ func (e *Engine) adopt(s *series) {
 }
 
 // Observe takes in a batch that arrived at now, and returns what follows from it. Samples enter the evidence at once;
-// what the engine has said changes only with [Engine.Accept]. A batch may come any number of times. The alerts go on to
-// incident.Book's Apply.
+// what the engine has said changes only with [Engine.Accept]. A batch may come any number of times.
+//
+// Next on a sample's path: incident.Book.Apply.
 func (e *Engine) Observe(points []influx.Point, now time.Time) Step {
 	for i := range points {
 		for _, at := range e.index[points[i].Measurement] {

@@ -53,8 +53,10 @@ func (j *judgement) apply(e event) {
 	case influx.ActionKill:
 		j.Kill, j.KillID = at, e.id
 	case influx.ActionDie:
+		j.healed(at, e, "does not run any more")
 		j.die(at, e)
 	case influx.ActionStop, influx.ActionDestroy:
+		j.healed(at, e, "does not run any more")
 		j.explain(at, e)
 	case influx.ActionOOM:
 		j.OOM = at
@@ -146,18 +148,29 @@ func (j *judgement) explain(at int64, e event) {
 }
 
 func (j *judgement) health(at int64, e event) {
-	what := outcome{kind: kindContainerUnhealthy, event: e.identity(), at: at, facts: e.facts()}
-	switch {
-	case e.health == "unhealthy":
-		j.Unhealthy, what.firing = at, true
-		what.text = fmt.Sprintf("container %s is unhealthy on %s%s", j.Name, j.Host, j.lateWords(at))
-	case e.health == "healthy" && j.Unhealthy != 0:
-		j.Unhealthy = 0
-		what.text = fmt.Sprintf("container %s is healthy again on %s", j.Name, j.Host)
-	default:
+	switch e.health {
+	case "unhealthy":
+		j.Unhealthy = at
+		j.add(outcome{
+			kind: kindContainerUnhealthy, firing: true, event: e.identity(), at: at, facts: e.facts(),
+			text: fmt.Sprintf("container %s is unhealthy on %s%s", j.Name, j.Host, j.lateWords(at)),
+		})
+	case "healthy":
+		j.healed(at, e, "is healthy again")
+	}
+}
+
+// healed says that a container which was unhealthy is not so any more: it is healthy, or no longer there to be ill. Its
+// next life may not have a health check at all.
+func (j *judgement) healed(at int64, e event, how string) {
+	if j.Unhealthy == 0 {
 		return
 	}
-	j.add(what)
+	j.Unhealthy = 0
+	j.add(outcome{
+		kind: kindContainerUnhealthy, event: e.identity(), at: at, facts: e.facts(),
+		text: fmt.Sprintf("container %s %s on %s", j.Name, how, j.Host),
+	})
 }
 
 // expire ends the waits that are over at a tick.
