@@ -1,0 +1,44 @@
+package packaging
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"nezuban/packaging/testenv"
+)
+
+// TestWhatEachProgramCarries holds the promise that the agent, which is everywhere and privileged, carries no database
+// and no web page, and that only the router does.
+func TestWhatEachProgramCarries(t *testing.T) {
+	tests := []struct {
+		program string
+		without []string // parts of package paths
+	}{
+		{"./agent", []string{"etcd", "html/template", "nezuban/checks", "nezuban/oncall", "nezuban/router", "go-pagerduty"}},
+		{"./checks", []string{"etcd", "html/template", "nezuban/oncall", "nezuban/router", "cadvisor", "go-pagerduty"}},
+		{"./oncall", []string{"etcd", "html/template", "nezuban/checks", "nezuban/router", "cadvisor", "go-pagerduty"}},
+		{"./router", []string{"cadvisor", "nezuban/agent/internal", "nezuban/checks/internal", "nezuban/oncall/internal"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.program, func(t *testing.T) {
+			list := exec.CommandContext(t.Context(), "go", "list", "-deps", tt.program)
+			list.Dir = testenv.Repo(t)
+			out, err := list.Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			packages := strings.Fields(string(out))
+			if len(packages) < 50 {
+				t.Fatalf("found only %d packages", len(packages))
+			}
+			for _, name := range packages {
+				for _, part := range tt.without {
+					if strings.Contains(name, part) {
+						t.Errorf("%s carries %s", tt.program, name)
+					}
+				}
+			}
+		})
+	}
+}
