@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -66,8 +67,8 @@ func Run(ctx context.Context, cfg Config, d *daemon.Daemon, out io.Writer) error
 
 // close gives back what was acquired, last first.
 func (r *router) close() {
-	for i := len(r.undo) - 1; i >= 0; i-- {
-		r.undo[i]()
+	for _, undo := range slices.Backward(r.undo) {
+		undo()
 	}
 }
 

@@ -93,11 +93,13 @@ func parsed(path string, text []byte, err error) (*schedule.File, error) {
 
 // announce makes what is known of the file an incident, or the end of one, right after a start.
 func (r *rotations) announce(ctx context.Context) {
+	summary := "the rotation file loads"
 	if r.refusal != "" {
-		r.tell(ctx, true, "the rotation file is refused, the last good one stays in force: "+r.refusal)
-		return
+		summary = "the rotation file is refused, the last good one stays in force: " + r.refusal
 	}
-	r.tell(ctx, false, "the rotation file loads")
+	if !r.tell(ctx, r.refusal != "", summary) {
+		r.text, r.refusal = "", "" // the next look tells it
+	}
 }
 
 // look reads the file again, and when it has changed puts it in force or says why not.

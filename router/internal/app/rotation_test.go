@@ -81,6 +81,25 @@ func TestARotationFileThatDisappearsAndComesBack(t *testing.T) {
 	})
 }
 
+// What the start could not store about the file is stored later.
+func TestARefusalAtTheStartIsToldWhenItCanBe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := watched(t, &shelf{})
+		write(t, r.path, "[people\n")
+		if _, err := r.start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		disk := r.engine.store.(*disk)
+		disk.set(state.ErrTooLarge) // not owed by the engine
+		r.announce(t.Context())
+		disk.set(nil)
+		r.look(t.Context())
+		if open := r.engine.incidents(); len(open) != 1 || open[0].Lead().Rule != rotationRefused {
+			t.Errorf("found %+v, want the refusal told", open)
+		}
+	})
+}
+
 // A store that cannot take the file for a moment says nothing against the file.
 func TestAGoodRotationFileComesInForceOnceItCanBeStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -73,10 +73,13 @@ func (a *Archive) write(closed Closed) error {
 
 func (a *Archive) path(id string) string { return filepath.Join(a.dir, id+".json") }
 
+// longestID bounds what is looked for: an id that somebody typed may be longer than a file's name can be.
+const longestID = 64
+
 // Closed reads one incident back. The error is fs.ErrNotExist when there is none with this id.
 func (a *Archive) Closed(id string) (Closed, error) {
 	var closed Closed
-	if !fs.ValidPath(id) || strings.ContainsAny(id, `/\`) {
+	if len(id) > longestID || !fs.ValidPath(id) || strings.ContainsAny(id, "/\\\x00") {
 		return closed, fmt.Errorf("read closed incident %q: %w", id, fs.ErrNotExist)
 	}
 	data, err := os.ReadFile(a.path(id))
@@ -89,13 +92,15 @@ func (a *Archive) Closed(id string) (Closed, error) {
 	return closed, nil
 }
 
-// Latest reads the newest closed incidents, newest first, at most limit of them.
+// Latest reads the newest closed incidents, newest first, at most limit of them. One that cannot be read is named in the
+// error and hides no other.
 func (a *Archive) Latest(limit int) ([]Closed, error) {
 	names, err := os.ReadDir(a.dir)
 	if err != nil {
 		return nil, fmt.Errorf("list closed incidents: %w", err)
 	}
 	var list []Closed
+	var unread []error
 	for _, entry := range slices.Backward(names) { // ids sort by time of opening
 		id, isRecord := strings.CutSuffix(entry.Name(), ".json")
 		if !isRecord || len(list) == limit {
@@ -103,11 +108,12 @@ func (a *Archive) Latest(limit int) ([]Closed, error) {
 		}
 		closed, err := a.Closed(id)
 		if err != nil {
-			return nil, err
+			unread = append(unread, err)
+			continue
 		}
 		list = append(list, closed)
 	}
-	return list, nil
+	return list, errors.Join(unread...)
 }
 
 // WriteFile replaces a file as a whole and durably: temporary file, fsync, rename, fsync of the folder.
@@ -116,7 +122,7 @@ func WriteFile(path string, data []byte, mode os.FileMode) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(temp.Name()) // gone already after the rename
+	defer func() { _ = os.Remove(temp.Name()) }() // gone already after the rename
 	_, err = temp.Write(data)
 	err = errors.Join(err, temp.Chmod(mode), temp.Sync(), temp.Close())
 	if err != nil {

@@ -194,10 +194,28 @@ func TestArchiveNamesCannotLeaveTheFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, id := range []string{"../x", "/etc/passwd", "", "a/b", `a\b`} {
+	for _, id := range []string{"../x", "/etc/passwd", "", "a/b", `a\b`, "a\x00b", strings.Repeat("a", 300)} {
 		if _, err := archive.Closed(id); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%q: found %v, want not found", id, err)
 		}
+	}
+}
+
+func TestAClosedIncidentThatCannotBeReadHidesNoOther(t *testing.T) {
+	dir := t.TempDir()
+	archive, err := OpenArchive(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := archive.write(Closed{Incident: sample("I1", 0, 0).Incidents[0]}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(archive.path("I2"), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	latest, err := archive.Latest(10)
+	if len(latest) != 1 || err == nil || !strings.Contains(err.Error(), `"I2"`) {
+		t.Errorf("found %d incidents, %v; want the one that can be read, and the other named", len(latest), err)
 	}
 }
 
