@@ -11,6 +11,7 @@ import (
 // MessageKind says what a message tells its receiver.
 type MessageKind string
 
+// The kinds of message.
 const (
 	MessageTrigger     MessageKind = "trigger"     // there is a problem and you are asked to look
 	MessageAcknowledge MessageKind = "acknowledge" // somebody has taken it
@@ -20,6 +21,7 @@ const (
 // RowStatus is where one outbox row stands.
 type RowStatus string
 
+// Where a row can stand.
 const (
 	RowPending   RowStatus = "pending"   // to be sent, at NotBefore at the earliest
 	RowSending   RowStatus = "sending"   // an attempt is under way, or was when the router died: its outcome is unknown
@@ -93,6 +95,7 @@ func (r Row) reaching() bool {
 		return r.Attempt == 0
 	case RowSending:
 		return r.Attempt == 1
+	case RowFailed, RowCancelled:
 	}
 	return false
 }
@@ -196,6 +199,7 @@ func (inc Incident) wants(kind MessageKind) bool {
 		return inc.State == Triggered
 	case MessageAcknowledge:
 		return inc.State == Acknowledged
+	case MessageResolve:
 	}
 	return true
 }
