@@ -209,7 +209,8 @@ func (inc Incident) wants(kind MessageKind) bool {
 func (b *Book) Recover(env Env) Change {
 	d := b.draft(env)
 	for _, id := range b.order() {
-		for _, row := range b.rowsOf(id) {
+		d.catchUp(id)
+		for _, row := range d.rowsOf(id) {
 			if row.Status != RowSending {
 				continue
 			}
@@ -224,6 +225,35 @@ func (b *Book) Recover(env Env) Change {
 		}
 	}
 	return d.change()
+}
+
+// catchUp moves an incident that was stored in the future to the present: the clock was ahead in the router's last life,
+// and what is to come, counted from there, would come as much too late.
+func (d *draft) catchUp(id string) {
+	inc, _ := d.incident(id)
+	rows := d.rowsOf(id)
+	latest := inc.OpenedAt
+	for _, row := range rows {
+		if row.Created.After(latest) {
+			latest = row.Created
+		}
+	}
+	ahead := latest.Sub(d.env.Now)
+	if ahead <= 0 {
+		return
+	}
+	for _, row := range rows {
+		row.Created, row.NotBefore = row.Created.Add(-ahead), row.NotBefore.Add(-ahead)
+		d.putRow(row)
+	}
+	if !inc.Progress.Next.IsZero() {
+		inc.Progress.Next = inc.Progress.Next.Add(-ahead)
+	}
+	if inc.AcknowledgedAt.After(d.env.Now) {
+		inc.AcknowledgedAt = d.env.Now
+	}
+	inc.OpenedAt = inc.OpenedAt.Add(-ahead)
+	d.note(&inc, "the clock was put back by %s or more: what is to come counts from now", ahead.Round(time.Second))
 }
 
 // Finish records what became of an attempt.

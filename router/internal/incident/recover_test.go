@@ -136,3 +136,15 @@ func TestARowForNobodyHasAPlaceInLine(t *testing.T) {
 		t.Errorf("found %d rows, want 1", len(due))
 	}
 }
+
+// A machine whose clock was a day ahead, and is right after its next start, must not wait a day.
+func TestAfterACrashAClockThatWasAheadDelaysNothing(t *testing.T) {
+	w := newWorld(t, rotationText)
+	w.env.Now = start.Add(24 * time.Hour)
+	w.apply(died(w.env.Now))
+	w.env.Now = start
+	w.crash()
+	want(t, w.deliver(sentOK), "trigger pagerduty alice")
+	want(t, w.after(5*time.Minute).deliver(sentOK), "trigger terminal bob")
+	want(t, w.after(2*time.Minute).deliver(sentOK), "trigger sms bob")
+}
