@@ -3,7 +3,7 @@
 //
 //	nezuban-router run -config router.toml
 //	nezuban-router check-config -config router.toml
-//	nezuban-router incidents | ack ID | resolve ID | signin PERSON
+//	nezuban-router incidents | ack ID | resolve ID | forget HOST | signin PERSON
 //	nezuban-router version
 package main
 
@@ -30,6 +30,7 @@ const usage = `usage:
   nezuban-router incidents    [-all] [-json]  list open incidents, with -all closed ones too
   nezuban-router ack          [-by NAME] [-note TEXT] ID
   nezuban-router resolve      [-by NAME] [-note TEXT] ID
+  nezuban-router forget       HOST            a host has gone for good
   nezuban-router signin       PERSON          print a link that signs a browser in, once
   nezuban-router version
 
@@ -65,6 +66,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		err = c.incidents(args[1:])
 	case "ack", "resolve":
 		err = c.act(args[1:])
+	case "forget":
+		err = c.forget(args[1:])
 	case "signin":
 		err = c.signIn(args[1:])
 	case "version":
@@ -163,7 +166,7 @@ func (c *command) client(kind access.Kind) (*client.Client, error) {
 			return nil, err
 		}
 		if c.url == "" {
-			c.url = "http://" + cfg.Listen
+			c.url = cfg.PublicURL
 		}
 		if c.tokenFile == "" {
 			c.tokenFile = filepath.Join(cfg.TokenDir(), string(kind))
@@ -217,6 +220,22 @@ func (c *command) act(args []string) error {
 	}
 	if err == nil {
 		fmt.Fprintf(c.stdout, "%s: %s\n", id, map[string]string{"ack": "acknowledged", "resolve": "resolved"}[c.name])
+	}
+	return err
+}
+
+func (c *command) forget(args []string) error {
+	set := c.asking()
+	found, err := c.parse(set, args, "HOST")
+	if err != nil {
+		return err
+	}
+	router, err := c.client(access.Act)
+	if err != nil {
+		return err
+	}
+	if err = router.Forget(context.Background(), found[0]); err == nil {
+		fmt.Fprintf(c.stdout, "%s: forgotten\n", found[0])
 	}
 	return err
 }

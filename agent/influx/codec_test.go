@@ -2,6 +2,7 @@ package influx
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -135,6 +136,30 @@ func TestDecodeGoesOnAfterABadLine(t *testing.T) {
 	}
 	if diff := cmp.Diff([]int{2, 3, 5, 7, 8, 9, 13}, lines); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestDecodeRefusesWhatIsTooLongToBeAName(t *testing.T) {
+	long := strings.Repeat("x", 4097)
+	manyTags := strings.Builder{}
+	for i := range 257 {
+		fmt.Fprintf(&manyTags, ",t%d=x", i)
+	}
+	tests := []struct{ name, line, want string }{
+		{"measurement", long + " f=1", "measurement: found 4097 bytes, expected at most 4096"},
+		{"tag key", "m," + long + "=x f=1", "tag key: found 4097 bytes"},
+		{"tag value", "m,host=" + long + " f=1", "value of tag host: found 4097 bytes"},
+		{"tags", "m" + manyTags.String() + " f=1", "found more than 256 tags"},
+		{"field key", "m " + long + "=1", "field key: found 4097 bytes"},
+		{"text", "m f=\"" + strings.Repeat("x", 65537) + "\"", "text of field f: found 65537 bytes, expected at most 65536"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			points, bad := Decode([]byte(tt.line+"\nm f=1\n"), lineprotocol.Nanosecond, time.Now())
+			if len(points) != 1 || len(bad) != 1 || !strings.Contains(bad[0].Error(), tt.want) {
+				t.Errorf("found %d points and %v, want the good line and %q", len(points), bad, tt.want)
+			}
+		})
 	}
 }
 

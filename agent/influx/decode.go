@@ -26,6 +26,19 @@ func (e LineError) Error() string { return fmt.Sprintf("line %d: %q: %v", e.Line
 // Unwrap gives what was wrong with the line.
 func (e LineError) Unwrap() error { return e.Err }
 
+// Bounds of one line. What is beyond them is no name of anything, and would
+// travel into keys, messages and databases. InfluxDB's own bound for texts is
+// the one here, that for all tags together 64 KiB.
+const (
+	maxNameBytes = 4 << 10
+	maxTextBytes = 64 << 10
+	maxTags      = 256
+)
+
+func tooLong(what string, found []byte, most int) error {
+	return fmt.Errorf("%s: found %d bytes, expected at most %d", what, len(found), most)
+}
+
 // Decode reads line protocol. A bad line becomes a LineError and the next line
 // is read all the same. A line without a time gets now; precision is the unit
 // of the times that are there. The points hold no reference to body. A quoted
@@ -86,6 +99,9 @@ func decodePoint(dec *lineprotocol.Decoder, precision lineprotocol.Precision, no
 	if err != nil {
 		return Point{}, err
 	}
+	if len(name) > maxNameBytes {
+		return Point{}, tooLong("measurement", name, maxNameBytes)
+	}
 	p := Point{Measurement: string(name)}
 	if p.Tags, err = decodeTags(dec); err != nil {
 		return Point{}, err
@@ -101,8 +117,15 @@ func decodeTags(dec *lineprotocol.Decoder) ([]Tag, error) {
 	var tags []Tag
 	for {
 		key, value, err := dec.NextTag()
-		if err != nil || key == nil {
+		switch {
+		case err != nil || key == nil:
 			return tags, err
+		case len(key) > maxNameBytes:
+			return nil, tooLong("tag key", key, maxNameBytes)
+		case len(value) > maxNameBytes:
+			return nil, tooLong("value of tag "+string(key), value, maxNameBytes)
+		case len(tags) == maxTags:
+			return nil, fmt.Errorf("found more than %d tags", maxTags)
 		}
 		if !slices.ContainsFunc(tags, func(t Tag) bool { return t.Key == string(key) }) {
 			tags = append(tags, Tag{string(key), string(value)})
@@ -117,7 +140,13 @@ func decodeFields(dec *lineprotocol.Decoder) ([]Field, error) {
 		if err != nil || key == nil {
 			return fields, err
 		}
+		if len(key) > maxNameBytes {
+			return nil, tooLong("field key", key, maxNameBytes)
+		}
 		name := string(key)
+		if value.Kind() == lineprotocol.String && len(value.StringV()) > maxTextBytes {
+			return nil, tooLong("text of field "+name, []byte(value.StringV()), maxTextBytes)
+		}
 		if value.Kind() == lineprotocol.String {
 			value, _ = lineprotocol.StringValue(value.StringV()) // off the decoder's buffer
 		}

@@ -130,13 +130,20 @@ func (r *router) resume(ctx context.Context) error {
 		store: r.store, now: now, newID: newID, log: r.d.Log, changed: make(chan struct{}, 1), book: book,
 		rules: rule.NewEngine(r.cfg.Rules, stored.Records, book.Firing(), now()),
 	}
-	r.rotations = &rotations{path: r.cfg.OnCall, contactsPath: r.cfg.Contacts, engine: r.engine, store: r.store, log: r.d.Log, trouble: daemon.NewCondition(r.d.Log, "contacts")}
+	for _, err := range r.engine.rules.Unread() {
+		r.d.Log.Error("a stored record of the rules cannot be read", "err", err)
+	}
+	r.measure()
+	r.rotations = &rotations{
+		path: r.cfg.OnCall, contactsPath: r.cfg.Contacts, engine: r.engine, store: r.store, log: r.d.Log,
+		trouble: daemon.NewCondition(r.d.Log, "contacts"),
+	}
 	file, err := r.rotations.start(ctx)
 	if err != nil {
 		return err
 	}
 	r.engine.setRotation(file)
-	for _, problem := range r.rotations.contacts.Load().Check(file) {
+	for _, problem := range r.cfg.unreachable(r.rotations.contacts.Load(), file) {
 		r.d.Log.Error("somebody cannot be reached", "problem", problem)
 	}
 	r.rotations.announce(ctx)
@@ -148,6 +155,19 @@ func (r *router) resume(ctx context.Context) error {
 		link: func(id string) string { return r.cfg.PublicURL + "/incidents/" + id },
 	}
 	return nil
+}
+
+// measure publishes what the rules drop.
+func (r *router) measure() {
+	for reason, count := range map[string]func(rule.Counters) uint64{
+		"late":       func(c rule.Counters) uint64 { return c.Late },
+		"not_finite": func(c rule.Counters) uint64 { return c.NotFinite },
+		"malformed":  func(c rule.Counters) uint64 { return c.Malformed },
+	} {
+		name := fmt.Sprintf("nezuban_rule_samples_dropped_total{reason=%q}", reason)
+		r.d.Metrics.GetOrCreateGauge(name, func() float64 { return float64(count(r.engine.counters())) })
+	}
+	r.d.Metrics.GetOrCreateGauge("nezuban_incidents_open", func() float64 { return float64(len(r.engine.incidents())) })
 }
 
 // pagers are the channels that this router can send through.

@@ -14,6 +14,7 @@ import (
 	"nezuban/agent/tomlfile"
 	"nezuban/checks/check"
 	"nezuban/oncall/escalation"
+	"nezuban/oncall/schedule"
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/ingest"
 	"nezuban/router/internal/rule"
@@ -203,7 +204,7 @@ func (l *loader) channels(cfg *Config, s settings) {
 	if p := s.PagerDuty; p.used() {
 		l.webURLOrNothing(p.BaseURL, "pagerduty", "base_url")
 		l.required(p.Service, "a PagerDuty service id", "pagerduty", "service")
-		if _, err := mail.ParseAddress(p.From); err != nil {
+		if address, err := mail.ParseAddress(p.From); err != nil || address.Address != p.From {
 			l.refuse(p.From, "the e-mail address of a PagerDuty user who is nobody on call", "pagerduty", "from")
 		}
 		cfg.pagerDutyToken = l.secret(p.TokenFile, "pagerduty", "token_file")
@@ -296,5 +297,23 @@ func CheckOnCall(c Config) error {
 	if err := errors.Join(err, contactsErr); err != nil {
 		return err
 	}
-	return contacts.Check(file).Err()
+	return c.unreachable(contacts, file).Err()
+}
+
+// unreachable lists the channels of the rotation file by which this router would not get through: without an address, or
+// without a provider.
+func (c Config) unreachable(contacts *escalation.Contacts, f *schedule.File) tomlfile.Problems {
+	problems := contacts.Check(f)
+	provided := map[string]bool{"pagerduty": c.pagerDuty.used(), "sms": c.sms.used(), "terminal": true}
+	for _, person := range f.People() {
+		for _, channel := range slices.Concat(person.Page, person.Ticket) {
+			if !provided[channel.Name] {
+				problems = append(problems, tomlfile.Problem{
+					File: f.Name(), Line: person.Line, Key: "people." + person.Name, Found: fmt.Sprintf("channel %q", channel.Name),
+					Expected: fmt.Sprintf("a channel of this router, or [%s] in its configuration", channel.Name),
+				})
+			}
+		}
+	}
+	return problems
 }

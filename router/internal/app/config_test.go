@@ -87,6 +87,20 @@ key = "abc"
 	}
 }
 
+func TestAChannelThatNobodyProvidesIsNamed(t *testing.T) {
+	path := writeConfig(t, "", map[string]string{
+		"oncall.toml":   strings.Replace(rotationText, `["terminal"]`, `["terminal", "5m sms"]`, 1),
+		"contacts.toml": "[alice]\nsms = \"+4915112345678\"\n",
+	})
+	cfg, err := Load(path, noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := CheckOnCall(cfg); err == nil || !strings.Contains(err.Error(), `oncall.toml:3: people.alice: found channel "sms"`) {
+		t.Errorf("found %v, want that no [sms] is configured", err)
+	}
+}
+
 func TestASecretIsNeverPartOfAMessage(t *testing.T) {
 	path := writeConfig(t, "[sms]\nauth_token_file = \"sms-token\"\n", map[string]string{"sms-token": "s3cret"})
 	if _, err := Load(path, noEnv); err == nil || strings.Contains(err.Error(), "s3cret") {

@@ -156,9 +156,40 @@ func (e *engine) Acknowledge(ctx context.Context, id, by, note string) error {
 	return e.act(ctx, func(env incident.Env) (incident.Change, error) { return e.book.Acknowledge(env, id, by, note) })
 }
 
-// Resolve records that by says the incident is over.
+// Resolve records that by says the incident is over. The rules take back what they said of it: a condition that goes on
+// holding opens a new incident.
 func (e *engine) Resolve(ctx context.Context, id, by, note string) error {
-	return e.act(ctx, func(env incident.Env) (incident.Change, error) { return e.book.Resolve(env, id, by, note) })
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.settle(ctx); err != nil {
+		return err
+	}
+	change, err := e.book.Resolve(e.env(), id, by, note)
+	if err != nil {
+		return err
+	}
+	inc, _ := e.book.Incident(id)
+	step := e.rules.Release(inc.FiringKeys(incident.KindState)...)
+	return e.conclude(ctx, decision{state.Batch{Change: change, Put: step.Put, Delete: step.Delete}, step})
+}
+
+// Forget records that a host has gone for good: it is not absent until it is seen again, and what fires about it as a
+// condition is over.
+func (e *engine) Forget(ctx context.Context, host string) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.settle(ctx); err != nil {
+		return err
+	}
+	env := e.env()
+	return e.step(ctx, env, e.rules.Forget(host, env.Now))
+}
+
+// counters are what the rules have dropped so far.
+func (e *engine) counters() rule.Counters {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.rules.Counters()
 }
 
 // act makes one decision about incidents.

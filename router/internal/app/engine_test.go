@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"nezuban/agent/influx"
+	"nezuban/agent/tomlfile"
 	"nezuban/oncall/escalation"
 	"nezuban/oncall/schedule"
 	"nezuban/router/internal/incident"
@@ -84,13 +85,13 @@ func (c *channel) Page(ctx context.Context, m page.Message) (string, error) {
 	return "provider-1", c.reply(ctx, m)
 }
 
-func newEngine(t *testing.T, store committer) *engine {
+func newEngine(t *testing.T, store committer, more ...rule.RuleConfig) *engine {
 	t.Helper()
 	rotation, err := schedule.Parse("oncall.toml", []byte(rotationText))
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, problems := rule.Compile(rule.Config{Rules: []rule.RuleConfig{{ID: "container-died", Kind: "container_died"}}}, nil, nil)
+	set, problems := rule.Compile(rule.Config{Rules: append(more, rule.RuleConfig{ID: "container-died", Kind: "container_died"})}, nil, nil)
 	if err := problems.Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -136,6 +137,54 @@ func TestABatchThatCannotBeStoredIsNotTakenOver(t *testing.T) {
 		}
 	})
 }
+
+func TestAConditionThatHoldsOnAfterItWasResolvedByHandOpensAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEngine(t, &disk{}, rule.RuleConfig{ID: "agent-gone", Kind: "absence", Measurement: "nezuban_agent", After: after(time.Minute)})
+		heartbeat := func() influx.Point {
+			return influx.Point{
+				Measurement: "nezuban_agent", Time: time.Now(), Tags: []influx.Tag{{Key: "host", Value: "web1"}},
+				Fields: []influx.Field{influx.String("state", "up")},
+			}
+		}
+		if err := e.Ingest(t.Context(), []influx.Point{heartbeat()}); err != nil {
+			t.Fatal(err)
+		}
+		wait := func(d time.Duration) []incident.Incident {
+			t.Helper()
+			time.Sleep(d)
+			if err := e.tick(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			var open []incident.Incident
+			for _, inc := range e.incidents() {
+				if inc.State != incident.Resolved {
+					open = append(open, inc)
+				}
+			}
+			return open
+		}
+		open := wait(10 * time.Minute)
+		if len(open) != 1 {
+			t.Fatalf("found %d incidents, want the absence", len(open))
+		}
+		if err := e.Resolve(t.Context(), open[0].ID, "alice", ""); err != nil {
+			t.Fatal(err)
+		}
+		again := wait(time.Second)
+		if len(again) != 1 || again[0].ID == open[0].ID {
+			t.Fatalf("found %v, want a new incident: the host is still absent", again)
+		}
+		if err := e.Forget(t.Context(), "web1"); err != nil {
+			t.Fatal(err)
+		}
+		if left := wait(time.Hour); len(left) != 0 {
+			t.Errorf("found %v after the host was forgotten", left)
+		}
+	})
+}
+
+func after(d time.Duration) *tomlfile.Duration { return (*tomlfile.Duration)(&d) }
 
 // deliver runs a deliverer in the bubble until the test ends.
 func deliver(t *testing.T, e *engine, reply func(ctx context.Context, m page.Message) error) (calls chan page.Message, stop func()) {

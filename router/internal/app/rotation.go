@@ -43,18 +43,6 @@ type rotationStore interface {
 	PutRotation(ctx context.Context, r state.Rotation) error
 }
 
-// parseRotation reads a rotation file as the router needs it: with at least one policy.
-func parseRotation(name string, text []byte) (*schedule.File, error) {
-	f, err := schedule.Parse(name, text)
-	if err != nil {
-		return nil, err
-	}
-	if len(f.Policies()) == 0 {
-		return nil, fmt.Errorf("%s: found no [policy], expected at least one: without it nobody would ever be paged", name)
-	}
-	return f, nil
-}
-
 // start puts the file on disk in force, or the stored one when it does not load; without either the router cannot
 // page anybody and does not start.
 func (r *rotations) start(ctx context.Context) (*schedule.File, error) {
@@ -76,7 +64,7 @@ func (r *rotations) start(ctx context.Context) (*schedule.File, error) {
 	if !ok {
 		return nil, perr
 	}
-	f, err = parseRotation(stored.Name, stored.Text)
+	f, err = schedule.Parse(stored.Name, stored.Text)
 	if err != nil {
 		return nil, errors.Join(perr, fmt.Errorf("the rotation file accepted last does not load either: %w", err))
 	}
@@ -88,7 +76,7 @@ func parsed(path string, text []byte, err error) (*schedule.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parseRotation(path, text)
+	return schedule.Parse(path, text)
 }
 
 // announce makes what is known of the file an incident, or the end of one, right after a start.

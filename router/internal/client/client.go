@@ -78,6 +78,14 @@ func (c *Client) act(ctx context.Context, verb, id, by, note string) error {
 	return nil
 }
 
+// Forget says that a host has gone for good: nothing is said about it until it is seen again. It needs an act token.
+func (c *Client) Forget(ctx context.Context, host string) error {
+	if err := c.do(ctx, http.MethodPost, "/api/v1/hosts/"+url.PathEscape(host)+"/forget", struct{}{}, nil); err != nil {
+		return fmt.Errorf("forget host %q: %w", host, err)
+	}
+	return nil
+}
+
 // SignInLink is a single-use link that signs a browser in as person. It needs an act token.
 func (c *Client) SignInLink(ctx context.Context, person string) (string, error) {
 	var reply struct{ Path string }

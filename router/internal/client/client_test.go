@@ -43,6 +43,11 @@ func (d *desk) Resolve(_ context.Context, id, by, note string) error {
 	return d.act("resolve", id, by, note)
 }
 
+func (d *desk) Forget(_ context.Context, host string) error {
+	d.did = append(d.did, "forget "+host)
+	return nil
+}
+
 func (d *desk) act(what, id, by, note string) error {
 	switch id {
 	case "2026-1":
@@ -91,7 +96,10 @@ func TestCommands(t *testing.T) {
 	if err := c.Resolve(t.Context(), "2026-1", "", ""); err != nil {
 		t.Error(err)
 	}
-	if got := strings.Join(d.did, ", "); got != "acknowledge alice on it, resolve cli " {
+	if err := c.Forget(t.Context(), "web 1/a"); err != nil {
+		t.Error(err)
+	}
+	if got := strings.Join(d.did, ", "); got != "acknowledge alice on it, resolve cli , forget web 1/a" {
 		t.Errorf("got %q", got)
 	}
 	link, err := c.SignInLink(t.Context(), "alice")

@@ -35,8 +35,8 @@ func (b *Book) Acknowledge(env Env, id, by, note string) (Change, error) {
 	return d.change(), nil
 }
 
-// Resolve records that somebody says it is over. A condition that still holds does not open another incident until it
-// has been over once; the timeline says so.
+// Resolve records that somebody says it is over. A condition that goes on holding opens a new incident; the timeline
+// says so.
 func (b *Book) Resolve(env Env, id, by, note string) (Change, error) {
 	d := b.draft(env)
 	inc, ok := d.incident(id)
@@ -45,7 +45,7 @@ func (b *Book) Resolve(env Env, id, by, note string) (Change, error) {
 	}
 	for key, alert := range inc.Alerts {
 		if alert.Firing && alert.Kind == KindState {
-			d.note(&inc, "resolved by hand while it still holds, it opens again only after it has been over: %s", alert.Summary)
+			d.note(&inc, "resolved by hand while it still held; if it goes on holding, a new incident opens: %s", alert.Summary)
 		}
 		alert.Firing = false
 		inc.Alerts[key] = alert

@@ -131,6 +131,18 @@ func (inc Incident) Ordered() []AlertState {
 	})
 }
 
+// FiringKeys lists the dedup keys of the alerts of a kind that fire, sorted.
+func (inc Incident) FiringKeys(kind Kind) []string {
+	var keys []string
+	for key, a := range inc.Alerts {
+		if a.Firing && a.Kind == kind {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
+
 // Summaries lists what the alerts say, the lead first.
 func (inc Incident) Summaries() []string {
 	var all []string

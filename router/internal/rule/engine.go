@@ -222,15 +222,17 @@ func (e *Engine) Forget(host string, now time.Time) Step {
 	return step
 }
 
-// Release takes back that a state alert fires, because a person has resolved its incident: it fires anew when samples
+// Release takes back that state alerts fire, because a person has resolved their incident: one fires anew when samples
 // still say so. A key of another kind of alert changes nothing.
-func (e *Engine) Release(key string) Step {
+func (e *Engine) Release(keys ...string) Step {
 	var step Step
-	delete(e.firing, key)
-	if s := e.series[key]; s != nil && s.stored.Firing {
-		next := s.stored
-		next.Firing, next.Fired, next.Severity, next.Burning = false, 0, "", 0
-		s.settle(&step, next)
+	for _, key := range keys {
+		step.onAccept(func() { delete(e.firing, key) })
+		if s := e.series[key]; s != nil && s.stored.Firing {
+			next := s.stored
+			next.Firing, next.Fired, next.Severity, next.Burning = false, 0, "", 0
+			s.settle(&step, next)
+		}
 	}
 	return step
 }

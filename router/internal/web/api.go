@@ -21,6 +21,7 @@ func (s *site) routeAPI(mux *http.ServeMux) {
 	handle("GET /api/v1/incidents/{id}", access.Read, s.apiIncident)
 	handle("POST /api/v1/incidents/{id}/ack", access.Act, s.apiAct(s.Actor.Acknowledge))
 	handle("POST /api/v1/incidents/{id}/resolve", access.Act, s.apiAct(s.Actor.Resolve))
+	handle("POST /api/v1/hosts/{host}/forget", access.Act, s.apiForget)
 	handle("GET /api/v1/oncall", access.Read, s.apiOnCall)
 	handle("GET /api/v1/checks", access.Read, s.apiChecks)
 	handle("POST /api/v1/signin", access.Act, s.apiSignIn)
@@ -62,6 +63,15 @@ func (s *site) apiAct(act func(ctx context.Context, id, by, note string) error) 
 		}
 		reply(w, http.StatusOK, struct{}{})
 	}
+}
+
+// apiForget takes no body.
+func (s *site) apiForget(w http.ResponseWriter, r *http.Request) {
+	if err := s.Actor.Forget(r.Context(), clip(r.PathValue("host"))); err != nil {
+		s.apiFailed(w, r, err)
+		return
+	}
+	reply(w, http.StatusOK, struct{}{})
 }
 
 type onCallReply struct {

@@ -35,6 +35,8 @@ type Board interface {
 type Actor interface {
 	Acknowledge(ctx context.Context, id, by, note string) error
 	Resolve(ctx context.Context, id, by, note string) error
+	// Forget says that a host has gone for good; one that nobody knows changes nothing.
+	Forget(ctx context.Context, host string) error
 }
 
 // Watch is what the router keeps an eye on.

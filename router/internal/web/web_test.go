@@ -27,11 +27,12 @@ const hostile = `</td><script>document.title="owned"</script><img src=x onerror=
 
 // house is a board, an actor and a watch with one incident.
 type house struct {
-	mu       sync.Mutex
-	incident incident.Incident
-	timeline []incident.Entry
-	notes    []string
-	fail     error
+	mu        sync.Mutex
+	incident  incident.Incident
+	timeline  []incident.Entry
+	notes     []string
+	forgotten []string
+	fail      error
 }
 
 func newHouse() *house {
@@ -81,6 +82,13 @@ func (h *house) Acknowledge(_ context.Context, id, by, note string) error {
 
 func (h *house) Resolve(_ context.Context, id, by, note string) error {
 	return h.act(id, note, func() { h.incident.State, h.incident.ResolvedBy = incident.Resolved, by })
+}
+
+func (h *house) Forget(_ context.Context, host string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.forgotten = append(h.forgotten, host)
+	return h.fail
 }
 
 func (h *house) act(id, note string, do func()) error {
