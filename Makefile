@@ -2,6 +2,7 @@
 # tests; both fetch what they need with the Go tool, below .tools and bin.
 
 SHELL    := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 GO       ?= go
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 10s
@@ -75,8 +76,9 @@ packages: ## $(DIST)/nezuban-agent_VERSION_ARCH.deb
 ci:
 	.ci/run
 
-clean: ## removes what was built, not the state of `make run` (.state) or the fetched tools (.tools)
+clean: ## removes what was built, test images included; not .state (of `make run`) nor .tools (fetched once)
 	rm -rf bin dist .tools/cover.out .tools/cover.txt $(LEFT_OUT)
+	@docker image ls --quiet nezuban-testload 2>/dev/null | xargs -r docker image rm --force >/dev/null 2>&1 || true
 
 .tools/bin/influxd:
 	@mkdir -p .tools/bin
