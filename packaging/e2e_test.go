@@ -56,7 +56,7 @@ func TestWhatMendsItselfOrWasMeantPagesNobody(t *testing.T) {
 	// One death only: it exits by itself after some seconds, and its second life is ended by a stop before it can again.
 	run(t, always, []string{"--restart", "always"}, "exit", "7", "after", "7s")
 	eventually(t, 30*time.Second, always+" was restarted", func() bool {
-		return docker(t, "inspect", "-f", "{{.RestartCount}}", always) == "1"
+		return docker(t, "inspect", "-f", "{{.RestartCount}} {{.State.Restarting}}", always) == "1 false"
 	})
 	docker(t, "stop", always)
 	run(t, crashed, []string{"--rm"}, "exit", "9")
