@@ -2,10 +2,14 @@ package state
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -62,8 +66,8 @@ func startEmbedded(ctx context.Context, dir string) (*embed.Etcd, *clientv3.Clie
 	}
 }
 
-// socketDir is where the sockets live: beside the data, or, when that path is too long for a socket, in a private
-// temporary folder.
+// socketDir is where the sockets live: beside the data, or, when that path is too long for a socket, in a folder of this
+// user below the temporary one. Its name follows from the path, so that one which a crash left behind is used again.
 func socketDir(dir string) (string, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -72,5 +76,23 @@ func socketDir(dir string) (string, error) {
 	if len(abs) <= longestSocketDir {
 		return abs, nil
 	}
-	return os.MkdirTemp("", "nezuban-etcd-") // made 0700
+	sum := sha256.Sum256([]byte(abs))
+	short := filepath.Join(os.TempDir(), fmt.Sprintf("nezuban-etcd-%d-%x", os.Geteuid(), sum[:8]))
+	if err := os.Mkdir(short, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", err
+	}
+	return short, ownAlone(short)
+}
+
+// ownAlone refuses a folder that somebody else made, or may enter.
+func ownAlone(dir string) error {
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !info.IsDir() || info.Mode().Perm() != 0o700 || !ok || int(owner.Uid) != os.Geteuid() {
+		return fmt.Errorf("folder %q: found mode %s, expected a folder of this user that nobody else may enter", dir, info.Mode())
+	}
+	return nil
 }
