@@ -23,7 +23,8 @@ type spec struct {
 	args     []string
 	ready    string            // URL that answers 2xx once it is ready; "" waits for nothing
 	show     func(line string) // gets each line of its standard output; may be nil
-	optional bool              // its death is told and the rest goes on
+	optional bool              // its death is told and the rest goes on, during the start too
+	vital    bool              // without it there is no watch: its death ends everything
 }
 
 // process is a started spec.

@@ -17,7 +17,8 @@ const readyWithin = 90 * time.Second
 // supervise starts the processes one after another, each once the one before
 // is ready, calls started, and waits for ctx. Before it returns it stops them
 // in reverse order: senders before the router, the router before InfluxDB. It
-// returns nil after ctx has ended, an error when one failed to start or died.
+// returns nil after ctx has ended, an error when one failed to start or a vital
+// one died; the death of any other is told, and the rest goes on.
 func supervise(ctx context.Context, specs []spec, logDir string, out io.Writer, started func()) error {
 	if err := os.MkdirAll(logDir, 0o700); err != nil {
 		return err
@@ -52,14 +53,19 @@ func supervise(ctx context.Context, specs []spec, logDir string, out io.Writer, 
 		case <-ctx.Done():
 			return nil
 		case p := <-died:
-			if err := told(p, out); err != nil {
-				return err
+			if p.vital {
+				return fmt.Errorf("%w\nwithout the %s there is no watch: stopping everything", p.death(), p.name)
 			}
+			if !p.optional {
+				fmt.Fprintln(out, p.death())
+			}
+			fmt.Fprintf(out, "%s ended (%s); the rest goes on\n", p.name, p.cmd.ProcessState)
 		}
 	}
 }
 
-// told says that an optional process ended; the end of any other is an error.
+// told says, during the start, that an optional process ended; the end of any
+// other is an error.
 func told(p *process, out io.Writer) error {
 	if !p.optional {
 		return p.death()

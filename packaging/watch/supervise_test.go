@@ -69,6 +69,11 @@ func pidIn(path string) int {
 	return pid
 }
 
+func vital(s spec) spec {
+	s.vital = true
+	return s
+}
+
 func TestSupervise(t *testing.T) {
 	rows := []struct {
 		name    string
@@ -77,9 +82,9 @@ func TestSupervise(t *testing.T) {
 		printed string
 	}{
 		{
-			name:  "a death is named with its last lines",
-			specs: []spec{sh("one", "exec sleep 60"), sh("two", "echo the reason >&2; exit 3")},
-			want:  []string{"two ended by itself (exit status 3)", "two.log", "the reason"},
+			name:  "the death of a vital one is named with its last lines and ends everything",
+			specs: []spec{sh("one", "exec sleep 60"), vital(sh("two", "echo the reason >&2; exit 3"))},
+			want:  []string{"two ended by itself (exit status 3)", "two.log", "the reason", "stopping everything"},
 		},
 		{
 			name:  "an unknown program",
@@ -97,10 +102,16 @@ func TestSupervise(t *testing.T) {
 			name: "an optional one may end",
 			specs: []spec{
 				{name: "demo", path: "/bin/sh", args: []string{"-c", "exit 0"}, optional: true},
-				sh("two", "sleep 0.3; exit 4"),
+				vital(sh("two", "sleep 0.3; exit 4")),
 			},
 			want:    []string{"two ended by itself (exit status 4)"},
 			printed: "demo ended (exit status 0)",
+		},
+		{
+			name:    "the death of any other is named, and the rest goes on",
+			specs:   []spec{sh("influxdb", "echo the disk is full >&2; exit 1"), vital(sh("router", "sleep 0.5; exit 4"))},
+			want:    []string{"router ended by itself (exit status 4)"},
+			printed: "the disk is full",
 		},
 	}
 	for _, row := range rows {

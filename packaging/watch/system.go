@@ -23,7 +23,7 @@ func system(ctx context.Context, s settings) ([]spec, error) {
 		influx,
 		{
 			name: "router", path: s.bin("nezuban-router"), args: []string{"run", "-config", filepath.Join(s.State, "router.toml")},
-			ready: loopback(s.Ports.Router, "/readyz"), show: show,
+			ready: loopback(s.Ports.Router, "/readyz"), show: show, vital: true,
 		},
 		{
 			name: "demo-web", path: s.bin("testload"), args: []string{"serve", "127.0.0.1:" + s.Ports.Web.String()},
@@ -70,7 +70,7 @@ func banner(ctx context.Context, s settings) {
 	defer cancel()
 	watched := "containers and host"
 	if err := loadimage.Ping(ctx, s.Docker); err != nil {
-		watched = "cgroups and host; containers from the moment Docker answers at " + s.Docker
+		watched = fmt.Sprintf("cgroups and host; containers once Docker answers at %s: %v", s.Docker, err)
 	}
 	fmt.Printf(`watching this machine (%s)
   router      %s

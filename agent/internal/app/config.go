@@ -23,6 +23,8 @@ const (
 
 	// sentryEnv is read when the file names no sentry_dsn_file.
 	sentryEnv = "SENTRY_DSN"
+
+	stateDirEnv = "STATE_DIRECTORY" // set by systemd; read when the file names no state_dir
 )
 
 // Config is what an agent runs with. It is complete and valid: nobody checks it again.
@@ -30,6 +32,7 @@ type Config struct {
 	Host         string        // name of this machine in every point
 	Interval     time.Duration // between two samples, 1 s to 1 min
 	DockerSocket string        // empty: no Docker
+	StateDir     string        // remembers until when Docker's events were seen; empty: nothing is remembered
 	Listen       string        // address of /healthz, /readyz and /metrics; empty: none
 	LogLevel     string        // debug, info, warn or error
 	SentryDSN    string        // empty: crashes are only logged
@@ -42,6 +45,7 @@ type file struct {
 	Host         string            `toml:"host"`
 	Interval     tomlfile.Duration `toml:"interval"`
 	DockerSocket string            `toml:"docker_socket"`
+	StateDir     string            `toml:"state_dir"`
 	Outputs      []settings.Output `toml:"output"`
 }
 
@@ -63,7 +67,10 @@ func LoadConfig(path string, env settings.LookupEnv) (Config, error) {
 func (in file) config(v *tomlfile.Validator, env settings.LookupEnv) Config {
 	cfg := Config{
 		Host: in.Host, Interval: time.Duration(in.Interval), DockerSocket: in.DockerSocket,
-		Listen: in.Listen, LogLevel: in.LogLevel,
+		StateDir: v.Path(in.StateDir), Listen: in.Listen, LogLevel: in.LogLevel,
+	}
+	if cfg.StateDir == "" {
+		cfg.StateDir, _ = env(stateDirEnv)
 	}
 	if cfg.Host == "" {
 		name, err := os.Hostname()

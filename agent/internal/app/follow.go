@@ -21,6 +21,7 @@ type follower struct {
 	table    *docker.Table
 	writer   pointWriter
 	hostName string
+	memory   *memory
 
 	inbox   chan func()
 	slots   chan struct{} // of inspects under way
@@ -32,9 +33,9 @@ type follower struct {
 	synced  time.Time                 // what the table holds is at least as new as this
 }
 
-func newFollower(client *docker.Client, table *docker.Table, writer pointWriter, hostName string) *follower {
+func newFollower(client *docker.Client, table *docker.Table, writer pointWriter, hostName string, seen *memory) *follower {
 	return &follower{
-		client: client, table: table, writer: writer, hostName: hostName,
+		client: client, table: table, writer: writer, hostName: hostName, memory: seen,
 		inbox: make(chan func(), 256), slots: make(chan struct{}, inspectsAtOnce),
 		judge: event.NewJudge(), missed: event.NewMissed(),
 		asked: make(map[string]bool), waiting: make(map[string][]docker.Event),
@@ -47,13 +48,16 @@ func newFollower(client *docker.Client, table *docker.Table, writer pointWriter,
 func (f *follower) run(ctx context.Context, s *session) error {
 	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	s.sink = f
+	s.sink, s.memory = f, f.memory
 	var connecting sync.WaitGroup
 	connecting.Go(func() { s.run(inner) })
+	connecting.Go(func() { f.memory.run(inner.Done()) })
 
 	f.loop(ctx.Done())
 	cancel()
 	f.drain(&connecting)
+	f.memory.settle(f.undecided())
+	f.memory.save()
 	return nil
 }
 
@@ -61,6 +65,8 @@ func (f *follower) run(ctx context.Context, s *session) error {
 func (f *follower) loop(ended <-chan struct{}) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
+	tick := time.NewTicker(rememberEvery)
+	defer tick.Stop()
 	var last <-chan time.Time
 	for ended != nil || !f.judge.Next().IsZero() {
 		f.arm(timer)
@@ -69,6 +75,8 @@ func (f *follower) loop(ended <-chan struct{}) {
 			do()
 		case now := <-timer.C:
 			f.expire(now)
+		case now := <-tick.C:
+			f.remember(now)
 		case <-ended:
 			ended, last = nil, time.After(event.HoldFor)
 		case now := <-last:
@@ -88,7 +96,7 @@ func (f *follower) drain(connecting *sync.WaitGroup) {
 	}()
 	for {
 		select {
-		case <-f.inbox: // too late: the next agent hears of it by the present state
+		case <-f.inbox: // too late: the next agent tells it
 		case <-done:
 			return
 		}
@@ -123,8 +131,29 @@ func (f *follower) do(ctx context.Context, fn func()) {
 	}
 }
 
+// remember notes until when events were seen: a stream that is silent means that
+// nothing happened, once it has told what was before it.
+func (f *follower) remember(now time.Time) {
+	quiet := now.Add(-quietFor)
+	if _, _, up := f.table.Engine(); up && quiet.After(f.synced) {
+		f.memory.saw(quiet)
+	}
+	f.memory.settle(f.undecided())
+}
+
+// undecided is when the oldest of what was seen and is not told happened.
+func (f *follower) undecided() time.Time {
+	oldest := event.Earlier(f.judge.Oldest(), f.missed.Oldest())
+	for _, waiting := range f.waiting {
+		for _, e := range waiting {
+			oldest = event.Earlier(oldest, e.At)
+		}
+	}
+	return oldest
+}
+
 // present replaces what was known and writes a present event for each container.
-func (f *follower) present(ctx context.Context, containers []docker.Container, engine docker.Info, seenUntil, asked time.Time) {
+func (f *follower) present(ctx context.Context, containers []docker.Container, asked time.Time) {
 	f.do(ctx, func() {
 		f.table.Replace(containers)
 		f.synced = asked
@@ -133,14 +162,17 @@ func (f *follower) present(ctx context.Context, containers []docker.Container, e
 		points := make([]influx.Point, 0, len(containers))
 		for _, c := range containers {
 			points = append(points, presentPoint(f.hostName, c, now))
-			if !seenUntil.IsZero() {
-				f.missed.Suspect(c, seenUntil, now)
-			}
+			f.missed.Suspect(c, f.memory.seenUntil(), now)
 		}
 		if len(points) > 0 {
 			f.writer.WriteNow(points...)
 		}
 	})
+}
+
+// away notes that the stream has ended, after all that it told.
+func (f *follower) away(ctx context.Context) {
+	f.do(ctx, func() { f.memory.settle(f.undecided()) })
 }
 
 // listed asks again for what the table has otherwise.
@@ -170,6 +202,7 @@ func (f *follower) listed(ctx context.Context, list []docker.Summary) {
 // policy decides what the event means. Events of others go by.
 func (f *follower) happened(ctx context.Context, e docker.Event) {
 	f.do(ctx, func() {
+		f.memory.saw(e.At)
 		if waiting, ok := f.waiting[e.ID]; ok && len(waiting) < maxWaiting {
 			f.waiting[e.ID] = append(waiting, e)
 			return
@@ -183,14 +216,17 @@ func (f *follower) happened(ctx context.Context, e docker.Event) {
 	})
 }
 
-// tell writes events at once.
+// tell writes events at once. What an earlier agent has told is only there to be
+// judged: a kill explains the death that came after that agent's end.
 func (f *follower) tell(events []event.Event) {
-	if len(events) == 0 {
-		return
+	points := make([]influx.Point, 0, len(events))
+	for _, e := range events {
+		if f.memory.isNew(e.At) {
+			points = append(points, happenedPoint(f.hostName, e))
+			f.memory.saw(e.At)
+		}
 	}
-	points := make([]influx.Point, len(events))
-	for i, e := range events {
-		points[i] = happenedPoint(f.hostName, e)
+	if len(points) > 0 {
+		f.writer.WriteNow(points...)
 	}
-	f.writer.WriteNow(points...)
 }

@@ -67,7 +67,8 @@ func Run(ctx context.Context, d *daemon.Daemon, cfg Config) error {
 func follow(ctx context.Context, d *daemon.Daemon, cfg Config, table *docker.Table, writer pointWriter) error {
 	client := docker.New(cfg.DockerSocket)
 	defer client.Close()
-	return newFollower(client, table, writer, cfg.Host).run(ctx, &session{
+	seen := newMemory(cfg.StateDir, time.Now(), d.Log)
+	return newFollower(client, table, writer, cfg.Host, seen).run(ctx, &session{
 		client: client, table: table, log: d.Log,
 		trouble: daemon.NewCondition(d.Log, "docker"), seen: event.NewSeen(),
 	})

@@ -23,10 +23,6 @@ const (
 	reconcileEvery = time.Minute
 
 	inspectsAtOnce = 8
-
-	// overlap is how much of the past a stream opened again tells again:
-	// events are not always told in the order of their times.
-	overlap = time.Second
 )
 
 // errSlow says that the engine took a connection and then said nothing.
@@ -34,13 +30,14 @@ var errSlow = errors.New("docker events: no answer within " + callTimeout.String
 
 // eventSink is what a session tells. The calls come from two goroutines.
 type eventSink interface {
-	// present is told first in each session: all containers, and until when
-	// events were seen before (zero in the first session).
-	present(ctx context.Context, containers []docker.Container, engine docker.Info, seenUntil, asked time.Time)
+	// present is told first in each session: all containers, asked for after asked.
+	present(ctx context.Context, containers []docker.Container, asked time.Time)
 	// listed is told now and then: what the engine lists.
 	listed(ctx context.Context, list []docker.Summary)
 	// happened is told each event once, in the engine's order.
 	happened(ctx context.Context, e docker.Event)
+	// away is told last in each session.
+	away(ctx context.Context)
 }
 
 // session keeps a stream of events open, for as long as there is a Docker.
@@ -50,10 +47,8 @@ type session struct {
 	sink    eventSink
 	trouble *daemon.Condition
 	log     *slog.Logger
-
-	seen      *event.Seen
-	began     time.Time // of the first stream: what was before is in the present state
-	seenUntil time.Time // newest event, or began without any
+	memory  *memory
+	seen    *event.Seen
 }
 
 // run connects again and again until ctx ends.
@@ -65,6 +60,9 @@ func (s *session) run(ctx context.Context) {
 			return
 		}
 		s.table.Disconnected()
+		if connected {
+			s.sink.away(ctx)
+		}
 		s.trouble.Failed(fmt.Errorf("containers are not followed: %w", err))
 		if connected {
 			retry = minRetry
@@ -84,12 +82,8 @@ func (s *session) once(ctx context.Context) (connected bool, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	asked := time.Now()
-	since := asked
-	if !s.seenUntil.IsZero() {
-		since = s.seenUntil.Add(-overlap)
-	}
 	slow := time.AfterFunc(callTimeout, func() { cancel(errSlow) })
-	stream, err := s.client.Events(ctx, since)
+	stream, err := s.client.Events(ctx, s.memory.since(asked))
 	if err == nil {
 		defer stream.Close()
 	}
@@ -103,10 +97,8 @@ func (s *session) once(ctx context.Context) (connected bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	s.sink.present(ctx, containers, engine, s.seenUntil, asked)
-	if s.seenUntil.IsZero() {
-		s.began, s.seenUntil = asked, asked
-	}
+	s.memory.begin(asked)
+	s.sink.present(ctx, containers, asked)
 	s.table.Connected(engine)
 	s.trouble.OK()
 	s.log.Info("following docker", "containers", len(containers), "server", engine.ServerVersion)
@@ -132,13 +124,9 @@ func (s *session) follow(ctx context.Context, stream *docker.Stream) error {
 		if err != nil {
 			return err
 		}
-		if e.At.Before(s.began) || !s.seen.First(e) {
-			continue
+		if s.seen.First(e) {
+			s.sink.happened(ctx, e)
 		}
-		if e.At.After(s.seenUntil) {
-			s.seenUntil = e.At
-		}
-		s.sink.happened(ctx, e)
 	}
 }
 

@@ -24,6 +24,14 @@ type Event struct {
 // with --rm; a destroy that proves nothing must not silence a death.
 func (e Event) autoRemoves() bool { return e.Container.AutoRemove || !e.Container.Known() }
 
+// Earlier is the earlier of two times; a zero time is none.
+func Earlier(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
+	}
+	return a
+}
+
 // within says whether later is not before earlier, and by at most d after it.
 func within(later, earlier time.Time, d time.Duration) bool {
 	gap := later.Sub(earlier)

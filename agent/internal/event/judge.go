@@ -12,10 +12,10 @@ const (
 	// how far behind the die its explanation may be.
 	HoldFor = time.Second
 
-	// stopWindow is how long before a die the kill of a stop may be: its grace
+	// StopWindow is how long before a die the kill of a stop may be: its grace
 	// period is the caller's choice (docker stop --time, stop_grace_period), and
 	// only a stop command sends a stop event, so a long one silences no crash.
-	stopWindow = 10 * time.Minute
+	StopWindow = 10 * time.Minute
 
 	// removeWindow is the same for rm -f, which kills outright. It is short,
 	// because an old signal (a reload by HUP) must not make a crash that a
@@ -90,7 +90,7 @@ func (j *Judge) pass(e Event, r *record, now time.Time, out []Event) []Event {
 			r.stop = e.At
 		}
 	case docker.ActionDie:
-		if r != nil && within(e.At, r.kill, stopWindow) {
+		if r != nil && within(e.At, r.kill, StopWindow) {
 			e.Requested = within(e.At, r.stop, HoldFor) && !r.stop.Before(r.kill)
 			if !e.Requested {
 				r.die, r.until = &e, now.Add(HoldFor)
@@ -167,6 +167,17 @@ func (j *Judge) Next() time.Time {
 		}
 	}
 	return next
+}
+
+// Oldest is when the oldest death that is held happened; zero when none is.
+func (j *Judge) Oldest() time.Time {
+	var oldest time.Time
+	for _, r := range j.killed {
+		if r.die != nil {
+			oldest = Earlier(oldest, r.die.At)
+		}
+	}
+	return oldest
 }
 
 // Keep forgets the containers that are no longer there and have nothing held.

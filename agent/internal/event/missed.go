@@ -89,3 +89,12 @@ func (m *Missed) Next() time.Time {
 	}
 	return next
 }
+
+// Oldest is when the oldest suspected death happened; zero when nothing is suspected.
+func (m *Missed) Oldest() time.Time {
+	var oldest time.Time
+	for _, s := range m.pending {
+		oldest = Earlier(oldest, s.die.At)
+	}
+	return oldest
+}
