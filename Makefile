@@ -13,8 +13,9 @@ DIST     ?= dist
 DAEMONS  := agent checks router oncall
 TOOL     := $(GO) tool -modfile=packaging/tools.mod
 BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X nezuban/agent/daemon.version=$(VERSION)"
-# Debian's versions begin with a digit; a commit's name may not.
-DEBVERSION = $(shell sed -E 's/^v//; s/^([^0-9]|[0-9a-f]{7,}(-dirty)?$$)/0~&/; s/-/+/g' <<<'$(VERSION)')
+# Debian's versions begin with a digit and sort by age; a commit's name does neither, so that its time goes before it.
+WHEN       = $(shell git log -1 --format=%cd --date=format:%Y%m%d%H%M%S 2>/dev/null || echo 0)
+DEBVERSION = $(shell sed -E 's/^v//; s/^([^0-9]|[0-9a-f]{7,}(-dirty)?$$)/0~$(WHEN).&/; s/-/+/g' <<<'$(VERSION)')
 LEFT_OUT := $(CURDIR)/.tools/left-out
 
 .PHONY: build run demo-incident test race e2e fuzz bench cover lint fmt vuln packages ci clean

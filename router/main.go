@@ -163,7 +163,7 @@ func (c *command) client(kind access.Kind) (*client.Client, error) {
 	if c.url == "" || c.tokenFile == "" {
 		cfg, err := app.Load(c.config, os.LookupEnv)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("find the router by -config, or by both -url and -token-file: %w", err)
 		}
 		if c.url == "" {
 			c.url = cfg.PublicURL

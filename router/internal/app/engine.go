@@ -174,7 +174,7 @@ func (e *engine) Resolve(ctx context.Context, id, by, note string) error {
 }
 
 // Forget records that a host has gone for good: it is not absent until it is seen again, and what fires about it as a
-// condition is over.
+// condition is over. For a host that no rule knows the error wraps [incident.ErrUnknown].
 func (e *engine) Forget(ctx context.Context, host string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -182,7 +182,11 @@ func (e *engine) Forget(ctx context.Context, host string) error {
 		return err
 	}
 	env := e.env()
-	return e.step(ctx, env, e.rules.Forget(host, env.Now))
+	step := e.rules.Forget(host, env.Now)
+	if step.Empty() {
+		return fmt.Errorf("forget host %q: %w", host, incident.ErrUnknown)
+	}
+	return e.step(ctx, env, step)
 }
 
 // counters are what the rules have dropped so far.

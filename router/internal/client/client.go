@@ -20,8 +20,8 @@ import (
 	"nezuban/router/internal/incident"
 )
 
-// ErrUnknown is returned for an incident that does not exist or is not open any more.
-var ErrUnknown = errors.New("no open incident has this id")
+// ErrUnknown is returned for an incident that does not exist or is not open any more, and for a host that no rule knows.
+var ErrUnknown = errors.New("the router knows no such open incident, or no such host")
 
 // maxReply bounds a reply, in bytes.
 const maxReply = 64 << 20

@@ -125,7 +125,7 @@ func TestErrorsForPeople(t *testing.T) {
 	}{
 		{"wrong token", func() error { _, err := dial(t, url, "top-secret").Incidents(t.Context(), false); return err }, "refused the token"},
 		{"token of a lower kind", func() error { return dial(t, url, "read").Resolve(t.Context(), "2026-1", "alice", "") }, "refused the token"},
-		{"no such incident", func() error { return dial(t, url, "act").Resolve(t.Context(), "a/../b c", "alice", "") }, "no open incident has this id"},
+		{"no such incident", func() error { return dial(t, url, "act").Resolve(t.Context(), "a/../b c", "alice", "") }, "no such open incident"},
 		{"router in trouble", func() error { return dial(t, url, "act").Resolve(t.Context(), "stuck", "alice", "") }, "answered 503: the router cannot do this now"},
 		{"router not running", func() error { return dial(t, gone.URL, "act").Resolve(t.Context(), "2026-1", "alice", "") }, "is it running?"},
 		{"something else there", func() error { return dial(t, talkative.URL, "act").Resolve(t.Context(), "2026-1", "alice", "") }, "answered 502: Bad Gateway"},

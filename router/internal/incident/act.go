@@ -8,11 +8,11 @@ import (
 	"nezuban/oncall/escalation"
 )
 
-// ErrUnknown is returned for an incident that is not open.
-var ErrUnknown = errors.New("no open incident has this id")
+// ErrUnknown is returned for an incident that is not open, and for a host that nobody knows.
+var ErrUnknown = errors.New("not known here, or over already")
 
 // Acknowledge records that somebody has taken the incident: escalation stops, and what was not sent yet is
-// withdrawn. Acknowledging again changes nothing.
+// withdrawn. Whoever acknowledges it after that takes it over.
 func (b *Book) Acknowledge(env Env, id, by, note string) (Change, error) {
 	d := b.draft(env)
 	inc, ok := d.incident(id)
@@ -20,7 +20,7 @@ func (b *Book) Acknowledge(env Env, id, by, note string) (Change, error) {
 		return Change{}, fmt.Errorf("acknowledge incident %q: %w", id, ErrUnknown)
 	}
 	if inc.State == Acknowledged {
-		return Change{}, nil
+		return d.takeOver(inc, by, note), nil
 	}
 	inc.State, inc.AcknowledgedAt, inc.AcknowledgedBy = Acknowledged, env.Now, by
 	d.note(&inc, "acknowledged by %s%s", by, remark(note))
@@ -33,6 +33,17 @@ func (b *Book) Acknowledge(env Env, id, by, note string) (Change, error) {
 		}
 	}
 	return d.change(), nil
+}
+
+// takeOver records that somebody has an incident which was acknowledged already. Saying the same again changes nothing.
+func (d *draft) takeOver(inc Incident, by, note string) Change {
+	if by == inc.AcknowledgedBy && note == "" {
+		return Change{}
+	}
+	d.note(&inc, "acknowledged by %s, after %s%s", by, inc.AcknowledgedBy, remark(note))
+	inc.AcknowledgedBy = by
+	d.putIncident(inc)
+	return d.change()
 }
 
 // Resolve records that somebody says it is over. A condition that goes on holding opens a new incident; the timeline

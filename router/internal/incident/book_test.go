@@ -289,6 +289,30 @@ func TestAcknowledgeStopsEverythingAndRunsOut(t *testing.T) {
 	}
 }
 
+func TestASecondAcknowledgementTakesOverAndKeepsItsNote(t *testing.T) {
+	w := newWorld(t, rotationText)
+	w.apply(died(start))
+	for _, step := range []struct {
+		by, note string
+		changes  bool
+	}{{"alice", "", true}, {"alice", "", false}, {"bob", "", true}, {"bob", "found it", true}} {
+		c, err := w.book.Acknowledge(w.env, "I001", step.by, step.note)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Empty() == step.changes {
+			t.Errorf("%+v: change empty %t", step, c.Empty())
+		}
+		w.accept(c)
+	}
+	if got := w.only().AcknowledgedBy; got != "bob" {
+		t.Errorf("acknowledged by %s, want bob", got)
+	}
+	if last := w.log[len(w.log)-1]; !strings.Contains(last, "found it") {
+		t.Errorf("the timeline ends with %q", last)
+	}
+}
+
 func TestAnAcknowledgedOccurrenceThatDoesNotComeBackIsOver(t *testing.T) {
 	w := newWorld(t, strings.Replace(rotationText, "repeat = 0", `repeat = 0
 ack_timeout = "48h"`, 1))

@@ -105,13 +105,14 @@ func (d *draft) calm(inc Incident, alert Alert) {
 	}
 	held.Firing, held.At = false, alert.At
 	inc.Alerts[alert.Key] = held
-	d.note(&inc, "%s: %s", alert.Rule, alert.Summary)
+	d.putIncident(inc)
 	for _, a := range inc.Alerts {
 		if a.Firing {
+			d.note(&inc, "%s: %s", alert.Rule, alert.Summary)
 			return
 		}
 	}
-	d.resolve(&inc, "", "resolved")
+	d.resolve(&inc, "", "resolved: "+alert.Summary)
 }
 
 // resolve ends an incident and tells everyone who heard of it.

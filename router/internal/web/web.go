@@ -35,7 +35,7 @@ type Board interface {
 type Actor interface {
 	Acknowledge(ctx context.Context, id, by, note string) error
 	Resolve(ctx context.Context, id, by, note string) error
-	// Forget says that a host has gone for good; one that nobody knows changes nothing.
+	// Forget says that a host has gone for good; the error for one that nobody knows wraps [incident.ErrUnknown].
 	Forget(ctx context.Context, host string) error
 }
 

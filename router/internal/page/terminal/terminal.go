@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 
+	"nezuban/router/internal/incident"
 	"nezuban/router/internal/page"
 )
 
@@ -54,7 +55,7 @@ func Line(m page.Message) string {
 			b.WriteString(" " + part)
 		}
 	}
-	fmt.Fprintf(&b, ": %s [%s]", page.Line(m.Title, page.TitleMax), page.Line(m.IncidentID, nameMax))
+	fmt.Fprintf(&b, ": %s [%s%s]", page.Line(m.Title, page.TitleMax), page.Line(m.IncidentID, nameMax), mildness(m.Severity))
 	if m.Repeat {
 		b.WriteString(" (repeat)")
 	}
@@ -62,6 +63,14 @@ func Line(m page.Message) string {
 		b.WriteString(" — " + why)
 	}
 	return b.String()
+}
+
+// mildness marks what would not have to wake anybody.
+func mildness(s incident.Severity) string {
+	if s == incident.SeverityPage || s == "" {
+		return ""
+	}
+	return ", " + string(s)
 }
 
 // people names whom the line is for: "everyone" when it is for nobody in particular.

@@ -25,6 +25,11 @@ type Assessment struct {
 const (
 	coverToResolve = 0.8 // of the short window, before calm is believed
 	coverToTicket  = 0.5 // of the long window, before a pair that does not page may fire
+	coverToPage    = 0.8 // of the short window, before a pair with a long window above fastest may page
+
+	// fastest is the longest window of a pair that may page on whatever history there is: an outage right after a start
+	// must be known at once. The slower pairs would then only repeat it, and for longer.
+	fastest = time.Hour
 )
 
 // Assess moves the evaluator to now and says where each pair stands. It allocates nothing.
@@ -41,11 +46,19 @@ func (e *Evaluator) Assess(now time.Time) Assessment {
 			if e.covered(p.short, p.Short, coverToResolve) {
 				a.Calm |= 1 << i
 			}
-		case p.Severity == incident.SeverityPage || e.covered(p.long, p.Long, coverToTicket):
-			a.Burning |= 1 << i // else it is warming: minutes of history say nothing about days
+		case e.warm(p):
+			a.Burning |= 1 << i
 		}
 	}
 	return a
+}
+
+// warm says that there is history enough for the pair to fire: minutes of it say nothing about days.
+func (e *Evaluator) warm(p *pair) bool {
+	if p.Severity != incident.SeverityPage {
+		return e.covered(p.long, p.Long, coverToTicket)
+	}
+	return p.Long <= fastest || e.covered(p.short, p.Short, coverToPage)
 }
 
 // burns compares both windows with the threshold, strictly, and asks for enough results to mean it.

@@ -8,7 +8,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"nezuban/router/internal/incident"
 	"nezuban/router/internal/rule/slo"
 	"nezuban/router/internal/rule/window"
 )
@@ -144,9 +143,13 @@ func TestAssess(t *testing.T) {
 			e.Observe("tokyo", epoch.Add(interval), true, epoch.Add(interval))
 			return epoch.Add(interval)
 		}, slo.Assessment{}},
-		{"an outage from the start pages with the history there is, but minutes make no ticket", func(e *slo.Evaluator) time.Time {
+		{"an outage from the start pages by the fastest pair alone", func(e *slo.Evaluator) time.Time {
 			feed(e, epoch, epoch.Add(5*time.Minute), interval, 1)
 			return epoch.Add(5 * time.Minute)
+		}, slo.Assessment{Burning: 0b001}},
+		{"and by the next one with half an hour of history, but that makes no ticket", func(e *slo.Evaluator) time.Time {
+			feed(e, epoch, epoch.Add(30*time.Minute), interval, 1)
+			return epoch.Add(30 * time.Minute)
 		}, slo.Assessment{Burning: 0b011}},
 		{"a slow burn for days is a ticket", func(e *slo.Evaluator) time.Time {
 			feed(e, epoch, epoch.Add(60*time.Hour), interval, 500) // 2 × the budget
@@ -302,7 +305,7 @@ func TestEqualsSlowOracle(t *testing.T) {
 				sb, st, sc := oracle(b.Short)
 				burning := lt > 0 && st > 0 && lb/lt > threshold && sb/st > threshold && lb >= 2 && st >= 3
 				switch {
-				case burning && (b.Severity == incident.SeverityPage || float64(len(lc)) >= 0.5*864):
+				case burning && (i == 0 || i == 1 && float64(len(sc)) >= 0.8*30 || i == 2 && float64(len(lc)) >= 0.5*864):
 					want.Burning |= 1 << i
 				case !burning && float64(len(sc)) >= 0.8*b.Short.Minutes():
 					want.Calm |= 1 << i
