@@ -1,0 +1,107 @@
+package incident
+
+import (
+	"slices"
+	"time"
+)
+
+// Outcome is what became of one attempt to send a row.
+type Outcome struct {
+	ProviderID string        // what the provider calls the message; set beside an error when something was made there
+	Err        error         // nil: the provider took it
+	Permanent  bool          // with Err: trying again is useless
+	After      time.Duration // with Err: the provider asked for at least this pause
+}
+
+// Backoff between attempts of one row.
+const (
+	firstBackoff = time.Second
+	lastBackoff  = time.Minute
+	// impatience is how long a row may fail before the person's next channel is asked without waiting its delay.
+	impatience = 30 * time.Second
+)
+
+// backoff is the pause before the attempt after the given number of failed ones.
+func backoff(attempts int) time.Duration {
+	d := firstBackoff
+	for range min(max(attempts-1, 0), 10) {
+		d *= 2
+	}
+	return min(d, lastBackoff)
+}
+
+// Finish records what became of an attempt.
+func (b *Book) Finish(env Env, key RowKey, out Outcome) Change {
+	d := b.draft(env)
+	row, ok := d.row(key)
+	inc, open := d.incident(key.Incident)
+	if !ok || !open || row.Status != RowSending {
+		return Change{}
+	}
+	if out.ProviderID != "" {
+		row.ProviderID = out.ProviderID
+	}
+	switch {
+	case out.Err == nil:
+		row.Status, row.Reason, row.Repeat = RowSent, "", false
+		d.note(&inc, "sent %s", row.describe())
+	case out.Permanent:
+		row.Status, row.Reason = RowFailed, clip(out.Err.Error())
+		d.note(&inc, "failed %s: %s", row.describe(), row.Reason)
+	default:
+		row.Status, row.Repeat = RowPending, true
+		row.NotBefore = env.Now.Add(max(backoff(row.Attempt), out.After))
+		reason := clip(out.Err.Error())
+		if reason != row.Reason {
+			d.note(&inc, "could not send %s, trying again: %s", row.describe(), reason)
+		}
+		row.Reason = reason
+	}
+	d.putRow(row)
+	d.settle(&inc, row)
+	return d.change()
+}
+
+// settle follows up a row that just ended or failed: a message overtaken while its attempt ran is cancelled, and a
+// person whose channel does not work is reached by the next one.
+func (d *draft) settle(inc *Incident, row Row) {
+	if row.Status == RowPending && !inc.wants(row.Kind) {
+		d.cancel(inc, row, string(inc.State)+" before it was sent")
+		return
+	}
+	if row.Kind != MessageTrigger || row.Status == RowSent || inc.State != Triggered {
+		return
+	}
+	if row.Status == RowFailed || d.env.Now.Sub(row.Created) >= impatience {
+		d.nextChannel(inc, row)
+	}
+}
+
+// nextChannel brings forward the next waiting message to the people of a row that fails; when they have none left
+// and nobody else of the step is being reached, the next step of the policy is taken at once.
+func (d *draft) nextChannel(inc *Incident, failing Row) {
+	reaching := false
+	for _, other := range d.rowsOf(inc.ID) {
+		sameStep := other.Created.Equal(failing.Created)
+		if other.Kind != MessageTrigger || other.Seq == failing.Seq || !sameStep {
+			continue
+		}
+		if other.Status == RowPending && other.Attempt == 0 && other.NotBefore.After(d.env.Now) && shares(other.People, failing.People) {
+			other.NotBefore = d.env.Now
+			d.putRow(other)
+			d.note(inc, "%s does not get through: %s goes out at once", failing.describe(), other.describe())
+			return
+		}
+		reaching = reaching || other.reaching()
+	}
+	if !reaching && !failing.Hurried && !inc.Progress.Fallback && inc.Progress.Next.After(d.env.Now) {
+		failing.Hurried = true
+		d.putRow(failing)
+		inc.Progress.Next = d.env.Now
+		d.note(inc, "nobody of this step can be reached: taking the next step at once")
+	}
+}
+
+func shares(a, b []string) bool {
+	return slices.ContainsFunc(a, func(person string) bool { return slices.Contains(b, person) })
+}

@@ -1,0 +1,58 @@
+package incident
+
+import (
+	"fmt"
+	"time"
+)
+
+// Recover makes every row that was being sent when the router died pending again, marked as a possible repeat, unless
+// the incident has moved on meanwhile: a page that came after the news that it is over would never be taken back.
+func (b *Book) Recover(env Env) Change {
+	d := b.draft(env)
+	for _, id := range b.order() {
+		d.catchUp(id)
+		for _, row := range d.rowsOf(id) {
+			if row.Status != RowSending {
+				continue
+			}
+			inc, _ := d.incident(id)
+			row.Status, row.Repeat, row.NotBefore = RowPending, true, env.Now
+			if !inc.wants(row.Kind) {
+				d.cancel(&inc, row, fmt.Sprintf("%s before the router, restarted meanwhile, knew whether it was sent", inc.State))
+				continue
+			}
+			d.putRow(row)
+			d.note(&inc, "the router was restarted while %s was being sent: sending it again", row.describe())
+		}
+	}
+	return d.change()
+}
+
+// catchUp moves an incident that was stored in the future to the present: the clock was ahead in the router's last life,
+// and what is to come, counted from there, would come as much too late.
+func (d *draft) catchUp(id string) {
+	inc, _ := d.incident(id)
+	rows := d.rowsOf(id)
+	latest := inc.OpenedAt
+	for _, row := range rows {
+		if row.Created.After(latest) {
+			latest = row.Created
+		}
+	}
+	ahead := latest.Sub(d.env.Now)
+	if ahead <= 0 {
+		return
+	}
+	for _, row := range rows {
+		row.Created, row.NotBefore = row.Created.Add(-ahead), row.NotBefore.Add(-ahead)
+		d.putRow(row)
+	}
+	if !inc.Progress.Next.IsZero() {
+		inc.Progress.Next = inc.Progress.Next.Add(-ahead)
+	}
+	if inc.AcknowledgedAt.After(d.env.Now) {
+		inc.AcknowledgedAt = d.env.Now
+	}
+	inc.OpenedAt = inc.OpenedAt.Add(-ahead)
+	d.note(&inc, "the clock was put back by %s or more: what is to come counts from now", ahead.Round(time.Second))
+}
