@@ -1,0 +1,115 @@
+package incident
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestAPageWhoseAnswerWasLostIsFollowedByItsResolve(t *testing.T) {
+	w := newWorld(t, rotationText)
+	w.apply(died(start))
+	w.deliver(Outcome{Err: errors.New("timeout")})
+	w.apply(started(start.Add(time.Second)))
+	w.after(time.Minute)
+	want(t, w.deliver(sentOK), "resolve pagerduty alice")
+}
+
+func TestARefusedPageThatLeftSomethingBehindIsFollowedByItsResolve(t *testing.T) {
+	w := newWorld(t, rotationText)
+	w.apply(died(start))
+	w.deliver(Outcome{Err: errors.New("came back acknowledged"), Permanent: true, ProviderID: "P1"})
+	w.apply(started(start.Add(time.Second)))
+	want(t, w.deliver(sentOK), "resolve pagerduty alice")
+}
+
+func TestAResolveNeverOvertakesItsTrigger(t *testing.T) {
+	w := newWorld(t, rotationText)
+	w.apply(died(start))
+	due, _ := w.book.Due(w.env.Now)
+	c, _ := w.book.Begin(w.env, due[0].Key())
+	w.accept(c) // on its way
+	w.apply(started(start.Add(time.Second)))
+	want(t, w.deliver(sentOK))
+	w.accept(w.book.Finish(w.env, due[0].Key(), sentOK))
+	want(t, w.deliver(sentOK), "resolve pagerduty alice")
+}
+
+func TestAFailingChannel(t *testing.T) {
+	failing := Outcome{Err: errors.New("503 from the provider")}
+	refused := Outcome{Err: errors.New("no such user"), Permanent: true}
+	t.Run("is tried again with growing pauses and the provider's own", func(t *testing.T) {
+		w := newWorld(t, rotationText)
+		w.apply(died(start))
+		want(t, w.deliver(failing), "trigger pagerduty alice")
+		want(t, w.deliver(failing))
+		want(t, w.after(time.Second).deliver(Outcome{Err: errors.New("429"), After: 20 * time.Second}), "trigger pagerduty alice")
+		want(t, w.after(19*time.Second).deliver(failing))
+		want(t, w.after(time.Second).deliver(sentOK), "trigger pagerduty alice")
+	})
+	t.Run("refused for good takes the person's next channel at once", func(t *testing.T) {
+		w := newWorld(t, strings.Replace(rotationText, `page = "api"`, `page = "bob"`, 1))
+		w.apply(died(start))
+		want(t, w.deliver(refused), "trigger terminal bob")
+		want(t, w.deliver(sentOK), "trigger sms bob")
+	})
+	t.Run("refused for good without another channel takes the next step at once", func(t *testing.T) {
+		w := newWorld(t, rotationText)
+		w.apply(died(start))
+		want(t, w.deliver(refused), "trigger pagerduty alice")
+		want(t, w.after(time.Second).deliver(sentOK), "trigger terminal bob")
+	})
+	t.Run("failing for long asks the next step without giving up itself", func(t *testing.T) {
+		w := newWorld(t, rotationText)
+		w.apply(died(start))
+		for range 40 {
+			w.after(time.Second).deliver(failing)
+		}
+		if got := strings.Join(w.log, "\n"); !strings.Contains(got, "paging bob by terminal") {
+			t.Errorf("bob was not called within 40 s of failures:\n%s", got)
+		}
+		rows := w.book.Rows("I001")
+		if rows[0].Status != RowPending {
+			t.Errorf("the failing row is %s, want it still pending", rows[0].Status)
+		}
+	})
+}
+
+func TestPagerDutyHoldsOneIncidentForOneOfOurs(t *testing.T) {
+	both := strings.Replace(rotationText, `page = "bob", wait`, `page = ["carol", "dan"], wait`, 1)
+	both = strings.Replace(both, `carol = { page = ["sms"] }`, "carol = { page = [\"pagerduty\"] }\ndan = { page = [\"pagerduty\"] }", 1)
+	t.Run("a later step is one message to all its people", func(t *testing.T) {
+		w := newWorld(t, both)
+		w.apply(died(start))
+		want(t, w.deliver(sentOK), "trigger pagerduty alice")
+		want(t, w.after(5*time.Minute).deliver(sentOK), "trigger pagerduty carol+dan")
+		w.apply(started(w.env.Now))
+		want(t, w.deliver(sentOK), "resolve pagerduty carol+dan")
+	})
+	t.Run("a step that never got through is overtaken, not queued before", func(t *testing.T) {
+		w := newWorld(t, both)
+		w.apply(died(start))
+		want(t, w.deliver(Outcome{Err: errors.New("500"), After: time.Hour}), "trigger pagerduty alice")
+		want(t, w.after(5*time.Minute).deliver(sentOK), "trigger pagerduty carol+dan")
+		want(t, w.after(2*time.Hour).deliver(sentOK), "trigger pagerduty carol")
+	})
+}
+
+func TestAfterACrashWhatWasBeingSentGoesAgainAsARepeat(t *testing.T) {
+	w := newWorld(t, rotationText)
+	w.apply(died(start))
+	due, _ := w.book.Due(w.env.Now)
+	c, _ := w.book.Begin(w.env, due[0].Key())
+	w.accept(c)
+	// The router dies here; another one starts from what was stored.
+	w.book = NewBook(w.book.Incidents(), w.book.Rows("I001"))
+	w.accept(w.book.Recover(w.env))
+	due, _ = w.book.Due(w.env.Now)
+	if len(due) != 1 || !due[0].Repeat || due[0].Attempt != 1 {
+		t.Fatalf("found %+v, want the row again, marked as a repeat", due)
+	}
+	if c := w.apply(died(start)); !c.Empty() {
+		t.Errorf("the same event sent again changed %+v", c)
+	}
+}
