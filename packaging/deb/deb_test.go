@@ -61,9 +61,13 @@ bucket = %q
 	}
 	stop()
 
+	state := "/var/lib/" + u.one(t, "StateDirectory") // systemd makes it
+	r.chroot("install", "-d", "-o", user, "-g", user, "-m", u.one(t, "StateDirectoryMode"), state)
+	r.chroot("touch", state+"/docker-seen")
+
 	r.chroot("dpkg", "--remove", "nezuban-agent")
-	if !r.has(config) || r.has("/usr/bin/nezuban-agent") {
-		t.Error("remove: want the configuration kept and the program gone")
+	if !r.has(config) || !r.has(state) || r.has("/usr/bin/nezuban-agent") {
+		t.Error("remove: want configuration and state kept and the program gone")
 	}
 	r.chroot("dpkg", "--purge", "nezuban-agent")
 	if diff := difference(before, r.list()); diff != "" {

@@ -61,6 +61,7 @@ func TestLoadConfig(t *testing.T) {
 host = "db1"
 interval = "1m"
 docker_socket = ""
+state_dir = "state"
 listen = ""
 log_level = "debug"
 sentry_dsn_file = "DIR/token"
@@ -77,7 +78,7 @@ url = "http://127.0.0.1:8086"
 token_env = "INFLUX_TOKEN"
 `,
 			want: Config{
-				Host: "db1", Interval: time.Minute, LogLevel: "debug", SentryDSN: "s3cret",
+				Host: "db1", Interval: time.Minute, LogLevel: "debug", SentryDSN: "s3cret", StateDir: "state",
 				Outputs: []influx.Output{
 					{Name: "router", URLs: []string{"http://a:7070", "https://b:7070"}, Token: "s3cret", Org: "o", Bucket: "b/rp", Gzip: true},
 					{Name: "influxdb", URLs: []string{"http://127.0.0.1:8086"}, Token: "from-env", Bucket: "nezuban"},
@@ -90,6 +91,9 @@ token_env = "INFLUX_TOKEN"
 			got, err := load(t, tt.text)
 			if err != nil {
 				t.Fatal(err)
+			}
+			if filepath.IsAbs(got.StateDir) {
+				got.StateDir = filepath.Base(got.StateDir) // its parent is the folder of the file
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
@@ -143,6 +147,31 @@ func TestLoadConfigNamesEveryMistake(t *testing.T) {
 			}
 			if strings.Contains(err.Error(), "s3cret") {
 				t.Errorf("the error tells a secret: %v", err)
+			}
+		})
+	}
+}
+
+func TestLoadConfigStateDir(t *testing.T) {
+	const output = "[[output]]\nname = \"a\"\nurl = \"http://h\"\n"
+	dir := t.TempDir()
+	tests := []struct {
+		name, text, env, want string
+	}{
+		{"none", output, "", ""},
+		{"of systemd", output, "/var/lib/nezuban-agent", "/var/lib/nezuban-agent"},
+		{"the file leads", "state_dir = \"/srv/agent\"\n" + output, "/var/lib/nezuban-agent", "/srv/agent"},
+		{"from the folder of the file", "state_dir = \"state\"\n" + output, "", filepath.Join(dir, "state")},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			path := filepath.Join(dir, "agent.toml")
+			if err := os.WriteFile(path, []byte(tt.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			cfg, err := LoadConfig(path, func(key string) (string, bool) { return tt.env, key == stateDirEnv && tt.env != "" })
+			if err != nil || cfg.StateDir != tt.want {
+				t.Errorf("state_dir %q, %v, expected %q", cfg.StateDir, err, tt.want)
 			}
 		})
 	}

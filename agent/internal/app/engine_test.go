@@ -202,24 +202,33 @@ func (r *recorder) awaitPoints(t testing.TB, n int, measurement, container strin
 // following runs a follower of the engine behind path until the test ends.
 func following(t testing.TB, path string) (*recorder, *docker.Table) {
 	t.Helper()
-	written, table := &recorder{}, docker.NewTable()
+	written, table, _ := followingWith(t, path, "")
+	return written, table
+}
+
+// followingWith is the same with a memory in a folder; stop ends the follower
+// before the test ends.
+func followingWith(t testing.TB, path, stateDir string) (written *recorder, table *docker.Table, stop func()) {
+	t.Helper()
+	written, table = &recorder{}, docker.NewTable()
 	client := docker.New(path)
 	log := testLog(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		f := newFollower(client, table, written, testHost)
+		f := newFollower(client, table, written, testHost, newMemory(stateDir, time.Now(), log))
 		if err := f.run(ctx, &session{client: client, table: table, log: log, trouble: daemon.NewCondition(log, "docker"), seen: event.NewSeen()}); err != nil {
 			t.Errorf("follower: %v", err)
 		}
 	}()
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		cancel()
 		<-done
 		client.Close()
 	})
-	return written, table
+	t.Cleanup(stop)
+	return written, table, stop
 }
 
 // connected waits until the engine is followed.

@@ -31,6 +31,7 @@ type follower struct {
 	asked   map[string]bool           // by container id: an inspect is under way; true: and already outdated
 	waiting map[string][]docker.Event // of containers that nothing is known of yet
 	synced  time.Time                 // what the table holds is at least as new as this
+	live    time.Time                 // since when there is a stream; zero: there is none
 }
 
 func newFollower(client *docker.Client, table *docker.Table, writer pointWriter, hostName string, seen *memory) *follower {
@@ -135,7 +136,7 @@ func (f *follower) do(ctx context.Context, fn func()) {
 // nothing happened, once it has told what was before it.
 func (f *follower) remember(now time.Time) {
 	quiet := now.Add(-quietFor)
-	if _, _, up := f.table.Engine(); up && quiet.After(f.synced) {
+	if !f.live.IsZero() && quiet.After(f.live) {
 		f.memory.saw(quiet)
 	}
 	f.memory.settle(f.undecided())
@@ -159,6 +160,7 @@ func (f *follower) present(ctx context.Context, containers []docker.Container, a
 		f.synced = asked
 		f.judge.Keep(func(id string) bool { _, ok := f.table.Find(id); return ok })
 		now := time.Now()
+		f.live = now
 		points := make([]influx.Point, 0, len(containers))
 		for _, c := range containers {
 			points = append(points, presentPoint(f.hostName, c, now))
@@ -172,7 +174,10 @@ func (f *follower) present(ctx context.Context, containers []docker.Container, a
 
 // away notes that the stream has ended, after all that it told.
 func (f *follower) away(ctx context.Context) {
-	f.do(ctx, func() { f.memory.settle(f.undecided()) })
+	f.do(ctx, func() {
+		f.live = time.Time{}
+		f.memory.settle(f.undecided())
+	})
 }
 
 // listed asks again for what the table has otherwise.

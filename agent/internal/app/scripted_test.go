@@ -109,10 +109,12 @@ func (s *scripted) set(id, inspect string) {
 	s.containers[id] = inspect
 }
 
-// tell sends an event that happens now.
-func (s *scripted) tell(id, action string) {
-	s.events <- fmt.Sprintf(`{"Type":"container","Action":%q,"Actor":{"ID":%q,"Attributes":{"name":%q,"image":"load:1","exitCode":"3","signal":"9"}},"timeNano":%d}`,
+// tell sends an event that happens now, and returns it.
+func (s *scripted) tell(id, action string) (sent string) {
+	sent = fmt.Sprintf(`{"Type":"container","Action":%q,"Actor":{"ID":%q,"Attributes":{"name":%q,"image":"load:1","exitCode":"3","signal":"9"}},"timeNano":%d}`,
 		action, id, id, time.Now().UnixNano())
+	s.events <- sent
+	return sent
 }
 
 // answer is what an inspect says of a container.

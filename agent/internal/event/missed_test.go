@@ -82,3 +82,27 @@ func TestSeen(t *testing.T) {
 		t.Error("the oldest is still remembered")
 	}
 }
+
+func TestOldest(t *testing.T) {
+	j, m := NewJudge(), NewMissed()
+	if !j.Oldest().IsZero() || !m.Oldest().IsZero() {
+		t.Error("who knows nothing waits for something")
+	}
+	for i, c := range []docker.Container{web(), rm()} {
+		j.Observe(step{i, docker.ActionKill, c, 0}.event(), start())
+		j.Observe(step{10 + i, docker.ActionDie, c, 0}.event(), start())
+		c.FinishedAt = start().Add(ms(20 - i))
+		m.Suspect(c, start(), start())
+	}
+	if got := j.Oldest(); !got.Equal(start().Add(ms(10))) {
+		t.Errorf("the oldest held death is of %v", got)
+	}
+	if got := m.Oldest(); !got.Equal(start().Add(ms(19))) {
+		t.Errorf("the oldest suspected death is of %v", got)
+	}
+	j.Expire(start().Add(HoldFor))
+	m.Expire(start().Add(missedAfter))
+	if !j.Oldest().IsZero() || !m.Oldest().IsZero() {
+		t.Error("what is told still counts")
+	}
+}

@@ -1,0 +1,286 @@
+package app
+
+import (
+	"bytes"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"nezuban/agent/influx"
+	"nezuban/agent/internal/docker"
+	"nezuban/agent/internal/event"
+)
+
+// noon is the time of tests that need one.
+func noon() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }
+
+func TestParseSeen(t *testing.T) {
+	tests := []struct {
+		name, text string
+		want       time.Time
+		problem    string
+	}{
+		{"nanoseconds", "2026-11-22T11:59:00.000000001Z\n", time.Date(2026, 11, 22, 11, 59, 0, 1, time.UTC), ""},
+		{"without end of line, in another zone", "2026-11-22T12:59:00+01:00", time.Date(2026, 11, 22, 11, 59, 0, 0, time.UTC), ""},
+		{"now", "2026-11-22T12:00:00Z\n", noon(), ""},
+		{"a later version", "2026-11-22T11:59:00Z\nengine abc\n", time.Date(2026, 11, 22, 11, 59, 0, 0, time.UTC), ""},
+		{"future", "2026-11-22T12:00:00.000000001Z\n", time.Time{}, "expected a time in the past"},
+		{"before there was an agent", "0001-01-01T00:00:00Z\n", time.Time{}, `found "0001-01-01T00:00:00Z", expected a time as in RFC 3339`},
+		{"empty", "", time.Time{}, `found "", expected a time as in RFC 3339`},
+		{"something else", strings.Repeat("x", 1000), time.Time{}, `found "` + strings.Repeat("x", 64) + `", expected`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := parseSeen([]byte(tt.text), noon())
+			if !got.Equal(tt.want) || (err == nil) != (tt.problem == "") || err != nil && !strings.Contains(err.Error(), tt.problem) {
+				t.Errorf("found %v, %v, expected %v, %q", got, err, tt.want, tt.problem)
+			}
+		})
+	}
+}
+
+func FuzzParseSeen(f *testing.F) {
+	for _, seed := range []string{"2026-11-22T11:59:00.000000001Z\n", "2026-11-22T12:59:00+01:00\nmore", "", "\n", "9999-12-31T23:59:59Z", "2020-01-01T00:00:00+23:59"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		got, err := parseSeen(data, noon())
+		if err != nil {
+			return
+		}
+		if got.After(noon()) || got.Year() < oldestYear {
+			t.Fatalf("%q: %v", data, got)
+		}
+		again, err := parseSeen([]byte(got.Format(time.RFC3339Nano)+"\n"), noon())
+		if err != nil || !again.Equal(got) {
+			t.Fatalf("%q: %v is read again as %v, %v", data, got, again, err)
+		}
+	})
+}
+
+// Each memory finds what the one before has settled, and nothing later.
+func TestMemoryOutlivesTheAgent(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "made", "at need")
+	first := newMemory(dir, noon(), testLog(t))
+	first.save()
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("an agent that never saw Docker writes a memory")
+	}
+	first.begin(noon())
+	if first.isNew(noon()) || !first.isNew(noon().Add(1)) {
+		t.Error("what was before the first stream is in the present state; what comes after is told")
+	}
+	first.begin(noon().Add(time.Minute))
+	first.settle(noon().Add(-time.Minute)) // not this agent's to tell
+	first.saw(noon().Add(2 * time.Second))
+	first.saw(noon().Add(time.Second))
+	first.settle(time.Time{})
+	first.save()
+
+	second := newMemory(dir, noon().Add(time.Hour), testLog(t))
+	if got := second.seenUntil(); !got.Equal(noon().Add(2 * time.Second)) {
+		t.Errorf("seen until %v", got)
+	}
+	if second.isNew(noon().Add(2*time.Second)) || !second.isNew(noon().Add(2*time.Second+1)) {
+		t.Error("told is what the agent before has seen, and nothing else")
+	}
+	if got := second.since(noon().Add(time.Hour)); !got.Equal(noon().Add(2*time.Second - event.StopWindow)) {
+		t.Errorf("a stream would begin at %v", got)
+	}
+	second.begin(noon().Add(time.Hour))
+	second.saw(noon().Add(time.Hour))
+	second.settle(noon().Add(time.Minute)) // a death of then is still held
+	second.settle(noon().Add(time.Second)) // and it never goes back
+	second.save()
+	if got := newMemory(dir, noon().Add(2*time.Hour), testLog(t)).seenUntil(); !got.Equal(noon().Add(time.Minute - 1)) {
+		t.Errorf("what is not told counts as seen: until %v", got)
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != 1 || left[0].Name() != "docker-seen" {
+		t.Errorf("the folder holds %v, %v", left, err)
+	}
+}
+
+func TestMemoryThatMakesNoSense(t *testing.T) {
+	for name, leave := range map[string]func(path string) error{
+		"rubbish": func(path string) error { return os.WriteFile(path, []byte("yesterday\n"), 0o600) },
+		"future":  func(path string) error { return os.WriteFile(path, []byte("2026-11-22T13:00:00Z\n"), 0o600) },
+		"folder":  func(path string) error { return os.Mkdir(path, 0o700) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := leave(filepath.Join(dir, seenFile)); err != nil {
+				t.Fatal(err)
+			}
+			var log bytes.Buffer
+			m := newMemory(dir, noon(), slog.New(slog.NewTextHandler(&log, nil)))
+			if !m.seenUntil().IsZero() {
+				t.Errorf("seen until %v", m.seenUntil())
+			}
+			if strings.Count(log.String(), "level=WARN") != 1 || !strings.Contains(log.String(), seenFile) {
+				t.Errorf("log:\n%s", log.String())
+			}
+		})
+	}
+}
+
+// A folder that cannot be written to is said once, and nothing else suffers.
+func TestMemoryThatCannotBeKept(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(dir, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	m := newMemory(filepath.Join(dir, "below"), noon(), slog.New(slog.NewTextHandler(&log, nil)))
+	log.Reset()
+	m.begin(noon())
+	for i := range 3 {
+		m.saw(noon().Add(time.Duration(i) * time.Second))
+		m.settle(time.Time{})
+		m.save()
+	}
+	if strings.Count(log.String(), "level=WARN") != 1 || !strings.Contains(log.String(), "with=state_dir") {
+		t.Errorf("log:\n%s", log.String())
+	}
+}
+
+// A silent stream means that nothing happened, but only once it is there for
+// long enough to have told what was before, and only while it is there.
+func TestSilenceIsSeen(t *testing.T) {
+	asked := time.Now()
+	m := newMemory("", asked, testLog(t))
+	f := newFollower(nil, docker.NewTable(), &recorder{}, testHost, m)
+	m.begin(asked)
+	f.remember(asked.Add(time.Hour))
+	if got := m.seenUntil(); !got.Equal(asked) {
+		t.Errorf("without a stream it was seen until %v", got)
+	}
+	f.present(t.Context(), nil, asked)
+	(<-f.inbox)()
+	begun := f.live
+	f.remember(begun.Add(quietFor))
+	if got := m.seenUntil(); !got.Equal(asked) {
+		t.Errorf("a stream that has just begun was silent until %v", got)
+	}
+	f.remember(begun.Add(time.Minute))
+	if got, want := m.seenUntil(), begun.Add(time.Minute-quietFor); !got.Equal(want) {
+		t.Errorf("seen until %v, expected %v", got, want)
+	}
+	f.away(t.Context())
+	(<-f.inbox)()
+	f.remember(begun.Add(time.Hour))
+	if got, want := m.seenUntil(), begun.Add(time.Minute-quietFor); !got.Equal(want) {
+		t.Errorf("after the stream it was seen until %v, expected %v", got, want)
+	}
+}
+
+// Docker was restarted while no agent ran, and remembers no events.
+func TestDeathWhileNoAgentRan(t *testing.T) {
+	s := newScripted(t)
+	dir := t.TempDir()
+	s.set("web", answer("web", `"Status":"running","Pid":1`))
+	s.set("old", answer("old", `"Status":"exited","ExitCode":1,"FinishedAt":"2026-01-01T00:00:00Z"`))
+	_, table, stop := followingWith(t, s.path, dir)
+	connected(t, table)
+	stop()
+
+	ended := time.Now()
+	s.set("web", answer("web", `"Status":"exited","ExitCode":9,"FinishedAt":"`+ended.UTC().Format(time.RFC3339Nano)+`"`))
+	written, _, stop := followingWith(t, s.path, dir)
+	points := written.awaitPoints(t, 2, influx.ContainerEvent, "web")
+	if diff := cmp.Diff([]string{"present exited", "die 9 requested=false"}, texts(points)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if !points[1].Time.Equal(ended) {
+		t.Errorf("the death is said to be at %s, expected %s", points[1].Time, ended)
+	}
+	stop()
+
+	again, _, _ := followingWith(t, s.path, dir)
+	again.awaitPoints(t, 1, influx.ContainerEvent, "web")
+	time.Sleep(2500 * time.Millisecond) // a death told twice would come by now
+	for name, want := range map[string][]string{"web": {"present exited"}, "old": {"present exited"}} {
+		if diff := cmp.Diff(want, texts(again.of(influx.ContainerEvent, name))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// An agent that is stopped in the middle of a docker stop leaves it to the next
+// one to see that the death was asked for.
+func TestStopAcrossTheAgentsRestart(t *testing.T) {
+	s := newScripted(t)
+	dir := t.TempDir()
+	s.set("web", answer("web", `"Status":"running","Pid":1`))
+	written, table, stop := followingWith(t, s.path, dir)
+	connected(t, table)
+	kill := s.tell("web", "kill")
+	written.awaitPoints(t, 2, influx.ContainerEvent, "web")
+	stop()
+
+	written, _, _ = followingWith(t, s.path, dir)
+	s.events <- kill // the engine tells again what it remembers
+	s.tell("web", "die")
+	s.tell("web", "stop")
+	want := []string{"present running", "die 3 requested=true", "stop"}
+	if diff := cmp.Diff(want, texts(written.awaitPoints(t, len(want), influx.ContainerEvent, "web"))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// The real Docker: what dies while the agent is away is told once by the next.
+func TestAgentAwayAndBack(t *testing.T) {
+	e := newEngine(t)
+	dir := t.TempDir()
+	long := e.run(spec{Cmd: []string{"exit", "5"}})
+	e.post("/containers/"+long+"/wait", nil)
+	lives := e.run(spec{Cmd: []string{"sleep"}})
+	stopped := e.run(spec{Cmd: []string{"sleep"}})
+	agent := func() (o *output, stop func()) {
+		o = newOutput(t)
+		return o, running(t, Config{
+			Host: testHost, Interval: time.Second, LogLevel: "info", DockerSocket: e.path, StateDir: dir,
+			Outputs: []influx.Output{{Name: "there", URLs: []string{o.server.URL}, Bucket: "nezuban"}},
+		})
+	}
+	first, stop := agent()
+	first.awaitPoints(t, 1, influx.ContainerEvent, lives)
+	stop()
+	e.kill(lives)
+	e.post("/containers/"+lives+"/wait", nil)
+	e.stop(stopped, "10")
+
+	second, stop := agent()
+	second.awaitPoints(t, 3, influx.ContainerEvent, lives)
+	second.awaitPoints(t, 4, influx.ContainerEvent, stopped)
+	time.Sleep(2500 * time.Millisecond) // a death told twice would come by now
+	stop()
+	third, stop := agent()
+	third.awaitPoints(t, 1, influx.ContainerEvent, lives)
+	time.Sleep(2500 * time.Millisecond)
+	stop()
+
+	tests := []struct {
+		name, container string
+		of              *output
+		want            []string
+	}{
+		{"first", lives, first, []string{"present running"}},
+		{"first, of what ended long ago", long, first, []string{"present exited"}},
+		{"second", lives, second, []string{"present exited", "kill 9", "die 137 requested=false"}},
+		{"second, of what was stopped", stopped, second, []string{"present exited", "kill 15", "die 0 requested=true", "stop"}},
+		{"second, of what ended long ago", long, second, []string{"present exited"}},
+		{"third", lives, third, []string{"present exited"}},
+		{"third, of what was stopped", stopped, third, []string{"present exited"}},
+	}
+	for _, tt := range tests {
+		if diff := cmp.Diff(tt.want, texts(tt.of.of(influx.ContainerEvent, tt.container))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
