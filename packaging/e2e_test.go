@@ -74,6 +74,19 @@ func TestWhatMendsItselfOrWasMeantPagesNobody(t *testing.T) {
 	}
 }
 
+func TestAContainerThatDiesWhileTheAgentIsAwayPagesWhenItIsBack(t *testing.T) {
+	testenv.Docker(t)
+	name := containerName(t, "away")
+	s := newStack(t, oncallText, "")
+	agent := s.startAgent("web1", "")
+	run(t, name, nil, "sleep")
+	eventually(t, 10*time.Second, "the agent has told of the start", func() bool { return s.metric("nezuban_ingest_points_total") > 0 })
+	agent.stop(t)
+	docker(t, "kill", name)
+	s.startAgent("web1", "")
+	s.router.await(t, 15*time.Second, 0, "^PAGE alice TRIGGERED container-died host=web1 container="+name)
+}
+
 // event is one container_event as an agent writes it.
 func event(container, action string, at time.Time, fields string) string {
 	return fmt.Sprintf("container_event,host=web1,container_name=%s,action=%s container_id=\"c1\",restart_policy=\"no\",auto_remove=false%s %d\n",

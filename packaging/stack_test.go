@@ -118,6 +118,7 @@ func (s *stack) startAgent(host, more string) *process {
 	s.write("agent.toml", fmt.Sprintf(`host = %q
 interval = "1s"
 docker_socket = %q
+state_dir = "state-agent"
 listen = %q
 [[output]]
 name = "router"
