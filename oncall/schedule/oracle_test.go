@@ -46,21 +46,74 @@ func (o oracle) last(clock string) int {
 	return o.first(clock)
 }
 
-// days is a local time some days later.
-func days(clock string, n int) string {
+// wall reads a local time as the file writes it.
+func wall(clock string) time.Time {
 	t, err := time.Parse("2006-01-02 15:04", clock)
 	if err != nil {
 		panic(err)
 	}
-	return t.AddDate(0, 0, n).Format("2006-01-02 15:04")
+	return t
+}
+
+// days is a local time some days later, hours one some hours later.
+func days(clock string, n int) string { return wall(clock).AddDate(0, 0, n).Format("2006-01-02 15:04") }
+
+func hours(clock string, n int) string {
+	return wall(clock).Add(time.Duration(n) * time.Hour).Format("2006-01-02 15:04")
 }
 
 // slowLine is a line of a layer as the oracle sees it.
 type slowLine struct {
 	zone     string
 	from, to string // to may be ""
+	hours    int    // between handoffs, when days is 0
 	days     int
 	ring     [][]string
+	when     []slowWindow // none: always
+}
+
+// slowWindow opens on one day of the week at a clock time, and closes so many days later at another.
+type slowWindow struct {
+	day      time.Weekday
+	from, to string
+	later    int // days
+}
+
+func (w slowWindow) text() string {
+	to := (int(w.day) + w.later) % 7
+	return fmt.Sprintf("%s %s-%s %s", w.day.String()[:3], w.from, time.Weekday(to).String()[:3], w.to)
+}
+
+// openAt looks at each day from a week and more before the stretch to its end, and opens the windows of that day.
+func (l slowLine) openAt(o oracle) []bool {
+	open := make([]bool, len(o.wall))
+	if len(l.when) == 0 {
+		for i := range open {
+			open[i] = true
+		}
+		return open
+	}
+	last := o.wall[len(o.wall)-1][:10]
+	for day := wall(o.wall[0]).AddDate(0, 0, -9); day.Format("2006-01-02") <= last; day = day.AddDate(0, 0, 1) {
+		for _, w := range l.when {
+			if w.day != day.Weekday() {
+				continue
+			}
+			begin := o.first(day.Format("2006-01-02 ") + w.from)
+			end := o.last(day.AddDate(0, 0, w.later).Format("2006-01-02 ") + w.to)
+			for i := begin; i < end; i++ {
+				open[i] = true
+			}
+		}
+	}
+	return open
+}
+
+func (l slowLine) handoff(k int) string {
+	if l.days > 0 {
+		return days(l.from, k*l.days)
+	}
+	return hours(l.from, k*l.hours)
 }
 
 // holders walks all minutes of the stretch and gives the turn at each, nil for a transparent one.
@@ -70,19 +123,22 @@ func (l slowLine) holders(o oracle) [][]string {
 	if l.to != "" {
 		end = o.last(l.to)
 	}
+	open := l.openAt(o)
 	turn, highest, handoffs := 0, "", 1
-	next := days(l.from, l.days)
+	next := l.handoff(1)
 	for i := o.first(l.from); i < end; i++ {
 		highest = max(highest, o.wall[i])
 		passed := false
 		for ; next <= highest; handoffs++ {
 			passed = true // several at one minute are one
-			next = days(l.from, (handoffs+1)*l.days)
+			next = l.handoff(handoffs + 1)
 		}
 		if passed && i > o.first(l.from) {
 			turn++
 		}
-		out[i] = l.ring[turn%len(l.ring)]
+		if open[i] {
+			out[i] = l.ring[turn%len(l.ring)]
+		}
 	}
 	return out
 }
@@ -97,11 +153,22 @@ func (l slowLine) text(name string) string {
 			turns = append(turns, `["`+strings.Join(people, `", "`)+`"]`)
 		}
 	}
-	to := ""
+	more := ""
 	if l.to != "" {
-		to = fmt.Sprintf("to = %q, ", l.to)
+		more = fmt.Sprintf("to = %q, ", l.to)
 	}
-	return fmt.Sprintf("{ name = %q, every = \"%dd\", from = %q, %szone = %q, who = [%s] }", name, l.days, l.from, to, l.zone, strings.Join(turns, ", "))
+	if len(l.when) > 0 {
+		var texts []string
+		for _, w := range l.when {
+			texts = append(texts, w.text())
+		}
+		more += `when = ["` + strings.Join(texts, `", "`) + `"], `
+	}
+	every := fmt.Sprintf("%dd", l.days)
+	if l.days == 0 {
+		every = fmt.Sprintf("%dh", l.hours)
+	}
+	return fmt.Sprintf("{ name = %q, every = %q, from = %q, %szone = %q, who = [%s] }", name, every, l.from, more, l.zone, strings.Join(turns, ", "))
 }
 
 // slowCover is a cover as the oracle sees it: minutes of the stretch.
@@ -203,8 +270,9 @@ func agree(tb rapid.TB, lines []slowLine, covers []slowCover, start time.Time, o
 		tb.Fatalf("parse:\n%v\nof\n%s", err, text)
 	}
 	want := slow(lines, covers, oracles)
+	stretch := len(want)
 	minute, before := 0, "none yet"
-	end := start.Add(stretch * time.Minute)
+	end := start.Add(time.Duration(stretch) * time.Minute)
 	for shift := range f.Shifts("api", start, end) {
 		if got := start.Add(time.Duration(minute) * time.Minute); !shift.From.Equal(got) {
 			tb.Fatalf("a shift begins at %s, the one before it ended at %s, of\n%s", shift.From, got, text)
@@ -251,8 +319,47 @@ func TestEveryMinuteAroundEveryChange(t *testing.T) {
 				for _, shift := range []time.Duration{-30 * time.Minute, 0, 15 * time.Minute, 24 * time.Hour} {
 					clock := change.Add(-time.Minute).In(zone).Add(time.Minute + shift).Format(" 15:04")
 					from := change.Add(-2*24*time.Hour).In(zone).Format("2006-01-02") + clock
-					agree(t, []slowLine{{zone: name, from: from, days: 1, ring: [][]string{{"alice"}, {"bob"}, {"carol"}}}}, nil, start, oracles)
+					ring := [][]string{{"alice"}, {"bob"}, {"carol"}}
+					agree(t, []slowLine{{zone: name, from: from, days: 1, ring: ring}}, nil, start, oracles)
+					agree(t, []slowLine{{zone: name, from: from, hours: 1, ring: ring}}, nil, start, oracles)
+					agree(t, []slowLine{{zone: name, from: from, days: 1, ring: ring, when: jumpWindows(change, zone, shift)}}, nil, start, oracles)
 				}
+			}
+		})
+	}
+}
+
+// jumpWindows begin and end on each day around the time of a change: a short one, and one over the night before it.
+func jumpWindows(change time.Time, zone *time.Location, shift time.Duration) []slowWindow {
+	near := change.Add(-time.Minute).In(zone).Add(time.Minute + shift)
+	begin := wall(near.Format("2006-01-02 15:04"))
+	end := begin.Add(30 * time.Minute)
+	later := 0
+	if end.Day() != begin.Day() {
+		later = 1
+	}
+	var list []slowWindow
+	for day := range time.Weekday(7) {
+		list = append(list,
+			slowWindow{day: day, from: begin.Format("15:04"), to: end.Format("15:04"), later: later},
+			slowWindow{day: day, from: "20:00", to: begin.Format("15:04"), later: 1})
+	}
+	return list
+}
+
+// Hours over three years: what each change of the clock takes from the turns, or gives to them, stays counted.
+func TestEveryMinuteOfThreeYearsOfHours(t *testing.T) {
+	names := []string{"Europe/Berlin", "Antarctica/Troll", "Australia/Lord_Howe", "Africa/Casablanca"}
+	if testing.Short() {
+		names = names[:1]
+	}
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			start := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
+			oracles := map[string]oracle{name: look(fileZone(t, name), start, 3*366*24*60)}
+			for _, every := range []int{1, 2, 7} {
+				agree(t, []slowLine{{zone: name, from: "2025-01-02 00:00", hours: every, ring: [][]string{{"alice"}, {"bob"}, {"carol"}}}}, nil, start, oracles)
 			}
 		})
 	}
@@ -271,15 +378,17 @@ func TestEveryMinuteOfDrawnRotations(t *testing.T) {
 		second := rapid.SampledFrom([]string{name, "America/New_York", "Asia/Tokyo"}).Draw(t, "second zone")
 		around := append([]time.Time{time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)}, known[name]...)
 		change := rapid.SampledFrom(around).Draw(t, "change")
-		start := change.Add(-3 * 24 * time.Hour).Truncate(time.Hour)
+		start := change.Add(-4 * 24 * time.Hour).Truncate(time.Hour) // before every `from` that is drawn, in either zone
 		oracles := map[string]oracle{name: look(loaded[name], start, stretch), second: look(loaded[second], start, stretch)}
 
 		clock := rapid.Custom(func(t *rapid.T) string { return drawClock(t, change.In(loaded[name])) })
+		window := rapid.Custom(func(t *rapid.T) slowWindow { return drawWindow(t, clock) })
 		var lines []slowLine
 		for range rapid.IntRange(1, 3).Draw(t, "layers") {
 			l := slowLine{
 				zone: rapid.SampledFrom([]string{name, second}).Draw(t, "layer zone"), from: clock.Draw(t, "from"),
-				days: rapid.IntRange(1, 3).Draw(t, "days"),
+				days: rapid.IntRange(0, 3).Draw(t, "days"), hours: rapid.SampledFrom([]int{1, 2, 5, 12, 24}).Draw(t, "hours"),
+				when: rapid.SliceOfN(window, 0, 3).Draw(t, "when"),
 				ring: rapid.SliceOfN(rapid.SampledFrom([][]string{{"alice"}, {"bob"}, {"alice", "bob"}, {"carol"}, nil}), 1, 4).Draw(t, "ring"),
 			}
 			if to := clock.Draw(t, "to"); to > l.from {
@@ -309,4 +418,14 @@ func drawClock(t *rapid.T, change time.Time) string {
 		return day + rapid.SampledFrom(near).Draw(t, "clock")
 	}
 	return fmt.Sprintf("%s %02d:%02d", day, rapid.IntRange(0, 23).Draw(t, "hour"), rapid.IntRange(0, 59).Draw(t, "minute"))
+}
+
+// drawWindow is a window whose ends are clock times such as those drawn for handoffs, often near the jump.
+func drawWindow(t *rapid.T, clock *rapid.Generator[string]) slowWindow {
+	opens, closes := clock.Draw(t, "opens"), clock.Draw(t, "closes")
+	w := slowWindow{day: wall(opens).Weekday(), from: opens[11:], to: closes[11:], later: rapid.IntRange(0, 6).Draw(t, "closes later")}
+	if w.later == 0 && w.to <= w.from {
+		w.later = 7 // the file can only say the next time that the day and the clock come
+	}
+	return w
 }

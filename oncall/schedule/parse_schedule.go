@@ -81,7 +81,6 @@ func (p *parser) follows(before, next written, path []any) {
 func (p *parser) line(r rawLine, path []any) written {
 	mistakes := len(p.problems)
 	at := func(key string) []any { return append(slices.Clip(path), key) }
-	p.notBuilt(r.When, at("when")...)
 	p.notBuilt(r.Except, at("except")...)
 	p.notBuilt(r.Only, at("only")...)
 	p.notBuilt(r.Count, at("count")...)
@@ -89,6 +88,7 @@ func (p *parser) line(r rawLine, path []any) written {
 	p.checkName(r.Name, "a layer", at("name")...)
 	ring := p.ring(r.Who, at("who"))
 	every := p.every(r, ring, at("every"))
+	open := p.when(r.When, at("when"))
 	zone := p.zone(r.Zone, at("zone")...)
 	from, readable := p.from(r.From, at("from"))
 	w := written{name: r.Name}
@@ -103,7 +103,7 @@ func (p *parser) line(r rawLine, path []any) written {
 	if len(p.problems) > mistakes || len(ring) == 0 || !readable {
 		return w
 	}
-	w.line, w.ok = newLine(p.source.Line(path...), zone, from, every, ring), true
+	w.line, w.ok = newLine(line{number: p.source.Line(path...), zone: zone, from: from, every: every, ring: ring, open: open}, p.zones), true
 	if w.ends {
 		w.end = until.last(zone)
 	}

@@ -45,7 +45,7 @@ type rawLine struct {
 	To     any     `toml:"to"`   // string or bare day
 	Who    any     `toml:"who"`  // list of string or list of string
 	Zone   string  `toml:"zone"`
-	When   unbuilt `toml:"when"`
+	When   any     `toml:"when"` // string or list of string
 	Except unbuilt `toml:"except"`
 	Only   unbuilt `toml:"only"`
 	Count  unbuilt `toml:"count"`

@@ -58,7 +58,7 @@ func (r *rotation) at(t time.Time) (reasons []Reason, deciding int) {
 // has the turn, never at who covers it.
 func (r *rotation) layerAt(y *layer, t time.Time) []Reason {
 	l := y.active(t)
-	if l == nil {
+	if l == nil || !l.isOpen(t) {
 		return nil
 	}
 	turn := l.turn(l.lastHandoff(t))
