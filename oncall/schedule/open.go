@@ -9,18 +9,28 @@ import (
 //
 // A window begins the first time that the clock shows its start and ends the last time that it shows its end: in an
 // hour that comes twice, coverage beats tidiness. One that a jump of the clock leaves no time is none. Windows unite.
+//
+// Holidays keep or drop whole windows, by the day on which the clock would show their start.
 type windows struct {
 	list   []window
 	starts []local // of list, since Monday 00:00; ascending, each once
 	ends   []local // likewise
+
+	except  []local // days, as their 00:00, whose windows do not open; ascending
+	only    []local // days whose windows alone open, where that is limited; ascending
+	limited bool
 }
 
 // monday is a Monday at 00:00.
 const monday = 4 * minutesPerDay
 
-// newWindows is for windows in the order of [sorted].
-func newWindows(list []window) windows {
-	w := windows{list: list}
+// newWindows is for windows in the order of [sorted] and days in ascending order. Without windows each day has one that
+// is as long as the day, as far as there are days to drop or to keep; nil keeps all.
+func newWindows(list []window, except, only []local) windows {
+	if list == nil && (except != nil || only != nil) {
+		list = everyDay()
+	}
+	w := windows{list: list, except: except, limited: only != nil}
 	for _, open := range list {
 		w.starts = append(w.starts, open.start)
 		w.ends = append(w.ends, (open.start+open.length)%minutesPerWeek)
@@ -28,7 +38,25 @@ func newWindows(list []window) windows {
 	slices.Sort(w.starts)
 	slices.Sort(w.ends)
 	w.starts, w.ends = slices.Compact(w.starts), slices.Compact(w.ends)
+	for _, day := range only {
+		if has(except, day) || !slices.ContainsFunc(list, func(open window) bool { return sinceStart(day+minutesPerDay-1, open.start) < minutesPerDay }) {
+			continue // nothing opens on it
+		}
+		w.only = append(w.only, day)
+	}
 	return w
+}
+
+// has looks a day up in a list of days.
+func has(days []local, day local) bool {
+	_, found := slices.BinarySearch(days, day)
+	return found
+}
+
+// keeps reports whether windows that start at a local time open.
+func (w windows) keeps(start local) bool {
+	day := local(floorDiv(int64(start), minutesPerDay)) * minutesPerDay
+	return !has(w.except, day) && (!w.limited || has(w.only, day))
 }
 
 // always reports whether there is nothing to look at.
@@ -41,6 +69,9 @@ func (w windows) at(t time.Time, zone *time.Location) bool {
 	for _, open := range w.list {
 		last := shown + around
 		for start := last - sinceStart(last, open.start); start+open.length > shown-around; start -= minutesPerWeek {
+			if !w.keeps(start) {
+				continue
+			}
 			if around == 0 || (!start.first(zone).After(t) && (start + open.length).last(zone).After(t)) {
 				return true
 			}
@@ -49,9 +80,16 @@ func (w windows) at(t time.Time, zone *time.Location) bool {
 	return false
 }
 
-// next is the first instant after t at which a window may open or close.
+// next is the first instant after t at which a window may open or close; zero when there is none.
 func (w windows) next(t time.Time, zone *time.Location) time.Time {
 	shown := localAt(t, zone) - unsettled(t, zone)
+	if w.limited {
+		i, _ := slices.BinarySearch(w.only, shown-minutesPerWeek-minutesPerDay) // what starts later may still be open
+		if i == len(w.only) {
+			return time.Time{}
+		}
+		shown = max(shown, w.only[i])
+	}
 	opens := following(w.starts, shown, t, func(c local) time.Time { return c.first(zone) })
 	closes := following(w.ends, shown, t, func(c local) time.Time { return c.last(zone) })
 	return earlier(opens, closes)

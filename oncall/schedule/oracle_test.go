@@ -70,6 +70,13 @@ type slowLine struct {
 	days     int
 	ring     [][]string
 	when     []slowWindow // none: always
+	except   []string     // days
+	only     []string     // days; nil: all
+}
+
+// holidays are the lists of days that the line's text names.
+func (l slowLine) holidays(name string) string {
+	return fmt.Sprintf("%s-except = [%s]\n%s-only = [%s]\n", name, strings.Join(l.except, ", "), name, strings.Join(l.only, ", "))
 }
 
 // slowWindow opens on one day of the week at a clock time, and closes so many days later at another.
@@ -87,15 +94,25 @@ func (w slowWindow) text() string {
 // openAt looks at each day from a week and more before the stretch to its end, and opens the windows of that day.
 func (l slowLine) openAt(o oracle) []bool {
 	open := make([]bool, len(o.wall))
-	if len(l.when) == 0 {
+	when := l.when
+	if len(when) == 0 && len(l.except) == 0 && l.only == nil {
 		for i := range open {
 			open[i] = true
 		}
 		return open
 	}
+	if len(when) == 0 {
+		for day := range time.Weekday(7) {
+			when = append(when, slowWindow{day: day, from: "00:00", to: "00:00", later: 1})
+		}
+	}
 	last := o.wall[len(o.wall)-1][:10]
 	for day := wall(o.wall[0]).AddDate(0, 0, -9); day.Format("2006-01-02") <= last; day = day.AddDate(0, 0, 1) {
-		for _, w := range l.when {
+		date := day.Format("2006-01-02")
+		if slices.Contains(l.except, date) || (l.only != nil && !slices.Contains(l.only, date)) {
+			continue
+		}
+		for _, w := range when {
 			if w.day != day.Weekday() {
 				continue
 			}
@@ -163,6 +180,12 @@ func (l slowLine) text(name string) string {
 			texts = append(texts, w.text())
 		}
 		more += `when = ["` + strings.Join(texts, `", "`) + `"], `
+	}
+	if len(l.except) > 0 {
+		more += fmt.Sprintf("except = %q, ", name+"-except")
+	}
+	if l.only != nil {
+		more += fmt.Sprintf("only = [%q], ", name+"-only")
 	}
 	every := fmt.Sprintf("%dd", l.days)
 	if l.days == 0 {
@@ -258,10 +281,12 @@ func fileZone(tb rapid.TB, name string) *time.Location {
 // agree compares every minute of the stretch, and that the shifts tile it.
 func agree(tb rapid.TB, lines []slowLine, covers []slowCover, start time.Time, oracles map[string]oracle) {
 	var b strings.Builder
+	holidays := "[holidays]\n"
 	for i, l := range lines {
 		fmt.Fprintf(&b, "  %s,\n", l.text(fmt.Sprintf("layer%d", i)))
+		holidays += l.holidays(fmt.Sprintf("layer%d", i))
 	}
-	text := rotation("[schedule.api]\nlayers = [\n" + b.String() + "]\n")
+	text := rotation(holidays + "[schedule.api]\nlayers = [\n" + b.String() + "]\n")
 	for _, c := range covers {
 		text += fmt.Sprintf("[[change]]\ncover = { on = \"api\", by = %q, for = %q, from = %q, to = %q, zone = %q }\n", c.by, c.person, c.from, c.to, c.zone)
 	}
@@ -390,6 +415,13 @@ func TestEveryMinuteOfDrawnRotations(t *testing.T) {
 				days: rapid.IntRange(0, 3).Draw(t, "days"), hours: rapid.SampledFrom([]int{1, 2, 5, 12, 24}).Draw(t, "hours"),
 				when: rapid.SliceOfN(window, 0, 3).Draw(t, "when"),
 				ring: rapid.SliceOfN(rapid.SampledFrom([][]string{{"alice"}, {"bob"}, {"alice", "bob"}, {"carol"}, nil}), 1, 4).Draw(t, "ring"),
+			}
+			if rapid.Bool().Draw(t, "holidays") {
+				day := rapid.Custom(func(t *rapid.T) string { return clock.Draw(t, "day")[:10] })
+				l.except = rapid.SliceOfN(day, 0, 2).Draw(t, "except")
+				if rapid.Bool().Draw(t, "limited") {
+					l.only = rapid.SliceOfN(day, 0, 4).Draw(t, "only")
+				}
 			}
 			if to := clock.Draw(t, "to"); to > l.from {
 				l.to = to

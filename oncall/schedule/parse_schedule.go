@@ -81,14 +81,12 @@ func (p *parser) follows(before, next written, path []any) {
 func (p *parser) line(r rawLine, path []any) written {
 	mistakes := len(p.problems)
 	at := func(key string) []any { return append(slices.Clip(path), key) }
-	p.notBuilt(r.Except, at("except")...)
-	p.notBuilt(r.Only, at("only")...)
 	p.notBuilt(r.Count, at("count")...)
 	p.notBuilt(r.Shadow, at("shadow")...)
 	p.checkName(r.Name, "a layer", at("name")...)
 	ring := p.ring(r.Who, at("who"))
 	every := p.every(r, ring, at("every"))
-	open := p.when(r.When, at("when"))
+	open := newWindows(p.when(r.When, at("when")), p.listed(r.Except, at("except")), p.listed(r.Only, at("only")))
 	zone := p.zone(r.Zone, at("zone")...)
 	from, readable := p.from(r.From, at("from"))
 	w := written{name: r.Name}

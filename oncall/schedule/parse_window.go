@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// when reads the windows of a line: a text or a list of them. A line without is open always.
-func (p *parser) when(raw any, path []any) windows {
+// when reads the windows of a line: a text or a list of them. A line without is open always and has none.
+func (p *parser) when(raw any, path []any) []window {
 	if raw == nil {
-		return windows{}
+		return nil
 	}
 	texts, isList := raw.([]any)
 	if !isList {
@@ -16,7 +16,7 @@ func (p *parser) when(raw any, path []any) windows {
 	}
 	if len(texts) == 0 || len(texts) > maxWindows {
 		p.refuse(raw, fmt.Sprintf("1 to %d %v", maxWindows, errWindow), path...)
-		return windows{}
+		return nil
 	}
 	var list []window
 	for i, t := range texts {
@@ -31,5 +31,5 @@ func (p *parser) when(raw any, path []any) windows {
 		}
 		list = append(list, open...)
 	}
-	return newWindows(sorted(list))
+	return sorted(list)
 }

@@ -10,12 +10,12 @@ type unbuilt any
 
 type rawFile struct {
 	Zone      string                 `toml:"zone"`
+	Holidays  map[string]any         `toml:"holidays"` // lists of bare day or string
 	People    map[string]rawPerson   `toml:"people"`
 	Schedule  map[string]rawSchedule `toml:"schedule"`
 	Change    []rawChange            `toml:"change"`
 	Policy    map[string]rawPolicy   `toml:"policy"`
 	Route     []rawRoute             `toml:"route"`
-	Holidays  unbuilt                `toml:"holidays"`
 	Mute      unbuilt                `toml:"mute"`
 	Heartbeat unbuilt                `toml:"heartbeat"`
 }
@@ -45,9 +45,9 @@ type rawLine struct {
 	To     any     `toml:"to"`   // string or bare day
 	Who    any     `toml:"who"`  // list of string or list of string
 	Zone   string  `toml:"zone"`
-	When   any     `toml:"when"` // string or list of string
-	Except unbuilt `toml:"except"`
-	Only   unbuilt `toml:"only"`
+	When   any     `toml:"when"`   // string or list of string
+	Except any     `toml:"except"` // string or list of string
+	Only   any     `toml:"only"`   // likewise
 	Count  unbuilt `toml:"count"`
 	Shadow unbuilt `toml:"shadow"`
 }

@@ -149,6 +149,30 @@ func TestWho(t *testing.T) {
 			{"2026-01-06T12:00:00Z", "", "2026-01-10 00:00 CET"},
 			{"2026-01-10T12:00:00Z", "alice", "2026-01-13 00:00 CET"},
 		}},
+		{"fine print 5: except drops windows by the day on which they start", "[holidays]\nde = [2026-12-25, \"2026-12-26\"]\n" + api(
+			line("n", `from = "2026-01-05 09:00", who = ["alice"], when = "22:00-06:00", except = "de"`)), []ask{
+			{"2026-12-25T04:59:00Z", "alice", "2026-12-25 06:00 CET"},
+			{"2026-12-25T22:00:00Z", "", "2026-12-27 22:00 CET"},
+		}},
+		{"fine print 5: days dropped from touching windows leave the others", "[holidays]\nde = [2026-12-25]\n" + api(
+			line("n", `from = "2026-01-05 09:00", who = ["alice"], when = ["00:00-24:00", "Sun 00:00-12:00"], except = ["de"]`)), []ask{
+			{"2026-12-20T00:00:00Z", "alice", "2026-12-25 00:00 CET"},
+			{"2026-12-24T23:00:00Z", "", "2026-12-26 00:00 CET"},
+			{"2026-12-25T23:00:00Z", "alice", "further notice"},
+		}},
+		{"fine print 5: without when the day runs from 00:00 to 24:00 in the zone of the layer", "[holidays]\nus = [2026-11-26]\nmore = [2026-11-28]\n" + api(
+			weekly, line("top", `from = "2026-01-05 09:00", who = ["dan"], only = ["us", "more"], zone = "America/New_York"`)), []ask{
+			{"2026-11-26T04:59:00Z", "bob", "2026-11-26 06:00 CET"},
+			{"2026-11-26T05:00:00Z", "dan", "2026-11-27 06:00 CET"},
+			{"2026-11-28T05:00:00Z", "dan", "2026-11-29 06:00 CET"},
+		}},
+		{"fine print 5: a day in both lists is dropped, one without a window is none", "[holidays]\na = [2026-01-08, 2026-01-09, 2026-01-10, 2099-01-01]\nb = [2026-01-08]\n" + api(
+			line("n", `from = "2026-01-05 09:00", who = ["alice"], when = "Mon-Fri 09:00-17:00", only = "a", except = "b"`)), []ask{
+			{"2026-01-05T09:00:00Z", "", "2026-01-09 09:00 CET"},
+			{"2026-01-09T08:00:00Z", "alice", "2026-01-09 17:00 CET"},
+			{"2026-01-09T16:00:00Z", "", "further notice"},
+			{"2098-12-31T00:00:00Z", "", "2099-01-01 09:00 CET"},
+		}},
 		{"row 20: outside its windows a layer is transparent", api(weekly, line("top", `every = "1d", from = "2026-01-05 09:00", who = ["dan", "erin"], when = "Mon-Fri 09:00-17:00", zone = "America/New_York"`)), []ask{
 			{"2026-01-05T13:59:00Z", "alice", "2026-01-05 15:00 CET"},
 			{"2026-01-05T14:00:00Z", "dan", "2026-01-05 23:00 CET"},
