@@ -133,29 +133,31 @@ func (l slowLine) handoff(k int) string {
 	return hours(l.from, k*l.hours)
 }
 
-// holders walks all minutes of the stretch and gives the turn at each, nil for a transparent one.
-func (l slowLine) holders(o oracle) [][]string {
-	out := make([][]string, len(o.wall))
+// turns walks all minutes of the stretch and gives the number of the turn at each, -1 for one without.
+func (l slowLine) turns(o oracle) []int {
+	out := make([]int, len(o.wall))
 	end := len(o.wall)
 	if l.to != "" {
 		end = o.last(l.to)
 	}
-	open := l.openAt(o)
 	turn, highest, handoffs := 0, "", 1
 	next := l.handoff(1)
-	for i := o.first(l.from); i < end; i++ {
+	begin := o.first(l.from)
+	for i := range out {
+		out[i] = -1
+		if i < begin || i >= end {
+			continue
+		}
 		highest = max(highest, o.wall[i])
 		passed := false
 		for ; next <= highest; handoffs++ {
 			passed = true // several at one minute are one
 			next = l.handoff(handoffs + 1)
 		}
-		if passed && i > o.first(l.from) {
+		if passed && i > begin {
 			turn++
 		}
-		if open[i] {
-			out[i] = l.ring[turn%len(l.ring)]
-		}
+		out[i] = turn
 	}
 	return out
 }
@@ -194,48 +196,125 @@ func (l slowLine) text(name string) string {
 	return fmt.Sprintf("{ name = %q, every = %q, from = %q, %szone = %q, who = [%s] }", name, every, l.from, more, l.zone, strings.Join(turns, ", "))
 }
 
-// slowCover is a cover as the oracle sees it: minutes of the stretch.
-type slowCover struct {
+// slowChange is a change as the oracle sees it: a cover of a person by another, a person who is added, one who is off.
+type slowChange struct {
+	kind       string
 	by, person string
 	from, to   string
 	zone       string
 }
 
-// slow is who is on call at each minute by the rules of the format, read slowly: the highest layer with anybody wins;
-// covers take one person's time, and nobody's cover takes them out.
-func slow(lines []slowLine, covers []slowCover, oracles map[string]oracle) []string {
-	var layers [][][]string
-	minutes := 0
-	for _, l := range lines {
-		o := oracles[l.zone]
-		layers = append(layers, l.holders(o))
-		minutes = len(o.wall)
+func (c slowChange) text() string {
+	when := fmt.Sprintf("from = %q, to = %q, zone = %q }\n", c.from, c.to, c.zone)
+	switch c.kind {
+	case "cover":
+		return fmt.Sprintf("[[change]]\ncover = { on = \"api\", by = %q, for = %q, %s", c.by, c.person, when)
+	case "add":
+		return fmt.Sprintf("[[change]]\nadd = { on = \"api\", who = %q, %s", c.person, when)
 	}
-	out := make([]string, minutes)
-	for i := range out {
-		for y := len(layers) - 1; y >= 0 && out[i] == ""; y-- {
-			out[i] = covered(layers[y][i], covers, oracles, i)
+	return fmt.Sprintf("[[change]]\noff = { who = %q, %s", c.person, when)
+}
+
+// slowSwap is a swap of two turns of one layer, by their numbers; the days on which they start are for the text.
+type slowSwap struct {
+	layer  int
+	turns  [2]int
+	people [2]string
+	days   [2]string
+	zone   string
+}
+
+func (s slowSwap) text() string {
+	return fmt.Sprintf("[[change]]\nswap = { on = \"api\", layer = \"layer%d\", turns = [\"%s %s\", \"%s %s\"], zone = %q }\n",
+		s.layer, s.people[0], s.days[0], s.people[1], s.days[1], s.zone)
+}
+
+// slowFile is a schedule with its changes as the oracle sees them.
+type slowFile struct {
+	lines   []slowLine
+	changes []slowChange
+	swaps   []slowSwap
+	oracles map[string]oracle
+}
+
+// slow is who is on call at each minute by the rules of the format, read slowly.
+func (f slowFile) slow() []string {
+	var turns [][]int
+	var open [][]bool
+	for _, l := range f.lines {
+		turns = append(turns, l.turns(f.oracles[l.zone]))
+		open = append(open, l.openAt(f.oracles[l.zone]))
+	}
+	holding := make([][]bool, len(f.changes))
+	for i, c := range f.changes {
+		o := f.oracles[c.zone]
+		holding[i] = make([]bool, len(o.wall))
+		for minute := o.first(c.from); minute < o.last(c.to); minute++ {
+			holding[i][minute] = true
 		}
+	}
+	out := make([]string, len(turns[0]))
+	for minute := range out {
+		holds := func(kind, person string) (slowChange, bool) {
+			for i, c := range f.changes {
+				if c.kind == kind && c.person == person && holding[i][minute] {
+					return c, true
+				}
+			}
+			return slowChange{}, false
+		}
+		var on []string
+		for y := len(f.lines) - 1; y >= 0 && len(on) == 0; y-- { // the highest layer with anybody wins
+			if turns[y][minute] >= 0 && open[y][minute] {
+				on = f.served(y, turns[y][minute], holds)
+			}
+		}
+		for _, c := range f.changes {
+			if _, added := holds("add", c.person); added {
+				on = append(on, c.person)
+			}
+		}
+		slices.Sort(on)
+		out[minute] = strings.Join(slices.Compact(on), ", ")
 	}
 	return out
 }
 
-func covered(people []string, covers []slowCover, oracles map[string]oracle, minute int) string {
-	var on []string
-	for _, person := range people {
-		for _, c := range covers {
-			o := oracles[c.zone]
-			if c.person == person && minute >= o.first(c.from) && minute < o.last(c.to) {
-				person = c.by
-				break
+// served is who serves a turn: those who are not off, or the next in the ring; then covers and swaps of each.
+func (f slowFile) served(y, turn int, holds func(kind, person string) (slowChange, bool)) []string {
+	ring := f.lines[y].ring
+	there := func(turn int) []string {
+		var people []string
+		for _, person := range ring[turn%len(ring)] {
+			if _, off := holds("off", person); !off {
+				people = append(people, person)
 			}
 		}
-		if person != "-" {
-			on = append(on, person)
+		return people
+	}
+	people := there(turn)
+	own := len(people) > 0
+	for next := turn + 1; len(people) == 0 && len(ring[turn%len(ring)]) > 0 && next < turn+len(ring); next++ {
+		people = there(next)
+	}
+	var on []string
+	for _, person := range people {
+		serves := person
+		for _, s := range f.swaps {
+			for i := range s.turns {
+				if s.layer == y && own && s.turns[i] == turn && s.people[i] == person {
+					serves = s.people[1-i]
+				}
+			}
+		}
+		if c, covered := holds("cover", person); covered {
+			serves = c.by
+		}
+		if serves != "-" {
+			on = append(on, serves)
 		}
 	}
-	slices.Sort(on)
-	return strings.Join(slices.Compact(on), ", ")
+	return on
 }
 
 // zones have every kind of change of their clocks that there has been since 1980.
@@ -279,22 +358,25 @@ func fileZone(tb rapid.TB, name string) *time.Location {
 }
 
 // agree compares every minute of the stretch, and that the shifts tile it.
-func agree(tb rapid.TB, lines []slowLine, covers []slowCover, start time.Time, oracles map[string]oracle) {
+func agree(tb rapid.TB, file slowFile, start time.Time) {
 	var b strings.Builder
 	holidays := "[holidays]\n"
-	for i, l := range lines {
+	for i, l := range file.lines {
 		fmt.Fprintf(&b, "  %s,\n", l.text(fmt.Sprintf("layer%d", i)))
 		holidays += l.holidays(fmt.Sprintf("layer%d", i))
 	}
 	text := rotation(holidays + "[schedule.api]\nlayers = [\n" + b.String() + "]\n")
-	for _, c := range covers {
-		text += fmt.Sprintf("[[change]]\ncover = { on = \"api\", by = %q, for = %q, from = %q, to = %q, zone = %q }\n", c.by, c.person, c.from, c.to, c.zone)
+	for _, c := range file.changes {
+		text += c.text()
+	}
+	for _, c := range file.swaps {
+		text += c.text()
 	}
 	f, err := schedule.Parse("oncall.toml", []byte(text))
 	if err != nil {
 		tb.Fatalf("parse:\n%v\nof\n%s", err, text)
 	}
-	want := slow(lines, covers, oracles)
+	want := file.slow()
 	stretch := len(want)
 	minute, before := 0, "none yet"
 	end := start.Add(time.Duration(stretch) * time.Minute)
@@ -345,9 +427,9 @@ func TestEveryMinuteAroundEveryChange(t *testing.T) {
 					clock := change.Add(-time.Minute).In(zone).Add(time.Minute + shift).Format(" 15:04")
 					from := change.Add(-2*24*time.Hour).In(zone).Format("2006-01-02") + clock
 					ring := [][]string{{"alice"}, {"bob"}, {"carol"}}
-					agree(t, []slowLine{{zone: name, from: from, days: 1, ring: ring}}, nil, start, oracles)
-					agree(t, []slowLine{{zone: name, from: from, hours: 1, ring: ring}}, nil, start, oracles)
-					agree(t, []slowLine{{zone: name, from: from, days: 1, ring: ring, when: jumpWindows(change, zone, shift)}}, nil, start, oracles)
+					agree(t, slowFile{lines: []slowLine{{zone: name, from: from, days: 1, ring: ring}}, oracles: oracles}, start)
+					agree(t, slowFile{lines: []slowLine{{zone: name, from: from, hours: 1, ring: ring}}, oracles: oracles}, start)
+					agree(t, slowFile{lines: []slowLine{{zone: name, from: from, days: 1, ring: ring, when: jumpWindows(change, zone, shift)}}, oracles: oracles}, start)
 				}
 			}
 		})
@@ -384,7 +466,7 @@ func TestEveryMinuteOfThreeYearsOfHours(t *testing.T) {
 			start := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
 			oracles := map[string]oracle{name: look(fileZone(t, name), start, 3*366*24*60)}
 			for _, every := range []int{1, 2, 7} {
-				agree(t, []slowLine{{zone: name, from: "2025-01-02 00:00", hours: every, ring: [][]string{{"alice"}, {"bob"}, {"carol"}}}}, nil, start, oracles)
+				agree(t, slowFile{lines: []slowLine{{zone: name, from: "2025-01-02 00:00", hours: every, ring: [][]string{{"alice"}, {"bob"}, {"carol"}}}}, oracles: oracles}, start)
 			}
 		})
 	}
@@ -428,18 +510,62 @@ func TestEveryMinuteOfDrawnRotations(t *testing.T) {
 			}
 			lines = append(lines, l)
 		}
-		var covers []slowCover
-		for _, person := range []string{"alice", "bob"} {
-			c := slowCover{
-				by: rapid.SampledFrom([]string{"dan", "bob", "-"}).Draw(t, "by"), person: person, zone: name,
-				from: clock.Draw(t, "cover from"), to: clock.Draw(t, "cover to"),
+		file := slowFile{lines: lines, oracles: oracles}
+		for i, kind := range []string{"cover", "cover", "off", "off", "add"} {
+			c := slowChange{
+				kind: kind, by: rapid.SampledFrom([]string{"dan", "bob", "-"}).Draw(t, "by"), person: []string{"alice", "bob", "alice", "carol", "bob"}[i],
+				zone: name, from: clock.Draw(t, "change from"), to: clock.Draw(t, "change to"),
 			}
-			if c.to > c.from {
-				covers = append(covers, c)
+			if c.to > c.from && rapid.Bool().Draw(t, kind) {
+				file.changes = append(file.changes, c)
 			}
 		}
-		agree(t, lines, covers, start, oracles)
+		if swap, ok := drawSwap(t, file); ok {
+			file.swaps = append(file.swaps, swap)
+		}
+		agree(t, file, start)
 	})
+}
+
+// drawSwap draws two turns of one layer, among those whose owner has no other that starts on the same day.
+func drawSwap(t *rapid.T, file slowFile) (slowSwap, bool) {
+	layer := rapid.IntRange(0, len(file.lines)-1).Draw(t, "swap layer")
+	l := file.lines[layer]
+	o := file.oracles[l.zone]
+	type start struct {
+		person, day string
+		turn        int
+	}
+	var starts []start
+	before := -1
+	for minute, turn := range l.turns(o) {
+		if turn >= 0 && turn != before {
+			for _, person := range l.ring[turn%len(l.ring)] {
+				starts = append(starts, start{person, o.wall[minute][:10], turn})
+			}
+		}
+		before = turn
+	}
+	var plain []start
+	for _, s := range starts {
+		same := 0
+		for _, other := range starts {
+			if other.person == s.person && other.day == s.day {
+				same++
+			}
+		}
+		if same == 1 && s.day < o.wall[len(o.wall)-1][:10] { // what else starts on the last day is out of sight
+			plain = append(plain, s)
+		}
+	}
+	if len(plain) < 2 {
+		return slowSwap{}, false
+	}
+	a, b := rapid.SampledFrom(plain).Draw(t, "a turn"), rapid.SampledFrom(plain).Draw(t, "another turn")
+	if a.turn == b.turn {
+		return slowSwap{}, false
+	}
+	return slowSwap{layer: layer, turns: [2]int{a.turn, b.turn}, people: [2]string{a.person, b.person}, days: [2]string{a.day, b.day}, zone: l.zone}, true
 }
 
 // drawClock is a local time in the days around a change, often one near the jump itself.

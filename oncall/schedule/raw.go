@@ -54,9 +54,9 @@ type rawLine struct {
 
 type rawChange struct {
 	Cover *rawCover `toml:"cover"`
-	Add   unbuilt   `toml:"add"`
-	Off   unbuilt   `toml:"off"`
-	Swap  unbuilt   `toml:"swap"`
+	Add   *rawAdd   `toml:"add"`
+	Off   *rawOff   `toml:"off"`
+	Swap  *rawSwap  `toml:"swap"`
 }
 
 type rawCover struct {
@@ -66,6 +66,28 @@ type rawCover struct {
 	From any    `toml:"from"` // string or bare day
 	To   any    `toml:"to"`
 	Zone string `toml:"zone"`
+}
+
+type rawAdd struct {
+	On   string `toml:"on"`
+	Who  string `toml:"who"`
+	From any    `toml:"from"` // as in rawCover
+	To   any    `toml:"to"`
+	Zone string `toml:"zone"`
+}
+
+type rawOff struct {
+	Who  string `toml:"who"`
+	From any    `toml:"from"` // as in rawCover
+	To   any    `toml:"to"`
+	Zone string `toml:"zone"`
+}
+
+type rawSwap struct {
+	On    string   `toml:"on"`
+	Layer string   `toml:"layer"`
+	Turns []string `toml:"turns"`
+	Zone  string   `toml:"zone"`
 }
 
 type rawPolicy struct {

@@ -3,7 +3,6 @@ package schedule
 import (
 	"fmt"
 	"iter"
-	"slices"
 	"strings"
 	"time"
 )
@@ -67,22 +66,4 @@ func (f *File) Shifts(schedule string, from, to time.Time) iter.Seq[Shift] {
 			from = end
 		}
 	}
-}
-
-// WithoutCover is the file as it would be if the i-th of its [File.Covers] were not there.
-func (f *File) WithoutCover(i int) *File {
-	return f.withCovers(slices.Delete(slices.Clone(f.covers), i, i+1))
-}
-
-// WithoutCovers is the file as it would be without any cover: the rings alone.
-func (f *File) WithoutCovers() *File { return f.withCovers(nil) }
-
-func (f *File) withCovers(covers []Cover) *File {
-	out := *f
-	out.covers = covers
-	out.schedules = slices.Clone(f.schedules)
-	for i := range out.schedules {
-		out.schedules[i].cover(covers)
-	}
-	return &out
 }

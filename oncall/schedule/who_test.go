@@ -48,6 +48,18 @@ func coverOf(by, person, from, to string) string {
 	return fmt.Sprintf("[[change]]\ncover = { on = \"api\", by = %q, for = %q, from = %q, to = %q }\n", by, person, from, to)
 }
 
+func offOf(person, from, to string) string {
+	return fmt.Sprintf("[[change]]\noff = { who = %q, from = %q, to = %q }\n", person, from, to)
+}
+
+func addOf(person, from, to string) string {
+	return fmt.Sprintf("[[change]]\nadd = { on = \"api\", who = %q, from = %q, to = %q }\n", person, from, to)
+}
+
+func swapOf(rest string) string {
+	return fmt.Sprintf("[[change]]\nswap = { on = \"api\", %s }\n", rest)
+}
+
 func line(name, rest string) string { return fmt.Sprintf("{ name = %q, %s }", name, rest) }
 
 func TestWho(t *testing.T) {
@@ -172,6 +184,72 @@ func TestWho(t *testing.T) {
 			{"2026-01-09T08:00:00Z", "alice", "2026-01-09 17:00 CET"},
 			{"2026-01-09T16:00:00Z", "", "further notice"},
 			{"2098-12-31T00:00:00Z", "", "2099-01-01 09:00 CET"},
+		}},
+		{"row 14: who is added is on call for the whole span, also where nobody is", api(weekly) + addOf("dan", "2026-01-04 09:00", "2026-01-06 09:00"), []ask{
+			{"2026-01-04T08:00:00Z", "dan", "2026-01-05 09:00 CET"},
+			{"2026-01-05T08:00:00Z", "alice, dan", "2026-01-06 09:00 CET"},
+			{"2026-01-06T08:00:00Z", "alice", "2026-01-12 09:00 CET"},
+		}},
+		{"row 17: off and add of one person: add wins", api(weekly) + offOf("alice", "2026-01-06", "2026-01-07") + addOf("alice", "2026-01-07 12:00", "2026-01-07 18:00"), []ask{
+			{"2026-01-07T10:00:00Z", "bob", "2026-01-07 12:00 CET"},
+			{"2026-01-07T11:00:00Z", "alice, bob", "2026-01-07 18:00 CET"},
+		}},
+		{"fine print 7: the next in the ring steps in, and the order does not move", api(weekly) + offOf("alice", "2026-01-07", "2026-01-08"), []ask{
+			{"2026-01-06T22:59:00Z", "alice", "2026-01-07 00:00 CET"},
+			{"2026-01-06T23:00:00Z", "bob", "2026-01-09 00:00 CET"},
+			{"2026-01-08T23:00:00Z", "alice", "2026-01-12 09:00 CET"},
+			{"2026-01-12T08:00:00Z", "bob", "2026-01-19 09:00 CET"},
+		}},
+		{"fine print 7: if somebody of the turn is left, nobody is brought in", api(line("n", `every = "1w", from = "2026-01-05 09:00", who = [["alice", "bob"], "carol"]`)) + offOf("alice", "2026-01-07", "2026-01-08"), []ask{
+			{"2026-01-07T12:00:00Z", "bob", "2026-01-09 00:00 CET"},
+		}},
+		{"fine print 7: the next turn with somebody serves whole, minus who is off, past empty turns", api(line("n", `every = "1w", from = "2026-01-05 09:00", who = ["alice", "-", "bob", ["bob", "carol", "dan"], "erin"]`)) +
+			offOf("alice", "2026-01-07", "2026-01-08") + offOf("bob", "2026-01-07", "2026-01-08"), []ask{
+			{"2026-01-07T12:00:00Z", "carol, dan", "2026-01-09 00:00 CET"},
+		}},
+		{"fine print 7: if all of the ring are off, the turn is transparent", api(line("low", `from = "2026-01-05 09:00", who = ["erin"]`), line("top", `every = "1w", from = "2026-01-05 09:00", who = ["alice", "-", "bob"]`)) +
+			offOf("alice", "2026-01-07", "2026-01-08") + offOf("bob", "2026-01-07", "2026-01-08"), []ask{
+			{"2026-01-07T12:00:00Z", "erin", "2026-01-09 00:00 CET"},
+		}},
+		{"off is everywhere, and overlapping ones are one", api(weekly) + "[schedule.web]\nlayers = [{ name = \"n\", from = \"2026-01-05 09:00\", who = [\"alice\"] }]\n" +
+			offOf("alice", "2026-01-07", "2026-01-09") + offOf("alice", "2026-01-08", "2026-01-08") + offOf("alice", "2026-01-09 12:00", "2026-01-10"), []ask{
+			{"2026-01-07T12:00:00Z", "bob", "2026-01-11 00:00 CET"},
+		}},
+		{"a cover is looked up for who steps in", api(weekly) + offOf("alice", "2026-01-07", "2026-01-08") + coverOf("dan", "bob", "2026-01-08 09:00", "2026-01-08 12:00"), []ask{
+			{"2026-01-08T08:00:00Z", "dan", "2026-01-08 12:00 CET"},
+			{"2026-01-08T11:00:00Z", "bob", "2026-01-09 00:00 CET"},
+		}},
+		{"fine print 9: the turns that start on these days trade owners", api(weekly) + swapOf(`layer = "base", turns = ["alice 2026-01-26", "carol 2026-01-19"]`), []ask{
+			{"2026-01-12T08:00:00Z", "bob", "2026-01-19 09:00 CET"},
+			{"2026-01-19T08:00:00Z", "alice", "2026-01-26 09:00 CET"},
+			{"2026-01-26T08:00:00Z", "carol", "2026-02-02 09:00 CET"},
+			{"2026-02-02T08:00:00Z", "bob", "2026-02-09 09:00 CET"},
+		}},
+		{"fine print 9: else the turn that covers part of the day, in the only layer that fits", api(weekly, line("top", `every = "1d", from = "2026-03-01 09:00", who = ["dan", "-"]`)) + swapOf(`turns = ["bob 2026-01-14", "carol 2026-01-25"]`), []ask{
+			{"2026-01-12T08:00:00Z", "carol", "2026-01-19 09:00 CET"},
+			{"2026-01-19T08:00:00Z", "bob", "2026-01-26 09:00 CET"},
+		}},
+		{"fine print 9: in a group only the named person trades", api(line("n", `every = "1w", from = "2026-01-05 09:00", who = [["alice", "bob"], "carol"]`)) + swapOf(`turns = ["bob 2026-01-05", "carol 2026-01-12"]`), []ask{
+			{"2026-01-05T08:00:00Z", "alice, carol", "2026-01-12 09:00 CET"},
+			{"2026-01-12T08:00:00Z", "bob", "2026-01-19 09:00 CET"},
+		}},
+		{"fine print 9: the day is one of the zone of the change", api(line("n", `every = "1d", from = "2026-01-05 00:30", who = ["alice", "bob", "carol", "dan"]`)) + swapOf(`turns = ["alice 2026-01-04", "carol 2026-01-06"], zone = "UTC"`), []ask{
+			{"2026-01-05T12:00:00Z", "carol", "2026-01-06 00:30 CET"},
+			{"2026-01-07T12:00:00Z", "alice", "2026-01-08 00:30 CET"},
+		}},
+		{"fine print 7: if the named owner is off, the swap has no effect", api(weekly) + offOf("bob", "2026-01-12", "2026-01-13") + swapOf(`turns = ["bob 2026-01-12", "alice 2026-01-26"]`), []ask{
+			{"2026-01-12T08:00:00Z", "carol", "2026-01-14 00:00 CET"},
+			{"2026-01-13T23:00:00Z", "alice", "2026-01-19 09:00 CET"},
+			{"2026-01-26T08:00:00Z", "bob", "2026-02-09 09:00 CET"},
+		}},
+		{"a swap of turns of two lines of one layer", api(
+			line("base", `every = "1w", from = "2026-01-05 09:00", to = "2026-01-19 09:00", who = ["alice", "bob"]`),
+			line("base", `every = "1w", from = "2026-01-19 09:00", who = ["alice", "dan"]`)) + swapOf(`turns = ["bob 2026-01-12", "dan 2026-01-26"]`), []ask{
+			{"2026-01-12T08:00:00Z", "dan", "2026-01-19 09:00 CET"},
+			{"2026-01-26T08:00:00Z", "bob", "2026-02-02 09:00 CET"},
+		}},
+		{"cover and swap do not chain", api(weekly) + swapOf(`turns = ["bob 2026-01-12", "carol 2026-01-19"]`) + coverOf("dan", "carol", "2026-01-13 09:00", "2026-01-14 09:00"), []ask{
+			{"2026-01-12T08:00:00Z", "carol", "2026-01-19 09:00 CET"},
 		}},
 		{"row 20: outside its windows a layer is transparent", api(weekly, line("top", `every = "1d", from = "2026-01-05 09:00", who = ["dan", "erin"], when = "Mon-Fri 09:00-17:00", zone = "America/New_York"`)), []ask{
 			{"2026-01-05T13:59:00Z", "alice", "2026-01-05 15:00 CET"},
@@ -342,16 +420,20 @@ func TestWhoNamesTheSchedulesItHas(t *testing.T) {
 }
 
 func TestReasonsNameLayerTurnAndLine(t *testing.T) {
-	f := mustParse(t, rotation(api(weekly)+coverOf("dan", "bob", "2026-01-13 09:00", "2026-01-14 09:00")))
+	f := mustParse(t, rotation(api(weekly)+coverOf("dan", "bob", "2026-01-13 09:00", "2026-01-14 09:00")+offOf("carol", "2026-01-20", "2026-01-20")+
+		addOf("erin", "2026-02-01 00:00", "2026-02-01 12:00")+swapOf(`turns = ["bob 2026-02-23", "alice 2026-02-16"]`)))
 	for at, want := range map[string]string{
 		"2026-11-22T12:00:00Z": "alice: layer base, turn 45 (line 11)",
 		"2026-01-13T12:00:00Z": "dan: covers bob (line 14), layer base, turn 1 (line 11)",
+		"2026-01-20T12:00:00Z": "alice: steps in for carol, off (line 16), layer base, turn 2 (line 11)",
+		"2026-02-01T10:00:00Z": "erin: added (line 18)",
+		"2026-02-16T12:00:00Z": "bob: swapped with alice (line 20), layer base, turn 6 (line 11)",
 	} {
 		a, err := f.Who("api", instant(t, at))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(a.Reasons) != 1 || a.Reasons[0].String() != want {
+		if len(a.Reasons) == 0 || a.Reasons[len(a.Reasons)-1].String() != want {
 			t.Errorf("at %s: got %v, want %s", at, a.Reasons, want)
 		}
 	}
