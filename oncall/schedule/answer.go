@@ -12,7 +12,7 @@ type Answer struct {
 	At       time.Time // the instant asked about
 	Schedule string
 	People   []string  // sorted; empty when nobody is on call
-	Shadow   []string  // sorted; learners, paged only in copy. No layer makes any yet
+	Shadow   []string  // sorted; learners who are not in People, paged only in copy
 	Until    time.Time // first later instant at which People or Shadow differs, in the file's zone; zero: not within ten years
 	Reasons  []Reason  // one for each of People, in their order
 }

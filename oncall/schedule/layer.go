@@ -10,6 +10,7 @@ import (
 type layer struct {
 	name  string
 	lines []line
+	learn bool // some line of it is a shadow
 }
 
 // line is one line of a layer in the file: a ring of turns on the clock of a zone.
@@ -22,7 +23,8 @@ type line struct {
 	begin  time.Time  // `from` as an instant
 	end    time.Time  // `to` as an instant, exclusive; zero: never
 
-	open windows // outside of which the line is transparent
+	open   windows // outside of which the line is transparent
+	shadow bool    // its people learn: they are nobody's coverage
 
 	// lost lists the handoffs that fall on the instant of the one before them, because the clock jumped over all that
 	// was between. They use up no turn. Ascending.

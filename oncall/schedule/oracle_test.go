@@ -69,6 +69,7 @@ type slowLine struct {
 	hours    int    // between handoffs, when days is 0
 	days     int
 	ring     [][]string
+	shadow   bool
 	when     []slowWindow // none: always
 	except   []string     // days
 	only     []string     // days; nil: all
@@ -189,6 +190,9 @@ func (l slowLine) text(name string) string {
 	if l.only != nil {
 		more += fmt.Sprintf("only = [%q], ", name+"-only")
 	}
+	if l.shadow {
+		more += "shadow = true, "
+	}
 	every := fmt.Sprintf("%dd", l.days)
 	if l.days == 0 {
 		every = fmt.Sprintf("%dh", l.hours)
@@ -265,7 +269,7 @@ func (f slowFile) slow() []string {
 		}
 		var on []string
 		for y := len(f.lines) - 1; y >= 0 && len(on) == 0; y-- { // the highest layer with anybody wins
-			if turns[y][minute] >= 0 && open[y][minute] {
+			if turns[y][minute] >= 0 && open[y][minute] && !f.lines[y].shadow {
 				on = f.served(y, turns[y][minute], holds)
 			}
 		}
@@ -275,9 +279,26 @@ func (f slowFile) slow() []string {
 			}
 		}
 		slices.Sort(on)
-		out[minute] = strings.Join(slices.Compact(on), ", ")
+		var learning []string
+		for y, l := range f.lines {
+			if !l.shadow || turns[y][minute] < 0 || !open[y][minute] {
+				continue
+			}
+			for _, person := range l.ring[turns[y][minute]%len(l.ring)] {
+				if _, off := holds("off", person); !off && !slices.Contains(on, person) {
+					learning = append(learning, person)
+				}
+			}
+		}
+		slices.Sort(learning)
+		out[minute] = shown(slices.Compact(on), slices.Compact(learning))
 	}
 	return out
+}
+
+// shown is how the oracle writes who is on call and who learns.
+func shown(on, learning []string) string {
+	return strings.Join(on, ", ") + "/" + strings.Join(learning, ", ")
 }
 
 // served is who serves a turn: those who are not off, or the next in the ring; then covers and swaps of each.
@@ -384,7 +405,7 @@ func agree(tb rapid.TB, file slowFile, start time.Time) {
 		if got := start.Add(time.Duration(minute) * time.Minute); !shift.From.Equal(got) {
 			tb.Fatalf("a shift begins at %s, the one before it ended at %s, of\n%s", shift.From, got, text)
 		}
-		people := strings.Join(shift.People, ", ")
+		people := shown(shift.People, shift.Shadow)
 		if people == before {
 			tb.Fatalf("%q is relieved by the same at %s, of\n%s", people, shift.From, text)
 		}
@@ -400,7 +421,7 @@ func agree(tb rapid.TB, file slowFile, start time.Time) {
 	}
 	for i := 0; i < stretch; i += 97 {
 		a, err := f.Who("api", start.Add(time.Duration(i)*time.Minute))
-		if err != nil || strings.Join(a.People, ", ") != want[i] {
+		if err != nil || shown(a.People, a.Shadow) != want[i] {
 			tb.Fatalf("at %s: %v, %v, want %q, of\n%s", a.At, a, err, want[i], text)
 		}
 	}
@@ -505,6 +526,7 @@ func TestEveryMinuteOfDrawnRotations(t *testing.T) {
 					l.only = rapid.SliceOfN(day, 0, 4).Draw(t, "only")
 				}
 			}
+			l.shadow = rapid.IntRange(0, 4).Draw(t, "shadow") == 0
 			if to := clock.Draw(t, "to"); to > l.from {
 				l.to = to
 			}
@@ -531,6 +553,9 @@ func TestEveryMinuteOfDrawnRotations(t *testing.T) {
 func drawSwap(t *rapid.T, file slowFile) (slowSwap, bool) {
 	layer := rapid.IntRange(0, len(file.lines)-1).Draw(t, "swap layer")
 	l := file.lines[layer]
+	if l.shadow {
+		return slowSwap{}, false
+	}
 	o := file.oracles[l.zone]
 	type start struct {
 		person, day string

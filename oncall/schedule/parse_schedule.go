@@ -53,6 +53,7 @@ func (p *parser) layers(raw []rawLine, path ...any) []layer {
 		if w.ok {
 			last := &layers[len(layers)-1]
 			last.lines = append(last.lines, w.line)
+			last.learn = last.learn || w.shadow
 		}
 		before = w
 	}
@@ -82,7 +83,6 @@ func (p *parser) line(r rawLine, path []any) written {
 	mistakes := len(p.problems)
 	at := func(key string) []any { return append(slices.Clip(path), key) }
 	p.notBuilt(r.Count, at("count")...)
-	p.notBuilt(r.Shadow, at("shadow")...)
 	p.checkName(r.Name, "a layer", at("name")...)
 	ring := p.ring(r.Who, at("who"))
 	every := p.every(r, ring, at("every"))
@@ -101,7 +101,7 @@ func (p *parser) line(r rawLine, path []any) written {
 	if len(p.problems) > mistakes || len(ring) == 0 || !readable {
 		return w
 	}
-	w.line, w.ok = newLine(line{number: p.source.Line(path...), zone: zone, from: from, every: every, ring: ring, open: open}, p.zones), true
+	w.line, w.ok = newLine(line{number: p.source.Line(path...), zone: zone, from: from, every: every, ring: ring, open: open, shadow: r.Shadow}, p.zones), true
 	if w.ends {
 		w.end = until.last(zone)
 	}

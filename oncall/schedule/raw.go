@@ -49,7 +49,7 @@ type rawLine struct {
 	Except any     `toml:"except"` // string or list of string
 	Only   any     `toml:"only"`   // likewise
 	Count  unbuilt `toml:"count"`
-	Shadow unbuilt `toml:"shadow"`
+	Shadow bool    `toml:"shadow"`
 }
 
 type rawChange struct {

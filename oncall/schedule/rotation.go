@@ -31,48 +31,63 @@ func (r *rotation) coverOf(person string, t time.Time) (Cover, bool) {
 	return list[i-1], true
 }
 
-// at says who is on call at t and which layer decides it; nobody is decided by the lowest. The highest layer with
-// somebody in it wins; an empty turn, and a cover by nobody, let the layer below show through. Who is added comes on
-// top.
-func (r *rotation) at(t time.Time) (reasons []Reason, deciding int) {
+// moment is who is on call at an instant, who learns, and which layer decides it; nobody is decided by the lowest.
+type moment struct {
+	people   []Reason
+	shadow   []string
+	deciding int
+}
+
+// at is the moment of t. The highest layer with somebody in it wins; an empty turn, and a cover by nobody, let the layer
+// below show through. Who is added comes on top.
+func (r *rotation) at(t time.Time) moment {
+	var m moment
 	for i := len(r.layers) - 1; i >= 0; i-- {
-		if reasons = r.layerAt(&r.layers[i], t); len(reasons) > 0 {
-			return r.withAdded(reasons, t), i
+		if m.people = r.layerAt(&r.layers[i], t); len(m.people) > 0 {
+			m.deciding = i
+			break
 		}
 	}
-	return r.withAdded(nil, t), 0
+	m.people = r.withAdded(m.people, t)
+	m.shadow = r.shadowAt(t, m.people)
+	return m
 }
 
 // next is the first instant after t at which the people may differ; zero when there is none. Layers below the
-// deciding one do not matter until it, one above it, or a cover changes.
+// deciding one do not matter until it, one above it, or a change begins or ends; but shadow layers always do.
 func (r *rotation) next(t time.Time, deciding int) time.Time {
 	var next time.Time
 	i := sort.Search(len(r.edges), func(i int) bool { return r.edges[i].After(t) })
 	if i < len(r.edges) {
 		next = r.edges[i]
 	}
-	for i := deciding; i < len(r.layers); i++ {
-		next = earlier(next, r.layers[i].next(t))
+	for i := range r.layers {
+		if i >= deciding || r.layers[i].learn {
+			next = earlier(next, r.layers[i].next(t))
+		}
 	}
 	return next
 }
 
-// until is the first instant after t at which the people differ from reasons; zero when that is not within ten years.
-func (r *rotation) until(t time.Time, reasons []Reason, deciding int) time.Time {
+// until is the first instant after t at which people or shadow differ from m; zero when that is not within ten years.
+func (r *rotation) until(t time.Time, m moment) time.Time {
 	limit := t.UTC().AddDate(horizonYears, 0, 0)
+	deciding := m.deciding
 	for {
 		t = r.next(t, deciding)
 		if t.IsZero() || t.After(limit) {
 			return time.Time{}
 		}
-		var later []Reason
-		later, deciding = r.at(t)
-		if !samePeople(reasons, later) {
+		later := r.at(t)
+		if !m.same(later) {
 			return t
 		}
+		deciding = later.deciding
 	}
 }
 
-func samePeople(a, b []Reason) bool {
-	return slices.EqualFunc(a, b, func(x, y Reason) bool { return x.Person == y.Person })
+// same reports whether the same people are on call, and learn, for whatever reason.
+func (m moment) same(other moment) bool {
+	return slices.Equal(m.shadow, other.shadow) &&
+		slices.EqualFunc(m.people, other.people, func(x, y Reason) bool { return x.Person == y.Person })
 }

@@ -10,7 +10,7 @@ import (
 // in for them; then covers and swaps, which look at those people and never at each other: they do not chain.
 func (r *rotation) layerAt(y *layer, t time.Time) []Reason {
 	l := y.active(t)
-	if l == nil || !l.isOpen(t) {
+	if l == nil || l.shadow || !l.isOpen(t) {
 		return nil
 	}
 	turn := l.turn(l.lastHandoff(t))
@@ -69,6 +69,30 @@ func (r *rotation) exchanged(reason Reason, key turnKey, t time.Time) (Reason, b
 		reason.Person, reason.Change, reason.Covers, reason.ChangeLine = s.by, ChangeSwap, person, s.line
 	}
 	return reason, true
+}
+
+// shadowAt is who learns at t in any layer and is neither on call nor off, sorted, each once. In a shadow layer nobody
+// steps in.
+func (r *rotation) shadowAt(t time.Time, onCall []Reason) []string {
+	shadow := []string{}
+	for i := range r.layers {
+		y := &r.layers[i]
+		if !y.learn {
+			continue
+		}
+		l := y.active(t)
+		if l == nil || !l.shadow || !l.isOpen(t) {
+			continue
+		}
+		for _, person := range l.ring[l.turn(l.lastHandoff(t))%int64(len(l.ring))] {
+			_, off := r.offs.at(person, t)
+			if !off && !slices.ContainsFunc(onCall, func(have Reason) bool { return have.Person == person }) {
+				shadow = append(shadow, person)
+			}
+		}
+	}
+	slices.Sort(shadow)
+	return slices.Compact(shadow)
 }
 
 // withAdded adds who is on call besides, each person once.

@@ -15,7 +15,8 @@ func (l *line) turnAt(t time.Time) (number int64, from, to time.Time) {
 	return l.turn(k), l.handoff(k), earlier(l.handoff(k+1), l.end)
 }
 
-// turnsOf are the turns of a person that have any time from one instant to another, in order.
+// turnsOf are the turns of a person that have any time from one instant to another, in order; those of shadow lines,
+// which no swap touches, are left out.
 func (y *layer) turnsOf(person string, from, to time.Time) []Turn {
 	var turns []Turn
 	for t := from; t.Before(to); {
@@ -28,7 +29,7 @@ func (y *layer) turnsOf(person string, from, to time.Time) []Turn {
 		if l := y.active(t); l != nil {
 			number, first, last := l.turnAt(t)
 			last = earlier(last, begins)
-			if slices.Contains(l.ring[number%int64(len(l.ring))], person) {
+			if !l.shadow && slices.Contains(l.ring[number%int64(len(l.ring))], person) {
 				key := turnKey{layer: y.name, begin: l.begin.Unix(), number: number, person: person}
 				turns = append(turns, Turn{Person: person, From: first, To: last, key: key})
 			}

@@ -419,6 +419,32 @@ func TestWhoNamesTheSchedulesItHas(t *testing.T) {
 	}
 }
 
+func TestShadow(t *testing.T) {
+	f := mustParse(t, rotation(api(
+		line("learn", `every = "1d", from = "2026-01-05 09:00", who = ["erin", "alice", ["dan", "frank"]], shadow = true`), weekly,
+		line("more", `from = "2026-01-05 09:00", to = "2026-01-06 09:00", who = ["carol"], shadow = true`))+
+		offOf("frank", "2026-01-07 10:00", "2026-01-07 12:00")+offOf("erin", "2026-01-08 10:00", "2026-01-08 12:00")+
+		coverOf("bob", "erin", "2026-01-05 09:00", "2026-01-06 09:00")+addOf("dan", "2026-01-07 12:00", "2026-01-07 18:00")))
+	for _, test := range []struct{ name, at, people, shadow, until string }{
+		{"fine print 12: shadow layers do not hide each other, no cover touches them", "2026-01-05T08:00:00Z", "alice", "carol, erin", "2026-01-06 09:00 CET"},
+		{"fine print 12: who is on call is not repeated", "2026-01-06T08:00:00Z", "alice", "", "2026-01-07 09:00 CET"},
+		{"fine print 1: a change of shadow is a change", "2026-01-07T08:00:00Z", "alice", "dan, frank", "2026-01-07 10:00 CET"},
+		{"fine print 7: who is off does not learn", "2026-01-07T09:00:00Z", "alice", "dan", "2026-01-07 12:00 CET"},
+		{"fine print 12: who is added is not repeated", "2026-01-07T11:00:00Z", "alice, dan", "frank", "2026-01-07 18:00 CET"},
+		{"fine print 7: nobody steps in", "2026-01-08T09:00:00Z", "alice", "", "2026-01-08 12:00 CET"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			a, err := f.Who("api", instant(t, test.at))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if people, shadow := strings.Join(a.People, ", "), strings.Join(a.Shadow, ", "); people != test.people || shadow != test.shadow || a.UntilText() != test.until {
+				t.Errorf("%q, shadow %q, until %s, want %q, %q, %s", people, shadow, a.UntilText(), test.people, test.shadow, test.until)
+			}
+		})
+	}
+}
+
 func TestReasonsNameLayerTurnAndLine(t *testing.T) {
 	f := mustParse(t, rotation(api(weekly)+coverOf("dan", "bob", "2026-01-13 09:00", "2026-01-14 09:00")+offOf("carol", "2026-01-20", "2026-01-20")+
 		addOf("erin", "2026-02-01 00:00", "2026-02-01 12:00")+swapOf(`turns = ["bob 2026-02-23", "alice 2026-02-16"]`)))
