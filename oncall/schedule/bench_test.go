@@ -10,7 +10,7 @@ import (
 func BenchmarkWho(b *testing.B) {
 	f := mustParse(b, rotation(api(weekly,
 		line("days", `every = "1d", from = "2026-01-05 09:00", who = ["dan", "-", "erin"]`),
-		line("office", `every = "1w", from = "2026-01-05 09:00", who = ["bob", "erin"], when = "Mon-Fri 09:00-17:00"`),
+		line("office", `every = "1w", from = "2026-01-05 09:00", who = ["bob", "erin"], when = "Mon-Fri 09:00-17:00", count = "shifts"`),
 		line("nights", `every = "12h", from = "2026-01-05 09:30", who = ["carol", "-", "dan"], when = ["22:00-06:00", "Fri 18:00-Mon 08:00"], zone = "America/New_York"`),
 		line("months", `every = "1mo", from = "2026-01-31 09:00", to = "2026-12-31", zone = "America/New_York", who = ["frank", "-", "-"]`),
 	)+coverOf("dan", "bob", "2026-01-10 09:00", "2026-01-14 09:00")+offOf("erin", "2026-10-20", "2026-10-27")+addOf("alice", "2026-11-01", "2026-11-02")))

@@ -11,6 +11,12 @@ import (
 type cadence struct {
 	minutes int64 // of hours, days and weeks
 	months  int   // of months
+	number  int64 // of days, weeks or months; 0 for hours
+}
+
+// unit is a single one of the days, weeks or months.
+func (c cadence) unit() cadence {
+	return cadence{minutes: c.minutes / c.number, months: c.months / int(c.number), number: 1}
 }
 
 // maxCount bounds the number in front of a unit.
@@ -30,11 +36,11 @@ func parseCadence(text string) (cadence, error) {
 	case "h":
 		return cadence{minutes: int64(n) * 60}, nil
 	case "d":
-		return cadence{minutes: int64(n) * minutesPerDay}, nil
+		return cadence{minutes: int64(n) * minutesPerDay, number: int64(n)}, nil
 	case "w":
-		return cadence{minutes: int64(n) * 7 * minutesPerDay}, nil
+		return cadence{minutes: int64(n) * 7 * minutesPerDay, number: int64(n)}, nil
 	case "mo":
-		return cadence{months: n}, nil
+		return cadence{months: n, number: int64(n)}, nil
 	}
 	return cadence{}, errCadence
 }

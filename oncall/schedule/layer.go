@@ -25,6 +25,7 @@ type line struct {
 
 	open   windows // outside of which the line is transparent
 	shadow bool    // its people learn: they are nobody's coverage
+	served shifts  // how turns are counted, when not by time
 
 	// lost lists the handoffs that fall on the instant of the one before them, because the clock jumped over all that
 	// was between. They use up no turn. Ascending.
@@ -61,8 +62,11 @@ func (l *line) lastHandoff(t time.Time) int64 {
 	return k
 }
 
-// turn is the number of distinct handoffs up to handoff k.
+// turn is the number of distinct handoffs up to handoff k, or of the turn to which the k-th counted unit belongs.
 func (l *line) turn(k int64) int64 {
+	if l.served.each > 0 {
+		return l.served.turn(k)
+	}
 	lost := sort.Search(len(l.lost), func(i int) bool { return l.lost[i] > k })
 	return k - int64(lost)
 }
@@ -137,6 +141,13 @@ func (l *line) nextChange(t time.Time) time.Time {
 	steps := l.change[int(now%int64(len(l.ring)))]
 	if steps == 0 || l.every.never() {
 		return time.Time{}
+	}
+	if l.served.each > 0 {
+		start, ok := l.served.start(now + int64(steps))
+		if !ok {
+			return time.Time{}
+		}
+		return l.handoff(start)
 	}
 	k += int64(steps)
 	for l.turn(k) < now+int64(steps) {

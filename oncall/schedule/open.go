@@ -47,6 +47,9 @@ func newWindows(list []window, except, only []local) windows {
 	return w
 }
 
+// dayOf is the 00:00 of a local time.
+func dayOf(c local) local { return local(floorDiv(int64(c), minutesPerDay)) * minutesPerDay }
+
 // has looks a day up in a list of days.
 func has(days []local, day local) bool {
 	_, found := slices.BinarySearch(days, day)
@@ -55,7 +58,7 @@ func has(days []local, day local) bool {
 
 // keeps reports whether windows that start at a local time open.
 func (w windows) keeps(start local) bool {
-	day := local(floorDiv(int64(start), minutesPerDay)) * minutesPerDay
+	day := dayOf(start)
 	return !has(w.except, day) && (!w.limited || has(w.only, day))
 }
 

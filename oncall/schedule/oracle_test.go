@@ -70,6 +70,7 @@ type slowLine struct {
 	days     int
 	ring     [][]string
 	shadow   bool
+	shifts   bool         // turns are counted by the days on which a window opens
 	when     []slowWindow // none: always
 	except   []string     // days
 	only     []string     // days; nil: all
@@ -134,8 +135,64 @@ func (l slowLine) handoff(k int) string {
 	return hours(l.from, k*l.hours)
 }
 
+// counts says of a day of 24 hours on the wall, from one local time on, whether a window opens in it.
+func (l slowLine) counts(o oracle, from string) bool {
+	begin, end := wall(from), wall(from).AddDate(0, 0, 1)
+	for _, day := range []time.Time{begin, end} {
+		date := day.Format("2006-01-02")
+		if slices.Contains(l.except, date) || (l.only != nil && !slices.Contains(l.only, date)) {
+			continue
+		}
+		when := l.when
+		if len(when) == 0 {
+			when = []slowWindow{{day: day.Weekday(), from: "00:00", to: "00:00", later: 1}}
+		}
+		for _, w := range when {
+			opens := date + " " + w.from
+			if w.day != day.Weekday() || wall(opens).Before(begin) || !wall(opens).Before(end) {
+				continue
+			}
+			if o.first(opens) == len(o.wall) { // out of sight, where the clock is not set
+				return true
+			}
+			if o.first(opens) < o.last(day.AddDate(0, 0, w.later).Format("2006-01-02 ")+w.to) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// turnsByShifts are as turns, where only days that count hand off.
+func (l slowLine) turnsByShifts(o oracle) []int {
+	out := make([]int, len(o.wall))
+	end := len(o.wall)
+	if l.to != "" {
+		end = o.last(l.to)
+	}
+	for i := range out {
+		out[i] = -1
+	}
+	counted := 0
+	for day := 0; ; day++ {
+		begin := o.first(days(l.from, day))
+		if begin >= end {
+			return out
+		}
+		if l.counts(o, days(l.from, day)) {
+			counted++
+		}
+		for i := begin; i < end; i++ {
+			out[i] = max(0, counted-1) / l.days
+		}
+	}
+}
+
 // turns walks all minutes of the stretch and gives the number of the turn at each, -1 for one without.
 func (l slowLine) turns(o oracle) []int {
+	if l.shifts {
+		return l.turnsByShifts(o)
+	}
 	out := make([]int, len(o.wall))
 	end := len(o.wall)
 	if l.to != "" {
@@ -189,6 +246,9 @@ func (l slowLine) text(name string) string {
 	}
 	if l.only != nil {
 		more += fmt.Sprintf("only = [%q], ", name+"-only")
+	}
+	if l.shifts {
+		more += `count = "shifts", `
 	}
 	if l.shadow {
 		more += "shadow = true, "
@@ -526,6 +586,7 @@ func TestEveryMinuteOfDrawnRotations(t *testing.T) {
 					l.only = rapid.SliceOfN(day, 0, 4).Draw(t, "only")
 				}
 			}
+			l.shifts = l.days > 0 && rapid.Bool().Draw(t, "by shifts")
 			l.shadow = rapid.IntRange(0, 4).Draw(t, "shadow") == 0
 			if to := clock.Draw(t, "to"); to > l.from {
 				l.to = to

@@ -39,17 +39,17 @@ type rawSchedule struct {
 }
 
 type rawLine struct {
-	Name   string  `toml:"name"`
-	Every  string  `toml:"every"`
-	From   any     `toml:"from"` // string
-	To     any     `toml:"to"`   // string or bare day
-	Who    any     `toml:"who"`  // list of string or list of string
-	Zone   string  `toml:"zone"`
-	When   any     `toml:"when"`   // string or list of string
-	Except any     `toml:"except"` // string or list of string
-	Only   any     `toml:"only"`   // likewise
-	Count  unbuilt `toml:"count"`
-	Shadow bool    `toml:"shadow"`
+	Name   string `toml:"name"`
+	Every  string `toml:"every"`
+	From   any    `toml:"from"` // string
+	To     any    `toml:"to"`   // string or bare day
+	Who    any    `toml:"who"`  // list of string or list of string
+	Zone   string `toml:"zone"`
+	When   any    `toml:"when"`   // string or list of string
+	Except any    `toml:"except"` // string or list of string
+	Only   any    `toml:"only"`   // likewise
+	Count  string `toml:"count"`
+	Shadow bool   `toml:"shadow"`
 }
 
 type rawChange struct {

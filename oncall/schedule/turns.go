@@ -12,7 +12,16 @@ func (l *line) turnAt(t time.Time) (number int64, from, to time.Time) {
 	if l.every.never() {
 		return 0, l.begin, l.end
 	}
-	return l.turn(k), l.handoff(k), earlier(l.handoff(k+1), l.end)
+	number = l.turn(k)
+	if l.served.each == 0 {
+		return number, l.handoff(k), earlier(l.handoff(k+1), l.end)
+	}
+	begins, _ := l.served.start(number)
+	from, to = l.handoff(begins), l.end
+	if ends, ok := l.served.start(number + 1); ok {
+		to = earlier(l.handoff(ends), l.end)
+	}
+	return number, from, to
 }
 
 // turnsOf are the turns of a person that have any time from one instant to another, in order; those of shadow lines,

@@ -251,6 +251,44 @@ func TestWho(t *testing.T) {
 		{"cover and swap do not chain", api(weekly) + swapOf(`turns = ["bob 2026-01-12", "carol 2026-01-19"]`) + coverOf("dan", "carol", "2026-01-13 09:00", "2026-01-14 09:00"), []ask{
 			{"2026-01-12T08:00:00Z", "carol", "2026-01-19 09:00 CET"},
 		}},
+		{"row 11: by time the weekend uses up turns", api(line("n", `every = "1d", from = "2026-01-05 09:00", who = ["alice", "bob", "carol"], when = "Mon-Fri 09:00-17:00", count = "time"`)), []ask{
+			{"2026-01-09T09:00:00Z", "bob", "2026-01-09 17:00 CET"},
+			{"2026-01-12T09:00:00Z", "bob", "2026-01-12 17:00 CET"},
+		}},
+		{"row 11: by shifts it does not", api(line("n", `every = "1d", from = "2026-01-05 09:00", who = ["alice", "bob", "carol"], when = "Mon-Fri 09:00-17:00", count = "shifts"`)), []ask{
+			{"2026-01-09T09:00:00Z", "bob", "2026-01-09 17:00 CET"},
+			{"2026-01-12T09:00:00Z", "carol", "2026-01-12 17:00 CET"},
+			{"2126-01-07T09:00:00Z", "carol", "2126-01-07 17:00 CET"}, // 5218 weeks, or 26090 working days, later
+		}},
+		{"fine print 2: a turn of 2d is two working days, holidays not among them", "[holidays]\nde = [2026-01-06]\n" + api(
+			line("n", `every = "2d", from = "2026-01-05 09:00", who = ["alice", "bob"], when = "Mon-Fri 09:00-17:00", except = "de", count = "shifts"`)), []ask{
+			{"2026-01-05T09:00:00Z", "alice", "2026-01-05 17:00 CET"},
+			{"2026-01-07T09:00:00Z", "alice", "2026-01-07 17:00 CET"},
+			{"2026-01-08T09:00:00Z", "bob", "2026-01-08 17:00 CET"},
+			{"2026-01-12T09:00:00Z", "alice", "2026-01-12 17:00 CET"},
+		}},
+		{"fine print 2: a window lost in a gap did not open", api(line("n", `every = "1d", from = "2026-03-27 00:00", who = ["alice", "bob"], when = "02:15-02:45", count = "shifts"`)), []ask{
+			{"2026-03-28T01:15:00Z", "bob", "2026-03-28 02:45 CET"},
+			{"2026-03-30T00:15:00Z", "alice", "2026-03-30 02:45 CEST"},
+		}},
+		{"fine print 2: only listed days count", "[holidays]\nde = [2026-01-06, 2026-05-01, 2026-12-25]\n" + api(
+			line("n", `every = "1d", from = "2026-01-05 00:00", who = ["alice", "bob"], only = "de", count = "shifts"`)), []ask{
+			{"2026-01-06T09:00:00Z", "alice", "2026-01-07 00:00 CET"},
+			{"2026-05-01T09:00:00Z", "bob", "2026-05-02 00:00 CEST"},
+			{"2026-12-25T09:00:00Z", "alice", "2026-12-26 00:00 CET"},
+		}},
+		{"fine print 2: weeks and months without a window do not count", "[holidays]\nde = [2026-01-14, 2026-03-03]\n" + api(
+			line("w", `every = "1w", from = "2026-01-05 00:00", to = "2026-01-31", who = ["alice", "bob", "carol"], when = "Wed 09:00-17:00", except = "de", count = "shifts"`),
+			line("m", `every = "1mo", from = "2026-02-01 00:00", who = ["dan", "erin"], only = "de", count = "shifts"`)), []ask{
+			{"2026-01-07T09:00:00Z", "alice", "2026-01-07 17:00 CET"},
+			{"2026-01-21T09:00:00Z", "bob", "2026-01-21 17:00 CET"},
+			{"2026-03-03T09:00:00Z", "dan", "2026-03-04 00:00 CET"},
+		}},
+		{"fine print 2: days that do not count stay with the turn before them", api(
+			line("n", `every = "1d", from = "2026-01-05 09:00", who = ["alice", "bob", "carol"], when = ["Mon-Thu 09:00-17:00", "Fri 18:00-Mon 08:00"], count = "shifts"`)) + swapOf(`turns = ["bob 2026-01-09", "carol 2026-01-12"]`), []ask{
+			{"2026-01-09T17:00:00Z", "carol", "2026-01-12 08:00 CET"},
+			{"2026-01-12T09:00:00Z", "bob", "2026-01-12 17:00 CET"},
+		}},
 		{"row 20: outside its windows a layer is transparent", api(weekly, line("top", `every = "1d", from = "2026-01-05 09:00", who = ["dan", "erin"], when = "Mon-Fri 09:00-17:00", zone = "America/New_York"`)), []ask{
 			{"2026-01-05T13:59:00Z", "alice", "2026-01-05 15:00 CET"},
 			{"2026-01-05T14:00:00Z", "dan", "2026-01-05 23:00 CET"},
