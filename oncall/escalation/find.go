@@ -28,11 +28,32 @@ func (w finder) step(pr Progress) []Notify {
 	if pr.Pass > 0 {
 		at += fmt.Sprintf(", pass %d of %d", pr.Pass+1, w.policy.Repeat+1)
 	}
-	var people []called
+	var people, learners []called
 	for _, name := range w.policy.Steps[pr.Step].Page {
 		people = append(people, w.named(name)...)
+		learners = append(learners, w.learning(name)...)
 	}
-	return w.notify(people, pr, at, false)
+	told := w.notify(people, pr, at, false)
+	if len(told) == 0 {
+		return nil // a copy needs somebody who is told
+	}
+	return w.notify(append(people, learners...), pr, at, false)
+}
+
+// learning is who learns on a schedule. They are told in copy, and are nobody whom a step has found.
+func (w finder) learning(name string) []called {
+	if _, ok := w.file.Person(name); ok {
+		return nil
+	}
+	answer, err := w.file.Who(name, w.now)
+	if err != nil {
+		return nil // as in named
+	}
+	var people []called
+	for _, person := range answer.Shadow {
+		people = append(people, called{person: person, why: "in copy, learning on " + name})
+	}
+	return people
 }
 
 // named is who stands behind a name in a step: a person, or whoever is on call; nobody for a name that the file in

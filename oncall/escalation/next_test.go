@@ -26,6 +26,13 @@ mute  = { }
 layers = [{ name = "base", every = "1w", from = "2026-01-05 09:00", who = ["alice", "bob"] }]
 [schedule.both]
 layers = [{ name = "base", from = "2026-01-05 09:00", who = [["bob", "carol"]] }]
+[schedule.class]
+layers = [
+  { name = "base", every = "1d", from = "2026-01-05 09:00", who = ["bob", "-"] },
+  { name = "learn", from = "2026-01-05 09:00", who = [["carol", "alice"]], shadow = true },
+]
+[schedule.lesson]
+layers = [{ name = "learn", from = "2026-01-05 09:00", who = ["carol"], shadow = true }]
 [schedule.nobody]
 layers = [{ name = "base", from = "2026-01-05 09:00", who = ["-"] }]
 [schedule.silent]
@@ -105,6 +112,29 @@ func TestNext(t *testing.T) {
 				"0s bob sms: step 1 of policy p: on call for both until further notice",
 				"1m0s bob terminal: step 1 of policy p: on call for both until further notice",
 			},
+		},
+		{
+			"who learns is told in copy",
+			`steps = [{ page = ["class", "alice"], wait = "24h" }, { page = "carol", wait = "5m" }]
+			repeat = 1
+			fallback = "dan"`, "page", 24*time.Hour + 6*time.Minute,
+			[]string{
+				"0s bob sms: step 1 of policy p: on call for class until 2026-01-06 09:00 CET",
+				"1m0s bob terminal: step 1 of policy p: on call for class until 2026-01-06 09:00 CET",
+				"0s alice pagerduty: step 1 of policy p: named in the step",
+				"2m0s alice sms: step 1 of policy p: named in the step",
+				"0s carol pagerduty: step 1 of policy p: in copy, learning on class",
+				"24h0m0s carol pagerduty: step 2 of policy p: named in the step",
+				"24h5m0s alice pagerduty: step 1 of policy p, pass 2 of 2: named in the step",
+				"24h7m0s alice sms: step 1 of policy p, pass 2 of 2: named in the step",
+				"24h5m0s carol pagerduty: step 1 of policy p, pass 2 of 2: in copy, learning on class",
+			},
+		},
+		{
+			"row 22: a step in which somebody only learns is empty",
+			`steps = [{ page = "lesson", wait = "5m" }]
+			fallback = "dan"`, "page", time.Minute,
+			[]string{"0s dan pagerduty: fallback of policy p: the steps found nobody to tell"},
 		},
 		{
 			"a ticket takes the ticket channels",

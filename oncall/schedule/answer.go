@@ -12,7 +12,7 @@ type Answer struct {
 	At       time.Time // the instant asked about
 	Schedule string
 	People   []string  // sorted; empty when nobody is on call
-	Shadow   []string  // sorted; learners, paged only in copy. No layer makes any yet
+	Shadow   []string  // sorted; learners who are not in People, paged only in copy
 	Until    time.Time // first later instant at which People or Shadow differs, in the file's zone; zero: not within ten years
 	Reasons  []Reason  // one for each of People, in their order
 }
@@ -60,21 +60,30 @@ func list[T any](items []T) []T {
 	return items
 }
 
-// Reason says why one person is on call.
+// Reason says why one person is on call. Of somebody who is added it says the change alone.
 type Reason struct {
 	Person     string `json:"person"`
 	Layer      string `json:"layer"`                 // name of the layer
 	Turn       int    `json:"turn"`                  // distinct handoffs since the `from` of the layer's line, so 0 is the first turn
 	Line       int    `json:"line"`                  // where that line stands in the file
-	Covers     string `json:"covers,omitempty"`      // the person whose time it is, when a change put Person there
+	Change     string `json:"change,omitempty"`      // the kind of the change that put Person there: one of the Change… names
+	Covers     string `json:"covers,omitempty"`      // whose turn it is, when a change put Person there; several are joined by ", "
 	ChangeLine int    `json:"change_line,omitempty"` // where that change stands
 }
 
-// String is such as "alice: layer base, turn 46 (line 12)" or "dan: covers bob (line 20), layer base, turn 3 (line 12)".
+// String is such as "alice: layer base, turn 46 (line 12)", "dan: covers bob (line 20), layer base, turn 3 (line 12)" or
+// "erin: added (line 22)".
 func (r Reason) String() string {
-	cover := ""
-	if r.Covers != "" {
-		cover = fmt.Sprintf("covers %s (line %d), ", r.Covers, r.ChangeLine)
+	turn := fmt.Sprintf("layer %s, turn %d (line %d)", r.Layer, r.Turn, r.Line)
+	switch r.Change {
+	case ChangeAdd:
+		return fmt.Sprintf("%s: added (line %d)", r.Person, r.ChangeLine)
+	case ChangeCover:
+		return fmt.Sprintf("%s: covers %s (line %d), %s", r.Person, r.Covers, r.ChangeLine, turn)
+	case ChangeOff:
+		return fmt.Sprintf("%s: steps in for %s, off (line %d), %s", r.Person, r.Covers, r.ChangeLine, turn)
+	case ChangeSwap:
+		return fmt.Sprintf("%s: swapped with %s (line %d), %s", r.Person, r.Covers, r.ChangeLine, turn)
 	}
-	return fmt.Sprintf("%s: %slayer %s, turn %d (line %d)", r.Person, cover, r.Layer, r.Turn, r.Line)
+	return fmt.Sprintf("%s: %s", r.Person, turn)
 }

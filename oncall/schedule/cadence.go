@@ -6,22 +6,25 @@ import (
 	"strings"
 )
 
-// cadence is how often a layer hands off: a number of days or of calendar months on the local clock. The zero value
-// never hands off.
+// cadence is how often a layer hands off: a number of hours, days or calendar months on the local clock. The zero
+// value never hands off.
 type cadence struct {
-	minutes int64 // of days and weeks
+	minutes int64 // of hours, days and weeks
 	months  int   // of months
+	number  int64 // of days, weeks or months; 0 for hours
+}
+
+// unit is a single one of the days, weeks or months.
+func (c cadence) unit() cadence {
+	return cadence{minutes: c.minutes / c.number, months: c.months / int(c.number), number: 1}
 }
 
 // maxCount bounds the number in front of a unit.
 const maxCount = 9000
 
-var (
-	errCadence = errors.New(`a whole number from 1 to 9000 and one of d, w, mo, such as "1w"`)
-	errHours   = errors.New(`days, weeks or months, such as "1w": hours are not built yet`)
-)
+var errCadence = errors.New(`a whole number from 1 to 9000 and one of h, d, w, mo, such as "1w"`)
 
-// parseCadence reads "3d", "1w" or "2mo". Its error is worded as what was expected.
+// parseCadence reads "8h", "3d", "1w" or "2mo". Its error is worded as what was expected.
 func parseCadence(text string) (cadence, error) {
 	digits := strings.TrimRight(text, "dhmow")
 	unit := text[len(digits):]
@@ -31,13 +34,13 @@ func parseCadence(text string) (cadence, error) {
 	}
 	switch unit {
 	case "h":
-		return cadence{}, errHours
+		return cadence{minutes: int64(n) * 60}, nil
 	case "d":
-		return cadence{minutes: int64(n) * minutesPerDay}, nil
+		return cadence{minutes: int64(n) * minutesPerDay, number: int64(n)}, nil
 	case "w":
-		return cadence{minutes: int64(n) * 7 * minutesPerDay}, nil
+		return cadence{minutes: int64(n) * 7 * minutesPerDay, number: int64(n)}, nil
 	case "mo":
-		return cadence{months: n}, nil
+		return cadence{months: n, number: int64(n)}, nil
 	}
 	return cadence{}, errCadence
 }

@@ -12,7 +12,7 @@ type File struct {
 	zone      *time.Location
 	people    []Person // in file order
 	schedules []rotation
-	covers    []Cover // in file order
+	changes   changes
 	policies  []Policy
 	routes    []Route
 }
@@ -54,7 +54,16 @@ func (f *File) Policies() []Policy { return f.policies }
 func (f *File) Routes() []Route { return f.routes }
 
 // Covers are the changes of the kind cover, in file order.
-func (f *File) Covers() []Cover { return f.covers }
+func (f *File) Covers() []Cover { return f.changes.covers }
+
+// Adds are the changes of the kind add, in file order.
+func (f *File) Adds() []Add { return f.changes.adds }
+
+// Offs are the changes of the kind off, in file order.
+func (f *File) Offs() []Off { return f.changes.offs }
+
+// Swaps are the changes of the kind swap, in file order.
+func (f *File) Swaps() []Swap { return f.changes.swaps }
 
 func (f *File) rotation(name string) *rotation {
 	i := slices.IndexFunc(f.schedules, func(r rotation) bool { return r.name == name })

@@ -10,6 +10,7 @@ import (
 type layer struct {
 	name  string
 	lines []line
+	learn bool // some line of it is a shadow
 }
 
 // line is one line of a layer in the file: a ring of turns on the clock of a zone.
@@ -22,21 +23,24 @@ type line struct {
 	begin  time.Time  // `from` as an instant
 	end    time.Time  // `to` as an instant, exclusive; zero: never
 
-	// lost lists the handoffs that fall on the instant of the one before them, because the clock jumped over a whole
-	// day. They use up no turn. Ascending.
+	open   windows // outside of which the line is transparent
+	shadow bool    // its people learn: they are nobody's coverage
+	served shifts  // how turns are counted, when not by time
+
+	// lost lists the handoffs that fall on the instant of the one before them, because the clock jumped over all that
+	// was between. They use up no turn. Ascending.
 	lost []int64
 	// change says for each turn how many turns later the people first differ; 0: never.
 	change []int
 }
 
-// lastLostDay is a year by which every zone has settled: the database knows whole days skipped in the past only.
-const lastLostDay = 2100
-
 // newLine derives what a line needs to answer at a cost that does not grow with the time since `from`.
-func newLine(number int, zone *time.Location, from local, every cadence, ring [][]string) line {
-	l := line{number: number, zone: zone, from: from, every: every, ring: ring, begin: from.first(zone)}
-	l.lost = l.lostHandoffs()
-	l.change = ringChanges(ring)
+func newLine(l line, zones *zoneStore) line {
+	l.begin = l.from.first(l.zone)
+	if l.every.minutes > 0 { // months are longer than any jump
+		l.lost = lostHandoffs(l.from, l.every.minutes, zones.jumps(l.zone, l.every.minutes))
+	}
+	l.change = ringChanges(l.ring)
 	return l
 }
 
@@ -58,38 +62,13 @@ func (l *line) lastHandoff(t time.Time) int64 {
 	return k
 }
 
-// turn is the number of distinct handoffs up to handoff k.
+// turn is the number of distinct handoffs up to handoff k, or of the turn to which the k-th counted unit belongs.
 func (l *line) turn(k int64) int64 {
+	if l.served.each > 0 {
+		return l.served.turn(k)
+	}
 	lost := sort.Search(len(l.lost), func(i int) bool { return l.lost[i] > k })
 	return k - int64(lost)
-}
-
-// lostHandoffs looks for handoffs that coincide. Only a jump over a day or more can bring that about.
-func (l *line) lostHandoffs() []int64 {
-	if l.every.minutes != minutesPerDay {
-		return nil // handoffs two days apart, or more, never coincide
-	}
-	var lost []int64
-	_, at := constant(l.begin.Add(-reach), l.zone)
-	for !at.IsZero() && at.Year() < lastLostDay {
-		_, before := at.Add(-1).In(l.zone).Zone()
-		_, after := at.In(l.zone).Zone()
-		if after-before >= minutesPerDay*60 && !at.Before(l.begin) {
-			lost = append(lost, l.coinciding(at)...)
-		}
-		_, at = constant(at, l.zone)
-	}
-	return lost
-}
-
-// coinciding lists the handoffs at the instant of a jump, all but the first.
-func (l *line) coinciding(jump time.Time) []int64 {
-	var ks []int64
-	for k := l.lastHandoff(jump); k > 0 && l.handoff(k-1).Equal(jump); k-- {
-		ks = append(ks, k)
-	}
-	slices.Reverse(ks)
-	return ks
 }
 
 // ringChanges walks the ring twice, from behind: the second time round knows what follows the end.
@@ -135,9 +114,24 @@ func (y *layer) next(t time.Time) time.Time {
 		next = y.lines[i].begin
 	}
 	if l := y.active(t); l != nil {
-		next = earlier(next, earlier(l.end, l.nextChange(t)))
+		next = earlier(next, earlier(l.end, l.next(t)))
 	}
 	return next
+}
+
+// isOpen reports whether the line puts anybody on call at t, which is a time in which it is in force.
+func (l *line) isOpen(t time.Time) bool { return l.open.always() || l.open.at(t, l.zone) }
+
+// next is the first instant after t at which the line may give other people while it is in force; zero when there is
+// none. While it is closed its handoffs change nothing.
+func (l *line) next(t time.Time) time.Time {
+	switch {
+	case l.open.always():
+		return l.nextChange(t)
+	case !l.open.at(t, l.zone):
+		return l.open.next(t, l.zone)
+	}
+	return earlier(l.nextChange(t), l.open.next(t, l.zone))
 }
 
 // nextChange is the first handoff after t to other people; zero when the ring has none.
@@ -147,6 +141,13 @@ func (l *line) nextChange(t time.Time) time.Time {
 	steps := l.change[int(now%int64(len(l.ring)))]
 	if steps == 0 || l.every.never() {
 		return time.Time{}
+	}
+	if l.served.each > 0 {
+		start, ok := l.served.start(now + int64(steps))
+		if !ok {
+			return time.Time{}
+		}
+		return l.handoff(start)
 	}
 	k += int64(steps)
 	for l.turn(k) < now+int64(steps) {

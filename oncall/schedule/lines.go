@@ -11,6 +11,7 @@ type Line struct {
 	Begin    time.Time  // its `from`, in the zone of the line
 	End      time.Time  // its `to`, exclusive; zero: never
 	Weekly   bool       // hands off every week, or every few weeks
+	Shadow   bool       // its people learn, and are nobody's coverage
 	Skipped  bool       // the clock jumps over its `from`, and Begin is the instant of the jump
 }
 
@@ -23,6 +24,7 @@ func (f *File) Lines() []Line {
 				lines = append(lines, Line{
 					Schedule: r.name, Layer: y.name, Number: l.number, Ring: l.ring, Begin: l.begin, End: l.end,
 					Weekly:  !l.every.never() && l.every.minutes%(7*minutesPerDay) == 0 && l.every.months == 0,
+					Shadow:  l.shadow,
 					Skipped: l.from.skipped(l.zone),
 				})
 			}

@@ -31,7 +31,7 @@ func Parse(name string, data []byte) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := parser{source: source, zones: zones, out: &File{name: name, zone: time.UTC}, problems: problems, known: len(problems), names: map[string]bool{}}
+	p := parser{source: source, zones: zones, out: &File{name: name, zone: time.UTC}, problems: problems, known: len(problems), names: map[string]bool{}, lists: map[string][]local{}}
 	p.file(&raw)
 	if err := p.problems.Err(); err != nil {
 		return nil, err
@@ -45,8 +45,9 @@ type parser struct {
 	zones    *zoneStore
 	out      *File
 	problems tomlfile.Problems
-	known    int             // how many problems the decoder has found
-	names    map[string]bool // of people
+	known    int                // how many problems the decoder has found
+	names    map[string]bool    // of people
+	lists    map[string][]local // the days of [holidays], by name
 	spans    []span
 }
 
@@ -76,7 +77,6 @@ func (p *parser) notBuilt(value unbuilt, path ...any) {
 }
 
 func (p *parser) file(raw *rawFile) {
-	p.notBuilt(raw.Holidays, "holidays")
 	p.notBuilt(raw.Mute, "mute")
 	p.notBuilt(raw.Heartbeat, "heartbeat")
 	switch raw.Zone {
@@ -85,6 +85,7 @@ func (p *parser) file(raw *rawFile) {
 	default:
 		p.out.zone = p.zone(raw.Zone, "zone")
 	}
+	p.holidays(raw.Holidays)
 	p.people(raw.People)
 	p.schedules(raw.Schedule)
 	p.changes(raw.Change)

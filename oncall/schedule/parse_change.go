@@ -4,51 +4,107 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 func (p *parser) changes(raw []rawChange) {
 	for i, r := range raw {
-		p.notBuilt(r.Add, "change", i, "add")
-		p.notBuilt(r.Off, "change", i, "off")
-		p.notBuilt(r.Swap, "change", i, "swap")
-		switch {
-		case r.Cover == nil && r.Add == nil && r.Off == nil && r.Swap == nil:
-			p.refuse(nil, "exactly one of cover, add, off, swap", "change", i)
-		case r.Cover != nil:
+		kinds := r.kinds()
+		if len(kinds) != 1 {
+			p.refuse(text(strings.Join(kinds, ", ")), "exactly one of cover, add, off, swap", "change", i)
+		}
+		if r.Cover != nil {
 			p.cover(*r.Cover, i)
+		}
+		if r.Add != nil {
+			p.add(*r.Add, i)
+		}
+		if r.Off != nil {
+			p.off(*r.Off, i)
+		}
+	}
+	for i, r := range raw {
+		if r.Swap != nil {
+			p.swap(*r.Swap, i)
 		}
 	}
 	p.doubled()
 	for i := range p.out.schedules {
-		p.out.schedules[i].cover(p.out.covers)
+		p.out.schedules[i].apply(p.out.changes)
 	}
+}
+
+// kinds are the changes that one entry makes; it should be one.
+func (r rawChange) kinds() []string {
+	var kinds []string
+	for kind, present := range map[string]bool{ChangeCover: r.Cover != nil, ChangeAdd: r.Add != nil, ChangeOff: r.Off != nil, ChangeSwap: r.Swap != nil} {
+		if present {
+			kinds = append(kinds, kind)
+		}
+	}
+	slices.Sort(kinds)
+	return kinds
 }
 
 // cover reads one change of that kind.
 func (p *parser) cover(r rawCover, i int) {
 	mistakes := len(p.problems)
-	at := func(key string) []any { return []any{"change", i, "cover", key} }
-	if !p.out.HasSchedule(r.On) {
-		p.refuse(text(r.On), "one of the schedules: "+strings.Join(p.out.Schedules(), ", "), at("on")...)
-	}
+	at := func(key string) []any { return []any{"change", i, ChangeCover, key} }
+	p.onSchedule(r.On, at("on"))
 	if r.By != Nobody && !p.isPerson(r.By) {
 		p.refuse(text(r.By), fmt.Sprintf("a person of [people], or %q", Nobody), at("by")...)
 	}
-	if !p.isPerson(r.For) {
-		p.refuse(text(r.For), "a person of [people]", at("for")...)
-	}
-	zone := p.zone(r.Zone, at("zone")...)
-	from, fromOK := p.day(r.From, false, at("from"))
-	to, toOK := p.day(r.To, true, at("to"))
-	if fromOK && toOK && to <= from {
-		p.refuse(to.String(), fmt.Sprintf("a time after %q, %s", "from", from), at("to")...)
-	}
-	if len(p.problems) > mistakes || !fromOK || !toOK {
+	p.onePerson(r.For, at("for"))
+	from, to := p.time(r.From, r.To, r.Zone, at)
+	if len(p.problems) > mistakes {
 		return
 	}
-	c := Cover{On: r.On, By: r.By, For: r.For, From: from.first(zone), To: to.last(zone), Line: p.source.Line("change", i, "cover")}
-	p.out.covers = append(p.out.covers, c)
+	c := Cover{On: r.On, By: r.By, For: r.For, From: from, To: to, Line: p.source.Line("change", i, ChangeCover)}
+	p.out.changes.covers = append(p.out.changes.covers, c)
 	p.spans = append(p.spans, span{cover: c, change: i})
+}
+
+// add reads one change of that kind.
+func (p *parser) add(r rawAdd, i int) {
+	at := func(key string) []any { return []any{"change", i, ChangeAdd, key} }
+	p.onSchedule(r.On, at("on"))
+	p.onePerson(r.Who, at("who"))
+	from, to := p.time(r.From, r.To, r.Zone, at)
+	p.out.changes.adds = append(p.out.changes.adds, Add{On: r.On, Who: r.Who, From: from, To: to, Line: p.source.Line("change", i, ChangeAdd)})
+}
+
+// off reads one change of that kind.
+func (p *parser) off(r rawOff, i int) {
+	at := func(key string) []any { return []any{"change", i, ChangeOff, key} }
+	p.onePerson(r.Who, at("who"))
+	from, to := p.time(r.From, r.To, r.Zone, at)
+	p.out.changes.offs = append(p.out.changes.offs, Off{Who: r.Who, From: from, To: to, Line: p.source.Line("change", i, ChangeOff)})
+}
+
+func (p *parser) onSchedule(name string, path []any) {
+	if !p.out.HasSchedule(name) {
+		p.refuse(text(name), "one of the schedules: "+strings.Join(p.out.Schedules(), ", "), path...)
+	}
+}
+
+func (p *parser) onePerson(name string, path []any) {
+	if !p.isPerson(name) {
+		p.refuse(text(name), "a person of [people]", path...)
+	}
+}
+
+// time reads when a change holds, in its own zone or the file's.
+func (p *parser) time(rawFrom, rawTo any, rawZone string, at func(key string) []any) (from, to time.Time) {
+	zone := p.zone(rawZone, at("zone")...)
+	begin, beginOK := p.day(rawFrom, false, at("from"))
+	end, endOK := p.day(rawTo, true, at("to"))
+	if beginOK && endOK && end <= begin {
+		p.refuse(end.String(), fmt.Sprintf("a time after %q, %s", "from", begin), at("to")...)
+	}
+	if !beginOK || !endOK {
+		return time.Time{}, time.Time{}
+	}
+	return begin.first(zone), end.last(zone)
 }
 
 // text is nil for a key that is not there, so that a message says "nothing".

@@ -53,6 +53,7 @@ func (p *parser) layers(raw []rawLine, path ...any) []layer {
 		if w.ok {
 			last := &layers[len(layers)-1]
 			last.lines = append(last.lines, w.line)
+			last.learn = last.learn || w.shadow
 		}
 		before = w
 	}
@@ -81,14 +82,11 @@ func (p *parser) follows(before, next written, path []any) {
 func (p *parser) line(r rawLine, path []any) written {
 	mistakes := len(p.problems)
 	at := func(key string) []any { return append(slices.Clip(path), key) }
-	p.notBuilt(r.When, at("when")...)
-	p.notBuilt(r.Except, at("except")...)
-	p.notBuilt(r.Only, at("only")...)
-	p.notBuilt(r.Count, at("count")...)
-	p.notBuilt(r.Shadow, at("shadow")...)
 	p.checkName(r.Name, "a layer", at("name")...)
 	ring := p.ring(r.Who, at("who"))
 	every := p.every(r, ring, at("every"))
+	open := newWindows(p.when(r.When, at("when")), p.listed(r.Except, at("except")), p.listed(r.Only, at("only")))
+	byShifts := p.count(r.Count, every, at("count"))
 	zone := p.zone(r.Zone, at("zone")...)
 	from, readable := p.from(r.From, at("from"))
 	w := written{name: r.Name}
@@ -103,7 +101,12 @@ func (p *parser) line(r rawLine, path []any) written {
 	if len(p.problems) > mistakes || len(ring) == 0 || !readable {
 		return w
 	}
-	w.line, w.ok = newLine(p.source.Line(path...), zone, from, every, ring), true
+	w.line, w.ok = line{number: p.source.Line(path...), zone: zone, from: from, every: every, ring: ring, open: open, shadow: r.Shadow}, true
+	if byShifts {
+		w.served = newShifts(w.line, every.unit(), p.zones)
+		w.every = every.unit()
+	}
+	w.line = newLine(w.line, p.zones)
 	if w.ends {
 		w.end = until.last(zone)
 	}
@@ -122,6 +125,20 @@ func (p *parser) every(r rawLine, ring [][]string, path []any) cadence {
 		p.refuse(r.Every, err.Error(), path...)
 	}
 	return every
+}
+
+// count reads how turns are counted, and reports whether that is by shifts.
+func (p *parser) count(how string, every cadence, path []any) bool {
+	switch {
+	case how == "" || how == "time":
+		return false
+	case how != "shifts":
+		p.refuse(how, `"time" or "shifts"`, path...)
+	case every.number == 0:
+		p.refuse(how, `an "every" in days, weeks or months with it`, path...)
+		return false
+	}
+	return how == "shifts"
 }
 
 // ring reads the turns of a line.

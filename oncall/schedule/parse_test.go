@@ -154,6 +154,11 @@ func FuzzParse(f *testing.F) {
 		}
 		f.Add(data)
 	}
+	f.Add([]byte(rotation(api(line("n", `every = "7h", from = "2026-01-05 09:00", who = ["alice", "-", "bob"], when = ["22:00-06:00", "Fri 18:00-Mon 08:00"]`)))))
+	f.Add([]byte(rotation("[holidays]\nde = [2026-12-25, \"2026-12-26\"]\nno = []\n" + api(line("n", `from = "2026-01-05 09:00", who = ["bob"], except = "de"`), line("m", `from = "2026-01-05 09:00", who = ["bob"], only = ["de", "no"]`)))))
+	f.Add([]byte(rotation(api(weekly) + offOf("alice", "2026-01-07", "2026-01-08") + addOf("dan", "2026-01-04 09:00", "2026-01-06 09:00") + swapOf(`turns = ["bob 2026-01-14", "carol 2026-01-25"]`))))
+	f.Add([]byte(rotation(api(weekly, line("learn", `every = "1d", from = "2026-01-05 09:00", who = ["erin", "alice"], shadow = true`)))))
+	f.Add([]byte(rotation("[holidays]\nde = [2026-12-25]\n" + api(line("n", `every = "2d", from = "2026-01-05 09:00", who = ["bob", "alice"], when = "Mon-Fri 09:00-17:00", except = "de", count = "shifts"`)))))
 	f.Add([]byte(rotation(api(weekly) + coverOf("dan", "bob", "2026-01-10 09:00", "2026-01-14 09:00"))))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		file, err := schedule.Parse("oncall.toml", data)

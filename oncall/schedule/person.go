@@ -27,16 +27,6 @@ const (
 // Nobody is the name that the file uses for an empty turn.
 const Nobody = "-"
 
-// Cover is one change of the kind `cover`: somebody takes the time of one person on one schedule.
-type Cover struct {
-	On   string    // schedule
-	By   string    // a person, or [Nobody]: the time is left to the layer below
-	For  string    // the person whose time it is; nobody else's changes
-	From time.Time // inclusive
-	To   time.Time // exclusive
-	Line int
-}
-
 // Wakes reports whether the channel can wake somebody: all but the terminal can.
 func (c Channel) Wakes() bool { return c.Name != ChannelTerminal }
 

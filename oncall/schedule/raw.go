@@ -10,12 +10,12 @@ type unbuilt any
 
 type rawFile struct {
 	Zone      string                 `toml:"zone"`
+	Holidays  map[string]any         `toml:"holidays"` // lists of bare day or string
 	People    map[string]rawPerson   `toml:"people"`
 	Schedule  map[string]rawSchedule `toml:"schedule"`
 	Change    []rawChange            `toml:"change"`
 	Policy    map[string]rawPolicy   `toml:"policy"`
 	Route     []rawRoute             `toml:"route"`
-	Holidays  unbuilt                `toml:"holidays"`
 	Mute      unbuilt                `toml:"mute"`
 	Heartbeat unbuilt                `toml:"heartbeat"`
 }
@@ -39,24 +39,24 @@ type rawSchedule struct {
 }
 
 type rawLine struct {
-	Name   string  `toml:"name"`
-	Every  string  `toml:"every"`
-	From   any     `toml:"from"` // string
-	To     any     `toml:"to"`   // string or bare day
-	Who    any     `toml:"who"`  // list of string or list of string
-	Zone   string  `toml:"zone"`
-	When   unbuilt `toml:"when"`
-	Except unbuilt `toml:"except"`
-	Only   unbuilt `toml:"only"`
-	Count  unbuilt `toml:"count"`
-	Shadow unbuilt `toml:"shadow"`
+	Name   string `toml:"name"`
+	Every  string `toml:"every"`
+	From   any    `toml:"from"` // string
+	To     any    `toml:"to"`   // string or bare day
+	Who    any    `toml:"who"`  // list of string or list of string
+	Zone   string `toml:"zone"`
+	When   any    `toml:"when"`   // string or list of string
+	Except any    `toml:"except"` // string or list of string
+	Only   any    `toml:"only"`   // likewise
+	Count  string `toml:"count"`
+	Shadow bool   `toml:"shadow"`
 }
 
 type rawChange struct {
 	Cover *rawCover `toml:"cover"`
-	Add   unbuilt   `toml:"add"`
-	Off   unbuilt   `toml:"off"`
-	Swap  unbuilt   `toml:"swap"`
+	Add   *rawAdd   `toml:"add"`
+	Off   *rawOff   `toml:"off"`
+	Swap  *rawSwap  `toml:"swap"`
 }
 
 type rawCover struct {
@@ -66,6 +66,28 @@ type rawCover struct {
 	From any    `toml:"from"` // string or bare day
 	To   any    `toml:"to"`
 	Zone string `toml:"zone"`
+}
+
+type rawAdd struct {
+	On   string `toml:"on"`
+	Who  string `toml:"who"`
+	From any    `toml:"from"` // as in rawCover
+	To   any    `toml:"to"`
+	Zone string `toml:"zone"`
+}
+
+type rawOff struct {
+	Who  string `toml:"who"`
+	From any    `toml:"from"` // as in rawCover
+	To   any    `toml:"to"`
+	Zone string `toml:"zone"`
+}
+
+type rawSwap struct {
+	On    string   `toml:"on"`
+	Layer string   `toml:"layer"`
+	Turns []string `toml:"turns"`
+	Zone  string   `toml:"zone"`
 }
 
 type rawPolicy struct {

@@ -3,7 +3,6 @@ package schedule
 import (
 	"fmt"
 	"iter"
-	"slices"
 	"strings"
 	"time"
 )
@@ -21,12 +20,12 @@ func (f *File) Who(schedule string, at time.Time) (Answer, error) {
 }
 
 func (f *File) answer(r *rotation, at time.Time) Answer {
-	reasons, deciding := r.at(at)
-	a := Answer{At: at, Schedule: r.name, Reasons: reasons, People: make([]string, 0, len(reasons)), Shadow: []string{}}
-	for _, reason := range reasons {
+	m := r.at(at)
+	a := Answer{At: at, Schedule: r.name, Reasons: m.people, People: make([]string, 0, len(m.people)), Shadow: m.shadow}
+	for _, reason := range m.people {
 		a.People = append(a.People, reason.Person)
 	}
-	if until := r.until(at, reasons, deciding); !until.IsZero() {
+	if until := r.until(at, m); !until.IsZero() {
 		a.Until = until.In(f.zone)
 	}
 	return a
@@ -41,10 +40,11 @@ func (f *File) OnCall(at time.Time) []Answer {
 	return answers
 }
 
-// Shift is a time in which the same people are on call without a break.
+// Shift is a time in which the same people are on call, and the same learn, without a break.
 type Shift struct {
 	From, To time.Time // half-open
 	People   []string  // sorted; empty for a gap
+	Shadow   []string  // sorted
 }
 
 // Shifts tiles the time from `from` to `to` with the shifts of a schedule, cut at both ends: each begins where the one
@@ -61,28 +61,10 @@ func (f *File) Shifts(schedule string, from, to time.Time) iter.Seq[Shift] {
 			if end.After(to) {
 				end = to
 			}
-			if !yield(Shift{From: from, To: end, People: a.People}) {
+			if !yield(Shift{From: from, To: end, People: a.People, Shadow: a.Shadow}) {
 				return
 			}
 			from = end
 		}
 	}
-}
-
-// WithoutCover is the file as it would be if the i-th of its [File.Covers] were not there.
-func (f *File) WithoutCover(i int) *File {
-	return f.withCovers(slices.Delete(slices.Clone(f.covers), i, i+1))
-}
-
-// WithoutCovers is the file as it would be without any cover: the rings alone.
-func (f *File) WithoutCovers() *File { return f.withCovers(nil) }
-
-func (f *File) withCovers(covers []Cover) *File {
-	out := *f
-	out.covers = covers
-	out.schedules = slices.Clone(f.schedules)
-	for i := range out.schedules {
-		out.schedules[i].cover(covers)
-	}
-	return &out
 }

@@ -48,15 +48,32 @@ func coverOf(by, person, from, to string) string {
 	return fmt.Sprintf("[[change]]\ncover = { on = \"api\", by = %q, for = %q, from = %q, to = %q }\n", by, person, from, to)
 }
 
+func offOf(person, from, to string) string {
+	return fmt.Sprintf("[[change]]\noff = { who = %q, from = %q, to = %q }\n", person, from, to)
+}
+
+func addOf(person, from, to string) string {
+	return fmt.Sprintf("[[change]]\nadd = { on = \"api\", who = %q, from = %q, to = %q }\n", person, from, to)
+}
+
+func swapOf(rest string) string {
+	return fmt.Sprintf("[[change]]\nswap = { on = \"api\", %s }\n", rest)
+}
+
 func line(name, rest string) string { return fmt.Sprintf("{ name = %q, %s }", name, rest) }
 
+// ask is a question to the schedule api, and what is wanted.
+type ask struct{ at, people, until string }
+
+// askRow asks a file.
+type askRow struct {
+	name string
+	text string
+	asks []ask
+}
+
 func TestWho(t *testing.T) {
-	type ask struct{ at, people, until string }
-	tests := []struct {
-		name string
-		text string
-		asks []ask
-	}{
+	askAll(t, []askRow{
 		{"a weekly ring", api(weekly), []ask{
 			{"2026-01-05T08:00:00Z", "alice", "2026-01-12 09:00 CET"},
 			{"2026-01-12T07:59:59.999999999Z", "alice", "2026-01-12 09:00 CET"},
@@ -216,7 +233,11 @@ func TestWho(t *testing.T) {
 			{"2026-03-29T00:59:00Z", "alice", "2026-03-29 03:00 CEST"},
 			{"2026-03-29T01:00:00Z", "carol", "further notice"},
 		}},
-	}
+	})
+}
+
+func askAll(t *testing.T, tests []askRow) {
+	t.Helper()
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			f := mustParse(t, rotation(test.text))
@@ -242,17 +263,47 @@ func TestWhoNamesTheSchedulesItHas(t *testing.T) {
 	}
 }
 
+func TestShadow(t *testing.T) {
+	f := mustParse(t, rotation(api(
+		line("learn", `every = "1d", from = "2026-01-05 09:00", who = ["erin", "alice", ["dan", "frank"]], shadow = true`), weekly,
+		line("more", `from = "2026-01-05 09:00", to = "2026-01-06 09:00", who = ["carol"], shadow = true`))+
+		offOf("frank", "2026-01-07 10:00", "2026-01-07 12:00")+offOf("erin", "2026-01-08 10:00", "2026-01-08 12:00")+
+		coverOf("bob", "erin", "2026-01-05 09:00", "2026-01-06 09:00")+addOf("dan", "2026-01-07 12:00", "2026-01-07 18:00")))
+	for _, test := range []struct{ name, at, people, shadow, until string }{
+		{"fine print 12: shadow layers do not hide each other, no cover touches them", "2026-01-05T08:00:00Z", "alice", "carol, erin", "2026-01-06 09:00 CET"},
+		{"fine print 12: who is on call is not repeated", "2026-01-06T08:00:00Z", "alice", "", "2026-01-07 09:00 CET"},
+		{"fine print 1: a change of shadow is a change", "2026-01-07T08:00:00Z", "alice", "dan, frank", "2026-01-07 10:00 CET"},
+		{"fine print 7: who is off does not learn", "2026-01-07T09:00:00Z", "alice", "dan", "2026-01-07 12:00 CET"},
+		{"fine print 12: who is added is not repeated", "2026-01-07T11:00:00Z", "alice, dan", "frank", "2026-01-07 18:00 CET"},
+		{"fine print 7: nobody steps in", "2026-01-08T09:00:00Z", "alice", "", "2026-01-08 12:00 CET"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			a, err := f.Who("api", instant(t, test.at))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if people, shadow := strings.Join(a.People, ", "), strings.Join(a.Shadow, ", "); people != test.people || shadow != test.shadow || a.UntilText() != test.until {
+				t.Errorf("%q, shadow %q, until %s, want %q, %q, %s", people, shadow, a.UntilText(), test.people, test.shadow, test.until)
+			}
+		})
+	}
+}
+
 func TestReasonsNameLayerTurnAndLine(t *testing.T) {
-	f := mustParse(t, rotation(api(weekly)+coverOf("dan", "bob", "2026-01-13 09:00", "2026-01-14 09:00")))
+	f := mustParse(t, rotation(api(weekly)+coverOf("dan", "bob", "2026-01-13 09:00", "2026-01-14 09:00")+offOf("carol", "2026-01-20", "2026-01-20")+
+		addOf("erin", "2026-02-01 00:00", "2026-02-01 12:00")+swapOf(`turns = ["bob 2026-02-23", "alice 2026-02-16"]`)))
 	for at, want := range map[string]string{
 		"2026-11-22T12:00:00Z": "alice: layer base, turn 45 (line 11)",
 		"2026-01-13T12:00:00Z": "dan: covers bob (line 14), layer base, turn 1 (line 11)",
+		"2026-01-20T12:00:00Z": "alice: steps in for carol, off (line 16), layer base, turn 2 (line 11)",
+		"2026-02-01T10:00:00Z": "erin: added (line 18)",
+		"2026-02-16T12:00:00Z": "bob: swapped with alice (line 20), layer base, turn 6 (line 11)",
 	} {
 		a, err := f.Who("api", instant(t, at))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(a.Reasons) != 1 || a.Reasons[0].String() != want {
+		if len(a.Reasons) == 0 || a.Reasons[len(a.Reasons)-1].String() != want {
 			t.Errorf("at %s: got %v, want %s", at, a.Reasons, want)
 		}
 	}

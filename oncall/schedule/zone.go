@@ -21,6 +21,7 @@ var zoneinfo string
 type zoneStore struct {
 	archive *zip.Reader
 	loaded  map[string]*time.Location
+	jumped  map[jumpKey][]jump
 }
 
 func newZoneStore() (*zoneStore, error) {
@@ -28,7 +29,7 @@ func newZoneStore() (*zoneStore, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the embedded tz database: %w", err)
 	}
-	return &zoneStore{archive: archive, loaded: map[string]*time.Location{}}, nil
+	return &zoneStore{archive: archive, loaded: map[string]*time.Location{}, jumped: map[jumpKey][]jump{}}, nil
 }
 
 // load gives the zone of that exact name, such as Europe/Berlin. The machine's own zone, Local, is none.

@@ -1,0 +1,165 @@
+package schedule
+
+import (
+	"slices"
+	"sort"
+	"time"
+)
+
+// The kinds of change, as the file names them.
+const (
+	ChangeCover = "cover"
+	ChangeAdd   = "add"
+	ChangeOff   = "off"
+	ChangeSwap  = "swap"
+)
+
+// Cover is one change of the kind `cover`: somebody takes the time of one person on one schedule.
+type Cover struct {
+	On   string    // schedule
+	By   string    // a person, or [Nobody]: the time is left to the layer below
+	For  string    // the person whose time it is; nobody else's changes
+	From time.Time // inclusive
+	To   time.Time // exclusive
+	Line int
+}
+
+// Add is one change of the kind `add`: one more person is on call for a schedule, whoever else is.
+type Add struct {
+	On   string // schedule
+	Who  string // a person
+	From time.Time
+	To   time.Time // exclusive
+	Line int
+}
+
+// Off is one change of the kind `off`: somebody is away, from every schedule.
+type Off struct {
+	Who  string // a person
+	From time.Time
+	To   time.Time // exclusive
+	Line int
+}
+
+// Swap is one change of the kind `swap`: two turns of one layer trade owners.
+type Swap struct {
+	On    string // schedule
+	Layer string
+	Turns [2]Turn
+	Line  int
+}
+
+// Turn is the time from one handoff of a layer to the next, as far as its line lasts.
+type Turn struct {
+	Person string // the owner in question; a turn may have several
+	From   time.Time
+	To     time.Time // exclusive; zero: never
+
+	key turnKey
+}
+
+// turnKey tells apart the turns of a schedule that one person owns: no two lines of a layer begin at one instant and
+// have any time.
+type turnKey struct {
+	layer  string
+	begin  int64 // of the line, Unix seconds
+	number int64
+	person string
+}
+
+// changes are all changes of a file, each kind in file order.
+type changes struct {
+	covers []Cover
+	adds   []Add
+	offs   []Off
+	swaps  []Swap
+}
+
+// stay is a time for which a change holds for one person.
+type stay struct {
+	from, to time.Time
+	line     int
+}
+
+// calendar are the stays of each person.
+type calendar map[string][]stay
+
+// settle puts the stays in order and joins those that overlap; the earliest lends its line.
+func (c calendar) settle() {
+	for person, list := range c {
+		slices.SortStableFunc(list, func(a, b stay) int { return a.from.Compare(b.from) })
+		joined := list[:1]
+		for _, s := range list[1:] {
+			last := &joined[len(joined)-1]
+			switch {
+			case !s.from.Before(last.to):
+				joined = append(joined, s)
+			case s.to.After(last.to):
+				last.to = s.to
+			}
+		}
+		c[person] = joined
+	}
+}
+
+// at is the stay of a person at t.
+func (c calendar) at(person string, t time.Time) (stay, bool) {
+	list := c[person]
+	i := sort.Search(len(list), func(i int) bool { return list[i].from.After(t) })
+	if i == 0 || !t.Before(list[i-1].to) {
+		return stay{}, false
+	}
+	return list[i-1], true
+}
+
+// trade is what a swap makes of one turn.
+type trade struct {
+	by   string
+	line int
+}
+
+// apply makes the changes of this schedule its own. Covers must not overlap for one person.
+func (r *rotation) apply(c changes) {
+	r.covers, r.edges = map[string][]Cover{}, nil
+	r.offs, r.adds, r.trades = calendar{}, calendar{}, map[turnKey]trade{}
+	for _, cover := range c.covers {
+		if cover.On == r.name {
+			r.covers[cover.For] = append(r.covers[cover.For], cover)
+			r.edges = append(r.edges, cover.From, cover.To)
+		}
+	}
+	for _, list := range r.covers {
+		slices.SortFunc(list, func(a, b Cover) int { return a.From.Compare(b.From) })
+	}
+	for _, off := range c.offs {
+		r.offs[off.Who] = append(r.offs[off.Who], stay{off.From, off.To, off.Line})
+		r.edges = append(r.edges, off.From, off.To)
+	}
+	for _, add := range c.adds {
+		if add.On == r.name {
+			r.adds[add.Who] = append(r.adds[add.Who], stay{add.From, add.To, add.Line})
+			r.edges = append(r.edges, add.From, add.To)
+		}
+	}
+	r.offs.settle()
+	r.adds.settle()
+	for _, swap := range c.swaps {
+		if swap.On == r.name {
+			r.trade(swap)
+		}
+	}
+	slices.SortFunc(r.edges, time.Time.Compare)
+}
+
+// trade gives each of two turns to the owner of the other. Of two swaps of one turn the first in the file counts.
+func (r *rotation) trade(swap Swap) {
+	for i, turn := range swap.Turns {
+		if _, taken := r.trades[turn.key]; !taken {
+			r.trades[turn.key] = trade{by: swap.Turns[1-i].Person, line: swap.Line}
+		}
+		r.edges = append(r.edges, turn.From)
+		if !turn.To.IsZero() {
+			r.edges = append(r.edges, turn.To)
+		}
+	}
+}

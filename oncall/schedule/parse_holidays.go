@@ -1,0 +1,66 @@
+package schedule
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// holidays reads the lists of days.
+func (p *parser) holidays(raw map[string]any) {
+	for _, name := range inFileOrder(p, raw, "holidays") {
+		p.checkName(name, "a list of days", "holidays", name)
+		items, ok := raw[name].([]any)
+		if !ok {
+			p.refuse(asWritten(raw[name]), "a list of days, such as [2026-12-25, 2026-12-26]", "holidays", name)
+		}
+		days := make([]local, 0, len(items))
+		for i, item := range items {
+			text, _ := asWritten(item).(string)
+			day, err := parseDay(text)
+			if err != nil {
+				p.refuse(asWritten(item), "a day such as 2026-12-25", "holidays", name, i)
+				continue
+			}
+			days = append(days, day)
+		}
+		p.lists[name] = days
+	}
+}
+
+// listed reads the name of a list of days, or several names, and unites the days. A key that is not there names none.
+func (p *parser) listed(raw any, path []any) []local {
+	if raw == nil {
+		return nil
+	}
+	names, isList := raw.([]any)
+	if !isList {
+		names = []any{raw}
+	}
+	if len(names) == 0 {
+		p.refuse(raw, p.wantList(), path...)
+	}
+	days := []local{}
+	for i, n := range names {
+		at := path
+		if isList {
+			at = append(slices.Clip(path), i)
+		}
+		name, _ := n.(string)
+		list, ok := p.lists[name]
+		if !ok {
+			p.refuse(asWritten(n), p.wantList(), at...)
+		}
+		days = append(days, list...)
+	}
+	slices.Sort(days)
+	return slices.Compact(days)
+}
+
+func (p *parser) wantList() string {
+	if len(p.lists) == 0 {
+		return "a list of [holidays], of which there are none"
+	}
+	return fmt.Sprintf("a list of [holidays] (%s), or several", strings.Join(slices.Sorted(maps.Keys(p.lists)), ", "))
+}
