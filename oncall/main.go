@@ -2,6 +2,8 @@
 //
 //	nezuban-oncall check FILE
 //	nezuban-oncall who FILE [--schedule NAME] [--at TIME] [--json]
+//	nezuban-oncall next FILE PERSON [--schedule NAME] [--at TIME] [--json]
+//	nezuban-oncall why FILE [--schedule NAME] [--at TIME] [--json]
 //	nezuban-oncall version
 //
 // It works on the file alone: it speaks to no router and no network, and changes nothing.
