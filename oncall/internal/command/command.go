@@ -32,10 +32,13 @@ const usage = `usage:
         say until when a person is on call, and when they are next
   nezuban-oncall why FILE [--schedule NAME] [--at TIME] [--json]
         say why these people are on call, with the lines of the file that make it so
+  nezuban-oncall shifts FILE [--from TIME] [--to TIME] [--schedule NAME] [--person NAME] [--format FORMAT]
+        list the shifts of eight weeks, or from TIME to TIME; FORMAT is table, json, csv, markdown, ical or month
   nezuban-oncall version
         print the version, and the release of the tz database in it
 
-TIME is such as 2026-11-30T09:00:00+01:00; without --at it is now.
+TIME is such as 2026-11-30T09:00:00+01:00; without --at it is now. For --from and --to it may also be a local time
+such as "2026-11-30 09:00", or a day such as 2026-11-30, which --to includes.
 `
 
 // World is what a command has of its surroundings.
@@ -44,6 +47,7 @@ type World struct {
 	Out, Err io.Writer
 	Now      time.Time
 	Version  string
+	Colour   bool // the output is a terminal that shows colours
 }
 
 // errUsage is a command line that cannot be understood; what is wrong has been said.
@@ -64,6 +68,8 @@ func Run(args []string, w World) int {
 		return next(args[1:], w)
 	case "why":
 		return why(args[1:], w)
+	case "shifts":
+		return shifts(args[1:], w)
 	case "version":
 		fmt.Fprintf(w.Out, "nezuban-oncall %s, tz database %s\n", w.Version, schedule.TZRelease)
 		return exitOK
