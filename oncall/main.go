@@ -5,9 +5,10 @@
 //	nezuban-oncall next FILE PERSON [--schedule NAME] [--at TIME] [--json]
 //	nezuban-oncall why FILE [--schedule NAME] [--at TIME] [--json]
 //	nezuban-oncall shifts FILE [--from TIME] [--to TIME] [--schedule NAME] [--person NAME] [--format FORMAT]
+//	nezuban-oncall diff OLD NEW [--from TIME] [--to TIME] [--schedule NAME] [--at TIME] [--hours N] [--format FORMAT]
 //	nezuban-oncall version
 //
-// It works on the file alone: it speaks to no router and no network, and changes nothing.
+// It works on files alone, for which diff may ask git: it speaks to no router and no network, and changes nothing.
 package main
 
 import (

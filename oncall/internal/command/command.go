@@ -19,7 +19,7 @@ import (
 // Exit codes.
 const (
 	exitOK      = 0
-	exitFound   = 1 // check has found errors in a file that can be used
+	exitFound   = 1 // check has found errors in a file that can be used, or diff that somebody's next hours change
 	exitRefused = 2 // the file, or the command line, cannot be used
 )
 
@@ -34,6 +34,9 @@ const usage = `usage:
         say why these people are on call, with the lines of the file that make it so
   nezuban-oncall shifts FILE [--from TIME] [--to TIME] [--schedule NAME] [--person NAME] [--format FORMAT]
         list the shifts of eight weeks, or from TIME to TIME; FORMAT is table, json, csv, markdown, ical or month
+  nezuban-oncall diff OLD NEW [--from TIME] [--to TIME] [--schedule NAME] [--at TIME] [--hours N] [--format FORMAT]
+        say whose shifts move between two versions, each a FILE or a git revision of it, FILE@REV; exit 1 when
+        somebody's next 48 hours change, or N; FORMAT is text, json or markdown
   nezuban-oncall version
         print the version, and the release of the tz database in it
 
@@ -70,6 +73,8 @@ func Run(args []string, w World) int {
 		return why(args[1:], w)
 	case "shifts":
 		return shifts(args[1:], w)
+	case "diff":
+		return diff(args[1:], w)
 	case "version":
 		fmt.Fprintf(w.Out, "nezuban-oncall %s, tz database %s\n", w.Version, schedule.TZRelease)
 		return exitOK

@@ -20,7 +20,7 @@ func Markdown(text string) string {
 			out.WriteString("<!-- -->")
 		case r == '\n' || r == '\r':
 			out.WriteRune(' ')
-		case r > ' ' && r < 0x7f && strings.ContainsRune("!$&()*./:<>[\\]^_`{|}~", r):
+		case r > ' ' && r < 0x7f && strings.ContainsRune("!$&*./:<>[\\]^_`{|}~", r):
 			out.WriteRune('\\')
 			out.WriteRune(r)
 		default:

@@ -11,7 +11,7 @@ func TestMarkdown(t *testing.T) {
 	tests := []struct{ name, in, want string }{
 		{"a plain name", "Alice-Ann Müller 2", "Alice-Ann Müller 2"},
 		{"the end of a cell", "a|b", `a\|b`},
-		{"a link", "[x](http://y)", `\[x\]\(http\:\/\/y\)`},
+		{"a link", "[x](http://y)", `\[x\](http\:\/\/y)`},
 		{"an address without brackets", "www.example.org", `www\.example\.org`},
 		{"HTML", "<img src=x>", `\<img src=x\>`},
 		{"a mention", "@org/team", `\@<!-- -->org\/team`},
