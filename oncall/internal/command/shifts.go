@@ -95,7 +95,7 @@ func (l listing) clipped() []report.Shift {
 // at shows a time in the zone of the listing.
 func (l listing) at(t time.Time) string { return t.In(l.zone).Format(minute) }
 
-// because is the layer and turn behind a shift, and who is covered, without lines of the file.
+// because is the layer and turn behind a shift, and who stands in for whom, without lines of the file.
 func because(s report.Shift) string {
 	if len(s.Reasons) == 0 {
 		return ""
@@ -103,13 +103,16 @@ func because(s report.Shift) string {
 	turns := []string{}
 	for _, r := range s.Reasons {
 		turn := fmt.Sprintf("%s, turn %d", r.Layer, r.Turn)
-		if !slices.Contains(turns, turn) {
+		if r.Layer != "" && !slices.Contains(turns, turn) {
 			turns = append(turns, turn)
 		}
 	}
 	for _, r := range s.Reasons {
-		if r.Covers != "" {
-			turns = append(turns, fmt.Sprintf("%s covers %s", r.Person, r.Covers))
+		switch {
+		case r.Covers != "":
+			turns = append(turns, fmt.Sprintf("%s for %s", r.Person, r.Covers))
+		case r.ChangeLine > 0:
+			turns = append(turns, r.Person+" besides")
 		}
 	}
 	return strings.Join(turns, "; ")

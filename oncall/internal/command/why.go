@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"strings"
@@ -107,9 +108,9 @@ func explain(f *schedule.File, text source, name string, at time.Time) explained
 	if answer, err := f.Who(name, at); err == nil {
 		x.People, x.Until = answer.People, orNull(answer.Until, f.Zone())
 	}
-	for turn := range f.Turns(name, at, at.Add(1)) {
-		x.TurnFrom, x.TurnTo = orNull(turn.Begin, f.Zone()), orNull(turn.End, f.Zone())
-		for _, r := range turn.Reasons {
+	for stint := range f.Stints(name, at, at.Add(1)) {
+		x.TurnFrom, x.TurnTo = orNull(stint.Begin, f.Zone()), orNull(stint.End, f.Zone())
+		for _, r := range stint.Reasons {
 			x.Reasons = append(x.Reasons, reasonSource{Reason: r, Text: text.line(r.Line), ChangeText: text.line(r.ChangeLine)})
 		}
 	}
@@ -150,20 +151,22 @@ func (x explained) text(s source) string {
 
 // reason writes the chain from the layer to the person.
 func (x explained) reason(out *strings.Builder, s source, r reasonSource) {
-	owner := r.Person
-	if r.Covers != "" {
-		owner = r.Covers
-	}
 	fmt.Fprintf(out, "  %s\n", r.Person)
-	fmt.Fprintf(out, "    layer %s, turn %d, is %s's", r.Layer, r.Turn, owner)
-	if x.TurnFrom != nil {
-		fmt.Fprintf(out, " from %s", x.TurnFrom.Format(minute))
+	if r.Layer != "" {
+		fmt.Fprintf(out, "    layer %s, turn %d, is %s's", r.Layer, r.Turn, cmp.Or(r.Covers, r.Person))
+		if x.TurnFrom != nil {
+			fmt.Fprintf(out, " from %s", x.TurnFrom.Format(minute))
+		}
+		if x.TurnTo != nil {
+			fmt.Fprintf(out, " until %s", x.TurnTo.Format(minute))
+		}
+		fmt.Fprintf(out, "\n      %s:%d: %s\n", s.path, r.Line, r.Text)
 	}
-	if x.TurnTo != nil {
-		fmt.Fprintf(out, " until %s", x.TurnTo.Format(minute))
-	}
-	fmt.Fprintf(out, "\n      %s:%d: %s\n", s.path, r.Line, r.Text)
-	if r.Covers != "" {
-		fmt.Fprintf(out, "    %s covers %s\n      %s:%d: %s\n", r.Person, r.Covers, s.path, r.ChangeLine, r.ChangeText)
+	if r.ChangeLine > 0 {
+		place := ""
+		if r.Covers != "" {
+			place = " in place of " + r.Covers
+		}
+		fmt.Fprintf(out, "    a change puts %s there%s\n      %s:%d: %s\n", r.Person, place, s.path, r.ChangeLine, r.ChangeText)
 	}
 }

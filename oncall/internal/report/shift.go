@@ -13,7 +13,7 @@ import (
 // Shift is one turn of a schedule, or the part of it that no other turn and no change breaks.
 type Shift struct {
 	Schedule string
-	schedule.Turn
+	schedule.Stint
 	UID string // names the turn for calendars; empty for a gap
 }
 
@@ -21,9 +21,9 @@ type Shift struct {
 // may reach beyond. With a person only their shifts.
 func Shifts(f *schedule.File, name, person string, from, to time.Time) []Shift {
 	var shifts []Shift
-	for turn := range f.Turns(name, from, to) {
-		if person == "" || slices.Contains(turn.People, person) {
-			shifts = append(shifts, Shift{Schedule: name, Turn: turn, UID: uid(name, turn)})
+	for stint := range f.Stints(name, from, to) {
+		if person == "" || slices.Contains(stint.People, person) {
+			shifts = append(shifts, Shift{Schedule: name, Stint: stint, UID: uid(name, stint)})
 		}
 	}
 	return shifts
@@ -46,13 +46,13 @@ func (s Shift) Hours() float64 { return s.To.Sub(s.From).Hours() }
 // uid names a turn by what stays when it changes its owner or its length: the schedule, the layer and the local time at
 // which it begins. So people can join and lines be split without a calendar losing its events. What comes after a break
 // within the turn is named by its own beginning too.
-func uid(name string, turn schedule.Turn) string {
-	if len(turn.People) == 0 {
+func uid(name string, stint schedule.Stint) string {
+	if len(stint.People) == 0 {
 		return ""
 	}
-	id := fmt.Sprintf("%q %q %s", name, turn.Layer, turn.Begin.Format("2006-01-02T15:04"))
-	if !turn.From.Equal(turn.Begin) {
-		id += " " + turn.From.UTC().Format(time.RFC3339)
+	id := fmt.Sprintf("%q %q %s", name, stint.Layer, stint.Begin.Format("2006-01-02T15:04"))
+	if !stint.From.Equal(stint.Begin) {
+		id += " " + stint.From.UTC().Format(time.RFC3339)
 	}
 	sum := sha256.Sum256([]byte(id))
 	return hex.EncodeToString(sum[:16]) + "@nezuban-oncall"

@@ -12,7 +12,7 @@ import (
 	"nezuban/oncall/schedule"
 )
 
-const turnsFile = `
+const stintsFile = `
 zone = "Europe/Berlin"
 [people]
 alice = {}
@@ -38,15 +38,15 @@ func parsed(t testing.TB, text string) *schedule.File {
 	return f
 }
 
-func TestTurns(t *testing.T) {
-	f := parsed(t, turnsFile)
+func TestStints(t *testing.T) {
+	f := parsed(t, stintsFile)
 	day := func(month time.Month, day int) time.Time { return schedule.Clock(2026, month, day, 0, 0, f.Zone()) }
 	tests := []struct {
 		name, schedule string
 		from, to       time.Time
 		want           []string
 	}{
-		{"a cover cuts a turn, a handoff to the same person is one, turns are whole", "api", day(1, 8), day(1, 13), []string{
+		{"a cover cuts a turn, a handoff to the same person is one, stints are whole", "api", day(1, 8), day(1, 13), []string{
 			"01-07 12:00 to 01-08 12:00 [carol] base of 01-05 09:00 until 01-12 09:00",
 			"01-08 12:00 to 01-12 09:00 [alice] base of 01-05 09:00 until 01-12 09:00",
 			"01-12 09:00 to 01-19 09:00 [alice] base of 01-12 09:00 until 01-19 09:00",
@@ -65,14 +65,14 @@ func TestTurns(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var got []string
-			for turn := range f.Turns(test.schedule, test.from, test.to) {
+			for stint := range f.Stints(test.schedule, test.from, test.to) {
 				show := func(at time.Time) string {
 					if at.IsZero() {
 						return at.Format("01-02 15:04")
 					}
 					return at.In(f.Zone()).Format("01-02 15:04")
 				}
-				got = append(got, fmt.Sprintf("%s to %s %v %s of %s until %s", show(turn.From), show(turn.To), turn.People, turn.Layer, show(turn.Begin), show(turn.End)))
+				got = append(got, fmt.Sprintf("%s to %s %v %s of %s until %s", show(stint.From), show(stint.To), stint.People, stint.Layer, show(stint.Begin), show(stint.End)))
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
@@ -81,38 +81,38 @@ func TestTurns(t *testing.T) {
 	}
 }
 
-// TestTurnsAgreeWithWho asks Who at the beginning and just before the end of each turn, and again for a part of the
-// time: the same turns must come.
-func TestTurnsAgreeWithWho(t *testing.T) {
-	f := parsed(t, turnsFile)
+// TestStintsAgreeWithWho asks Who at the beginning and just before the end of each stint, and again for a longer
+// time: the same stints must come.
+func TestStintsAgreeWithWho(t *testing.T) {
+	f := parsed(t, stintsFile)
 	first := time.Date(2025, 12, 1, 0, 0, 0, 0, time.UTC)
 	rapid.Check(t, func(t *rapid.T) {
 		from := first.Add(time.Duration(rapid.IntRange(0, 120*24*60).Draw(t, "from")) * time.Minute)
 		to := from.Add(time.Duration(rapid.IntRange(1, 60*24*60).Draw(t, "minutes")) * time.Minute)
 		name := rapid.SampledFrom(f.Schedules()).Draw(t, "schedule")
-		all := slices.Collect(f.Turns(name, from.AddDate(0, -2, 0), to.AddDate(0, 1, 0)))
-		var before schedule.Turn
-		for turn := range f.Turns(name, from, to) {
-			if !before.From.IsZero() && !before.To.Equal(turn.From) {
-				t.Fatalf("%v ends at %v, the next begins at %v", before.People, before.To, turn.From)
+		all := slices.Collect(f.Stints(name, from.AddDate(0, -2, 0), to.AddDate(0, 1, 0)))
+		var before schedule.Stint
+		for stint := range f.Stints(name, from, to) {
+			if !before.From.IsZero() && !before.To.Equal(stint.From) {
+				t.Fatalf("%v ends at %v, the next begins at %v", before.People, before.To, stint.From)
 			}
-			before = turn
-			ends := []time.Time{turn.From}
-			if !turn.To.IsZero() {
-				ends = append(ends, turn.To.Add(-time.Nanosecond))
+			before = stint
+			ends := []time.Time{stint.From}
+			if !stint.To.IsZero() {
+				ends = append(ends, stint.To.Add(-time.Nanosecond))
 			}
 			for _, at := range ends {
-				if who, err := f.Who(name, at); err != nil || !slices.Equal(who.Reasons, turn.Reasons) && len(turn.Reasons) > 0 {
-					t.Fatalf("at %v: %v by Who, %v by Turns, %v", at, who.Reasons, turn.Reasons, err)
+				if who, err := f.Who(name, at); err != nil || !slices.Equal(who.Reasons, stint.Reasons) && len(stint.Reasons) > 0 {
+					t.Fatalf("at %v: %v by Who, %v by Stints, %v", at, who.Reasons, stint.Reasons, err)
 				}
 			}
-			same := func(other schedule.Turn) bool { return other.From.Equal(turn.From) && other.To.Equal(turn.To) }
-			if len(turn.People) > 0 && !slices.ContainsFunc(all, same) {
-				t.Fatalf("%v from %v to %v is cut where more is asked for", turn.People, turn.From, turn.To)
+			same := func(other schedule.Stint) bool { return other.From.Equal(stint.From) && other.To.Equal(stint.To) }
+			if len(stint.People) > 0 && !slices.ContainsFunc(all, same) {
+				t.Fatalf("%v from %v to %v is cut where more is asked for", stint.People, stint.From, stint.To)
 			}
 		}
 		if !before.To.IsZero() && before.To.Before(to) {
-			t.Fatalf("the last turn ends at %v, before %v", before.To, to)
+			t.Fatalf("the last stint ends at %v, before %v", before.To, to)
 		}
 	})
 }
