@@ -37,6 +37,9 @@ const usage = `usage:
   nezuban-oncall diff OLD NEW [--from TIME] [--to TIME] [--schedule NAME] [--at TIME] [--hours N] [--format FORMAT]
         say whose shifts move between two versions, each a FILE or a git revision of it, FILE@REV; exit 1 when
         somebody's next 48 hours change, or N; FORMAT is text, json or markdown
+  nezuban-oncall fairness FILE [--from TIME] [--to TIME] [--schedule NAME] [--format FORMAT]
+        count the hours, nights, weekends and shifts back to back of each person in a year, or from TIME to TIME;
+        FORMAT is table, json, csv or markdown
   nezuban-oncall version
         print the version, and the release of the tz database in it
 
@@ -75,6 +78,8 @@ func Run(args []string, w World) int {
 		return shifts(args[1:], w)
 	case "diff":
 		return diff(args[1:], w)
+	case "fairness":
+		return fairness(args[1:], w)
 	case "version":
 		fmt.Fprintf(w.Out, "nezuban-oncall %s, tz database %s\n", w.Version, schedule.TZRelease)
 		return exitOK

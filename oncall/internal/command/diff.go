@@ -103,7 +103,7 @@ func compare(versions [2]*schedule.File, name string, span spanFlags, now time.T
 		}
 		schedules = []string{name}
 	}
-	from, to, err := span.span(now, after.Zone())
+	from, to, err := span.span(now, spanDays, after.Zone())
 	if err != nil {
 		return comparison{}, err
 	}

@@ -66,7 +66,7 @@ func shifts(args []string, w World) int {
 		}
 		l.zone = p.Zone
 	}
-	if l.from, l.to, err = given.span(w.Now, file.Zone()); err != nil {
+	if l.from, l.to, err = given.span(w.Now, spanDays, file.Zone()); err != nil {
 		return refuse(w, "shifts", err)
 	}
 	if err := write(w.Out, l); err != nil {

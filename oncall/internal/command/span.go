@@ -13,7 +13,7 @@ import (
 type spanFlags struct{ from, to string }
 
 const (
-	// spanDays is how far ahead a report looks without --to.
+	// spanDays is how far ahead most reports look without --to.
 	spanDays = 8 * 7
 	// maxSpanYears bounds the work that one command can ask for.
 	maxSpanYears = 10
@@ -24,15 +24,15 @@ func (s *spanFlags) define(flags *flag.FlagSet) {
 	flags.StringVar(&s.to, "to", "", "")
 }
 
-// span reads the flags. Without --from it begins now, without --to it lasts eight weeks.
-func (s *spanFlags) span(now time.Time, zone *time.Location) (from, to time.Time, err error) {
+// span reads the flags. Without --from it begins now, without --to it lasts that many days.
+func (s *spanFlags) span(now time.Time, days int, zone *time.Location) (from, to time.Time, err error) {
 	from = now.Truncate(time.Minute)
 	if s.from != "" {
 		if from, err = dayOrTime(s.from, 0, zone); err != nil {
 			return from, to, fmt.Errorf("--from: %w", err)
 		}
 	}
-	to = from.In(zone).AddDate(0, 0, spanDays)
+	to = from.In(zone).AddDate(0, 0, days)
 	if s.to != "" {
 		if to, err = dayOrTime(s.to, 1, zone); err != nil {
 			return from, to, fmt.Errorf("--to: %w", err)

@@ -12,7 +12,7 @@ func Markdown(text string) string {
 	var out strings.Builder
 	for i, r := range text {
 		switch {
-		case r == ':' && clock(text, i):
+		case (r == ':' || r == '.') && inNumber(text, i):
 			out.WriteRune(r)
 		case r == '@' || r == '#': // mentions are looked for after escapes are undone; an empty comment parts them
 			out.WriteRune('\\')
@@ -20,7 +20,7 @@ func Markdown(text string) string {
 			out.WriteString("<!-- -->")
 		case r == '\n' || r == '\r':
 			out.WriteRune(' ')
-		case r > ' ' && r < 0x7f && strings.ContainsRune("!$&*./:<>[\\]^_`{|}~", r):
+		case r > ' ' && r < 0x7f && strings.ContainsRune("!$&*.:<>[\\]^_`{|}~", r):
 			out.WriteRune('\\')
 			out.WriteRune(r)
 		default:
@@ -30,8 +30,8 @@ func Markdown(text string) string {
 	return out.String()
 }
 
-// clock reports whether the colon at i stands between digits: it begins no link and no emoji, and times stay legible.
-func clock(text string, i int) bool {
+// inNumber reports whether what is at i stands between digits: it makes no link and no emoji, and times stay legible.
+func inNumber(text string, i int) bool {
 	digit := func(i int) bool { return i >= 0 && i < len(text) && text[i] >= '0' && text[i] <= '9' }
 	return digit(i-1) && digit(i+1)
 }
