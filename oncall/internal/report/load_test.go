@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -85,7 +86,7 @@ func TestLoadsAgainstMinutes(t *testing.T) {
 			minutes, nights, weekends := 0, map[string]bool{}, map[string]bool{}
 			for shift := range f.Shifts("api", from, to) {
 				for at := shift.From; at.Before(shift.To); at = at.Add(time.Minute) {
-					if !contains(shift.People, p.Name) {
+					if !slices.Contains(shift.People, p.Name) {
 						break
 					}
 					minutes++
@@ -105,13 +106,4 @@ func TestLoadsAgainstMinutes(t *testing.T) {
 			}
 		}
 	})
-}
-
-func contains(people []string, name string) bool {
-	for _, p := range people {
-		if p == name {
-			return true
-		}
-	}
-	return false
 }
