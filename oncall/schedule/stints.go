@@ -3,6 +3,7 @@ package schedule
 import (
 	"iter"
 	"slices"
+	"sort"
 	"time"
 )
 
@@ -20,15 +21,15 @@ type Stint struct {
 
 // Stints lists what decides who is on call for a schedule from `from` to `to`, without gap or overlap: times in which
 // nobody is on call are among them. Stints are whole, so the first may begin before `from` and the last may end after
-// `to`: whoever asks for a longer time gets the same ones and more. Only one without a layer begins at `from` where
-// `from` falls into it. An unknown schedule has none.
+// `to`: whoever asks for a longer time gets the same ones and more. Only a gap begins at `from` where `from` falls into
+// it. An unknown schedule has none.
 func (f *File) Stints(schedule string, from, to time.Time) iter.Seq[Stint] {
 	return func(yield func(Stint) bool) {
 		r := f.rotation(schedule)
 		if r == nil || !from.Before(to) {
 			return
 		}
-		for at := r.stintAt(from).walkFrom(); !at.IsZero() && at.Before(to); {
+		for at := r.walkFrom(r.stintAt(from)); !at.IsZero() && at.Before(to); {
 			stint := r.stintAt(at)
 			stint.To = r.stintEnd(stint)
 			at = stint.To
@@ -42,12 +43,18 @@ func (f *File) Stints(schedule string, from, to time.Time) iter.Seq[Stint] {
 	}
 }
 
-// walkFrom is where a walk must start that wants the stint whole.
-func (s Stint) walkFrom() time.Time {
-	if s.Layer == "" {
-		return s.From
+// walkFrom is where a walk must start that wants the stint whole: at the handoff with which its turn begins. Only added
+// people have none; then at the last change before which the turn of a layer, or nobody, was on call.
+func (r *rotation) walkFrom(s Stint) time.Time {
+	i := sort.Search(len(r.edges), func(i int) bool { return r.edges[i].After(s.From) })
+	for s.Layer == "" && len(s.People) > 0 && i > 0 {
+		i--
+		s = r.stintAt(r.edges[i])
 	}
-	return s.Begin
+	if s.Layer != "" {
+		return s.Begin
+	}
+	return s.From
 }
 
 // stintAt is what decides at t, as if it began then; To is not set.

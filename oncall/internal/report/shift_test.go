@@ -94,7 +94,8 @@ func TestShiftsTile(t *testing.T) {
 				t.Fatalf("the UID %q comes twice", s.UID)
 			}
 			seen[s.UID] = true
-			again := Shifts(f, "api", "", clipped.From, clipped.From.Add(time.Minute))
+			middle := clipped.From.Add(clipped.To.Sub(clipped.From) / 2)
+			again := Shifts(f, "api", "", middle, middle.Add(1))
 			if again[0].UID != s.UID || !again[0].From.Equal(s.From) || !again[0].To.Equal(s.To) {
 				t.Fatalf("%v asked for alone is another shift: %v", s, again[0])
 			}
