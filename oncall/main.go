@@ -2,9 +2,14 @@
 //
 //	nezuban-oncall check FILE
 //	nezuban-oncall who FILE [--schedule NAME] [--at TIME] [--json]
+//	nezuban-oncall next FILE PERSON [--schedule NAME] [--at TIME] [--json]
+//	nezuban-oncall why FILE [--schedule NAME] [--at TIME] [--json]
+//	nezuban-oncall shifts FILE [--from TIME] [--to TIME] [--schedule NAME] [--person NAME] [--format FORMAT]
+//	nezuban-oncall diff OLD NEW [--from TIME] [--to TIME] [--schedule NAME] [--at TIME] [--hours N] [--format FORMAT]
+//	nezuban-oncall fairness FILE [--from TIME] [--to TIME] [--schedule NAME] [--format FORMAT]
 //	nezuban-oncall version
 //
-// It works on the file alone: it speaks to no router and no network, and changes nothing.
+// It works on files alone, for which diff may ask git: it speaks to no router and no network, and changes nothing.
 package main
 
 import (
@@ -18,5 +23,13 @@ import (
 func main() {
 	os.Exit(command.Run(os.Args[1:], command.World{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Now: time.Now(), Version: daemon.Version(),
+		Colour: colours(os.Stdout),
 	}))
+}
+
+// colours reports whether a file is a terminal whose user has not asked for plain text (https://no-color.org).
+func colours(out *os.File) bool {
+	info, err := out.Stat()
+	terminal := err == nil && info.Mode()&os.ModeCharDevice != 0
+	return terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"nezuban/oncall/schedule"
@@ -18,7 +19,7 @@ import (
 // Exit codes.
 const (
 	exitOK      = 0
-	exitFound   = 1 // check has found errors in a file that can be used
+	exitFound   = 1 // check has found errors in a file that can be used, or diff that somebody's next hours change
 	exitRefused = 2 // the file, or the command line, cannot be used
 )
 
@@ -27,10 +28,23 @@ const usage = `usage:
         judge the rotation file: exit 0 when it is good, 1 on lint errors, 2 when it is refused
   nezuban-oncall who FILE [--schedule NAME] [--at TIME] [--json]
         say who is on call, one line for each schedule; --at - reads times from the input, one a line
+  nezuban-oncall next FILE PERSON [--schedule NAME] [--at TIME] [--json]
+        say until when a person is on call, and when they are next
+  nezuban-oncall why FILE [--schedule NAME] [--at TIME] [--json]
+        say why these people are on call, with the lines of the file that make it so
+  nezuban-oncall shifts FILE [--from TIME] [--to TIME] [--schedule NAME] [--person NAME] [--format FORMAT]
+        list the shifts of eight weeks, or from TIME to TIME; FORMAT is table, json, csv, markdown, ical or month
+  nezuban-oncall diff OLD NEW [--from TIME] [--to TIME] [--schedule NAME] [--at TIME] [--hours N] [--format FORMAT]
+        say whose shifts move between two versions, each a FILE or a git revision of it, FILE@REV; exit 1 when
+        somebody's next 48 hours change, or N; FORMAT is text, json or markdown
+  nezuban-oncall fairness FILE [--from TIME] [--to TIME] [--schedule NAME] [--format FORMAT]
+        count the hours, nights, weekends and shifts back to back of each person in a year, or from TIME to TIME;
+        FORMAT is table, json, csv or markdown
   nezuban-oncall version
         print the version, and the release of the tz database in it
 
-TIME is such as 2026-11-30T09:00:00+01:00; without --at it is now.
+TIME is such as 2026-11-30T09:00:00+01:00; without --at it is now. For --from and --to it may also be a local time
+such as "2026-11-30 09:00", or a day such as 2026-11-30, which --to includes.
 `
 
 // World is what a command has of its surroundings.
@@ -39,6 +53,7 @@ type World struct {
 	Out, Err io.Writer
 	Now      time.Time
 	Version  string
+	Colour   bool // the output is a terminal that shows colours
 }
 
 // errUsage is a command line that cannot be understood; what is wrong has been said.
@@ -55,6 +70,16 @@ func Run(args []string, w World) int {
 		return check(args[1:], w)
 	case "who":
 		return who(args[1:], w)
+	case "next":
+		return next(args[1:], w)
+	case "why":
+		return why(args[1:], w)
+	case "shifts":
+		return shifts(args[1:], w)
+	case "diff":
+		return diff(args[1:], w)
+	case "fairness":
+		return fairness(args[1:], w)
 	case "version":
 		fmt.Fprintf(w.Out, "nezuban-oncall %s, tz database %s\n", w.Version, schedule.TZRelease)
 		return exitOK
@@ -68,40 +93,62 @@ func Run(args []string, w World) int {
 
 // parse reads flags that may stand before or after the file, which it gives.
 func parse(flags *flag.FlagSet, args []string, w World) (file string, err error) {
+	given, err := words(flags, args, w, "rotation file")
+	if err != nil {
+		return "", err
+	}
+	return given[0], nil
+}
+
+// words reads flags that may stand before, between and after the words of a command line. It gives those words, one
+// for each of wanted, which says what they are.
+func words(flags *flag.FlagSet, args []string, w World, wanted ...string) ([]string, error) {
 	flags.SetOutput(io.Discard)
+	var found []string
 	for len(args) > 0 {
 		if err := flags.Parse(args); err != nil {
 			fmt.Fprintf(w.Err, "nezuban-oncall %s: %v\n%s", flags.Name(), err, usage)
-			return "", errUsage
+			return nil, errUsage
 		}
 		if args = flags.Args(); len(args) == 0 {
 			break
 		}
-		if file != "" {
-			fmt.Fprintf(w.Err, "nezuban-oncall %s: unexpected %q after the file %q\n%s", flags.Name(), args[0], file, usage)
-			return "", errUsage
+		if len(found) == len(wanted) {
+			last := len(wanted) - 1
+			what := wanted[last][strings.LastIndexByte(wanted[last], ' ')+1:]
+			fmt.Fprintf(w.Err, "nezuban-oncall %s: unexpected %q after the %s %q\n%s", flags.Name(), args[0], what, found[last], usage)
+			return nil, errUsage
 		}
-		file, args = args[0], args[1:]
+		found, args = append(found, args[0]), args[1:]
 	}
-	if file == "" {
-		fmt.Fprintf(w.Err, "nezuban-oncall %s: no rotation file given\n%s", flags.Name(), usage)
-		return "", errUsage
+	if len(found) < len(wanted) {
+		fmt.Fprintf(w.Err, "nezuban-oncall %s: no %s given\n%s", flags.Name(), wanted[len(found)], usage)
+		return nil, errUsage
 	}
-	return file, nil
+	return found, nil
 }
 
 // load reads a rotation file.
 func load(path string) (*schedule.File, error) {
+	data, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	return schedule.Parse(path, data)
+}
+
+// read reads the bytes of a rotation file: at most one more than it may have, so that too much is seen as such.
+func read(path string) ([]byte, error) {
 	in, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read rotation file: %w", err)
 	}
 	defer in.Close()
-	data, err := io.ReadAll(io.LimitReader(in, schedule.MaxBytes+1)) // one more, so that too much is seen as such
+	data, err := io.ReadAll(io.LimitReader(in, schedule.MaxBytes+1))
 	if err != nil {
 		return nil, fmt.Errorf("read rotation file: %w", err)
 	}
-	return schedule.Parse(path, data)
+	return data, nil
 }
 
 // instant reads a time of --at.

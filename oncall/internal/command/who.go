@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -34,8 +33,8 @@ func who(args []string, w World) int {
 		fmt.Fprintln(w.Err, err)
 		return exitRefused
 	}
-	if *name != "" && !slices.Contains(file.Schedules(), *name) {
-		fmt.Fprintf(w.Err, "nezuban-oncall who: --schedule: found %q, expected one of %s\n", *name, strings.Join(file.Schedules(), ", "))
+	if _, err := chosen(file, *name); err != nil {
+		fmt.Fprintf(w.Err, "nezuban-oncall who: %v\n", err)
 		return exitRefused
 	}
 	ask := asker{file: file, schedule: *name, json: *asJSON, w: w}

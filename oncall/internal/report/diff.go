@@ -1,0 +1,202 @@
+package report
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"nezuban/oncall/schedule"
+)
+
+// Diff is what another version of a rotation file changes from one time to another.
+type Diff struct {
+	Moves  []Move
+	People []PersonMove
+	Loads  []LoadChange
+}
+
+// Move is a time in which others are on call than before.
+type Move struct {
+	Schedule      string
+	From, To      time.Time
+	Before, After []string // sorted; empty is nobody, and also where a version does not have the schedule
+}
+
+// PersonMove is a time that a person is on call for no more, or is on call for now, or both: a shift that has moved.
+type PersonMove struct {
+	Person, Schedule string
+	Was, Is          *Span // one of them may be nil
+}
+
+// LoadChange is a person whose load is another than before.
+type LoadChange struct {
+	Person        string
+	Before, After Load
+}
+
+// Compare finds what differs between two versions of a file. Compared with itself a file has no differences.
+func Compare(before, after *schedule.File, schedules []string, from, to time.Time) Diff {
+	moves := Moves(before, after, schedules, from, to)
+	return Diff{Moves: moves, People: personMoves(moves), Loads: loadChanges(before, after, schedules, from, to)}
+}
+
+// Schedules are the names that either version has, those of the older one first.
+func Schedules(before, after *schedule.File) []string {
+	names := before.Schedules()
+	for _, name := range after.Schedules() {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Moves are the times in which others are on call than before, by schedule, then in time order.
+func Moves(before, after *schedule.File, schedules []string, from, to time.Time) []Move {
+	var moves []Move
+	for _, name := range schedules {
+		first := len(moves)
+		for at := from; at.Before(to); {
+			was, wasUntil := onCall(before, name, at)
+			is, isUntil := onCall(after, name, at)
+			move := Move{Schedule: name, From: at, To: to, Before: was, After: is}
+			for _, end := range []time.Time{wasUntil, isUntil} {
+				if !end.IsZero() && end.Before(move.To) {
+					move.To = end
+				}
+			}
+			if at = move.To; !slices.Equal(was, is) {
+				moves = appendMove(moves, first, move)
+			}
+		}
+	}
+	return moves
+}
+
+// appendMove joins a move to the last one, if that is not one before first, when they are alike and touch.
+func appendMove(moves []Move, first int, m Move) []Move {
+	if i := len(moves) - 1; i >= first {
+		last := &moves[i]
+		if last.To.Equal(m.From) && slices.Equal(last.Before, m.Before) && slices.Equal(last.After, m.After) {
+			last.To = m.To
+			return moves
+		}
+	}
+	return append(moves, m)
+}
+
+// onCall is nobody without end for a schedule that the file does not have.
+func onCall(f *schedule.File, name string, at time.Time) (people []string, until time.Time) {
+	answer, err := f.Who(name, at)
+	if err != nil {
+		return []string{}, time.Time{}
+	}
+	return answer.People, answer.Until
+}
+
+// Affected are the people of moves whose own time changes, sorted.
+func Affected(moves []Move) []string {
+	var people []string
+	for _, m := range moves {
+		people = append(people, without(m.Before, m.After)...)
+		people = append(people, without(m.After, m.Before)...)
+	}
+	slices.Sort(people)
+	return slices.Compact(people)
+}
+
+// without are those of a who are not in b.
+func without(a, b []string) []string {
+	return slices.DeleteFunc(slices.Clone(a), func(p string) bool { return slices.Contains(b, p) })
+}
+
+// owned is a person on a schedule.
+type owned struct{ person, schedule string }
+
+// personMoves turns moves into what each person loses and gets, and pairs the two where a shift has only moved.
+func personMoves(moves []Move) []PersonMove {
+	lost, got := map[owned][]Span{}, map[owned][]Span{}
+	var all []owned
+	note := func(to map[owned][]Span, m Move, people []string) {
+		for _, p := range people {
+			key := owned{p, m.Schedule}
+			to[key] = append(to[key], Span{m.From, m.To})
+			all = append(all, key)
+		}
+	}
+	for _, m := range moves {
+		note(lost, m, without(m.Before, m.After))
+		note(got, m, without(m.After, m.Before))
+	}
+	slices.SortFunc(all, func(a, b owned) int {
+		return strings.Compare(a.person+"\n"+a.schedule, b.person+"\n"+b.schedule)
+	})
+	var out []PersonMove
+	for _, key := range slices.Compact(all) {
+		out = append(out, pair(key, union(lost[key]), union(got[key]))...)
+	}
+	return out
+}
+
+// pair finds for each lost span the nearest one of that length that the person gets, in time order; what is left over
+// stands alone.
+func pair(key owned, lost, got []Span) []PersonMove {
+	var out []PersonMove
+	for _, was := range lost {
+		move := PersonMove{Person: key.person, Schedule: key.schedule, Was: &was}
+		if i := nearest(was, got); i >= 0 {
+			is := got[i]
+			got = slices.Delete(got, i, i+1)
+			move.Is = &is
+		}
+		out = append(out, move)
+	}
+	for _, is := range got {
+		out = append(out, PersonMove{Person: key.person, Schedule: key.schedule, Is: &is})
+	}
+	slices.SortStableFunc(out, func(a, b PersonMove) int { return a.begin().Compare(b.begin()) })
+	return out
+}
+
+// begin is the earlier of the two beginnings.
+func (m PersonMove) begin() time.Time {
+	switch {
+	case m.Was == nil:
+		return m.Is.From
+	case m.Is == nil || m.Was.From.Before(m.Is.From):
+		return m.Was.From
+	}
+	return m.Is.From
+}
+
+// changeOfClocks is more than any clock is put forward or back: two weeks may differ by it and still be as long.
+const changeOfClocks = 2 * time.Hour
+
+// nearest is the index of the span as long as s that begins nearest to it; -1 when there is none.
+func nearest(s Span, among []Span) int {
+	best, distance := -1, time.Duration(0)
+	for i, other := range among {
+		longer := other.To.Sub(other.From) - s.To.Sub(s.From)
+		if longer.Abs() > changeOfClocks {
+			continue
+		}
+		if d := other.From.Sub(s.From).Abs(); best < 0 || d < distance {
+			best, distance = i, d
+		}
+	}
+	return best
+}
+
+// loadChanges are the people whose load differs: those of the older version in file order, then those who are new.
+func loadChanges(before, after *schedule.File, schedules []string, from, to time.Time) []LoadChange {
+	was, is := Loads(before, schedules, from, to), Loads(after, schedules, from, to)
+	var changes []LoadChange
+	for _, p := range slices.Concat(before.People(), after.People()) {
+		change := LoadChange{p.Name, was[p.Name], is[p.Name]}
+		known := slices.ContainsFunc(changes, func(c LoadChange) bool { return c.Person == p.Name })
+		if !known && change.Before != change.After {
+			changes = append(changes, change)
+		}
+	}
+	return changes
+}

@@ -1,0 +1,121 @@
+package report
+
+import (
+	"slices"
+	"time"
+
+	"nezuban/oncall/schedule"
+)
+
+// Load is what a span of time asks of one person. Who is on call for two schedules at once is on call once.
+type Load struct {
+	Hours      float64 `json:"hours"`        // on a watch, not on the wall
+	Nights     int     `json:"nights"`       // in which they are on call for some time from 22:00 to 07:00 of their own zone
+	Weekends   int     `json:"weekends"`     // in which they are on call for some time on a Saturday or Sunday of their own zone
+	BackToBack int     `json:"back_to_back"` // turns that begin when another one of theirs ends
+}
+
+// The hours of a night, on the clock of the person's own zone.
+const (
+	nightFrom = 22
+	nightTo   = 7
+)
+
+// Loads is the load of each person of a file from `from` to `to`, of those schedules; people without any have zeroes.
+func Loads(f *schedule.File, schedules []string, from, to time.Time) map[string]Load {
+	spans := map[string][]Span{}
+	turns := map[string][]Shift{}
+	for _, name := range schedules {
+		for _, s := range Shifts(f, name, "", from, to) {
+			clipped := s.Clip(from, to)
+			for _, person := range s.People {
+				spans[person] = append(spans[person], Span{clipped.From, clipped.To})
+				turns[person] = append(turns[person], s)
+			}
+		}
+	}
+	loads := make(map[string]Load, len(f.People()))
+	for _, p := range f.People() {
+		served := union(spans[p.Name])
+		load := Load{Nights: nights(served, p.Zone), Weekends: weekends(served, p.Zone), BackToBack: backToBack(turns[p.Name], from)}
+		for _, s := range served {
+			load.Hours += s.To.Sub(s.From).Hours()
+		}
+		loads[p.Name] = load
+	}
+	return loads
+}
+
+// union joins spans that touch or overlap, in time order.
+func union(spans []Span) []Span {
+	slices.SortFunc(spans, func(a, b Span) int { return a.From.Compare(b.From) })
+	var joined []Span
+	for _, s := range spans {
+		last := len(joined) - 1
+		switch {
+		case last < 0 || s.From.After(joined[last].To):
+			joined = append(joined, s)
+		case s.To.After(joined[last].To):
+			joined[last].To = s.To
+		}
+	}
+	return joined
+}
+
+// nights counts the nights that spans touch; they are in time order and apart from each other.
+func nights(served []Span, zone *time.Location) int {
+	count := 0
+	var counted time.Time // where the last counted night ends
+	for _, s := range served {
+		year, month, day := s.From.In(zone).Date()
+		for night := day - 1; ; night++ {
+			begin, end := schedule.Clock(year, month, night, nightFrom, 0, zone), schedule.Clock(year, month, night+1, nightTo, 0, zone)
+			if !begin.Before(s.To) {
+				break
+			}
+			if end.After(s.From) && end.After(counted) {
+				count, counted = count+1, end
+			}
+		}
+	}
+	return count
+}
+
+// weekends counts the weekends that spans touch; they are in time order and apart from each other.
+func weekends(served []Span, zone *time.Location) int {
+	count := 0
+	var counted time.Time
+	for _, s := range served {
+		local := s.From.In(zone)
+		year, month, day := local.Date()
+		saturday := day - (int(local.Weekday())+1)%7 // the one before, or today
+		for ; ; saturday += 7 {
+			begin, end := schedule.Clock(year, month, saturday, 0, 0, zone), schedule.Clock(year, month, saturday+2, 0, 0, zone)
+			if !begin.Before(s.To) {
+				break
+			}
+			if end.After(s.From) && end.After(counted) {
+				count, counted = count+1, end
+			}
+		}
+	}
+	return count
+}
+
+// backToBack counts the turns of one person that begin, after `from`, when another of their turns ends. The parts into
+// which changes and higher layers cut a turn begin no turn.
+func backToBack(turns []Shift, from time.Time) int {
+	ends := map[int64]bool{}
+	for _, s := range turns {
+		if !s.To.IsZero() {
+			ends[s.To.Unix()] = true
+		}
+	}
+	count := 0
+	for _, s := range turns {
+		if s.From.Equal(s.Begin) && s.From.After(from) && ends[s.From.Unix()] {
+			count++
+		}
+	}
+	return count
+}

@@ -1,0 +1,132 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"nezuban/oncall/schedule"
+)
+
+const people = `
+zone = "Europe/Berlin"
+[people]
+alice = {}
+bob = {}
+carol = {}
+dan = {}
+[schedule.api]
+`
+
+const before = people + `layers = [{ name = "base", every = "1w", from = "2026-01-05 09:00", who = ["alice", "bob", "carol"] }]
+`
+
+// TestUID edits a file in the ways that must not make a calendar lose its events.
+func TestUID(t *testing.T) {
+	from := schedule.Clock(2026, 3, 1, 0, 0, time.UTC)
+	to := from.AddDate(0, 2, 0)
+	old := Shifts(parsed(t, before), "api", "", from, to)
+	tests := []struct {
+		name, file string
+		kept       func(was, is Shift) bool
+	}{
+		{"another owner for one turn", before + `
+[[change]]
+cover = { on = "api", by = "dan", for = "alice", from = "2026-03-09 09:00", to = "2026-03-16 09:00" }
+`, sameTime},
+		{"another owner for the second half of a turn", before + `
+[[change]]
+cover = { on = "api", by = "dan", for = "alice", from = "2026-03-12", to = "2026-03-16 09:00" }
+`, sameBegin},
+		{"somebody joins by a new line", people + `layers = [
+  { name = "base", every = "1w", from = "2026-01-05 09:00", to = "2026-03-09 09:00", who = ["alice", "bob", "carol"] },
+  { name = "base", every = "1w", from = "2026-03-09 09:00", who = ["alice", "dan", "bob", "carol"] },
+]
+`, sameTime},
+		{"other owners throughout, and a comment above", "# in charge\n" + strings.ReplaceAll(before, `["alice", "bob", "carol"]`, `[["dan", "bob"]]`), sameTime},
+		{"a line that ends within a turn", strings.ReplaceAll(before, `every`, `to = "2026-04-22", every`), sameBegin},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			edited := Shifts(parsed(t, test.file), "api", "", from, to)
+			found := 0
+			for _, was := range old {
+				i := slices.IndexFunc(edited, func(s Shift) bool { return s.UID == was.UID })
+				if i >= 0 && test.kept(was, edited[i]) {
+					found++
+				}
+			}
+			if want := slices.IndexFunc(old, func(s Shift) bool { return s.From.After(schedule.Clock(2026, 4, 22, 0, 0, time.UTC)) }); found < want {
+				t.Errorf("%d of %d shifts have kept their UID", found, want)
+			}
+		})
+	}
+}
+
+func sameTime(was, is Shift) bool  { return was.From.Equal(is.From) && was.To.Equal(is.To) }
+func sameBegin(was, is Shift) bool { return was.From.Equal(is.From) }
+
+// TestShiftsTile holds for any file and any time: shifts touch, no UID comes twice, a shift has the same UID whatever
+// time is asked for, and clipped shifts are just the time.
+func TestShiftsTile(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		f := drawFile(t)
+		from := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(rapid.IntRange(0, 400*24).Draw(t, "from")) * time.Hour)
+		to := from.Add(time.Duration(rapid.IntRange(1, 60*24).Draw(t, "hours")) * time.Hour)
+		seen := map[string]bool{}
+		var total time.Duration
+		at := from
+		for _, s := range Shifts(f, "api", "", from, to) {
+			clipped := s.Clip(from, to)
+			if !clipped.From.Equal(at) || !clipped.From.Before(clipped.To) {
+				t.Fatalf("a shift from %v to %v after %v", clipped.From, clipped.To, at)
+			}
+			at = clipped.To
+			total += clipped.To.Sub(clipped.From)
+			if len(s.People) == 0 {
+				continue
+			}
+			if seen[s.UID] || s.UID == "" {
+				t.Fatalf("the UID %q comes twice", s.UID)
+			}
+			seen[s.UID] = true
+			middle := clipped.From.Add(clipped.To.Sub(clipped.From) / 2)
+			again := Shifts(f, "api", "", middle, middle.Add(1))
+			if again[0].UID != s.UID || !again[0].From.Equal(s.From) || !again[0].To.Equal(s.To) {
+				t.Fatalf("%v asked for alone is another shift: %v", s, again[0])
+			}
+		}
+		if total != to.Sub(from) {
+			t.Fatalf("the shifts last %v, the time %v", total, to.Sub(from))
+		}
+	})
+}
+
+// drawFile makes a rotation file with two layers and some covers, and sometimes without one of them.
+func drawFile(t *rapid.T) *schedule.File {
+	zone := rapid.SampledFrom([]string{"Europe/Berlin", "America/New_York", "Australia/Lord_Howe"}).Draw(t, "zone")
+	name := rapid.SampledFrom([]string{"alice", "bob", "carol", "-"})
+	ring := rapid.SliceOfN(name, 1, 4)
+	var text strings.Builder
+	fmt.Fprintf(&text, "zone = %q\n[people]\nalice = {}\nbob = { zone = \"Asia/Kathmandu\" }\ncarol = {}\n[schedule.api]\nlayers = [\n", zone)
+	for i := range rapid.IntRange(1, 2).Draw(t, "layers") {
+		fmt.Fprintf(&text, "{ name = \"l%d\", every = \"%dd\", from = \"2026-%02d-01 %02d:30\", who = [\"%s\"] },\n", i,
+			rapid.IntRange(1, 9).Draw(t, "every"), rapid.IntRange(1, 12).Draw(t, "month"), rapid.IntRange(0, 23).Draw(t, "hour"),
+			strings.Join(ring.Draw(t, "ring"), `", "`))
+	}
+	fmt.Fprintln(&text, "]")
+	day := rapid.IntRange(1, 10)
+	for month := range rapid.IntRange(0, 12).Draw(t, "covers") {
+		fmt.Fprintf(&text, "[[change]]\ncover = { on = \"api\", by = %q, for = %q, from = \"2026-%02d-%02d 12:00\", to = \"2026-%02d-%02d\" }\n",
+			name.Draw(t, "by"), rapid.SampledFrom([]string{"alice", "bob"}).Draw(t, "for"), month+1, day.Draw(t, "from"), month+1, 10+day.Draw(t, "to"))
+	}
+	f, err := schedule.Parse("oncall.toml", []byte(text.String()))
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, text.String())
+	}
+	return f
+}
