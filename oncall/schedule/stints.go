@@ -59,9 +59,9 @@ func (r *rotation) walkFrom(s Stint) time.Time {
 
 // stintAt is what decides at t, as if it began then; To is not set.
 func (r *rotation) stintAt(t time.Time) Stint {
-	reasons, deciding := r.at(t)
-	stint := Stint{From: t, Reasons: reasons, People: make([]string, 0, len(reasons))}
-	for _, reason := range reasons {
+	m := r.at(t)
+	stint := Stint{From: t, Reasons: m.people, People: make([]string, 0, len(m.people))}
+	for _, reason := range m.people {
 		stint.People = append(stint.People, reason.Person)
 		if reason.Layer != "" {
 			stint.Layer = reason.Layer
@@ -70,19 +70,24 @@ func (r *rotation) stintAt(t time.Time) Stint {
 	if stint.Layer == "" {
 		return stint
 	}
-	l := r.layers[deciding].active(t)
+	l := r.layers[m.deciding].active(t)
 	k := l.lastHandoff(t)
 	stint.Begin, stint.End = l.handoff(k), l.handoffAfter(k)
 	return stint
 }
 
-// handoffAfter is the next distinct handoff after handoff k; zero when the line hands off no more.
+// handoffAfter is the next handoff after handoff k at which another turn begins; the line's end when there is none
+// within ten years, as where turns count only what is served and nothing ever is.
 func (l *line) handoffAfter(k int64) time.Time {
 	if l.every.never() {
 		return l.end
 	}
+	horizon := l.handoff(k).UTC().AddDate(horizonYears, 0, 0)
 	next := k + 1
 	for l.turn(next) == l.turn(k) {
+		if l.handoff(next).After(horizon) {
+			return l.end
+		}
 		next++
 	}
 	return earlier(l.handoff(next), l.end)
@@ -93,12 +98,11 @@ func (l *line) handoffAfter(k int64) time.Time {
 func (r *rotation) stintEnd(stint Stint) time.Time {
 	limit := stint.From.UTC().AddDate(horizonYears, 0, 0)
 	for t := stint.From; ; {
-		_, deciding := r.at(t)
-		t = earlier(r.next(t, deciding), r.stintAt(t).End)
+		t = earlier(r.next(t, r.at(t).deciding), r.stintAt(t).End)
 		if t.IsZero() || t.After(limit) {
 			return time.Time{}
 		}
-		if later, _ := r.at(t); !slices.Equal(stint.Reasons, later) {
+		if !slices.Equal(stint.Reasons, r.at(t).people) {
 			return t
 		}
 	}

@@ -62,6 +62,9 @@ func idle(f *schedule.File, now time.Time) []Finding {
 		if (!l.End.IsZero() && !l.End.After(now)) || l.Begin.After(now.Add(ahead)) {
 			continue
 		}
+		if l.Shadow {
+			continue // who learns is never on call, and is not meant to be
+		}
 		for _, person := range union(nil, slices.Concat(l.Ring...)) {
 			if !slices.Contains(serving[l.Schedule], person) {
 				text := fmt.Sprintf("%s stands in the layer %q of %s and is never on call in the next 52 weeks", person, l.Layer, l.Schedule)

@@ -124,6 +124,11 @@ func drawFile(t *rapid.T) *schedule.File {
 		fmt.Fprintf(&text, "[[change]]\ncover = { on = \"api\", by = %q, for = %q, from = \"2026-%02d-%02d 12:00\", to = \"2026-%02d-%02d\" }\n",
 			name.Draw(t, "by"), rapid.SampledFrom([]string{"alice", "bob"}).Draw(t, "for"), month+1, day.Draw(t, "from"), month+1, 10+day.Draw(t, "to"))
 	}
+	for range rapid.IntRange(0, 3).Draw(t, "adds") {
+		month := rapid.IntRange(1, 12).Draw(t, "month of the add")
+		fmt.Fprintf(&text, "[[change]]\nadd = { on = \"api\", who = %q, from = \"2026-%02d-%02d 12:00\", to = \"2026-%02d-%02d\" }\n",
+			rapid.SampledFrom([]string{"alice", "bob", "carol"}).Draw(t, "added"), month, day.Draw(t, "from"), month, 10+day.Draw(t, "to"))
+	}
 	f, err := schedule.Parse("oncall.toml", []byte(text.String()))
 	if err != nil {
 		t.Fatalf("%v in\n%s", err, text.String())
