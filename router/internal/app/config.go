@@ -3,14 +3,13 @@ package app
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/mail"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	shared "nezuban/agent/settings"
 	"nezuban/agent/tomlfile"
 	"nezuban/checks/check"
 	"nezuban/oncall/escalation"
@@ -20,8 +19,8 @@ import (
 	"nezuban/router/internal/rule"
 )
 
-// sentryEnv is read when the file names no sentry_dsn_file.
-const sentryEnv = "SENTRY_DSN"
+// defaultListen is where a router answers when its configuration does not say.
+const defaultListen = "127.0.0.1:17070"
 
 // Bounds of the configuration and of the checks file.
 const (
@@ -31,14 +30,12 @@ const (
 
 // settings is router.toml as it is written; docs/router.md explains each key.
 type settings struct {
-	Listen    string `toml:"listen"`
+	shared.Daemon
 	PublicURL string `toml:"public_url"`
 	StateDir  string `toml:"state_dir"`
 	OnCall    string `toml:"oncall"`
 	Contacts  string `toml:"contacts"`
 	Checks    string `toml:"checks"`
-	LogLevel  string `toml:"log_level"`
-	SentryDSN string `toml:"sentry_dsn_file"`
 
 	Ingest    ingestSettings    `toml:"ingest"`
 	PagerDuty pagerDutySettings `toml:"pagerduty"`
@@ -103,53 +100,46 @@ type Config struct {
 // Load reads router.toml and the files that it names, and reports every problem of them at once. Relative paths are
 // taken from the folder of the file.
 func Load(path string, env func(string) (string, bool)) (Config, error) {
-	written := settings{Listen: "127.0.0.1:17070", StateDir: "state", OnCall: "oncall.toml", Contacts: "contacts.toml", LogLevel: "info"}
-	file, err := tomlfile.Read(path, maxConfigBytes, &written)
-	var problems tomlfile.Problems
-	if err != nil && !errors.As(err, &problems) {
+	written := settings{
+		Daemon:   shared.Daemon{Listen: defaultListen, LogLevel: "info"},
+		StateDir: "state", OnCall: "oncall.toml", Contacts: "contacts.toml",
+	}
+	v, err := tomlfile.NewValidator(tomlfile.Read(path, maxConfigBytes, &written))
+	if err != nil {
 		return Config{}, err
 	}
-	l := loader{file: file, problems: problems, dir: filepath.Dir(path)}
+	l := loader{Validator: v}
 	cfg := l.config(written)
-	if dsn, ok := env(sentryEnv); ok && cfg.SentryDSN == "" {
-		cfg.SentryDSN = dsn
-	}
-	if err := errors.Join(append([]error{l.problems.Err()}, l.others...)...); err != nil {
+	cfg.SentryDSN = written.Validate(v, env, defaultListen, false)
+	if err := errors.Join(append([]error{l.Err()}, l.others...)...); err != nil {
 		return Config{}, err
 	}
 	return cfg, nil
 }
 
-// loader collects problems while it turns settings into a Config.
+// loader turns settings into a Config.
 type loader struct {
-	file     *tomlfile.File
-	dir      string
-	problems tomlfile.Problems
-	others   []error // about the files that the configuration names
-}
-
-func (l *loader) refuse(found any, expected string, path ...any) {
-	l.problems = append(l.problems, l.file.Problem(found, expected, path...))
+	*tomlfile.Validator
+	others []error // about the files that the configuration names
 }
 
 func (l *loader) config(s settings) Config {
 	cfg := Config{
-		Listen: s.Listen, StateDir: l.path(s.StateDir), OnCall: l.path(s.OnCall), Contacts: l.path(s.Contacts),
+		Listen: s.Listen, StateDir: l.Path(s.StateDir), OnCall: l.Path(s.OnCall), Contacts: l.Path(s.Contacts),
 		LogLevel: s.LogLevel, OpenOnLoopback: s.Ingest.OpenOnLoopback, MaxBytes: s.Ingest.MaxBytes,
 		pagerDuty: s.PagerDuty, sms: s.SMS,
 	}
 	l.plain(&cfg, s)
 	l.channels(&cfg, s)
-	cfg.SentryDSN = l.optionalSecret(s.SentryDSN, "sentry_dsn_file")
 	if s.Checks != "" {
-		cfg.Checks, cfg.ChecksText = l.checks(l.path(s.Checks))
+		cfg.Checks, cfg.ChecksText = l.checks(l.Path(s.Checks))
 	}
 	for i, p := range s.Projects {
 		cfg.Projects = append(cfg.Projects, l.project(p, i, s.Projects[:i]))
 	}
-	set, problems := rule.Compile(s.Config, cfg.Checks, l.file)
+	set, problems := rule.Compile(s.Config, cfg.Checks, l.File())
 	cfg.Rules = set
-	l.problems = append(l.problems, problems...)
+	l.Add(problems...)
 	return cfg
 }
 
@@ -167,30 +157,16 @@ func (c Config) public() *url.URL {
 	return u
 }
 
-// path resolves a path that the file names.
-func (l *loader) path(name string) string {
-	if name == "" || filepath.IsAbs(name) {
-		return name
-	}
-	return filepath.Join(l.dir, name)
-}
-
 func (l *loader) plain(cfg *Config, s settings) {
-	if _, port, err := net.SplitHostPort(s.Listen); err != nil || port == "" {
-		l.refuse(s.Listen, `an address like "127.0.0.1:17070"`, "listen")
-	}
 	cfg.PublicURL = strings.TrimRight(s.PublicURL, "/")
 	if cfg.PublicURL == "" {
 		cfg.PublicURL = "http://" + s.Listen
 	}
 	if !webURL(cfg.PublicURL) {
-		l.refuse(s.PublicURL, `a URL like "https://nezuban.example.org"`, "public_url")
-	}
-	if !slices.Contains([]string{"debug", "info", "warn", "error"}, s.LogLevel) {
-		l.refuse(s.LogLevel, `"debug", "info", "warn" or "error"`, "log_level")
+		l.Wrong(s.PublicURL, `a URL like "https://nezuban.example.org"`, "public_url")
 	}
 	if s.Ingest.MaxBytes < 0 {
-		l.refuse(s.Ingest.MaxBytes, "a number of bytes, or nothing for the default", "ingest", "max_bytes")
+		l.Wrong(s.Ingest.MaxBytes, "a number of bytes, or nothing for the default", "ingest", "max_bytes")
 	}
 }
 
@@ -205,52 +181,28 @@ func (l *loader) channels(cfg *Config, s settings) {
 		l.webURLOrNothing(p.BaseURL, "pagerduty", "base_url")
 		l.required(p.Service, "a PagerDuty service id", "pagerduty", "service")
 		if address, err := mail.ParseAddress(p.From); err != nil || address.Address != p.From {
-			l.refuse(p.From, "the e-mail address of a PagerDuty user who is nobody on call", "pagerduty", "from")
+			l.Wrong(p.From, "the e-mail address of a PagerDuty user who is nobody on call", "pagerduty", "from")
 		}
-		cfg.pagerDutyToken = l.secret(p.TokenFile, "pagerduty", "token_file")
+		cfg.pagerDutyToken = l.Secret(p.TokenFile, "pagerduty", "token_file")
 	}
 	if p := s.SMS; p.used() {
 		l.webURLOrNothing(p.BaseURL, "sms", "base_url")
 		l.required(p.AccountSID, "an account SID", "sms", "account_sid")
 		l.required(p.From, "the number that messages come from", "sms", "from")
-		cfg.smsToken = l.secret(p.TokenFile, "sms", "auth_token_file")
+		cfg.smsToken = l.Secret(p.TokenFile, "sms", "auth_token_file")
 	}
 }
 
 func (l *loader) webURLOrNothing(text string, path ...any) {
 	if text != "" && !webURL(text) {
-		l.refuse(text, "a URL, or nothing for the provider's own", path...)
+		l.Wrong(text, "a URL, or nothing for the provider's own", path...)
 	}
 }
 
 func (l *loader) required(text, expected string, path ...any) {
 	if text == "" {
-		l.refuse(nil, expected, path...)
+		l.Wrong(nil, expected, path...)
 	}
-}
-
-// secret reads a secret from the file that a key names.
-func (l *loader) secret(name string, path ...any) string {
-	if name == "" {
-		l.refuse(nil, "the path of a file that holds the secret", path...)
-		return ""
-	}
-	text, err := os.ReadFile(l.path(name))
-	if err != nil {
-		l.refuse(name, fmt.Sprintf("a readable file that holds the secret (%v)", err), path...)
-		return ""
-	}
-	if strings.TrimSpace(string(text)) == "" {
-		l.refuse(name, "a file that holds the secret; this one is empty", path...)
-	}
-	return strings.TrimSpace(string(text))
-}
-
-func (l *loader) optionalSecret(name string, path ...any) string {
-	if name == "" {
-		return ""
-	}
-	return l.secret(name, path...)
 }
 
 func (l *loader) checks(path string) ([]check.Check, []byte) {
@@ -272,7 +224,7 @@ func (l *loader) project(p projectSettings, i int, before []projectSettings) ing
 	l.required(p.Key, "the public key in the project's DSN", "project", i, "key")
 	for _, other := range before {
 		if other.ID == p.ID {
-			l.refuse(p.ID, "an id that no other project has", "project", i, "id")
+			l.Wrong(p.ID, "an id that no other project has", "project", i, "id")
 		}
 	}
 	severity := incident.Severity(p.Severity)
@@ -280,7 +232,7 @@ func (l *loader) project(p projectSettings, i int, before []projectSettings) ing
 		severity = incident.SeverityPage
 	}
 	if severity.Rank() == 0 {
-		l.refuse(p.Severity, `"page", "ticket" or "info"`, "project", i, "severity")
+		l.Wrong(p.Severity, `"page", "ticket" or "info"`, "project", i, "severity")
 	}
 	return ingest.Project{ID: p.ID, Name: p.Name, Key: p.Key, Severity: severity, Labels: p.Labels}
 }
