@@ -92,9 +92,14 @@ type form struct {
 }
 
 func forms() map[string]form {
+	number := regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
 	return map[string]form{
 		schedule.ChannelPagerDuty: {regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`), `a PagerDuty user id such as "PXPGF42"`},
-		schedule.ChannelSMS:       {regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`), `a telephone number such as "+4915112345678"`},
+		schedule.ChannelSMS:       {number, `a telephone number such as "+4915112345678"`},
+		schedule.ChannelCall:      {number, `a telephone number such as "+4915112345678"`},
+		schedule.ChannelEmail:     {regexp.MustCompile(`^[^\s@<>,;:"()\[\]\\]{1,64}@[A-Za-z0-9.-]{1,253}$`), `a mail address such as "alice@example.org"`},
+		schedule.ChannelSlack:     {regexp.MustCompile(`^[UWCDG][A-Z0-9]{2,30}$`), `the id of a Slack member or channel such as "U024BE7LH"`},
+		schedule.ChannelWebhook:   {regexp.MustCompile(`^https?://[^\s/]+(/\S*)?$`), `a URL such as "https://example.org/hook"`},
 	}
 }
 

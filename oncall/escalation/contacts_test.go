@@ -84,7 +84,9 @@ func TestContactsNeverShowAnAddress(t *testing.T) {
 		"not in a person": "sms = \"+49151SECRET\"\n",
 		"no user id":      "[alice]\npagerduty = \"P SECRET\"\n",
 		"unknown channel": "[alice]\npigeon = \"+49151SECRET\"\n",
-		"not built yet":   "[alice]\nemail = \"SECRET@example.org\"\n",
+		"no mail":         "[alice]\nemail = \"SECRET example.org\"\n",
+		"no Slack id":     "[alice]\nslack = \"@SECRET\"\n",
+		"no URL":          "[alice]\nwebhook = \"SECRET\"\n",
 		"no address":      "[alice]\nterminal = \"SECRET\"\n",
 	} {
 		t.Run(name, func(t *testing.T) {

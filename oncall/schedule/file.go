@@ -15,6 +15,8 @@ type File struct {
 	changes   changes
 	policies  []Policy
 	routes    []Route
+	apart     []Apart
+	limits    Limits
 }
 
 // Name is the file's name as given to [Parse].

@@ -41,14 +41,15 @@ func Parse(name string, data []byte) (*File, error) {
 
 // parser turns the raw file into a File and goes on after a mistake.
 type parser struct {
-	source   *tomlfile.File
-	zones    *zoneStore
-	out      *File
-	problems tomlfile.Problems
-	known    int                // how many problems the decoder has found
-	names    map[string]bool    // of people
-	lists    map[string][]local // the days of [holidays], by name
-	spans    []span
+	source    *tomlfile.File
+	zones     *zoneStore
+	out       *File
+	problems  tomlfile.Problems
+	known     int                // how many problems the decoder has found
+	names     map[string]bool    // of people
+	lists     map[string][]local // the days of [holidays], by name
+	spans     []span
+	suggested int // wrong names for which a near one was looked for
 }
 
 // refuse notes a mistake, unless the decoder has already refused what stands there.
@@ -88,9 +89,11 @@ func (p *parser) file(raw *rawFile) {
 	p.holidays(raw.Holidays)
 	p.people(raw.People)
 	p.schedules(raw.Schedule)
+	p.neverWith(raw.Schedule)
 	p.changes(raw.Change)
 	p.policies(raw.Policy)
 	p.routes(raw.Route)
+	p.limits(raw.Limits)
 }
 
 // zone loads a zone; an empty name is the file's own.
@@ -100,7 +103,8 @@ func (p *parser) zone(name string, path ...any) *time.Location {
 	}
 	zone, err := p.zones.load(name)
 	if err != nil {
-		p.refuse(name, fmt.Sprintf(`a zone of the tz database %s, such as "Europe/Berlin"`, TZRelease), path...)
+		expected := fmt.Sprintf(`a zone of the tz database %s, such as "Europe/Berlin"%s`, TZRelease, p.suggest(name, p.zones.names()))
+		p.refuse(name, expected, path...)
 		return p.out.zone
 	}
 	return zone

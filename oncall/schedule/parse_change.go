@@ -52,7 +52,7 @@ func (p *parser) cover(r rawCover, i int) {
 	at := func(key string) []any { return []any{"change", i, ChangeCover, key} }
 	p.onSchedule(r.On, at("on"))
 	if r.By != Nobody && !p.isPerson(r.By) {
-		p.refuse(text(r.By), fmt.Sprintf("a person of [people], or %q", Nobody), at("by")...)
+		p.refuse(text(r.By), fmt.Sprintf("a person of [people], or %q%s", Nobody, p.suggestPerson(r.By)), at("by")...)
 	}
 	p.onePerson(r.For, at("for"))
 	from, to := p.time(r.From, r.To, r.Zone, at)
@@ -83,13 +83,13 @@ func (p *parser) off(r rawOff, i int) {
 
 func (p *parser) onSchedule(name string, path []any) {
 	if !p.out.HasSchedule(name) {
-		p.refuse(text(name), "one of the schedules: "+strings.Join(p.out.Schedules(), ", "), path...)
+		p.refuse(text(name), "one of the schedules: "+strings.Join(p.out.Schedules(), ", ")+p.suggest(name, p.out.Schedules()), path...)
 	}
 }
 
 func (p *parser) onePerson(name string, path []any) {
 	if !p.isPerson(name) {
-		p.refuse(text(name), "a person of [people]", path...)
+		p.refuse(text(name), "a person of [people]"+p.suggestPerson(name), path...)
 	}
 }
 

@@ -50,7 +50,7 @@ func (p *parser) listed(raw any, path []any) []local {
 		name, _ := n.(string)
 		list, ok := p.lists[name]
 		if !ok {
-			p.refuse(asWritten(n), p.wantList(), at...)
+			p.refuse(asWritten(n), p.wantList()+p.suggest(name, slices.Sorted(maps.Keys(p.lists))), at...)
 		}
 		days = append(days, list...)
 	}

@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -9,28 +10,55 @@ import (
 // maxDelay bounds the delay of a channel.
 const maxDelay = 24 * time.Hour
 
-// builtChannels are the channels that this release sends through, laterChannels the other names of the format.
-func builtChannels() []string { return []string{ChannelPagerDuty, ChannelSMS, ChannelTerminal} }
-func laterChannels() []string { return []string{"call", "email", "slack", "webhook"} }
-
 func (p *parser) people(raw map[string]rawPerson) {
 	if len(raw) == 0 {
 		p.refuse(nil, `at least one person, such as alice = { page = ["sms"] }`, "people")
 	}
 	for _, name := range inFileOrder(p, raw, "people") {
 		r := raw[name]
+		at := func(key string) []any { return []any{"people", name, key} }
 		p.names[name] = true
 		p.checkName(name, "a person", "people", name)
-		p.notBuilt(r.Quiet, "people", name, "quiet")
-		p.notBuilt(r.PTO, "people", name, "pto")
+		zone := p.zone(r.Zone, at("zone")...)
 		p.out.people = append(p.out.people, Person{
-			Name:   name,
-			Page:   p.channels(r.Page, "people", name, "page"),
-			Ticket: p.channels(r.Ticket, "people", name, "ticket"),
-			Zone:   p.zone(r.Zone, "people", name, "zone"),
-			Line:   p.source.Line("people", name),
+			Name:     name,
+			Page:     p.channels(r.Page, at("page")...),
+			Ticket:   p.channels(r.Ticket, at("ticket")...),
+			Zone:     zone,
+			Quiet:    p.ticketHours(r.Quiet, zone, at("quiet")),
+			PTO:      p.pto(r.PTO, at("pto")),
+			Holidays: p.daysOff(r.Holidays, zone, at("holidays")),
+			Line:     p.source.Line("people", name),
 		})
 	}
+}
+
+// pto reads the name of a calendar file. It has no folder: the command is told in which one such files are.
+func (p *parser) pto(name string, path []any) string {
+	if name != "" && (!strings.HasSuffix(name, ".ics") || filepath.Base(name) != name || strings.HasPrefix(name, ".") || strings.ContainsFunc(name, isControl)) {
+		p.refuse(name, `the name of a calendar file without a folder, such as "alice.ics"`, path...)
+	}
+	return name
+}
+
+// daysOff are the days of the lists that a person names, else of all lists.
+func (p *parser) daysOff(raw any, zone *time.Location, path []any) []Day {
+	listed := p.listed(raw, path)
+	if raw == nil {
+		for _, list := range p.lists {
+			listed = append(listed, list...)
+		}
+		slices.Sort(listed)
+		listed = slices.Compact(listed)
+	}
+	var days []Day
+	for _, day := range listed {
+		d := Day{From: day.first(zone), To: (day + minutesPerDay).first(zone)}
+		if d.From.Before(d.To) {
+			days = append(days, d)
+		}
+	}
+	return days
 }
 
 func (p *parser) channels(texts []string, path ...any) []Channel {
@@ -38,7 +66,7 @@ func (p *parser) channels(texts []string, path ...any) []Channel {
 	for i, text := range texts {
 		c, expected := parseChannel(text)
 		if expected != "" {
-			p.refuse(text, expected, append(slices.Clip(path), i)...)
+			p.refuse(text, expected+p.suggest(c.Name, Channels()), append(slices.Clip(path), i)...)
 			continue
 		}
 		channels = append(channels, c)
@@ -56,12 +84,8 @@ func parseChannel(text string) (c Channel, expected string) {
 		}
 		c = Channel{Name: name, Delay: d}
 	}
-	names := strings.Join(builtChannels(), ", ")
-	switch {
-	case slices.Contains(builtChannels(), c.Name):
-		return c, ""
-	case slices.Contains(laterChannels(), c.Name):
-		return c, "one of " + names + ": " + c.Name + " is not built yet"
+	if !slices.Contains(Channels(), c.Name) {
+		return c, "one of " + strings.Join(Channels(), ", ")
 	}
-	return c, "one of " + names
+	return c, ""
 }

@@ -20,12 +20,11 @@ func (p *parser) policies(raw map[string]rawPolicy) {
 		r := raw[name]
 		at := func(key string) []any { return []any{"policy", name, key} }
 		p.checkName(name, "a policy", "policy", name)
-		p.notBuilt(r.Hold, at("hold")...)
 		if r.Repeat < 0 || r.Repeat > maxRepeat {
 			p.refuse(r.Repeat, fmt.Sprintf("a whole number of further passes from 0 to %d", maxRepeat), at("repeat")...)
 		}
 		if !p.isPerson(r.Fallback) {
-			p.refuse(text(r.Fallback), "a person of [people]: who is told when no step has helped", at("fallback")...)
+			p.refuse(text(r.Fallback), "a person of [people]: who is told when no step has helped"+p.suggestPerson(r.Fallback), at("fallback")...)
 		}
 		ackTimeout := DefaultAckTimeout
 		if r.AckTimeout != nil {
@@ -33,7 +32,7 @@ func (p *parser) policies(raw map[string]rawPolicy) {
 		}
 		p.out.policies = append(p.out.policies, Policy{
 			Name: name, Steps: p.steps(r.Steps, at("steps")), Repeat: r.Repeat, Fallback: r.Fallback,
-			AckTimeout: ackTimeout, Line: p.source.Line("policy", name),
+			AckTimeout: ackTimeout, Hold: p.ticketHours(r.Hold, p.out.zone, at("hold")), Line: p.source.Line("policy", name),
 		})
 	}
 }
@@ -45,8 +44,10 @@ func (p *parser) steps(raw []rawStep, path []any) []Step {
 	steps := make([]Step, 0, len(raw))
 	for i, r := range raw {
 		at := func(key string) []any { return append(slices.Clip(path), i, key) }
-		p.notBuilt(r.Pick, at("pick")...)
-		step := Step{Page: p.page(r.Page, at("page"))}
+		if r.Pick != "" && r.Pick != "rotate" {
+			p.refuse(r.Pick, `"rotate", or nothing: then the step tells all that it names`, at("pick")...)
+		}
+		step := Step{Page: p.page(r.Page, at("page")), Rotate: r.Pick == "rotate"}
 		if r.Wait == nil {
 			p.refuse(nil, `a duration like "5m": how long until the next step`, at("wait")...)
 		} else {
@@ -79,7 +80,7 @@ func (p *parser) page(raw any, path []any) []string {
 	for _, n := range names {
 		name, isText := n.(string)
 		if !isText || (!p.isPerson(name) && !p.out.HasSchedule(name)) {
-			p.refuse(n, "a person, a schedule, or a list of either", path...)
+			p.refuse(n, "a person, a schedule, or a list of either"+p.suggestTarget(name), path...)
 			continue
 		}
 		page = append(page, name)
@@ -94,7 +95,7 @@ func (p *parser) routes(raw []rawRoute) {
 	}
 	for i, r := range raw {
 		if !slices.Contains(names, r.Policy) {
-			p.refuse(text(r.Policy), "the name of one of the policies ("+strings.Join(names, ", ")+")", "route", i, "policy")
+			p.refuse(text(r.Policy), "the name of one of the policies ("+strings.Join(names, ", ")+")"+p.suggest(r.Policy, names), "route", i, "policy")
 		}
 		p.out.routes = append(p.out.routes, Route{Match: r.Match, Policy: r.Policy, Line: p.source.Line("route", i)})
 	}

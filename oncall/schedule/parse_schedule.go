@@ -17,7 +17,6 @@ func (p *parser) schedules(raw map[string]rawSchedule) {
 		if p.isPerson(name) {
 			p.refuse(name, "a name that no person has: a step could mean either", "schedule", name)
 		}
-		p.notBuilt(r.NeverWith, "schedule", name, "never_with")
 		if len(r.Layers) == 0 {
 			p.refuse(nil, "at least one layer", "schedule", name, "layers")
 		}
@@ -168,7 +167,7 @@ func (p *parser) turn(raw any, path []any) []string {
 	for _, n := range names {
 		name, isText := n.(string)
 		if !isText || !p.isPerson(name) {
-			p.refuse(n, fmt.Sprintf("a person of [people], a list of them, or %q", Nobody), path...)
+			p.refuse(n, fmt.Sprintf("a person of [people], a list of them, or %q%s", Nobody, p.suggestPerson(name)), path...)
 			continue
 		}
 		people = append(people, name)

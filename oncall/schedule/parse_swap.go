@@ -29,7 +29,7 @@ func (p *parser) swap(r rawSwap, i int) {
 	}
 	schedule := p.out.rotation(r.On)
 	if schedule != nil && r.Layer != "" && !slices.ContainsFunc(schedule.layers, func(y layer) bool { return y.name == r.Layer }) {
-		p.refuse(r.Layer, fmt.Sprintf("a layer of %s: %s", r.On, strings.Join(layerNames(schedule.layers), ", ")), at("layer")...)
+		p.refuse(r.Layer, fmt.Sprintf("a layer of %s: %s", r.On, strings.Join(layerNames(schedule.layers), ", "))+p.suggest(r.Layer, layerNames(schedule.layers)), at("layer")...)
 	}
 	if mistakes > 0 || len(p.problems) > mistakes {
 		return // turns of a file with mistakes are not what they will be
@@ -41,14 +41,15 @@ func (p *parser) swap(r rawSwap, i int) {
 
 // owned reads a turn as it is written. The person's name may have blanks in it, the day has none.
 func (p *parser) owned(text string, path []any) owned {
-	cut := strings.LastIndex(text, " ")
+	cut, near := strings.LastIndex(text, " "), ""
 	if cut >= 0 {
+		near = p.suggestPerson(text[:cut])
 		day, err := parseDay(text[cut+1:])
 		if err == nil && p.isPerson(text[:cut]) {
 			return owned{text: text, person: text[:cut], day: day}
 		}
 	}
-	p.refuse(text, `a person of [people] and a day, such as "alice 2026-03-09"`, path...)
+	p.refuse(text, `a person of [people] and a day, such as "alice 2026-03-09"`+near, path...)
 	return owned{}
 }
 

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -177,4 +178,66 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestParseKeepsHoursTurnsAndLimits(t *testing.T) {
+	f := mustParse(t, `zone = "Europe/Berlin"
+[people]
+alice = { page = ["call", "5m email"], ticket = ["slack", "webhook"], zone = "America/New_York", quiet = ["ticket 22:00-07:00", "ticket Sun 00:00-24:00"], pto = "alice.ics", holidays = ["us"] }
+bob   = { }
+[holidays]
+us = [2026-11-26]
+de = [2026-12-25, 2026-11-26]
+[schedule.api]
+never_with = ["web", "db"]
+layers = [{ name = "base", from = "2026-01-05 09:00", who = ["alice"] }]
+[schedule.web]
+layers = [{ name = "base", from = "2026-01-05 09:00", who = ["bob"] }]
+[schedule.db]
+never_with = "web"
+layers = [{ name = "base", from = "2026-01-05 09:00", who = ["bob"] }]
+[policy.api]
+steps = [{ page = ["api", "bob"], pick = "rotate", wait = "5m" }, { page = "bob", wait = "5m" }]
+fallback = "alice"
+hold = "ticket 21:00-08:00"
+[limits]
+nights_running = 5
+night_share = 40
+rest = "11h"
+notice = "48h"
+`)
+	alice, bob := f.People()[0], f.People()[1]
+	if got := alice.Quiet.String(); got != "22:00-07:00, Sun 00:00-24:00 America/New_York" || !bob.Quiet.IsZero() {
+		t.Errorf("quiet of alice: %s, of bob: %s", got, bob.Quiet)
+	}
+	if alice.PTO != "alice.ics" || bob.PTO != "" {
+		t.Errorf("pto: %q, %q", alice.PTO, bob.PTO)
+	}
+	for _, c := range []struct {
+		person schedule.Person
+		want   string
+	}{{alice, "2026-11-26 00:00 EST to 2026-11-27 00:00 EST"}, {bob, "2026-11-26 00:00 CET to 2026-11-27 00:00 CET, 2026-12-25 00:00 CET to 2026-12-26 00:00 CET"}} {
+		var days []string
+		for _, d := range c.person.Holidays {
+			days = append(days, d.From.Format("2006-01-02 15:04 MST")+" to "+d.To.Format("2006-01-02 15:04 MST"))
+		}
+		if got := strings.Join(days, ", "); got != c.want {
+			t.Errorf("holidays of %s: %s, want %s", c.person.Name, got, c.want)
+		}
+	}
+	for channel, wakes := range map[string]bool{"pagerduty": true, "sms": true, "call": true, "email": false, "slack": false, "webhook": false, "terminal": false} {
+		if (schedule.Channel{Name: channel}).Wakes() != wakes {
+			t.Errorf("%s wakes: want %t", channel, wakes)
+		}
+	}
+	want := []schedule.Apart{{Schedule: "api", Other: "web", Line: 9}, {Schedule: "api", Other: "db", Line: 9}, {Schedule: "db", Other: "web", Line: 14}}
+	if got := f.Apart(); !slices.Equal(got, want) {
+		t.Errorf("apart: %v, want %v", got, want)
+	}
+	if p := f.Policies()[0]; !p.Steps[0].Rotate || p.Steps[1].Rotate || p.Hold.String() != "21:00-08:00 Europe/Berlin" {
+		t.Errorf("policy: %+v", p)
+	}
+	if got, want := f.Limits(), (schedule.Limits{NightsRunning: 5, NightShare: 40, Rest: 11 * time.Hour, Notice: 48 * time.Hour, Line: 20}); got != want {
+		t.Errorf("limits: %+v, want %+v", got, want)
+	}
 }

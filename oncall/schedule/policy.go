@@ -12,13 +12,15 @@ type Policy struct {
 	Repeat     int           // further passes after the first, 0 to 100
 	Fallback   string        // a person; never empty
 	AckTimeout time.Duration // an acknowledged page triggers again after it; at least a second
+	Hold       Hours         // in which tickets wait; pages never do
 	Line       int
 }
 
 // Step is one step of a [Policy].
 type Step struct {
-	Page []string      // people and schedules, at least one
-	Wait time.Duration // until the next step; at least a second
+	Page   []string      // people and schedules, at least one
+	Rotate bool          // each time only one of Page is told, who comes after the one told last
+	Wait   time.Duration // until the next step; at least a second
 }
 
 // Route sends the incidents whose labels it matches to a policy.

@@ -16,6 +16,7 @@ type rawFile struct {
 	Change    []rawChange            `toml:"change"`
 	Policy    map[string]rawPolicy   `toml:"policy"`
 	Route     []rawRoute             `toml:"route"`
+	Limits    *rawLimits             `toml:"limits"`
 	Mute      unbuilt                `toml:"mute"`
 	Heartbeat unbuilt                `toml:"heartbeat"`
 }
@@ -26,16 +27,17 @@ func (r *rawFile) empty() bool {
 }
 
 type rawPerson struct {
-	Page   []string `toml:"page"`
-	Ticket []string `toml:"ticket"`
-	Zone   string   `toml:"zone"`
-	Quiet  unbuilt  `toml:"quiet"`
-	PTO    unbuilt  `toml:"pto"`
+	Page     []string `toml:"page"`
+	Ticket   []string `toml:"ticket"`
+	Zone     string   `toml:"zone"`
+	Quiet    any      `toml:"quiet"` // string or list of string
+	PTO      string   `toml:"pto"`
+	Holidays any      `toml:"holidays"` // string or list of string
 }
 
 type rawSchedule struct {
 	Layers    []rawLine `toml:"layers"`
-	NeverWith unbuilt   `toml:"never_with"`
+	NeverWith any       `toml:"never_with"` // string or list of string
 }
 
 type rawLine struct {
@@ -95,13 +97,20 @@ type rawPolicy struct {
 	Repeat     int                `toml:"repeat"`
 	Fallback   string             `toml:"fallback"`
 	AckTimeout *tomlfile.Duration `toml:"ack_timeout"`
-	Hold       unbuilt            `toml:"hold"`
+	Hold       any                `toml:"hold"` // string or list of string
 }
 
 type rawStep struct {
 	Page any                `toml:"page"` // string or list of string
 	Wait *tomlfile.Duration `toml:"wait"`
-	Pick unbuilt            `toml:"pick"`
+	Pick string             `toml:"pick"`
+}
+
+type rawLimits struct {
+	NightsRunning int               `toml:"nights_running"`
+	NightShare    int               `toml:"night_share"`
+	Rest          tomlfile.Duration `toml:"rest"`
+	Notice        tomlfile.Duration `toml:"notice"`
 }
 
 type rawRoute struct {

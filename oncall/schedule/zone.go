@@ -52,6 +52,17 @@ func (s *zoneStore) load(name string) (*time.Location, error) {
 	return zone, nil
 }
 
+// names are those of all zones, as the database lists them.
+func (s *zoneStore) names() []string {
+	names := make([]string, 0, len(s.archive.File))
+	for _, file := range s.archive.File {
+		if !strings.HasSuffix(file.Name, "/") {
+			names = append(names, file.Name)
+		}
+	}
+	return names
+}
+
 func (s *zoneStore) read(name string) ([]byte, error) {
 	for _, file := range s.archive.File {
 		if file.Name != name {

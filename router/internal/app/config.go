@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/mail"
 	"net/url"
 	"path/filepath"
@@ -252,17 +253,29 @@ func CheckOnCall(c Config) error {
 	return c.unreachable(contacts, file).Err()
 }
 
+// provided are the channels through which this router can send.
+func (c Config) provided() map[string]bool {
+	provided := map[string]bool{schedule.ChannelTerminal: true}
+	if c.pagerDuty.used() {
+		provided[schedule.ChannelPagerDuty] = true
+	}
+	if c.sms.used() {
+		provided[schedule.ChannelSMS] = true
+	}
+	return provided
+}
+
 // unreachable lists the channels of the rotation file by which this router would not get through: without an address, or
 // without a provider.
 func (c Config) unreachable(contacts *escalation.Contacts, f *schedule.File) tomlfile.Problems {
 	problems := contacts.Check(f)
-	provided := map[string]bool{"pagerduty": c.pagerDuty.used(), "sms": c.sms.used(), "terminal": true}
+	provided := c.provided()
 	for _, person := range f.People() {
 		for _, channel := range slices.Concat(person.Page, person.Ticket) {
 			if !provided[channel.Name] {
 				problems = append(problems, tomlfile.Problem{
 					File: f.Name(), Line: person.Line, Key: "people." + person.Name, Found: fmt.Sprintf("channel %q", channel.Name),
-					Expected: fmt.Sprintf("a channel of this router, or [%s] in its configuration", channel.Name),
+					Expected: "a channel through which this router can send: " + strings.Join(slices.Sorted(maps.Keys(provided)), ", "),
 				})
 			}
 		}
