@@ -31,7 +31,7 @@ policy = "api"
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	for range 2 { // nobody acknowledges
 		var notify []escalation.Notify
-		progress, notify = escalation.Next(policy, f, progress, "page", now)
+		progress, notify = escalation.Next(policy, f, progress, nil, "page", now)
 		for _, n := range notify {
 			fmt.Println(n.At.Format("15:04"), n.Person, n.Channel, "-", n.Why)
 		}

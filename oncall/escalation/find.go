@@ -1,6 +1,7 @@
 package escalation
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -14,6 +15,13 @@ type finder struct {
 	file     *schedule.File
 	severity string
 	now      time.Time
+	picks    Picks
+}
+
+// told is whom a step tells. From is when the first of them may hear of it: now, or the end of their quiet hours.
+type told struct {
+	notify []Notify
+	from   time.Time
 }
 
 // called is somebody whom a step names, and why.
@@ -22,22 +30,37 @@ type called struct {
 	why    string
 }
 
-// step is whom the step at hand tells, each person once.
-func (w finder) step(pr Progress) []Notify {
+// step is whom the step at hand tells, each person once, and which of its names that is where they take turns.
+func (w finder) step(pr Progress) (t told, picked string) {
+	step := w.policy.Steps[pr.Step]
+	if !step.Rotate {
+		return w.names(pr, step.Page), ""
+	}
+	last := cmp.Or(pr.pickedAt(pr.Step), w.picks[PickKey(w.policy.Name, pr.Step)])
+	for _, name := range inTurn(step.Page, last) {
+		if t := w.names(pr, []string{name}); len(t.notify) > 0 {
+			return t, name
+		}
+	}
+	return told{}, ""
+}
+
+// names is whom some names of the step at hand tell.
+func (w finder) names(pr Progress, names []string) told {
 	at := fmt.Sprintf("step %d of policy %s", pr.Step+1, w.policy.Name)
 	if pr.Pass > 0 {
 		at += fmt.Sprintf(", pass %d of %d", pr.Pass+1, w.policy.Repeat+1)
 	}
 	var people, learners []called
-	for _, name := range w.policy.Steps[pr.Step].Page {
+	for _, name := range names {
 		people = append(people, w.named(name)...)
 		learners = append(learners, w.learning(name)...)
 	}
-	told := w.notify(people, pr, at, false)
-	if len(told) == 0 {
-		return nil // a copy needs somebody who is told
+	t := w.notify(people, pr, at, false)
+	if len(t.notify) == 0 {
+		return told{} // a copy needs somebody who is told
 	}
-	return w.notify(append(people, learners...), pr, at, false)
+	return told{notify: w.notify(append(people, learners...), pr, at, false).notify, from: t.from}
 }
 
 // learning is who learns on a schedule. They are told in copy, and are nobody whom a step has found.
@@ -80,7 +103,7 @@ func (w finder) named(name string) []called {
 // fallback is who is told when the steps have not helped: the policy's fallback; when the file in force no longer has
 // that person, or no channel for them, the fallback of the policy as it is there now; else that of the file's first
 // policy; else everybody who can be told at all.
-func (w finder) fallback(pr Progress) []Notify {
+func (w finder) fallback(pr Progress) told {
 	why := "nobody has acknowledged"
 	if !pr.Found {
 		why = "the steps found nobody to tell"
@@ -94,8 +117,8 @@ func (w finder) fallback(pr Progress) []Notify {
 	}
 	at := "fallback of policy " + w.policy.Name
 	for _, person := range candidates {
-		if told := w.notify([]called{{person, why}}, pr, at, true); len(told) > 0 {
-			return told
+		if t := w.notify([]called{{person, why}}, pr, at, true); len(t.notify) > 0 {
+			return t
 		}
 	}
 	var everybody []called
@@ -106,11 +129,11 @@ func (w finder) fallback(pr Progress) []Notify {
 }
 
 // notify spreads people over their channels. last says that nobody comes after them.
-func (w finder) notify(people []called, pr Progress, at string, last bool) []Notify {
+func (w finder) notify(people []called, pr Progress, at string, last bool) told {
 	if w.policy.Unmatched {
 		at += " (no route matches the incident)"
 	}
-	var out []Notify
+	t := told{from: w.now}
 	var seen []string
 	for _, c := range people {
 		person, ok := w.file.Person(c.person)
@@ -118,14 +141,18 @@ func (w finder) notify(people []called, pr Progress, at string, last bool) []Not
 			continue
 		}
 		seen = append(seen, c.person)
+		from := w.release(person, w.now)
 		for _, channel := range channels(person, w.severity, last) {
-			out = append(out, Notify{
-				Person: c.person, Channel: channel.Name, At: w.now.Add(channel.Delay),
+			if len(t.notify) == 0 || from.Before(t.from) {
+				t.from = from
+			}
+			t.notify = append(t.notify, Notify{
+				Person: c.person, Channel: channel.Name, At: w.release(person, from.Add(channel.Delay)),
 				Pass: pr.Pass, Step: pr.Step, Why: at + ": " + c.why,
 			})
 		}
 	}
-	return out
+	return t
 }
 
 // channels is how a severity reaches a person.

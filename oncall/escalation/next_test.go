@@ -3,6 +3,7 @@ package escalation_test
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -54,7 +55,7 @@ func run(p escalation.Policy, f *schedule.File, severity string, until time.Dura
 	pr := escalation.Progress{}
 	for now := monday; !now.After(monday.Add(until)); now = pr.Next {
 		var notify []escalation.Notify
-		pr, notify = escalation.Next(p, f, pr, severity, now)
+		pr, notify = escalation.Next(p, f, pr, nil, severity, now)
 		for _, n := range notify {
 			told = append(told, fmt.Sprintf("%s %s %s: %s", n.At.Sub(monday), n.Person, n.Channel, n.Why))
 		}
@@ -197,17 +198,17 @@ fallback = "dan"
 func TestNextIsPatient(t *testing.T) {
 	f := file(t, onePolicy)
 	p, _ := escalation.PolicyFor(f, nil)
-	begun, _ := escalation.Next(p, f, escalation.Progress{}, "page", monday)
+	begun, _ := escalation.Next(p, f, escalation.Progress{}, nil, "page", monday)
 
-	if pr, notify := escalation.Next(p, f, begun, "page", begun.Next.Add(-time.Nanosecond)); len(notify) != 0 || pr != begun {
+	if pr, notify := escalation.Next(p, f, begun, nil, "page", begun.Next.Add(-time.Nanosecond)); len(notify) != 0 || !reflect.DeepEqual(pr, begun) {
 		t.Errorf("called early: %+v, %v", pr, notify)
 	}
 	late := begun.Next.Add(3 * time.Hour)
-	pr, notify := escalation.Next(p, f, begun, "page", late)
+	pr, notify := escalation.Next(p, f, begun, nil, "page", late)
 	if len(notify) != 1 || notify[0].Person != "carol" || !pr.Next.Equal(late.Add(5*time.Minute)) {
 		t.Errorf("called late: %+v, %v, want one step and its whole wait", pr, notify)
 	}
-	if pr, notify := escalation.Next(p, f, escalation.Progress{}, "info", monday); len(notify) != 0 || pr != (escalation.Progress{}) {
+	if pr, notify := escalation.Next(p, f, escalation.Progress{}, nil, "info", monday); len(notify) != 0 || !reflect.DeepEqual(pr, escalation.Progress{}) {
 		t.Errorf("info: %+v, %v", pr, notify)
 	}
 }
@@ -219,7 +220,7 @@ func TestPositionsGrow(t *testing.T) {
 	pr, passBefore, stepBefore := escalation.Progress{Next: monday}, -1, -1
 	for range 12 {
 		var notify []escalation.Notify
-		pr, notify = escalation.Next(p, f, pr, "page", pr.Next)
+		pr, notify = escalation.Next(p, f, pr, nil, "page", pr.Next)
 		for _, n := range notify {
 			if n.Pass != notify[0].Pass || n.Step != notify[0].Step {
 				t.Errorf("one call gives %+v and %+v", notify[0], n)
@@ -242,7 +243,7 @@ func TestUnmatchedSaysSo(t *testing.T) {
 	if matched || p.Name != "p" {
 		t.Errorf("policy %q, matched %v, want the first and false", p.Name, matched)
 	}
-	_, notify := escalation.Next(p, f, escalation.Progress{}, "page", monday)
+	_, notify := escalation.Next(p, f, escalation.Progress{}, nil, "page", monday)
 	const want = "step 1 of policy p (no route matches the incident): on call for api until 2026-01-12 09:00 CET"
 	if len(notify) == 0 || notify[0].Why != want {
 		t.Errorf("got %v, want %s", notify, want)
@@ -274,17 +275,17 @@ fallback = "erin"
 	if err != nil {
 		t.Fatal(err)
 	}
-	pr, notify := escalation.Next(p, other, escalation.Progress{}, "page", monday)
+	pr, notify := escalation.Next(p, other, escalation.Progress{}, nil, "page", monday)
 	if len(notify) != 1 || notify[0].Person != "erin" || notify[0].Why != "fallback of policy p (no route matches the incident): the steps found nobody to tell" {
 		t.Errorf("got %+v, want the fallback of the new file", notify)
 	}
 	if !pr.Next.Equal(monday.Add(escalation.FallbackEvery)) {
 		t.Errorf("next call at %s", pr.Next)
 	}
-	if pr, notify := escalation.Next(p, nil, escalation.Progress{}, "page", monday); len(notify) != 0 || !pr.Next.After(monday) {
+	if pr, notify := escalation.Next(p, nil, escalation.Progress{}, nil, "page", monday); len(notify) != 0 || !pr.Next.After(monday) {
 		t.Errorf("without a file: %+v, %v", pr, notify)
 	}
-	if _, notify := escalation.Next(escalation.Policy{}, other, escalation.Progress{}, "page", monday); len(notify) != 1 {
+	if _, notify := escalation.Next(escalation.Policy{}, other, escalation.Progress{}, nil, "page", monday); len(notify) != 1 {
 		t.Errorf("the zero policy tells %v, want somebody", notify)
 	}
 }
@@ -295,7 +296,7 @@ func TestFileWithoutPoliciesStillPages(t *testing.T) {
 	if matched || p.Name != "built-in" {
 		t.Errorf("policy %q, matched %v", p.Name, matched)
 	}
-	_, notify := escalation.Next(p, f, escalation.Progress{}, "page", monday)
+	_, notify := escalation.Next(p, f, escalation.Progress{}, nil, "page", monday)
 	told := map[string]bool{}
 	for _, n := range notify {
 		told[n.Person] = true
@@ -329,7 +330,7 @@ func TestStoredForm(t *testing.T) {
 		t.Errorf("progress is stored as %s, %v", data, err)
 	}
 	var prBack escalation.Progress
-	if err := json.Unmarshal(data, &prBack); err != nil || prBack != pr {
+	if err := json.Unmarshal(data, &prBack); err != nil || !reflect.DeepEqual(prBack, pr) {
 		t.Errorf("read back as %+v, %v", prBack, err)
 	}
 	if data, err := json.Marshal(escalation.Progress{}); err != nil || string(data) != "{}" {

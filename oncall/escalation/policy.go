@@ -2,6 +2,7 @@ package escalation
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"nezuban/oncall/schedule"
@@ -20,12 +21,15 @@ type Policy struct {
 	Fallback   string   `json:"fallback"`            // a person
 	AckTimeout Duration `json:"ack_timeout"`         // an acknowledged page triggers again after it; 0: never
 	Unmatched  bool     `json:"unmatched,omitempty"` // no route matched: this is the file's first policy
+
+	Hold schedule.Hours `json:"hold,omitzero"` // in which tickets wait
 }
 
 // Step is one step of a [Policy].
 type Step struct {
-	Page []string `json:"page"` // people and schedules
-	Wait Duration `json:"wait"` // until the next step
+	Page   []string `json:"page"`             // people and schedules
+	Rotate bool     `json:"rotate,omitempty"` // one of Page at a time, in turn
+	Wait   Duration `json:"wait"`             // until the next step
 }
 
 // Duration is a time.Duration that is stored as text, such as "5m0s".
@@ -89,9 +93,9 @@ func policyNamed(f *schedule.File, name string) (schedule.Policy, bool) {
 
 // frozen copies a policy of the file.
 func frozen(p schedule.Policy) Policy {
-	out := Policy{Name: p.Name, Repeat: p.Repeat, Fallback: p.Fallback, AckTimeout: Duration(p.AckTimeout)}
+	out := Policy{Name: p.Name, Repeat: p.Repeat, Fallback: p.Fallback, AckTimeout: Duration(p.AckTimeout), Hold: p.Hold}
 	for _, s := range p.Steps {
-		out.Steps = append(out.Steps, Step{Page: append([]string(nil), s.Page...), Wait: Duration(s.Wait)})
+		out.Steps = append(out.Steps, Step{Page: slices.Clone(s.Page), Rotate: s.Rotate, Wait: Duration(s.Wait)})
 	}
 	return out
 }

@@ -125,7 +125,7 @@ func (r *router) resume(ctx context.Context) error {
 		return err
 	}
 	now := time.Now
-	book := incident.NewBook(stored.Incidents, stored.Rows)
+	book := incident.NewBook(stored.Incidents, stored.Rows, stored.Picks)
 	r.engine = &engine{
 		store: r.store, now: now, newID: newID, log: r.d.Log, changed: make(chan struct{}, 1), book: book,
 		rules: rule.NewEngine(r.cfg.Rules, stored.Records, book.Firing(), now()),

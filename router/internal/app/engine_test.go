@@ -99,7 +99,7 @@ func newEngine(t *testing.T, store committer, more ...rule.RuleConfig) *engine {
 	return &engine{
 		store: store, now: time.Now, log: discard, changed: make(chan struct{}, 1), rotation: rotation,
 		newID: func(time.Time) string { ids++; return fmt.Sprintf("I%03d", ids) },
-		book:  incident.NewBook(nil, nil), rules: rule.NewEngine(set, nil, nil, time.Now()),
+		book:  incident.NewBook(nil, nil, nil), rules: rule.NewEngine(set, nil, nil, time.Now()),
 	}
 }
 

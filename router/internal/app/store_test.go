@@ -28,7 +28,7 @@ func (l *lossy) Commit(ctx context.Context, b state.Batch) error {
 func (d *disk) stored() *incident.Book {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	b := incident.NewBook(nil, nil)
+	b := incident.NewBook(nil, nil, nil)
 	for _, batch := range d.batches {
 		b.Accept(batch.Change)
 	}

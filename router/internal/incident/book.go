@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"nezuban/oncall/escalation"
 	"nezuban/oncall/schedule"
 )
 
@@ -18,12 +19,13 @@ type Book struct {
 	incidents map[string]Incident
 	byKey     map[string]string // dedup key → id of the unresolved incident that holds it
 	rows      map[string][]Row  // by incident, in order of Seq
+	picks     escalation.Picks  // whom steps that take turns told last
 }
 
 // NewBook is a book that holds what was stored. The order of the arguments' elements does not matter.
-func NewBook(incidents []Incident, rows []Row) *Book {
-	b := &Book{incidents: map[string]Incident{}, byKey: map[string]string{}, rows: map[string][]Row{}}
-	b.Accept(Change{Incidents: incidents, Rows: rows})
+func NewBook(incidents []Incident, rows []Row, picks escalation.Picks) *Book {
+	b := &Book{incidents: map[string]Incident{}, byKey: map[string]string{}, rows: map[string][]Row{}, picks: escalation.Picks{}}
+	b.Accept(Change{Incidents: incidents, Rows: rows, Picks: picks})
 	return b
 }
 
@@ -36,15 +38,16 @@ type Env struct {
 
 // Change is the outcome of a decision. Incidents, entries and rows of one incident belong in one transaction.
 type Change struct {
-	Incidents []Incident // to be stored, whole
-	Entries   []Entry    // to be appended
-	Rows      []Row      // to be stored, whole
-	Closed    []string   // ids of incidents that are over and whose messages are done: to be filed away
+	Incidents []Incident       // to be stored, whole
+	Entries   []Entry          // to be appended
+	Rows      []Row            // to be stored, whole
+	Picks     escalation.Picks // to be stored, each by its key
+	Closed    []string         // ids of incidents that are over and whose messages are done: to be filed away
 }
 
 // Empty says that nothing is to be stored.
 func (c Change) Empty() bool {
-	return len(c.Incidents)+len(c.Entries)+len(c.Rows)+len(c.Closed) == 0
+	return len(c.Incidents)+len(c.Entries)+len(c.Rows)+len(c.Picks)+len(c.Closed) == 0
 }
 
 // Accept takes over a change that is durable.
@@ -71,6 +74,7 @@ func (b *Book) Accept(c Change) {
 		}
 		b.rows[row.Incident] = rows
 	}
+	maps.Copy(b.picks, c.Picks)
 	for _, id := range c.Closed {
 		for key := range b.incidents[id].Alerts {
 			b.release(key, id)
@@ -126,17 +130,21 @@ type draft struct {
 	incidents map[string]Incident
 	byKey     map[string]string
 	rows      map[RowKey]Row
+	picks     escalation.Picks
 	entries   []Entry
 	closed    []string
 }
 
 func (b *Book) draft(env Env) *draft {
-	return &draft{book: b, env: env, incidents: map[string]Incident{}, byKey: map[string]string{}, rows: map[RowKey]Row{}}
+	return &draft{book: b, env: env, incidents: map[string]Incident{}, byKey: map[string]string{}, rows: map[RowKey]Row{}, picks: escalation.Picks{}}
 }
 
 // change is what the draft has come to, in a stable order.
 func (d *draft) change() Change {
 	c := Change{Entries: d.entries, Closed: d.closed}
+	if len(d.picks) > 0 {
+		c.Picks = d.picks
+	}
 	for _, id := range slices.Sorted(maps.Keys(d.incidents)) {
 		c.Incidents = append(c.Incidents, d.incidents[id])
 	}
@@ -147,6 +155,13 @@ func (d *draft) change() Change {
 		return cmp.Or(cmp.Compare(a.Incident, b.Incident), cmp.Compare(a.Seq, b.Seq))
 	})
 	return c
+}
+
+// turns are whom steps that take turns told last, as the draft sees them.
+func (d *draft) turns() escalation.Picks {
+	turns := maps.Clone(d.book.picks)
+	maps.Copy(turns, d.picks)
+	return turns
 }
 
 func (d *draft) incident(id string) (Incident, bool) {

@@ -43,7 +43,7 @@ func newWorld(t *testing.T, rotation string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, book: NewBook(nil, nil)}
+	w := &world{t: t, book: NewBook(nil, nil, nil)}
 	w.env = Env{Now: start, Rotation: f, NewID: func(time.Time) string { w.ids++; return fmt.Sprintf("I%03d", w.ids) }}
 	return w
 }

@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -164,7 +165,8 @@ func (d *draft) escalate(inc *Incident) {
 	if inc.Severity == SeverityInfo {
 		return
 	}
-	progress, notify := escalation.Next(inc.Policy, d.env.Rotation, inc.Progress, string(inc.Severity), d.env.Now)
+	progress, notify := escalation.Next(inc.Policy, d.env.Rotation, inc.Progress, d.turns(), string(inc.Severity), d.env.Now)
+	maps.Copy(d.picks, progress.PickedSince(inc.Policy.Name, inc.Progress))
 	inc.Progress = progress
 	d.putIncident(*inc)
 	earlier := inc.Rows
@@ -173,7 +175,10 @@ func (d *draft) escalate(inc *Incident) {
 		d.note(inc, "paging %s by %s: %s", strings.Join(row.People, ", "), row.Channel, row.Why)
 		d.send(inc, row)
 	}
-	if len(notify) == 0 {
+	switch {
+	case progress.Held:
+		d.note(inc, "held by policy %q until %s", inc.Policy.Name, progress.Next.UTC().Format(time.RFC3339))
+	case len(notify) == 0:
 		d.note(inc, "nobody is on call for policy %q: asking again at %s", inc.Policy.Name, progress.Next.UTC().Format(time.RFC3339))
 	}
 }

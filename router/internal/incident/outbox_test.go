@@ -103,7 +103,7 @@ func TestAfterACrashWhatWasBeingSentGoesAgainAsARepeat(t *testing.T) {
 	c, _ := w.book.Begin(w.env, due[0].Key())
 	w.accept(c)
 	// The router dies here; another one starts from what was stored.
-	w.book = NewBook(w.book.Incidents(), w.book.Rows("I001"))
+	w.book = NewBook(w.book.Incidents(), w.book.Rows("I001"), nil)
 	w.accept(w.book.Recover(w.env))
 	due, _ = w.book.Due(w.env.Now)
 	if len(due) != 1 || !due[0].Repeat || due[0].Attempt != 1 {

@@ -3,6 +3,8 @@ package incident
 import (
 	"slices"
 	"time"
+
+	"nezuban/oncall/escalation"
 )
 
 // Outcome is what became of one attempt to send a row.
@@ -86,7 +88,8 @@ func (d *draft) nextChannel(inc *Incident, failing Row) {
 		if other.Kind != MessageTrigger || other.Seq == failing.Seq || !sameStep {
 			continue
 		}
-		if other.Status == RowPending && other.Attempt == 0 && other.NotBefore.After(d.env.Now) && shares(other.People, failing.People) {
+		waits := other.Status == RowPending && other.Attempt == 0 && other.NotBefore.After(d.env.Now)
+		if waits && shares(other.People, failing.People) && !d.mustWait(*inc, other) {
 			other.NotBefore = d.env.Now
 			d.putRow(other)
 			d.note(inc, "%s does not get through: %s goes out at once", failing.describe(), other.describe())
@@ -100,6 +103,13 @@ func (d *draft) nextChannel(inc *Incident, failing Row) {
 		inc.Progress.Next = d.env.Now
 		d.note(inc, "nobody of this step can be reached: taking the next step at once")
 	}
+}
+
+// mustWait reports whether somebody whom a row names is not to be disturbed now: its time has not come, whatever fails.
+func (d *draft) mustWait(inc Incident, row Row) bool {
+	return slices.ContainsFunc(row.People, func(person string) bool {
+		return escalation.Release(inc.Policy, d.env.Rotation, person, string(inc.Severity), d.env.Now).After(d.env.Now)
+	})
 }
 
 func shares(a, b []string) bool {

@@ -13,7 +13,7 @@ func (w *world) crash() *world {
 	for _, inc := range w.book.Incidents() {
 		rows = append(rows, w.book.Rows(inc.ID)...)
 	}
-	w.book = NewBook(w.book.Incidents(), rows)
+	w.book = NewBook(w.book.Incidents(), rows, nil)
 	w.env.Now = w.env.Now.Add(5 * time.Second)
 	w.accept(w.book.Recover(w.env))
 	return w
@@ -131,7 +131,7 @@ func TestTheNextStepWaitsForAPageThatIsOnItsWay(t *testing.T) {
 
 // What was stored by another hand must not keep the router from starting.
 func TestARowForNobodyHasAPlaceInLine(t *testing.T) {
-	b := NewBook([]Incident{{ID: "I001", State: Triggered}}, []Row{{Incident: "I001", Kind: MessageTrigger, Channel: "sms", Status: RowPending}})
+	b := NewBook([]Incident{{ID: "I001", State: Triggered}}, []Row{{Incident: "I001", Kind: MessageTrigger, Channel: "sms", Status: RowPending}}, nil)
 	if due, _ := b.Due(start); len(due) != 1 {
 		t.Errorf("found %d rows, want 1", len(due))
 	}

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -32,7 +34,8 @@ type Batch struct {
 func (b Batch) Empty() bool { return b.Change.Empty() && len(b.Put)+len(b.Delete) == 0 }
 
 // Commit makes a batch durable. Whatever belongs to one incident goes in one transaction; several incidents share one
-// while they fit. Rule records go last: a crash in between leaves an event unapplied, and when it is sent again the
+// while they fit. Whose turn comes next in a step that takes turns follows: should a crash come between, somebody has two
+// turns running. Rule records go last: a crash in between leaves an event unapplied, and when it is sent again the
 // incident knows it by its identity. On an error other than [ErrTooLarge] a part, or all, may be stored; committing the
 // same batch again is safe.
 //
@@ -139,6 +142,13 @@ func (b Batch) groups() ([]group, error) {
 			clientv3.OpDelete(timelinePrefix+id+"/", clientv3.WithPrefix()),
 			clientv3.OpDelete(outboxPrefix+id+"/", clientv3.WithPrefix()),
 		})
+	}
+	for _, key := range slices.Sorted(maps.Keys(b.Change.Picks)) {
+		var g group
+		if err := g.put(pickPrefix+key, pick{Version: 1, Key: key, Name: b.Change.Picks[key]}); err != nil {
+			return nil, err
+		}
+		groups = append(groups, g)
 	}
 	for _, record := range b.Put {
 		groups = append(groups, group{clientv3.OpPut(rulePrefix+record.Key, string(record.Value))})

@@ -16,6 +16,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
 
+	"nezuban/oncall/escalation"
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/rule"
 )
@@ -26,6 +27,7 @@ const (
 	incidentPrefix = prefix + "incident/"
 	timelinePrefix = prefix + "timeline/"
 	outboxPrefix   = prefix + "outbox/"
+	pickPrefix     = prefix + "pick/"
 	rulePrefix     = prefix + "rule/"
 	rotationKey    = prefix + "rotation"
 	accessPrefix   = prefix + "access/"
@@ -81,6 +83,7 @@ func (s *Store) Close() {
 type Stored struct {
 	Incidents []incident.Incident
 	Rows      []incident.Row
+	Picks     escalation.Picks
 	Records   []rule.Record
 }
 
@@ -93,7 +96,11 @@ func (s *Store) Load(ctx context.Context) (Stored, error) {
 	if err := load(ctx, s, outboxPrefix, &all.Rows); err != nil {
 		return Stored{}, err
 	}
-	err := s.each(ctx, rulePrefix, func(key string, value []byte) error {
+	var err error
+	if all.Picks, err = s.picks(ctx); err != nil {
+		return Stored{}, err
+	}
+	err = s.each(ctx, rulePrefix, func(key string, value []byte) error {
 		all.Records = append(all.Records, rule.Record{Key: key[len(rulePrefix):], Value: value})
 		return nil
 	})

@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
+	"nezuban/oncall/escalation"
 	"nezuban/router/internal/access"
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/rule"
@@ -46,6 +48,7 @@ func TestWhatWasCommittedIsThereAfterARestart(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
 	change := sample("I1", 2, 12)
+	change.Picks = escalation.Picks{"0/api": "alice", "1/a/b": "bob"}
 	batch := Batch{Change: change, Put: []rule.Record{{Key: "container/web1/shop", Value: []byte(`{"v":1}`)}}}
 	if err := s.Commit(t.Context(), batch); err != nil {
 		t.Fatal(err)
@@ -56,7 +59,7 @@ func TestWhatWasCommittedIsThereAfterARestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !reflect.DeepEqual(got.Incidents, change.Incidents) || !reflect.DeepEqual(got.Rows, change.Rows) || !reflect.DeepEqual(got.Records, batch.Put) {
+	if !reflect.DeepEqual(got.Incidents, change.Incidents) || !reflect.DeepEqual(got.Rows, change.Rows) || !reflect.DeepEqual(got.Records, batch.Put) || !maps.Equal(got.Picks, change.Picks) {
 		t.Errorf("found %+v\nwant %+v", got, batch)
 	}
 	timeline, err := s.Timeline(t.Context(), "I1")
