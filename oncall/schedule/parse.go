@@ -127,6 +127,14 @@ func inFileOrder[V any](p *parser, table map[string]V, path ...any) []string {
 	return names
 }
 
+// several are the items of a value that is one thing or a list of such, and where each of them stands.
+func several(raw any, path []any) (items []any, at func(i int) []any) {
+	if list, ok := raw.([]any); ok {
+		return list, func(i int) []any { return append(slices.Clip(path), i) }
+	}
+	return []any{raw}, func(int) []any { return path }
+}
+
 // isPerson reports whether [people] has the name.
 func (p *parser) isPerson(name string) bool { return p.names[name] }
 

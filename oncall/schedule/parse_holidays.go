@@ -34,23 +34,16 @@ func (p *parser) listed(raw any, path []any) []local {
 	if raw == nil {
 		return nil
 	}
-	names, isList := raw.([]any)
-	if !isList {
-		names = []any{raw}
-	}
+	names, at := several(raw, path)
 	if len(names) == 0 {
 		p.refuse(raw, p.wantList(), path...)
 	}
 	days := []local{}
 	for i, n := range names {
-		at := path
-		if isList {
-			at = append(slices.Clip(path), i)
-		}
 		name, _ := n.(string)
 		list, ok := p.lists[name]
 		if !ok {
-			p.refuse(asWritten(n), p.wantList()+p.suggest(name, slices.Sorted(maps.Keys(p.lists))), at...)
+			p.refuse(asWritten(n), p.wantList()+p.suggest(name, slices.Sorted(maps.Keys(p.lists))), at(i)...)
 		}
 		days = append(days, list...)
 	}

@@ -2,7 +2,6 @@ package schedule
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 )
@@ -12,10 +11,7 @@ func (p *parser) ticketHours(raw any, zone *time.Location, path []any) Hours {
 	if raw == nil {
 		return Hours{}
 	}
-	items, isList := raw.([]any)
-	if !isList {
-		items = []any{raw}
-	}
+	items, at := several(raw, path)
 	if len(items) == 0 || len(items) > maxWindows {
 		p.refuse(raw, fmt.Sprintf(`1 to %d hours such as "ticket 22:00-08:00"`, maxWindows), path...)
 		return Hours{}
@@ -24,18 +20,14 @@ func (p *parser) ticketHours(raw any, zone *time.Location, path []any) Hours {
 	var texts []string
 	var list []window
 	for i, item := range items {
-		at := path
-		if isList {
-			at = append(slices.Clip(path), i)
-		}
 		text, _ := item.(string)
 		severity, hours, _ := strings.Cut(text, " ")
 		open, err := parseWindow(hours)
 		switch {
 		case severity == "page":
-			p.refuse(text, `hours of "ticket": a page is never held`, at...)
+			p.refuse(text, `hours of "ticket": a page is never held`, at(i)...)
 		case severity != "ticket" || err != nil:
-			p.refuse(asWritten(item), fmt.Sprintf(`"ticket" and %v`, errWindow), at...)
+			p.refuse(asWritten(item), fmt.Sprintf(`"ticket" and %v`, errWindow), at(i)...)
 		}
 		texts, list = append(texts, hours), append(list, open...)
 	}

@@ -46,24 +46,17 @@ func (p *parser) neverWith(raw map[string]rawSchedule) {
 			continue
 		}
 		path := []any{"schedule", name, "never_with"}
-		others, isList := never.([]any)
-		if !isList {
-			others = []any{never}
-		}
+		others, at := several(never, path)
 		if len(others) == 0 {
 			p.refuse(never, p.anotherSchedule(name), path...)
 		}
 		for i, o := range others {
-			at := path
-			if isList {
-				at = append(slices.Clip(path), i)
-			}
 			other, _ := o.(string)
 			if other == name || !p.out.HasSchedule(other) {
-				p.refuse(asWritten(o), p.anotherSchedule(name)+p.suggest(other, p.out.Schedules()), at...)
+				p.refuse(asWritten(o), p.anotherSchedule(name)+p.suggest(other, p.out.Schedules()), at(i)...)
 				continue
 			}
-			p.out.apart = append(p.out.apart, Apart{Schedule: name, Other: other, Line: p.source.Line(at...)})
+			p.out.apart = append(p.out.apart, Apart{Schedule: name, Other: other, Line: p.source.Line(at(i)...)})
 		}
 	}
 }

@@ -69,18 +69,15 @@ func (p *parser) wait(d tomlfile.Duration, path []any) time.Duration {
 
 // page reads whom a step pages: a person, a schedule, or a list of either.
 func (p *parser) page(raw any, path []any) []string {
-	names, ok := raw.([]any)
-	if !ok {
-		names = []any{raw}
-	}
+	names, at := several(raw, path)
 	if len(names) == 0 {
 		p.refuse(raw, "a person, a schedule, or a list of either", path...)
 	}
 	page := make([]string, 0, len(names))
-	for _, n := range names {
+	for i, n := range names {
 		name, isText := n.(string)
 		if !isText || (!p.isPerson(name) && !p.out.HasSchedule(name)) {
-			p.refuse(n, "a person, a schedule, or a list of either"+p.suggestTarget(name), path...)
+			p.refuse(n, "a person, a schedule, or a list of either"+p.suggestTarget(name), at(i)...)
 			continue
 		}
 		page = append(page, name)
