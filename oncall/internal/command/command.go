@@ -40,6 +40,9 @@ const usage = `usage:
   nezuban-oncall fairness FILE [--from TIME] [--to TIME] [--schedule NAME] [--format FORMAT]
         count the hours, nights, weekends and shifts back to back of each person in a year, or from TIME to TIME;
         FORMAT is table, json, csv or markdown
+  nezuban-oncall simulate FILE [NEW] --incidents LOG [--answers-after TIME] [--format FORMAT]
+        let a history of incidents happen under a file, or under two versions of it: who would have been woken at what
+        hour, and after how long somebody reached; LOG has JSON lines, - is the input; FORMAT is text, json, csv or markdown
   nezuban-oncall version
         print the version, and the release of the tz database in it
 
@@ -80,6 +83,8 @@ func Run(args []string, w World) int {
 		return diff(args[1:], w)
 	case "fairness":
 		return fairness(args[1:], w)
+	case "simulate":
+		return simulate(args[1:], w)
 	case "version":
 		fmt.Fprintf(w.Out, "nezuban-oncall %s, tz database %s\n", w.Version, schedule.TZRelease)
 		return exitOK
@@ -103,6 +108,11 @@ func parse(flags *flag.FlagSet, args []string, w World) (file string, err error)
 // words reads flags that may stand before, between and after the words of a command line. It gives those words, one
 // for each of wanted, which says what they are.
 func words(flags *flag.FlagSet, args []string, w World, wanted ...string) ([]string, error) {
+	return someWords(flags, args, w, len(wanted), wanted...)
+}
+
+// someWords is words where those after the first few may be left out.
+func someWords(flags *flag.FlagSet, args []string, w World, least int, wanted ...string) ([]string, error) {
 	flags.SetOutput(io.Discard)
 	var found []string
 	for len(args) > 0 {
@@ -121,7 +131,7 @@ func words(flags *flag.FlagSet, args []string, w World, wanted ...string) ([]str
 		}
 		found, args = append(found, args[0]), args[1:]
 	}
-	if len(found) < len(wanted) {
+	if len(found) < least {
 		fmt.Fprintf(w.Err, "nezuban-oncall %s: no %s given\n%s", flags.Name(), wanted[len(found)], usage)
 		return nil, errUsage
 	}
