@@ -35,11 +35,11 @@ const usage = `usage:
   nezuban-oncall shifts FILE [--from TIME] [--to TIME] [--schedule NAME] [--person NAME] [--format FORMAT]
         list the shifts of eight weeks, or from TIME to TIME; FORMAT is table, json, csv, markdown, ical or month
   nezuban-oncall diff OLD NEW [--from TIME] [--to TIME] [--schedule NAME] [--at TIME] [--hours N] [--format FORMAT]
-        say whose shifts move between two versions, each a FILE or a git revision of it, FILE@REV; exit 1 when
-        somebody's next 48 hours change, or N; FORMAT is text, json or markdown
+        say whose shifts move between two versions, each a FILE or a git revision of it, FILE@REV, and what else
+        differs; exit 1 when somebody's next 48 hours change, or N; FORMAT is text, json or markdown
   nezuban-oncall fairness FILE [--from TIME] [--to TIME] [--schedule NAME] [--format FORMAT]
-        count the hours, nights, weekends and shifts back to back of each person in a year, or from TIME to TIME;
-        FORMAT is table, json, csv or markdown
+        count the hours, nights, weekends, holidays and shifts back to back of each person in a year, or from TIME to
+        TIME; FORMAT is table, json, csv or markdown
   nezuban-oncall version
         print the version, and the release of the tz database in it
 
