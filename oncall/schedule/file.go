@@ -17,6 +17,7 @@ type File struct {
 	routes    []Route
 	apart     []Apart
 	limits    Limits
+	holidays  []Holidays
 }
 
 // Name is the file's name as given to [Parse].

@@ -16,6 +16,7 @@ func (p *parser) holidays(raw map[string]any) {
 			p.refuse(asWritten(raw[name]), "a list of days, such as [2026-12-25, 2026-12-26]", "holidays", name)
 		}
 		days := make([]local, 0, len(items))
+		list := Holidays{Name: name, Line: p.source.Line("holidays", name)}
 		for i, item := range items {
 			text, _ := asWritten(item).(string)
 			day, err := parseDay(text)
@@ -24,8 +25,10 @@ func (p *parser) holidays(raw map[string]any) {
 				continue
 			}
 			days = append(days, day)
+			list.Days = append(list.Days, text)
 		}
 		p.lists[name] = days
+		p.out.holidays = append(p.out.holidays, list)
 	}
 }
 

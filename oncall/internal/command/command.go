@@ -35,11 +35,11 @@ const usage = `usage:
   nezuban-oncall shifts FILE [--from TIME] [--to TIME] [--schedule NAME] [--person NAME] [--format FORMAT]
         list the shifts of eight weeks, or from TIME to TIME; FORMAT is table, json, csv, markdown, ical or month
   nezuban-oncall diff OLD NEW [--from TIME] [--to TIME] [--schedule NAME] [--at TIME] [--hours N] [--format FORMAT]
-        say whose shifts move between two versions, each a FILE or a git revision of it, FILE@REV; exit 1 when
-        somebody's next 48 hours change, or N; FORMAT is text, json or markdown
+        say whose shifts move between two versions, each a FILE or a git revision of it, FILE@REV, and what else
+        differs; exit 1 when somebody's next 48 hours change, or N; FORMAT is text, json or markdown
   nezuban-oncall fairness FILE [--from TIME] [--to TIME] [--schedule NAME] [--format FORMAT]
-        count the hours, nights, weekends and shifts back to back of each person in a year, or from TIME to TIME;
-        FORMAT is table, json, csv or markdown
+        count the hours, nights, weekends, holidays and shifts back to back of each person in a year, or from TIME to
+        TIME; FORMAT is table, json, csv or markdown
   nezuban-oncall simulate FILE [NEW] --incidents LOG [--answers-after TIME] [--format FORMAT]
         let a history of incidents happen under a file, or under two versions of it: who would have been woken at what
         hour, and after how long somebody reached; LOG has JSON lines, - is the input; FORMAT is text, json, csv or markdown

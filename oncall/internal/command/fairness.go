@@ -25,7 +25,7 @@ type sharing struct {
 // share is what one person has of it. Share is the part of all hours that anybody has, in percent.
 type share struct {
 	Person string `json:"person"`
-	Zone   string `json:"zone"` // in which nights and weekends are counted
+	Zone   string `json:"zone"` // in which nights, weekends and holidays are counted
 	report.Load
 	Share float64 `json:"share"`
 }
@@ -86,10 +86,11 @@ func fairFormats() map[string]func(io.Writer, sharing) error {
 
 // rows are the people as cells, below a head.
 func (s sharing) rows() [][]string {
-	rows := [][]string{{"person", "hours", "share", "nights", "weekends", "back to back", "zone"}}
+	rows := [][]string{{"person", "hours", "share", "nights", "weekends", "holidays", "back to back", "zone"}}
 	for _, p := range s.people {
 		rows = append(rows, []string{
-			p.Person, hours(p.Hours), fmt.Sprintf("%.1f %%", p.Share), strconv.Itoa(p.Nights), strconv.Itoa(p.Weekends), strconv.Itoa(p.BackToBack), p.Zone,
+			p.Person, hours(p.Hours), fmt.Sprintf("%.1f %%", p.Share), strconv.Itoa(p.Nights), strconv.Itoa(p.Weekends),
+			strconv.Itoa(p.Holidays), strconv.Itoa(p.BackToBack), p.Zone,
 		})
 	}
 	return rows
@@ -97,7 +98,7 @@ func (s sharing) rows() [][]string {
 
 // span says which time has been looked at, and by which rules.
 func (s sharing) span() string {
-	return fmt.Sprintf("From %s to %s. Nights are 22:00 to 07:00; they and weekends count in the person's own zone when any part is served.",
+	return fmt.Sprintf("From %s to %s. Nights are 22:00 to 07:00; they, weekends and holidays count in the person's own zone when any part is served.",
 		s.from.In(s.zone).Format(minute), s.to.In(s.zone).Format(minute))
 }
 
@@ -110,7 +111,7 @@ func writeFair(out io.Writer, s sharing) error {
 }
 
 func writeFairMarkdown(out io.Writer, s sharing) error {
-	if err := writeTableMarkdown(out, []bool{false, true, true, true, true, true, false}, s.rows()); err != nil {
+	if err := writeTableMarkdown(out, []bool{false, true, true, true, true, true, true, false}, s.rows()); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(out, "\n%s\n", s.span())
@@ -130,10 +131,11 @@ func writeFairJSON(out io.Writer, s sharing) error {
 func writeFairCSV(out io.Writer, s sharing) error {
 	rows := csv.NewWriter(out)
 	rows.UseCRLF = true // RFC 4180
-	cells := [][]string{{"person", "hours", "share", "nights", "weekends", "back_to_back", "zone"}}
+	cells := [][]string{{"person", "hours", "share", "nights", "weekends", "holidays", "back_to_back", "zone"}}
 	for _, p := range s.people {
 		cells = append(cells, []string{
-			escape.CSV(p.Person), hours(p.Hours), hours(p.Share), strconv.Itoa(p.Nights), strconv.Itoa(p.Weekends), strconv.Itoa(p.BackToBack), p.Zone,
+			escape.CSV(p.Person), hours(p.Hours), hours(p.Share), strconv.Itoa(p.Nights), strconv.Itoa(p.Weekends),
+			strconv.Itoa(p.Holidays), strconv.Itoa(p.BackToBack), p.Zone,
 		})
 	}
 	return rows.WriteAll(cells)

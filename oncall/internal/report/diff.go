@@ -1,6 +1,7 @@
 package report
 
 import (
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -13,7 +14,12 @@ type Diff struct {
 	Moves  []Move
 	People []PersonMove
 	Loads  []LoadChange
+	Clocks []ClockWeek  // only as far as [ClockWeeks] has been asked
+	Else   []Difference // that moves no shift
 }
+
+// Empty reports whether nothing differs.
+func (d Diff) Empty() bool { return len(d.Moves)+len(d.Loads)+len(d.Clocks)+len(d.Else) == 0 }
 
 // Move is a time in which others are on call than before.
 type Move struct {
@@ -37,7 +43,10 @@ type LoadChange struct {
 // Compare finds what differs between two versions of a file. Compared with itself a file has no differences.
 func Compare(before, after *schedule.File, schedules []string, from, to time.Time) Diff {
 	moves := Moves(before, after, schedules, from, to)
-	return Diff{Moves: moves, People: personMoves(moves), Loads: loadChanges(before, after, schedules, from, to)}
+	return Diff{
+		Moves: moves, People: personMoves(moves), Loads: loadChanges(before, after, schedules, from, to),
+		Else: Differences(before, after, schedules, from, to),
+	}
 }
 
 // Schedules are the names that either version has, those of the older one first.
@@ -55,43 +64,70 @@ func Schedules(before, after *schedule.File) []string {
 func Moves(before, after *schedule.File, schedules []string, from, to time.Time) []Move {
 	var moves []Move
 	for _, name := range schedules {
-		first := len(moves)
-		for at := from; at.Before(to); {
-			was, wasUntil := onCall(before, name, at)
-			is, isUntil := onCall(after, name, at)
-			move := Move{Schedule: name, From: at, To: to, Before: was, After: is}
-			for _, end := range []time.Time{wasUntil, isUntil} {
-				if !end.IsZero() && end.Before(move.To) {
-					move.To = end
-				}
-			}
-			if at = move.To; !slices.Equal(was, is) {
-				moves = appendMove(moves, first, move)
-			}
-		}
+		moves = slices.AppendSeq(moves, MovesOf(before, after, name, from, to))
 	}
 	return moves
 }
 
-// appendMove joins a move to the last one, if that is not one before first, when they are alike and touch.
-func appendMove(moves []Move, first int, m Move) []Move {
-	if i := len(moves) - 1; i >= first {
-		last := &moves[i]
-		if last.To.Equal(m.From) && slices.Equal(last.Before, m.Before) && slices.Equal(last.After, m.After) {
-			last.To = m.To
-			return moves
+// MovesOf are the times in which others are on call for one schedule than before, in time order.
+func MovesOf(before, after *schedule.File, name string, from, to time.Time) iter.Seq[Move] {
+	return func(yield func(Move) bool) {
+		var last Move // whose people may stay on
+		for both := range sideBySide(before, after, name, from, to) {
+			m := both.Move
+			switch {
+			case slices.Equal(m.Before, m.After):
+			case last.To.Equal(m.From) && slices.Equal(last.Before, m.Before) && slices.Equal(last.After, m.After):
+				last.To = m.To
+			case !last.To.IsZero() && !yield(last):
+				return
+			default:
+				last = m
+			}
+		}
+		if !last.To.IsZero() {
+			yield(last)
 		}
 	}
-	return append(moves, m)
 }
 
-// onCall is nobody without end for a schedule that the file does not have.
-func onCall(f *schedule.File, name string, at time.Time) (people []string, until time.Time) {
+// tile is a time in which both versions have the same people throughout, alike or not.
+type tile struct {
+	Move
+	learners bool // others learn than before
+}
+
+// sideBySide tiles a time of a schedule.
+func sideBySide(before, after *schedule.File, name string, from, to time.Time) iter.Seq[tile] {
+	return func(yield func(tile) bool) {
+		var was, is schedule.Answer
+		for at := from; at.Before(to); {
+			was, is = still(was, before, name, at), still(is, after, name, at)
+			both := tile{Move{Schedule: name, From: at, To: to, Before: was.People, After: is.People}, !slices.Equal(was.Shadow, is.Shadow)}
+			for _, end := range []time.Time{was.Until, is.Until} {
+				if !end.IsZero() && end.Before(both.To) {
+					both.To = end
+				}
+			}
+			if !yield(both) {
+				return
+			}
+			at = both.To
+		}
+	}
+}
+
+// still is who is on call at a time, by an answer for an earlier time as long as that holds; an answer without people
+// is none yet. To ask the file may mean to look ten years ahead. A schedule that it does not have has nobody, without end.
+func still(earlier schedule.Answer, f *schedule.File, name string, at time.Time) schedule.Answer {
+	if earlier.People != nil && (earlier.Until.IsZero() || at.Before(earlier.Until)) {
+		return earlier
+	}
 	answer, err := f.Who(name, at)
 	if err != nil {
-		return []string{}, time.Time{}
+		return schedule.Answer{People: []string{}}
 	}
-	return answer.People, answer.Until
+	return answer
 }
 
 // Affected are the people of moves whose own time changes, sorted.

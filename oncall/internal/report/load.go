@@ -12,6 +12,7 @@ type Load struct {
 	Hours      float64 `json:"hours"`        // on a watch, not on the wall
 	Nights     int     `json:"nights"`       // in which they are on call for some time from 22:00 to 07:00 of their own zone
 	Weekends   int     `json:"weekends"`     // in which they are on call for some time on a Saturday or Sunday of their own zone
+	Holidays   int     `json:"holidays"`     // of their own, as the file lists them, on which they are on call for some time
 	BackToBack int     `json:"back_to_back"` // turns that begin when another one of theirs ends
 }
 
@@ -37,7 +38,10 @@ func Loads(f *schedule.File, schedules []string, from, to time.Time) map[string]
 	loads := make(map[string]Load, len(f.People()))
 	for _, p := range f.People() {
 		served := union(spans[p.Name])
-		load := Load{Nights: nights(served, p.Zone), Weekends: weekends(served, p.Zone), BackToBack: backToBack(turns[p.Name], from)}
+		load := Load{
+			Nights: nights(served, p.Zone), Weekends: weekends(served, p.Zone), Holidays: holidays(served, p.Holidays),
+			BackToBack: backToBack(turns[p.Name], from),
+		}
 		for _, s := range served {
 			load.Hours += s.To.Sub(s.From).Hours()
 		}
@@ -97,6 +101,20 @@ func weekends(served []Span, zone *time.Location) int {
 			if end.After(s.From) && end.After(counted) {
 				count, counted = count+1, end
 			}
+		}
+	}
+	return count
+}
+
+// holidays counts the days that spans touch; both are in time order and apart from each other.
+func holidays(served []Span, days []schedule.Day) int {
+	count := 0
+	for _, day := range days {
+		for len(served) > 0 && !served[0].To.After(day.From) {
+			served = served[1:]
+		}
+		if len(served) > 0 && served[0].From.Before(day.To) {
+			count++
 		}
 	}
 	return count

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"nezuban/oncall/internal/drawn"
 	"nezuban/oncall/schedule"
 )
 
@@ -74,7 +74,7 @@ func sameBegin(was, is Shift) bool { return was.From.Equal(is.From) }
 // time is asked for, and clipped shifts are just the time.
 func TestShiftsTile(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		f := drawFile(t)
+		f := drawn.Draw(t).File
 		from := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(rapid.IntRange(0, 400*24).Draw(t, "from")) * time.Hour)
 		to := from.Add(time.Duration(rapid.IntRange(1, 60*24).Draw(t, "hours")) * time.Hour)
 		seen := map[string]bool{}
@@ -104,34 +104,4 @@ func TestShiftsTile(t *testing.T) {
 			t.Fatalf("the shifts last %v, the time %v", total, to.Sub(from))
 		}
 	})
-}
-
-// drawFile makes a rotation file with two layers and some covers, and sometimes without one of them.
-func drawFile(t *rapid.T) *schedule.File {
-	zone := rapid.SampledFrom([]string{"Europe/Berlin", "America/New_York", "Australia/Lord_Howe"}).Draw(t, "zone")
-	name := rapid.SampledFrom([]string{"alice", "bob", "carol", "-"})
-	ring := rapid.SliceOfN(name, 1, 4)
-	var text strings.Builder
-	fmt.Fprintf(&text, "zone = %q\n[people]\nalice = {}\nbob = { zone = \"Asia/Kathmandu\" }\ncarol = {}\n[schedule.api]\nlayers = [\n", zone)
-	for i := range rapid.IntRange(1, 2).Draw(t, "layers") {
-		fmt.Fprintf(&text, "{ name = \"l%d\", every = \"%dd\", from = \"2026-%02d-01 %02d:30\", who = [\"%s\"] },\n", i,
-			rapid.IntRange(1, 9).Draw(t, "every"), rapid.IntRange(1, 12).Draw(t, "month"), rapid.IntRange(0, 23).Draw(t, "hour"),
-			strings.Join(ring.Draw(t, "ring"), `", "`))
-	}
-	fmt.Fprintln(&text, "]")
-	day := rapid.IntRange(1, 10)
-	for month := range rapid.IntRange(0, 12).Draw(t, "covers") {
-		fmt.Fprintf(&text, "[[change]]\ncover = { on = \"api\", by = %q, for = %q, from = \"2026-%02d-%02d 12:00\", to = \"2026-%02d-%02d\" }\n",
-			name.Draw(t, "by"), rapid.SampledFrom([]string{"alice", "bob"}).Draw(t, "for"), month+1, day.Draw(t, "from"), month+1, 10+day.Draw(t, "to"))
-	}
-	for range rapid.IntRange(0, 3).Draw(t, "adds") {
-		month := rapid.IntRange(1, 12).Draw(t, "month of the add")
-		fmt.Fprintf(&text, "[[change]]\nadd = { on = \"api\", who = %q, from = \"2026-%02d-%02d 12:00\", to = \"2026-%02d-%02d\" }\n",
-			rapid.SampledFrom([]string{"alice", "bob", "carol"}).Draw(t, "added"), month, day.Draw(t, "from"), month, 10+day.Draw(t, "to"))
-	}
-	f, err := schedule.Parse("oncall.toml", []byte(text.String()))
-	if err != nil {
-		t.Fatalf("%v in\n%s", err, text.String())
-	}
-	return f
 }
