@@ -142,7 +142,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"wrong item of a list":   {"tags = [\n\"a\",\n# why\n2]", `c.toml:4: tags[1]: found 2, expected a string`},
 		"list of a wrong length": {`pair = [1]`, `c.toml:1: pair: found a list of 1, expected a list of 2`},
 		"table for a string":     {"[name]\nx = 1", `c.toml:1: name: found a table, expected a string`},
-		"list for a table":       {`labels = []`, `c.toml:1: labels: found a list, expected a table`},
+		"list for a table":       {`labels = []`, `c.toml:1: labels: found an empty list, expected a table`},
 		"one table for a list":   {"[rule]\nid = \"x\"", `c.toml:1: rule: found a table, expected a list`},
 		"wrong value in a map":   {"[labels]\nteam = 5", `c.toml:2: labels.team: found 5, expected a string`},
 		"ignored field":          {`Ignored = "x"`, `c.toml:1: Ignored: found unknown key "Ignored", expected one of `},

@@ -111,6 +111,9 @@ func describe(found any) string {
 	case map[string]any:
 		return "a table"
 	case []any:
+		if len(v) == 0 {
+			return "an empty list"
+		}
 		return "a list"
 	case []map[string]any:
 		return "a list of tables"

@@ -1,6 +1,9 @@
 package schedule
 
-import "time"
+import (
+	"iter"
+	"time"
+)
 
 // Line is one line of a layer as the file writes it, for those who judge the file and do not ask it who is on call.
 type Line struct {
@@ -11,8 +14,11 @@ type Line struct {
 	Begin    time.Time  // its `from`, in the zone of the line
 	End      time.Time  // its `to`, exclusive; zero: never
 	Weekly   bool       // hands off every week, or every few weeks
+	Hours    int        // hands off every so many hours; 0: by days, weeks or months, or never
 	Shadow   bool       // its people learn, and are nobody's coverage
 	Skipped  bool       // the clock jumps over its `from`, and Begin is the instant of the jump
+
+	line *line
 }
 
 // Lines are the lines of all layers of all schedules, in file order.
@@ -20,15 +26,71 @@ func (f *File) Lines() []Line {
 	var lines []Line
 	for _, r := range f.schedules {
 		for _, y := range r.layers {
-			for _, l := range y.lines {
+			for i := range y.lines {
+				l := &y.lines[i]
 				lines = append(lines, Line{
 					Schedule: r.name, Layer: y.name, Number: l.number, Ring: l.ring, Begin: l.begin, End: l.end,
 					Weekly:  !l.every.never() && l.every.minutes%(7*minutesPerDay) == 0 && l.every.months == 0,
+					Hours:   l.hours(),
 					Shadow:  l.shadow,
 					Skipped: l.from.skipped(l.zone),
+					line:    l,
 				})
 			}
 		}
 	}
 	return lines
+}
+
+// hours is the length of a turn of a line that hands off by the hour; else 0.
+func (l *line) hours() int {
+	if l.every.number > 0 {
+		return 0
+	}
+	return int(l.every.minutes / 60)
+}
+
+// Handoffs are the instants from `from` to `to` at which the line passes from one turn to the next while it is in force
+// and open on both sides, in its zone: those that cut a time on call in two.
+func (l Line) Handoffs(from, to time.Time) iter.Seq[time.Time] {
+	return func(yield func(time.Time) bool) {
+		y := layer{lines: []line{*l.line}}
+		for at := y.next(from.Add(-1)); !at.IsZero() && at.Before(to); at = y.next(at) {
+			if y.active(at) == nil || !at.After(l.Begin) {
+				continue
+			}
+			before := at.Add(-1)
+			if l.line.isOpen(before) && l.line.isOpen(at) && l.turnAt(before) != l.turnAt(at) && !yield(at.In(l.line.zone)) {
+				return
+			}
+		}
+	}
+}
+
+func (l Line) turnAt(t time.Time) int64 { return l.line.turn(l.line.lastHandoff(t)) }
+
+// Windowed reports whether the line is open at certain times of the week alone.
+func (l Line) Windowed() bool { return !l.line.open.always() }
+
+// Lost are the windows from `from` to `to` that do not open because the clock jumps over all of them, each by the instant
+// of the jump, in the zone of the line.
+func (l Line) Lost(from, to time.Time) []time.Time {
+	if l.line.open.always() {
+		return nil
+	}
+	zone := l.line.zone
+	var lost []time.Time
+	for _, j := range jumpsBefore(zone, to.UTC().Year()+1) {
+		at := j.begin.first(zone)
+		if at.Before(from) || !at.Before(to) || (&layer{lines: []line{*l.line}}).active(at) == nil {
+			continue
+		}
+		for _, open := range l.line.open.list {
+			start := j.end - sinceStart(j.end, open.start)
+			if l.line.open.keeps(start) && !l.line.really(window{start: start, length: open.length}) {
+				lost = append(lost, at)
+			}
+		}
+	}
+	return lost
 }

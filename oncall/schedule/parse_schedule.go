@@ -143,8 +143,12 @@ func (p *parser) count(how string, every cadence, path []any) bool {
 // ring reads the turns of a line.
 func (p *parser) ring(raw any, path []any) [][]string {
 	turns, ok := raw.([]any)
-	if !ok || len(turns) == 0 {
+	switch {
+	case !ok:
 		p.refuse(raw, `a list of turns, such as ["alice", ["bob", "carol"], "-"]`, path...)
+		return nil
+	case len(turns) == 0:
+		p.refuse(raw, `at least one turn; ["-"] is nobody`, path...)
 		return nil
 	}
 	ring := make([][]string, 0, len(turns))

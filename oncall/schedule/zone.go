@@ -17,6 +17,15 @@ const TZRelease = "2025c"
 //go:embed tzdata/zoneinfo.zip
 var zoneinfo string
 
+// LoadZone gives the zone of that exact name from the embedded tz database, such as Europe/Berlin.
+func LoadZone(name string) (*time.Location, error) {
+	zones, err := newZoneStore()
+	if err != nil {
+		return nil, err
+	}
+	return zones.load(name)
+}
+
 // zoneStore loads zones from the embedded database, each once. It is for one goroutine.
 type zoneStore struct {
 	archive *zip.Reader

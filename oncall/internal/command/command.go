@@ -24,8 +24,9 @@ const (
 )
 
 const usage = `usage:
-  nezuban-oncall check FILE [--at TIME]
-        judge the rotation file: exit 0 when it is good, 1 on lint errors, 2 when it is refused
+  nezuban-oncall check FILE [--at TIME] [--pto DIR] [--json]
+        judge the rotation file: exit 0 when it is good, 1 on lint errors, 2 when it is refused; DIR has the calendars
+        that people name as pto
   nezuban-oncall who FILE [--schedule NAME] [--at TIME] [--json]
         say who is on call, one line for each schedule; --at - reads times from the input, one a line
   nezuban-oncall next FILE PERSON [--schedule NAME] [--at TIME] [--json]

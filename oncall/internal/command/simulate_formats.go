@@ -118,11 +118,11 @@ func (s simulation) span() string {
 // sections are the tables of a simulation.
 func (s simulation) sections() []section {
 	all := []section{
-		{"Who is woken", []bool{false, true, true, false}, s.load()},
-		{"After how long somebody is reached", []bool{false, false, true, true, true, true, true}, s.reach()},
+		{"Who is woken", []bool{false, true, true, false}, s.load(), 0},
+		{"After how long somebody is reached", []bool{false, false, true, true, true, true, true}, s.reach(), 0},
 	}
 	if others := s.others(); s.compares() && len(others) > 1 {
-		all = append(all, section{"Where that differs", []bool{false, false, false, false}, others})
+		all = append(all, section{"Where that differs", []bool{false, false, false, false}, others, 0})
 	}
 	return all
 }

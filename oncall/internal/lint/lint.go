@@ -1,4 +1,4 @@
-// Package lint finds what is allowed in a rotation file and still not meant: gaps, covers without effect, people who
+// Package lint finds what is allowed in a rotation file and still not meant: gaps, changes without effect, people who
 // cannot be reached. The command nezuban-oncall check prints what it finds.
 //
 // It judges only files that package schedule has accepted. It never reads a clock or a disk.
@@ -16,106 +16,84 @@ import (
 type Finding struct {
 	Line  int  // in the rotation file; 0 when no line is to blame
 	Error bool // to mend before the file is merged; else a warning
-	Text  string
+	Kind  Kind
+	Text  string // what is found, and what to do about it
+}
+
+// Kind names what a finding is about, for scripts. The names stay.
+type Kind string
+
+// The kinds of finding.
+const (
+	KindRoute         Kind = "route"          // error: an incident that no route takes, or a route that none reaches
+	KindNoEffect      Kind = "no-effect"      // error: a change that changes nothing; a warning for somebody added who is on call already
+	KindDoubled       Kind = "doubled"        // error: two changes of one person's time
+	KindChained       Kind = "chained"        // error: a cover of somebody who covers
+	KindSkipped       Kind = "skipped"        // error: a from over which the clock jumps
+	KindPartly        Kind = "partly"         // a change that changes only some of its time
+	KindAbsent        Kind = "absent"         // a change that puts somebody on call who is off then
+	KindGap           Kind = "gap"            // nobody is on call
+	KindNever         Kind = "never"          // somebody in a ring who never has a turn
+	KindWeekday       Kind = "weekday"        // a layer that hands off on another weekday than before
+	KindSplitNight    Kind = "split-night"    // a handoff in the middle of a night
+	KindHours         Kind = "hours"          // hours that do not divide a day
+	KindLostWindow    Kind = "lost-window"    // a window over which the clock jumps
+	KindCollision     Kind = "collision"      // somebody is on call where never_with says that they must not be
+	KindReach         Kind = "reach"          // somebody who is counted on and cannot be reached as they should be
+	KindNeverSent     Kind = "never-sent"     // hold and quiet hours that leave no time for a ticket
+	KindAway          Kind = "away"           // on call on a day off
+	KindCalendar      Kind = "calendar"       // a calendar of days off that cannot be read
+	KindNightsRunning Kind = "nights-running" // more nights in a row than the limit
+	KindNightShare    Kind = "night-share"    // more of all nights than the limit
+	KindRest          Kind = "rest"           // less rest than the limit
+)
+
+// Kinds are all of them.
+func Kinds() []Kind {
+	return []Kind{
+		KindRoute, KindNoEffect, KindDoubled, KindChained, KindSkipped, KindPartly, KindAbsent, KindGap, KindNever, KindWeekday, KindSplitNight,
+		KindHours, KindLostWindow, KindCollision, KindReach, KindNeverSent, KindAway, KindCalendar, KindNightsRunning, KindNightShare, KindRest,
+	}
 }
 
 // ahead is how far lint looks: a year, so that both daylight saving changes are in it.
 const ahead = 52 * 7 * 24 * time.Hour
 
-// Run lints a file. What lies in time it looks for from now on, 52 weeks ahead. Findings come in the order of their lines.
-func Run(f *schedule.File, now time.Time) []Finding {
-	found := slices.Concat(routes(f), covers(f), lines(f), gaps(f, now), idle(f, now), channels(f))
+// Run lints a file. What lies in time it looks for from now on, 52 weeks ahead; away are the days off of people, by name.
+// Findings come in the order of their lines.
+func Run(f *schedule.File, now time.Time, away map[string][]schedule.Day) []Finding {
+	found := slices.Concat(
+		routes(f), covers(f), swaps(f), offs(f), adds(f), doubled(f), lines(f), nights(f, now), lost(f, now), gaps(f, now), idle(f, now),
+		apart(f, now), channels(f), neverSent(f, now), limits(f, now), daysOff(f, now, away),
+	)
+	Sort(found)
+	return found
+}
+
+// Sort puts findings in the order of their lines.
+func Sort(found []Finding) {
 	slices.SortStableFunc(found, func(a, b Finding) int { return a.Line - b.Line })
-	return found
 }
 
-// routes finds incidents that no route takes, and routes that no incident reaches.
-func routes(f *schedule.File) []Finding {
-	var found []Finding
-	hasDefault := false
-	for i, r := range f.Routes() {
-		if len(r.Match) > 0 {
-			continue
-		}
-		hasDefault = true
-		if i != len(f.Routes())-1 {
-			found = append(found, Finding{r.Line, true, "a route without match takes every incident: the routes after it are never reached, it must stand last"})
-		}
-	}
-	if policies := f.Policies(); len(policies) > 0 && !hasDefault {
-		text := fmt.Sprintf("no route without match: an incident that no route matches takes the first policy, %q", policies[0].Name)
-		found = append(found, Finding{policies[0].Line, true, text})
-	}
-	return found
+// warn and fail make findings.
+func warn(line int, kind Kind, format string, args ...any) Finding {
+	return Finding{Line: line, Kind: kind, Text: fmt.Sprintf(format, args...)}
 }
 
-// covers finds covers that do not do what they look like.
-func covers(f *schedule.File) []Finding {
-	var found []Finding
-	for i, c := range f.Covers() {
-		if before, ok := chained(f, c); ok {
-			text := fmt.Sprintf("a cover for %s does not pass on the time that %s covers for %s (line %d): covers do not chain", c.For, before.By, before.For, before.Line)
-			found = append(found, Finding{c.Line, true, text})
-			continue
-		}
-		switch effective, whole := effect(f, i), c.To.Sub(c.From); {
-		case effective == 0:
-			text := fmt.Sprintf("this cover changes nothing: %s has no turn of %s then, or stays on call all the same", c.For, c.On)
-			found = append(found, Finding{c.Line, true, text})
-		case effective < whole:
-			text := fmt.Sprintf("this cover changes %s of its %s: %s is not on call for %s the whole time", hours(effective), hours(whole), c.For, c.On)
-			found = append(found, Finding{c.Line, false, text})
-		}
-	}
-	return found
-}
-
-// chained finds the cover whose time c would like to pass on.
-func chained(f *schedule.File, c schedule.Cover) (schedule.Cover, bool) {
-	for _, other := range f.Covers() {
-		if other != c && other.On == c.On && other.By == c.For && other.From.Before(c.To) && c.From.Before(other.To) {
-			return other, true
-		}
-	}
-	return schedule.Cover{}, false
-}
-
-// effect is for how much of its time the i-th cover puts other people on call than there would be without it.
-func effect(f *schedule.File, i int) time.Duration {
-	c := f.Covers()[i]
-	without := f.WithoutCover(i)
-	var total time.Duration
-	for shift := range f.Shifts(c.On, c.From, c.To) {
-		for plain := range without.Shifts(c.On, shift.From, shift.To) {
-			if !slices.Equal(shift.People, plain.People) {
-				total += plain.To.Sub(plain.From)
-			}
-		}
-	}
-	return total
-}
-
-// lines finds beginnings that fall where nobody expects them.
-func lines(f *schedule.File) []Finding {
-	var found []Finding
-	var before schedule.Line
-	for _, l := range f.Lines() {
-		if l.Skipped {
-			text := fmt.Sprintf("the clock jumps over this from: the layer %q begins at %s", l.Layer, l.Begin.Format(minute))
-			found = append(found, Finding{l.Number, true, text})
-		}
-		joins := before.Schedule == l.Schedule && before.Layer == l.Layer
-		if joins && before.Weekly && l.Weekly && before.Begin.Weekday() != l.Begin.Weekday() {
-			text := fmt.Sprintf("the layer %q hands off on a %s from here on, before that on a %s", l.Layer, l.Begin.Weekday(), before.Begin.Weekday())
-			found = append(found, Finding{l.Number, false, text})
-		}
-		before = l
-	}
-	return found
+func fail(line int, kind Kind, format string, args ...any) Finding {
+	return Finding{Line: line, Error: true, Kind: kind, Text: fmt.Sprintf(format, args...)}
 }
 
 // minute is how times are shown.
 const minute = "2006-01-02 15:04 MST"
+
+// times says how often: once, or so many times.
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}
 
 // hours shows a length of time without parts that are zero.
 func hours(d time.Duration) string {
@@ -126,4 +104,27 @@ func hours(d time.Duration) string {
 		return fmt.Sprintf("%dm", d/time.Minute)
 	}
 	return fmt.Sprintf("%dh%dm", d/time.Hour, d%time.Hour/time.Minute)
+}
+
+// span is a half-open time.
+type span struct{ from, to time.Time }
+
+func (s span) show(zone *time.Location) string {
+	return fmt.Sprintf("%s until %s", s.from.In(zone).Format(minute), s.to.In(zone).Format(minute))
+}
+
+// spans shows the first of some times, and how many follow.
+func spans(list []span, zone *time.Location) string {
+	const shown = 3
+	text := ""
+	for i, s := range list[:min(len(list), shown)] {
+		if i > 0 {
+			text += ", "
+		}
+		text += "from " + s.show(zone)
+	}
+	if more := len(list) - shown; more > 0 {
+		text += fmt.Sprintf(", and %d more", more)
+	}
+	return text
 }

@@ -1,100 +1,162 @@
 package lint_test
 
 import (
+	"flag"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"nezuban/oncall/internal/daysoff"
 	"nezuban/oncall/internal/lint"
 	"nezuban/oncall/schedule"
 )
 
-const head = `zone = "Europe/Berlin"
-[people]
-alice = { page = ["sms"], ticket = ["terminal"] }
-bob   = { page = ["sms"], ticket = ["terminal"] }
-carol = { page = ["sms"], ticket = ["terminal"] }
-[schedule.api]
-layers = [
-  { name = "base", every = "1w", from = "2026-01-05 09:00", who = ["alice", "bob"] },
-`
+var update = flag.Bool("update", false, "write what is found into the files of testdata/mistakes")
 
-const plain = head + "]\n"
-
-// now is in a turn of alice.
+// now is when the files of testdata are judged: in the first turn of their rings.
 var now = time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)
 
-func cover(by, person, from, to string) string {
-	return fmt.Sprintf("[[change]]\ncover = { on = \"api\", by = %q, for = %q, from = %q, to = %q }\n", by, person, from, to)
+// judge is what check says of a file: the findings, or why it is refused.
+func judge(tb testing.TB, text string) (said []string, kinds []lint.Kind) {
+	tb.Helper()
+	f, err := schedule.Parse("oncall.toml", []byte(text))
+	if err != nil {
+		return strings.Split(err.Error(), "\n"), nil
+	}
+	away := map[string][]schedule.Day{}
+	for _, p := range f.People() {
+		if p.PTO == "" {
+			continue
+		}
+		if away[p.Name], err = daysoff.ReadFile(filepath.Join("testdata", p.PTO), p.Zone, now, now.AddDate(1, 0, 0)); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	for _, finding := range lint.Run(f, now, away) {
+		kind := "warning"
+		if finding.Error {
+			kind = "error"
+		}
+		said = append(said, fmt.Sprintf("oncall.toml:%d: %s: %s", finding.Line, kind, finding.Text))
+		kinds = append(kinds, finding.Kind)
+	}
+	return said, kinds
 }
 
-const policy = "[policy.api]\nsteps = [{ page = \"api\", wait = \"5m\" }]\nfallback = \"alice\"\n"
-
-func TestRun(t *testing.T) {
-	tests := []struct {
-		name string
-		text string
-		want []string
-	}{
-		{"nothing to find", plain + policy + "[[route]]\npolicy = \"api\"\n", nil},
-		{"a cover that does what it says", plain + cover("carol", "bob", "2026-01-12 09:00", "2026-01-13 09:00"), nil},
-		{"a cover of somebody who is not on call", plain + cover("carol", "bob", "2026-01-05 09:00", "2026-01-06 09:00"), []string{
-			"11 error: this cover changes nothing: bob has no turn of api then, or stays on call all the same",
-		}},
-		{"a cover of oneself", plain + cover("bob", "bob", "2026-01-12 09:00", "2026-01-13 09:00"), []string{
-			"11 error: this cover changes nothing: bob has no turn of api then, or stays on call all the same",
-		}},
-		{"a cover across a handoff", plain + cover("carol", "bob", "2026-01-18 09:00", "2026-01-20 09:00"), []string{
-			"11 warning: this cover changes 24h of its 48h: bob is not on call for api the whole time",
-		}},
-		{"row 16: chained covers", plain + cover("carol", "bob", "2026-01-12 09:00", "2026-01-13 09:00") + cover("alice", "carol", "2026-01-12 12:00", "2026-01-12 18:00"), []string{
-			"13 error: a cover for carol does not pass on the time that carol covers for bob (line 11): covers do not chain",
-		}},
-		{"a gap", plain + cover("-", "bob", "2026-01-12 09:00", "2026-01-12 10:30"), []string{
-			"8 warning: nobody is on call for api once in the next 52 weeks, 1h30m in all, first from 2026-01-12 09:00 CET until 2026-01-12 10:30 CET",
-		}},
-		{"from in a gap", head + `  { name = "top", from = "2026-03-29 02:30", to = "2026-03-30 09:00", who = ["carol"] },` + "\n]\n", []string{
-			`9 error: the clock jumps over this from: the layer "top" begins at 2026-03-29 03:00 CEST`,
-		}},
-		{"never on call", head + `  { name = "top", from = "2026-01-05 09:00", who = ["carol"] },` + "\n]\n", []string{
-			`8 warning: alice stands in the layer "base" of api and is never on call in the next 52 weeks`,
-			`8 warning: bob stands in the layer "base" of api and is never on call in the next 52 weeks`,
-		}},
-		{"another weekday", strings.Replace(plain, `09:00", who`, `09:00", to = "2026-06-02 09:00", who`, 1)[:len(head)+len(`, to = "2026-06-02 09:00"`)-1] + "\n" +
-			`  { name = "base", every = "1w", from = "2026-06-02 09:00", who = ["alice", "bob"] },` + "\n]\n", []string{
-			`9 warning: the layer "base" hands off on a Tuesday from here on, before that on a Monday`,
-		}},
-		{"no default route", plain + policy, []string{
-			`10 error: no route without match: an incident that no route matches takes the first policy, "api"`,
-		}},
-		{"a default route that is not the last", plain + policy + "[[route]]\npolicy = \"api\"\n[[route]]\nmatch = { team = \"web\" }\npolicy = \"api\"\n", []string{
-			"13 error: a route without match takes every incident: the routes after it are never reached, it must stand last",
-		}},
-		{"out of reach", strings.NewReplacer(`alice = { page = ["sms"], `, `alice = { `, `bob   = { page = ["sms"]`, `bob   = { page = ["terminal"]`, `carol = { page = ["sms"], ticket = ["terminal"]`, `carol = { page = ["sms"]`).Replace(plain) + cover("carol", "bob", "2026-01-12 09:00", "2026-01-13 09:00"), []string{
-			"3 warning: alice has no channel for pages, and is passed over",
-			"4 warning: bob has no channel that wakes",
-			"5 warning: carol has no channel for tickets, which must not wake: a ticket passes them over, or wakes them as the fallback",
-		}},
+func files(tb testing.TB, pattern string, least int) []string {
+	tb.Helper()
+	paths, err := filepath.Glob(pattern)
+	if err != nil || len(paths) < least {
+		tb.Fatalf("%s: %d files, %v, want at least %d", pattern, len(paths), err, least)
 	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			f, err := schedule.Parse("oncall.toml", []byte(test.text))
+	return paths
+}
+
+// Each file of testdata/mistakes has one mistake, and begins with the whole of what is said about it.
+func TestMistakes(t *testing.T) {
+	seen := map[lint.Kind]bool{lint.KindCalendar: true} // of the command, which reads calendars
+	for _, path := range files(t, "testdata/mistakes/*.toml", 30) {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".toml"), func(t *testing.T) {
+			data, err := os.ReadFile(path)
 			if err != nil {
-				t.Fatalf("%v\nof\n%s", err, test.text)
+				t.Fatal(err)
 			}
-			var got []string
-			for _, finding := range lint.Run(f, now) {
-				kind := "warning"
-				if finding.Error {
-					kind = "error"
+			want, text := splitWant(string(data))
+			got, kinds := judge(t, text)
+			for _, kind := range kinds {
+				seen[kind] = true
+			}
+			if *update {
+				out := ""
+				for _, line := range got {
+					out += "# want: " + line + "\n"
 				}
-				got = append(got, fmt.Sprintf("%d %s: %s", finding.Line, kind, finding.Text))
+				if err := os.WriteFile(path, []byte(out+text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
 			}
-			if !slices.Equal(got, test.want) {
-				t.Errorf("got:\n%s\nwant:\n%s\nof\n%s", strings.Join(got, "\n"), strings.Join(test.want, "\n"), test.text)
+			if len(want) == 0 || !slices.Equal(got, want) {
+				t.Errorf("got:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 			}
 		})
+	}
+	for _, kind := range lint.Kinds() {
+		if !seen[kind] {
+			t.Errorf("no file has a mistake of the kind %q", kind)
+		}
+	}
+}
+
+// splitWant takes the comments that say what is wanted off a file; the rest begins at line 1.
+func splitWant(data string) (want []string, text string) {
+	text = data
+	for {
+		comment, rest, _ := strings.Cut(text, "\n")
+		said, ok := strings.CutPrefix(comment, "# want: ")
+		if !ok {
+			return want, text
+		}
+		want, text = append(want, said), rest
+	}
+}
+
+// Nothing is found in files as careful teams have them.
+func TestNothingToFind(t *testing.T) {
+	for _, path := range files(t, "testdata/good/*.toml", 3) {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found, _ := judge(t, string(data)); len(found) > 0 {
+			t.Errorf("%s:\n%s", path, strings.Join(found, "\n"))
+		}
+	}
+}
+
+// Whatever a file says, it is judged in bounded time and without a panic.
+func FuzzRun(f *testing.F) {
+	for _, path := range append(files(f, "testdata/mistakes/*.toml", 30), files(f, "testdata/good/*.toml", 3)...) {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if len(data) > 16<<10 {
+			return
+		}
+		file, err := schedule.Parse("oncall.toml", data)
+		if err != nil {
+			return
+		}
+		for _, finding := range lint.Run(file, now, nil) {
+			if finding.Text == "" || finding.Line < 0 || !slices.Contains(lint.Kinds(), finding.Kind) {
+				t.Fatalf("%+v", finding)
+			}
+		}
+	})
+}
+
+// The larger of the good files: 40 people, 12 schedules, 19 changes.
+func BenchmarkRun(b *testing.B) {
+	data, err := os.ReadFile("testdata/good/large-shop.toml")
+	if err != nil {
+		b.Fatal(err)
+	}
+	f, err := schedule.Parse("oncall.toml", data)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if found := lint.Run(f, now, nil); len(found) > 0 {
+			b.Fatal(found)
+		}
 	}
 }

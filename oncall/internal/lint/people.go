@@ -1,7 +1,6 @@
 package lint
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -28,13 +27,8 @@ func gaps(f *schedule.File, now time.Time) []Finding {
 		if count == 0 {
 			continue
 		}
-		from, to := first.From.In(f.Zone()).Format(minute), first.To.In(f.Zone()).Format(minute)
-		times := fmt.Sprintf("%d times", count)
-		if count == 1 {
-			times = "once"
-		}
-		text := fmt.Sprintf("nobody is on call for %s %s in the next 52 weeks, %s in all, first from %s until %s", name, times, hours(total), from, to)
-		found = append(found, Finding{firstLine(f, name), false, text})
+		found = append(found, warn(firstLine(f, name), KindGap, "nobody is on call for %s %s in the next 52 weeks, %s in all, first from %s",
+			name, times(count), hours(total), span{first.From, first.To}.show(f.Zone())))
 	}
 	return found
 }
@@ -67,13 +61,15 @@ func idle(f *schedule.File, now time.Time) []Finding {
 		}
 		for _, person := range union(nil, slices.Concat(l.Ring...)) {
 			if !slices.Contains(serving[l.Schedule], person) {
-				text := fmt.Sprintf("%s stands in the layer %q of %s and is never on call in the next 52 weeks", person, l.Layer, l.Schedule)
-				found = append(found, Finding{l.Number, false, text})
+				found = append(found, warn(l.Number, KindNever, "%s stands in the layer %q of %s and is never on call in the next 52 weeks", person, l.Layer, l.Schedule))
 			}
 		}
 	}
 	return found
 }
+
+// wakesWithin is after how long at most somebody who is called must be woken.
+const wakesWithin = 15 * time.Minute
 
 // channels finds people whom somebody counts on and who cannot be reached as they should be.
 func channels(f *schedule.File) []Finding {
@@ -83,23 +79,28 @@ func channels(f *schedule.File) []Finding {
 		if !slices.Contains(needed, p.Name) {
 			continue
 		}
+		wakes := slices.IndexFunc(p.Page, schedule.Channel.Wakes)
 		switch {
 		case len(p.Page) == 0:
-			found = append(found, Finding{p.Line, false, fmt.Sprintf("%s has no channel for pages, and is passed over", p.Name)})
-		case !slices.ContainsFunc(p.Page, schedule.Channel.Wakes):
-			found = append(found, Finding{p.Line, false, fmt.Sprintf("%s has no channel that wakes", p.Name)})
+			found = append(found, warn(p.Line, KindReach, "%s has no channel for pages, and is passed over", p.Name))
+		case wakes < 0:
+			found = append(found, warn(p.Line, KindReach, "%s has no channel that wakes: add pagerduty, sms or call", p.Name))
+		case !slices.ContainsFunc(p.Page, wakesSoon):
+			found = append(found, warn(p.Line, KindReach, "%s is woken %s after a page at the earliest, by %s: within %s is expected", p.Name, hours(p.Page[wakes].Delay), p.Page[wakes].Name, hours(wakesWithin)))
 		case len(p.Ticket) == 0 && allWake(p.Page):
-			found = append(found, Finding{p.Line, false, fmt.Sprintf("%s has no channel for tickets, which must not wake: a ticket passes them over, or wakes them as the fallback", p.Name)})
+			found = append(found, warn(p.Line, KindReach, "%s has no channel for tickets, which must not wake: a ticket passes them over, or wakes them as the fallback", p.Name))
 		}
 	}
 	return found
 }
 
+func wakesSoon(c schedule.Channel) bool { return c.Wakes() && c.Delay <= wakesWithin }
+
 func allWake(channels []schedule.Channel) bool {
 	return !slices.ContainsFunc(channels, func(c schedule.Channel) bool { return !c.Wakes() })
 }
 
-// neededPeople is everybody in a ring, a cover or a policy.
+// neededPeople is everybody in a ring, a cover, an add or a policy.
 func neededPeople(f *schedule.File) []string {
 	var names []string
 	for _, l := range f.Lines() {
@@ -107,6 +108,9 @@ func neededPeople(f *schedule.File) []string {
 	}
 	for _, c := range f.Covers() {
 		names = union(names, []string{c.By})
+	}
+	for _, a := range f.Adds() {
+		names = union(names, []string{a.Who})
 	}
 	for _, p := range f.Policies() {
 		names = union(names, []string{p.Fallback})

@@ -24,22 +24,19 @@ const (
 
 // Loads is the load of each person of a file from `from` to `to`, of those schedules; people without any have zeroes.
 func Loads(f *schedule.File, schedules []string, from, to time.Time) map[string]Load {
-	spans := map[string][]Span{}
 	turns := map[string][]Shift{}
 	for _, name := range schedules {
 		for _, s := range Shifts(f, name, "", from, to) {
-			clipped := s.Clip(from, to)
 			for _, person := range s.People {
-				spans[person] = append(spans[person], Span{clipped.From, clipped.To})
 				turns[person] = append(turns[person], s)
 			}
 		}
 	}
 	loads := make(map[string]Load, len(f.People()))
 	for _, p := range f.People() {
-		served := union(spans[p.Name])
+		served := served(turns[p.Name], from, to)
 		load := Load{
-			Nights: nights(served, p.Zone), Weekends: weekends(served, p.Zone), Holidays: holidays(served, p.Holidays),
+			Nights: len(Nights(served, p.Zone)), Weekends: weekends(served, p.Zone), Holidays: holidays(served, p.Holidays),
 			BackToBack: backToBack(turns[p.Name], from),
 		}
 		for _, s := range served {
@@ -48,6 +45,32 @@ func Loads(f *schedule.File, schedules []string, from, to time.Time) map[string]
 		loads[p.Name] = load
 	}
 	return loads
+}
+
+// Served are the times that each person is on call from `from` to `to`, for any of those schedules, in time order and
+// apart from each other.
+func Served(f *schedule.File, schedules []string, from, to time.Time) map[string][]Span {
+	all := map[string][]Span{}
+	for _, name := range schedules {
+		for s := range f.Shifts(name, from, to) {
+			for _, person := range s.People {
+				all[person] = append(all[person], Span{s.From, s.To})
+			}
+		}
+	}
+	for person, spans := range all {
+		all[person] = union(spans)
+	}
+	return all
+}
+
+func served(turns []Shift, from, to time.Time) []Span {
+	spans := make([]Span, 0, len(turns))
+	for _, s := range turns {
+		clipped := s.Clip(from, to)
+		spans = append(spans, Span{clipped.From, clipped.To})
+	}
+	return union(spans)
 }
 
 // union joins spans that touch or overlap, in time order.
@@ -66,10 +89,10 @@ func union(spans []Span) []Span {
 	return joined
 }
 
-// nights counts the nights that spans touch; they are in time order and apart from each other.
-func nights(served []Span, zone *time.Location) int {
-	count := 0
-	var counted time.Time // where the last counted night ends
+// Nights are the nights that spans touch, from 22:00 to 07:00 on the clock of a zone, in time order; the spans are in
+// time order and apart from each other.
+func Nights(served []Span, zone *time.Location) []Span {
+	var touched []Span
 	for _, s := range served {
 		year, month, day := s.From.In(zone).Date()
 		for night := day - 1; ; night++ {
@@ -77,12 +100,13 @@ func nights(served []Span, zone *time.Location) int {
 			if !begin.Before(s.To) {
 				break
 			}
-			if end.After(s.From) && end.After(counted) {
-				count, counted = count+1, end
+			known := len(touched) > 0 && !end.After(touched[len(touched)-1].To)
+			if end.After(s.From) && !known {
+				touched = append(touched, Span{begin, end})
 			}
 		}
 	}
-	return count
+	return touched
 }
 
 // weekends counts the weekends that spans touch; they are in time order and apart from each other.
