@@ -8,9 +8,11 @@
 //	nezuban-oncall diff OLD NEW [--from TIME] [--to TIME] [--schedule NAME] [--at TIME] [--hours N] [--format FORMAT]
 //	nezuban-oncall fairness FILE [--from TIME] [--to TIME] [--schedule NAME] [--format FORMAT]
 //	nezuban-oncall simulate FILE [NEW] --incidents LOG [--answers-after TIME] [--format FORMAT]
+//	nezuban-oncall cover | add | off | swap | join | leave FILE …
 //	nezuban-oncall version
 //
-// It works on files alone, for which diff may ask git: it speaks to no router and no network, and changes nothing.
+// It works on files alone, for which diff may ask git: it speaks to no router and no network. Only the last commands
+// change the file, and show first what they do.
 package main
 
 import (

@@ -4,6 +4,7 @@ package tomlfile
 // was first mentioned, or, for a table, that of its own header.
 type node struct {
 	line  int
+	place Place
 	keys  map[string]*node // of a table
 	items []*node          // of a list
 }

@@ -115,30 +115,38 @@ func (s *scanner) nest(depth int, what string) bool {
 
 // header reads [a.b] or [[a.b]] and gives the table that follows it.
 func (s *scanner) header(root *node) (*node, bool) {
-	line := s.line
+	line, start := s.line, s.pos
 	s.take('[')
 	list := s.take('[')
 	path, ok := s.dotted()
 	if !ok || !s.take(']') || (list && !s.take(']')) {
 		return nil, false
 	}
-	if !list {
-		n := root.table(path, line)
+	var n *node
+	if list {
+		last := len(path) - 1
+		n = root.table(path[:last], line).key(path[last], line).item(line)
+	} else {
+		n = root.table(path, line)
 		n.line = line
-		return n, true
 	}
-	last := len(path) - 1
-	return root.table(path[:last], line).key(path[last], line).item(line), true
+	n.place = Place{Start: start, From: start, To: s.pos, Header: true}
+	return n, true
 }
 
 // pair reads key = value into a table.
 func (s *scanner) pair(table *node, depth int) bool {
-	line := s.line
+	line, start := s.line, s.pos
 	path, ok := s.dotted()
 	if !ok || !s.take('=') {
 		return false
 	}
-	return s.value(table.table(path, line), depth)
+	n := table.table(path, line)
+	if !s.value(n, depth) {
+		return false
+	}
+	n.place.Start = start
+	return true
 }
 
 // dotted reads a key of one or more parts, and the blanks around them.

@@ -8,16 +8,19 @@ func (s *scanner) value(n *node, depth int) bool {
 		return false
 	}
 	s.skipSpace()
+	start, ok := s.pos, false
 	switch s.peek() {
 	case '[':
-		return s.list(n, depth)
+		ok = s.list(n, depth)
 	case '{':
-		return s.inline(n, depth)
+		ok = s.inline(n, depth)
 	case '"', '\'':
-		return s.text()
+		ok = s.text()
 	default:
-		return s.scalar()
+		ok = s.scalar()
 	}
+	n.place = Place{Start: start, From: start, To: start + len(bytes.TrimRight(s.data[start:s.pos], " \t"))}
+	return ok
 }
 
 // list reads [value, ...], which may span lines.

@@ -67,6 +67,26 @@ func (l Line) Handoffs(from, to time.Time) iter.Seq[time.Time] {
 	}
 }
 
+// Turn is the turn under way at a time: which of the ring it is, from 0, and from when to when it lasts; a To of zero is
+// never. It is not ok when the line is not in force then.
+func (l Line) Turn(at time.Time) (index int, from, to time.Time, ok bool) {
+	if (&layer{lines: []line{*l.line}}).active(at) == nil {
+		return 0, time.Time{}, time.Time{}, false
+	}
+	number, from, to := l.line.turnAt(at)
+	return int(number % int64(len(l.Ring))), from, to, true
+}
+
+// Zone is the zone of the line's times.
+func (l Line) Zone() *time.Location { return l.line.zone }
+
+// Written is how the file writes a time in the line's zone; it is not ok for one that this would not name, because the
+// clock shows it a second time then.
+func (l Line) Written(at time.Time) (text string, ok bool) {
+	c := localAt(at, l.line.zone)
+	return c.String(), c.first(l.line.zone).Equal(at)
+}
+
 func (l Line) turnAt(t time.Time) int64 { return l.line.turn(l.line.lastHandoff(t)) }
 
 // Windowed reports whether the line is open at certain times of the week alone.

@@ -44,6 +44,14 @@ const usage = `usage:
   nezuban-oncall simulate FILE [NEW] --incidents LOG [--answers-after TIME] [--format FORMAT]
         let a history of incidents happen under a file, or under two versions of it: who would have been woken at what
         hour, and after how long somebody reached; LOG has JSON lines, - is the input; FORMAT is text, json, csv or markdown
+  nezuban-oncall cover FILE --on SCHEDULE --by PERSON --for PERSON --from TIME --to TIME [--zone ZONE]
+  nezuban-oncall add FILE --on SCHEDULE --who PERSON --from TIME --to TIME [--zone ZONE]
+  nezuban-oncall off FILE PERSON --from TIME --to TIME [--zone ZONE]
+  nezuban-oncall swap FILE --on SCHEDULE [--layer LAYER] 'PERSON DAY' 'PERSON DAY'
+  nezuban-oncall join FILE PERSON --on SCHEDULE [--layer LAYER] [--at TIME] [--after PERSON] [--page CHANNEL ...] [--person-zone ZONE]
+  nezuban-oncall leave FILE PERSON [--on SCHEDULE] [--layer LAYER] [--at TIME]
+        write a change into the file, or let somebody join or leave a ring at a handoff; shows what it does first, and
+        with --dry-run only that
   nezuban-oncall version
         print the version, and the release of the tz database in it
 
@@ -68,6 +76,9 @@ func Run(args []string, w World) int {
 	if len(args) == 0 {
 		fmt.Fprint(w.Err, usage)
 		return exitRefused
+	}
+	if edit, ok := editings()[args[0]]; ok {
+		return change(edit(), args[1:], w)
 	}
 	switch args[0] {
 	case "check":

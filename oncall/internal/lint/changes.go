@@ -9,6 +9,11 @@ import (
 	"nezuban/oncall/schedule"
 )
 
+// bounded is the end of a change, as far as it is looked at: ten years after its beginning.
+func bounded(from, to time.Time) time.Time {
+	return earlier(from.AddDate(10, 0, 0), to)
+}
+
 // effect is when, from one time to another, other people are on call for some schedules than there would be in a file
 // without a change.
 func effect(f, without *schedule.File, schedules []string, from, to time.Time) []span {
@@ -52,8 +57,9 @@ func covers(f *schedule.File) []Finding {
 		if _, twice := otherChange(f, c); twice {
 			continue // doubled tells it
 		}
-		changed := effect(f, f.WithoutCover(i), []string{c.On}, c.From, c.To)
-		switch effective, whole := length(changed), c.To.Sub(c.From); {
+		to := bounded(c.From, c.To)
+		changed := effect(f, f.WithoutCover(i), []string{c.On}, c.From, to)
+		switch effective, whole := length(changed), to.Sub(c.From); {
 		case effective == 0:
 			found = append(found, fail(c.Line, KindNoEffect, "this cover changes nothing: %s has no turn of %s then, or stays on call all the same%s", c.For, c.On, who(f, c.On, c.From)))
 		case effective < whole:
@@ -132,10 +138,7 @@ func swaps(f *schedule.File) []Finding {
 		without := f.WithoutSwap(i)
 		var idle []string
 		for n, turn := range s.Turns {
-			to := turn.To
-			if to.IsZero() {
-				to = turn.From.Add(ahead)
-			}
+			to := bounded(turn.From, turn.To)
 			if len(effect(f, without, []string{s.On}, turn.From, to)) == 0 {
 				idle = append(idle, turn.Person+"'s from "+turn.From.In(f.Zone()).Format(minute)+reason(f, s.Turns[n], to))
 			}
@@ -168,7 +171,7 @@ func offs(f *schedule.File) []Finding {
 		if elsewhere(f, o) {
 			continue // what is wrong with that is told there
 		}
-		if len(effect(f, f.WithoutOff(i), f.Schedules(), o.From, o.To)) == 0 {
+		if len(effect(f, f.WithoutOff(i), f.Schedules(), o.From, bounded(o.From, o.To))) == 0 {
 			found = append(found, fail(o.Line, KindNoEffect, "this off changes nothing: %s is not on call then, or stays on call all the same; leave it out", o.Who))
 		}
 	}
@@ -202,8 +205,9 @@ func elsewhere(f *schedule.File, o schedule.Off) bool {
 func adds(f *schedule.File) []Finding {
 	var found []Finding
 	for i, a := range f.Adds() {
-		changed := effect(f, f.WithoutAdd(i), []string{a.On}, a.From, a.To)
-		switch effective, whole := length(changed), a.To.Sub(a.From); {
+		to := bounded(a.From, a.To)
+		changed := effect(f, f.WithoutAdd(i), []string{a.On}, a.From, to)
+		switch effective, whole := length(changed), to.Sub(a.From); {
 		case effective == 0:
 			found = append(found, warn(a.Line, KindNoEffect, "this add changes nothing: %s is on call for %s then all the same", a.Who, a.On))
 		case effective < whole:
