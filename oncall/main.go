@@ -7,9 +7,11 @@
 //	nezuban-oncall shifts FILE [--from TIME] [--to TIME] [--schedule NAME] [--person NAME] [--format FORMAT]
 //	nezuban-oncall diff OLD NEW [--from TIME] [--to TIME] [--schedule NAME] [--at TIME] [--hours N] [--format FORMAT]
 //	nezuban-oncall fairness FILE [--from TIME] [--to TIME] [--schedule NAME] [--format FORMAT]
+//	nezuban-oncall apply FILE --router URL [--token-file FILE] [--by NAME] [--ca FILE] [--plain-http] [--timeout T] [--json]
 //	nezuban-oncall version
 //
-// It works on files alone, for which diff may ask git: it speaks to no router and no network, and changes nothing.
+// It works on files alone, for which diff may ask git, and changes nothing. Only apply speaks to a network: to the router
+// that it is given, which it asks to put the file in force.
 package main
 
 import (
@@ -23,7 +25,7 @@ import (
 func main() {
 	os.Exit(command.Run(os.Args[1:], command.World{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Now: time.Now(), Version: daemon.Version(),
-		Colour: colours(os.Stdout),
+		Colour: colours(os.Stdout), Env: os.Getenv,
 	}))
 }
 
