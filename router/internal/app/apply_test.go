@@ -134,7 +134,8 @@ func TestARefusedApplyLeavesTheLastGoodOneAndTells(t *testing.T) {
 		if len(open) != 1 || open[0].Lead().Rule != rotationRefused || open[0].Severity != incident.SeverityTicket || !strings.Contains(open[0].Lead().Summary, "ops/oncall.toml:1: zone") {
 			t.Fatalf("found %+v, want a ticket that names the mistake", open)
 		}
-		r.look(t.Context()) // a restart, and time, say nothing of what was refused
+		time.Sleep(time.Second)
+		r.look(t.Context()) // time, and a restart, say nothing of what was refused
 		r.announce(t.Context())
 		if inc, _ := r.engine.book.Incident(open[0].ID); inc.State == incident.Resolved {
 			t.Error("resolved though no good file was applied")
@@ -345,9 +346,12 @@ func TestAClockThatIsPutBackLeavesTheVersionsInOrder(t *testing.T) {
 	r := fed(t, &shelf{}, &disk{})
 	now := time.Now()
 	r.engine.now = func() time.Time { return now }
-	r.apply(t, rotationText)
+	first := r.apply(t, rotationText)
 	now = now.Add(-time.Hour)
 	later := r.apply(t, withPeople("bob"))
+	if later.Since.Before(first.Since) {
+		t.Errorf("the second is in force since %s, before the first, %s", later.Since, first.Since)
+	}
 	if v, _, err := r.TextAt(t.Context(), now.Add(2*time.Hour)); err != nil || v != later.Version {
 		t.Errorf("found %+v, %v, want the one applied last", v, err)
 	}
