@@ -9,10 +9,12 @@
 //	nezuban-oncall fairness FILE [--from TIME] [--to TIME] [--schedule NAME] [--format FORMAT]
 //	nezuban-oncall simulate FILE [NEW] --incidents LOG [--answers-after TIME] [--format FORMAT]
 //	nezuban-oncall cover | add | off | swap | join | leave FILE …
+//	nezuban-oncall apply FILE --router URL [--token-file FILE] [--by NAME] [--ca FILE] [--plain-http] [--timeout T] [--json]
 //	nezuban-oncall version
 //
-// It works on files alone, for which diff may ask git: it speaks to no router and no network. Only the last commands
-// change the file, and show first what they do.
+// It works on files alone, for which diff may ask git. Only cover, add, off, swap, join and leave change the file, and show
+// first what they do. Only apply speaks to a network: to the router that it is given, which it asks to put the file in
+// force.
 package main
 
 import (
@@ -26,7 +28,7 @@ import (
 func main() {
 	os.Exit(command.Run(os.Args[1:], command.World{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Now: time.Now(), Version: daemon.Version(),
-		Colour: colours(os.Stdout),
+		Colour: colours(os.Stdout), Env: os.Getenv,
 	}))
 }
 

@@ -8,6 +8,29 @@ import (
 	"nezuban/packaging/testenv"
 )
 
+// TestOnlyApplySpeaksToANetwork holds the promise that nezuban-oncall works on files alone, but for the one command that is
+// given a router.
+func TestOnlyApplySpeaksToANetwork(t *testing.T) {
+	list := exec.CommandContext(t.Context(), "go", "list", "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "./oncall/...")
+	list.Dir = testenv.Repo(t)
+	out, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	speaks := map[string]bool{}
+	for line := range strings.Lines(string(out)) {
+		words := strings.Fields(line)
+		for _, imported := range words[1:] {
+			if imported == "net" || imported == "net/http" || imported == "crypto/tls" {
+				speaks[words[0]] = true
+			}
+		}
+	}
+	if len(speaks) != 1 || !speaks["nezuban/oncall/internal/apply"] {
+		t.Errorf("found %v, want nezuban/oncall/internal/apply alone", speaks)
+	}
+}
+
 // TestWhatEachProgramCarries holds the promise that the agent, which is everywhere and privileged, carries no database
 // and no web page, and that only the router does.
 func TestWhatEachProgramCarries(t *testing.T) {

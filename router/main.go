@@ -3,7 +3,7 @@
 //
 //	nezuban-router run -config router.toml
 //	nezuban-router check-config -config router.toml
-//	nezuban-router incidents | ack ID | resolve ID | forget HOST | signin PERSON
+//	nezuban-router incidents | ack ID | resolve ID | forget HOST | signin PERSON | who | rotations
 //	nezuban-router version
 package main
 
@@ -32,6 +32,9 @@ const usage = `usage:
   nezuban-router resolve      [-by NAME] [-note TEXT] ID
   nezuban-router forget       HOST            a host has gone for good
   nezuban-router signin       PERSON          print a link that signs a browser in, once
+  nezuban-router who          [-at TIME] [-schedule NAME] [-json]
+                                              say who is, or was, on call by the rotation file in force then
+  nezuban-router rotations    [-json]         list the versions of the rotation file that were accepted
   nezuban-router version
 
 Commands that ask a running router find it, and the token to ask with, through
@@ -70,6 +73,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 		err = c.forget(args[1:])
 	case "signin":
 		err = c.signIn(args[1:])
+	case "who":
+		err = c.who(args[1:])
+	case "rotations":
+		err = c.rotations(args[1:])
 	case "version":
 		fmt.Fprintln(stdout, "nezuban-router", daemon.Version())
 	case "help", "-h", "-help", "--help":
@@ -255,6 +262,48 @@ func (c *command) signIn(args []string) error {
 		fmt.Fprintln(c.stdout, link)
 	}
 	return err
+}
+
+func (c *command) who(args []string) error {
+	set := c.asking()
+	at := set.String("at", "", "`time` such as 2026-11-30T09:00:00+01:00; now when not given")
+	name := set.String("schedule", "", "`name` of the only schedule to answer for")
+	asJSON := set.Bool("json", false, "for programs: one object a line")
+	if _, err := c.parse(set, args); err != nil {
+		return err
+	}
+	router, err := c.client(access.Read)
+	if err != nil {
+		return err
+	}
+	who, err := router.Who(context.Background(), *at, *name)
+	if err != nil {
+		return err
+	}
+	if *asJSON {
+		return client.WriteWhoJSON(c.stdout, who)
+	}
+	return client.WriteWho(c.stdout, who, time.Local)
+}
+
+func (c *command) rotations(args []string) error {
+	set := c.asking()
+	asJSON := set.Bool("json", false, "for programs")
+	if _, err := c.parse(set, args); err != nil {
+		return err
+	}
+	router, err := c.client(access.Read)
+	if err != nil {
+		return err
+	}
+	versions, err := router.Rotations(context.Background())
+	if err != nil {
+		return err
+	}
+	if *asJSON {
+		return client.WriteVersionsJSON(c.stdout, versions)
+	}
+	return client.WriteVersions(c.stdout, versions, time.Local)
 }
 
 // whoami is the name of the user who types; the timeline wants a name.

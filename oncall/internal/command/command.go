@@ -19,8 +19,8 @@ import (
 // Exit codes.
 const (
 	exitOK      = 0
-	exitFound   = 1 // check has found errors in a file that can be used, or diff that somebody's next hours change
-	exitRefused = 2 // the file, or the command line, cannot be used
+	exitFound   = 1 // check has found errors in a file that can be used, diff that somebody's next hours change, or a router refused
+	exitRefused = 2 // the file, or the command line, cannot be used, or the router could not be asked
 )
 
 const usage = `usage:
@@ -52,6 +52,9 @@ const usage = `usage:
   nezuban-oncall leave FILE PERSON [--on SCHEDULE] [--layer LAYER] [--at TIME]
         write a change into the file, or let somebody join or leave a ring at a handoff; shows what it does first, and
         with --dry-run only that
+  nezuban-oncall apply FILE --router URL [--token-file FILE] [--by NAME] [--ca FILE] [--plain-http] [--timeout T] [--json]
+        put the file in force on a router: exit 0 when it is, 1 when the router refused it, 2 when it was not asked;
+        the token is in FILE or in the variable NEZUBAN_TOKEN
   nezuban-oncall version
         print the version, and the release of the tz database in it
 
@@ -66,6 +69,7 @@ type World struct {
 	Now      time.Time
 	Version  string
 	Colour   bool // the output is a terminal that shows colours
+	Env      func(name string) string
 }
 
 // errUsage is a command line that cannot be understood; what is wrong has been said.
@@ -97,6 +101,8 @@ func Run(args []string, w World) int {
 		return fairness(args[1:], w)
 	case "simulate":
 		return simulate(args[1:], w)
+	case "apply":
+		return applyFile(args[1:], w)
 	case "version":
 		fmt.Fprintf(w.Out, "nezuban-oncall %s, tz database %s\n", w.Version, schedule.TZRelease)
 		return exitOK

@@ -22,8 +22,8 @@ type Kind string
 // send samples and no more.
 const (
 	Ingest Kind = "ingest" // send samples and events
-	Read   Kind = "read"   // see incidents, checks and who is on call
-	Act    Kind = "act"    // acknowledge and resolve
+	Read   Kind = "read"   // see incidents, checks, the rotation file and who is on call
+	Act    Kind = "act"    // acknowledge and resolve, apply a rotation file
 )
 
 func (k Kind) allows(want Kind) bool {

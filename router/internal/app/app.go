@@ -135,16 +135,11 @@ func (r *router) resume(ctx context.Context) error {
 	}
 	r.measure()
 	r.rotations = &rotations{
-		path: r.cfg.OnCall, contactsPath: r.cfg.Contacts, engine: r.engine, store: r.store, log: r.d.Log,
-		trouble: daemon.NewCondition(r.d.Log, "contacts"),
+		source: r.cfg.OnCallSource, path: r.cfg.OnCall, contactsPath: r.cfg.Contacts, engine: r.engine, store: r.store,
+		log: r.d.Log, trouble: daemon.NewCondition(r.d.Log, "contacts"), health: r.d.Health, unreachable: r.cfg.unreachable,
 	}
-	file, err := r.rotations.start(ctx)
-	if err != nil {
+	if err := r.rotations.start(ctx); err != nil {
 		return err
-	}
-	r.engine.setRotation(file)
-	for _, problem := range r.cfg.unreachable(r.rotations.contacts.Load(), file) {
-		r.d.Log.Error("somebody cannot be reached", "problem", problem)
 	}
 	r.rotations.announce(ctx)
 	if err := r.engine.recover(ctx); err != nil {
@@ -206,8 +201,12 @@ func (r *router) greet(ctx context.Context) error {
 		return fmt.Errorf("make a sign-in link: %w", err)
 	}
 	fmt.Fprintf(r.out, "sign in: %s%s\n", r.cfg.PublicURL, link)
-	for _, answer := range r.engine.file().OnCall(time.Now()) {
+	answers := board{r}.OnCall(time.Now())
+	for _, answer := range answers {
 		fmt.Fprintln(r.out, answer)
+	}
+	if answers == nil {
+		fmt.Fprintf(r.out, "on call: nobody, nothing is taken in before nezuban-oncall apply FILE --router %s\n", r.cfg.PublicURL)
 	}
 	return nil
 }

@@ -50,5 +50,11 @@ func (b board) Incident(id string) (incident.Incident, []incident.Entry, error) 
 	return closed.Incident, closed.Timeline, err
 }
 
-// OnCall says for every schedule who is on call.
-func (b board) OnCall(now time.Time) []schedule.Answer { return b.r.engine.file().OnCall(now) }
+// OnCall says for every schedule who is on call; nil while there is no rotation file.
+func (b board) OnCall(now time.Time) []schedule.Answer {
+	f := b.r.engine.file()
+	if f == nil {
+		return nil
+	}
+	return f.OnCall(now)
+}

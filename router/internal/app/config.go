@@ -35,6 +35,7 @@ type settings struct {
 	PublicURL string `toml:"public_url"`
 	StateDir  string `toml:"state_dir"`
 	OnCall    string `toml:"oncall"`
+	Source    string `toml:"oncall_source"`
 	Contacts  string `toml:"contacts"`
 	Checks    string `toml:"checks"`
 
@@ -81,7 +82,8 @@ type Config struct {
 	Listen         string // host:port
 	PublicURL      string // without a trailing slash
 	StateDir       string
-	OnCall         string // path of the rotation file
+	OnCallSource   string // file or apply
+	OnCall         string // path of the rotation file; "" when it is applied
 	Contacts       string // path of the contacts
 	LogLevel       string
 	SentryDSN      string // secret
@@ -103,7 +105,7 @@ type Config struct {
 func Load(path string, env func(string) (string, bool)) (Config, error) {
 	written := settings{
 		Daemon:   shared.Daemon{Listen: defaultListen, LogLevel: "info"},
-		StateDir: "state", OnCall: "oncall.toml", Contacts: "contacts.toml",
+		StateDir: "state", Source: sourceFile, Contacts: "contacts.toml",
 	}
 	v, err := tomlfile.NewValidator(tomlfile.Read(path, maxConfigBytes, &written))
 	if err != nil {
@@ -126,7 +128,7 @@ type loader struct {
 
 func (l *loader) config(s settings) Config {
 	cfg := Config{
-		Listen: s.Listen, StateDir: l.Path(s.StateDir), OnCall: l.Path(s.OnCall), Contacts: l.Path(s.Contacts),
+		Listen: s.Listen, StateDir: l.Path(s.StateDir), OnCallSource: s.Source, OnCall: l.onCall(s), Contacts: l.Path(s.Contacts),
 		LogLevel: s.LogLevel, OpenOnLoopback: s.Ingest.OpenOnLoopback, MaxBytes: s.Ingest.MaxBytes,
 		pagerDuty: s.PagerDuty, sms: s.SMS,
 	}
@@ -142,6 +144,20 @@ func (l *loader) config(s settings) Config {
 	cfg.Rules = set
 	l.Add(problems...)
 	return cfg
+}
+
+// onCall is the path of the rotation file. A path beside a file that is applied would be a second source: it is refused.
+func (l *loader) onCall(s settings) string {
+	switch {
+	case s.Source == sourceApply && s.OnCall != "":
+		l.Wrong(s.OnCall, `no path, because oncall_source is "apply"`, "oncall")
+	case s.Source == sourceApply:
+	case s.Source != sourceFile:
+		l.Wrong(s.Source, `"file" or "apply"`, "oncall_source")
+	case s.OnCall == "":
+		return l.Path("oncall.toml")
+	}
+	return l.Path(s.OnCall)
 }
 
 // publicHost is the host name under which people reach the router.
@@ -242,9 +258,13 @@ func (l *loader) project(p projectSettings, i int, before []projectSettings) ing
 func (c Config) TokenDir() string { return filepath.Join(c.StateDir, tokenDir) }
 
 // CheckOnCall reads the rotation file and the contacts as a router does at its start, and reports what would leave
-// somebody out of reach.
+// somebody out of reach. A file that is applied is not at hand: its apply reports that.
 func CheckOnCall(c Config) error {
-	text, err := readFile(c.OnCall, maxRotationBytes)
+	if c.OnCallSource == sourceApply {
+		_, err := escalation.LoadContacts(c.Contacts)
+		return err
+	}
+	text, err := readFile(c.OnCall, schedule.MaxBytes)
 	file, err := parsed(c.OnCall, text, err)
 	contacts, contactsErr := escalation.LoadContacts(c.Contacts)
 	if err := errors.Join(err, contactsErr); err != nil {

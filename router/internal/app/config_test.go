@@ -107,3 +107,21 @@ func TestASecretIsNeverPartOfAMessage(t *testing.T) {
 		t.Errorf("found %v", err)
 	}
 }
+
+func TestOneSourceOfTheRotationFile(t *testing.T) {
+	for _, tt := range []struct{ name, text, want string }{
+		{"another word", "oncall_source = \"git\"\n", `router.toml:1: oncall_source: found "git", expected "file" or "apply"`},
+		{"two sources", "oncall_source = \"apply\"\noncall = \"oncall.toml\"\n", `router.toml:2: oncall: found "oncall.toml", expected no path, because oncall_source is "apply"`},
+	} {
+		if _, err := Load(writeConfig(t, tt.text, nil), noEnv); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: found %v, want %s", tt.name, err, tt.want)
+		}
+	}
+	cfg, err := Load(writeConfig(t, "oncall_source = \"apply\"\n", map[string]string{"contacts.toml": "[alice]\n"}), noEnv)
+	if err != nil || cfg.OnCallSource != sourceApply || cfg.OnCall != "" {
+		t.Fatalf("found %+v, %v", cfg, err)
+	}
+	if err := CheckOnCall(cfg); err != nil {
+		t.Errorf("without a rotation file: %v", err)
+	}
+}

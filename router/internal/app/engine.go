@@ -32,9 +32,10 @@ type engine struct {
 	mu       sync.Mutex
 	book     *incident.Book
 	rules    *rule.Engine
-	rotation *schedule.File
-	last     time.Time // the latest time a decision was made at: the clock never goes back
-	owed     *decision // made, but not known to be stored
+	rotation *schedule.File // nil while no file has been accepted yet
+	version  string         // of rotation, as timelines name it
+	last     time.Time      // the latest time a decision was made at: the clock never goes back
+	owed     *decision      // made, but not known to be stored
 }
 
 // decision is what is stored and taken over as one.
@@ -53,7 +54,18 @@ func (e *engine) env() incident.Env {
 		now = e.last
 	}
 	e.last = now
-	return incident.Env{Now: now, Rotation: e.rotation, NewID: e.newID}
+	return incident.Env{Now: now, Rotation: e.rotation, Version: e.version, NewID: e.newID}
+}
+
+// errNoRotation is why nothing is taken in that would have to be paged.
+var errNoRotation = errors.New("no rotation file is in force yet: nobody could be paged")
+
+// prepare settles what is owed before a decision that may page somebody. The caller holds mu.
+func (e *engine) prepare(ctx context.Context) error {
+	if e.rotation == nil {
+		return errNoRotation
+	}
+	return e.settle(ctx)
 }
 
 // Ingest takes in points: it returns nil when everything that they open, change or close is durable.
@@ -62,7 +74,7 @@ func (e *engine) env() incident.Env {
 func (e *engine) Ingest(ctx context.Context, points []influx.Point) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if err := e.settle(ctx); err != nil {
+	if err := e.prepare(ctx); err != nil {
 		return err
 	}
 	env := e.env()
@@ -71,15 +83,23 @@ func (e *engine) Ingest(ctx context.Context, points []influx.Point) error {
 
 // Report takes in alerts that need no rule, such as application errors, on the same terms as Ingest.
 func (e *engine) Report(ctx context.Context, alerts []incident.Alert) error {
-	return e.act(ctx, func(env incident.Env) (incident.Change, error) { return e.book.Apply(env, alerts, nil), nil })
+	return e.act(ctx, func(env incident.Env) (incident.Change, error) {
+		if env.Rotation == nil {
+			return incident.Change{}, errNoRotation
+		}
+		return e.book.Apply(env, alerts, nil), nil
+	})
 }
 
-// tick does what time alone brings about. Escalation does not depend on the rules: it goes on when what they say is too
-// large to be stored.
+// tick does what time alone brings about, which is nothing before the first rotation file. Escalation does not depend on
+// the rules: it goes on when what they say is too large to be stored.
 func (e *engine) tick(ctx context.Context) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if err := e.settle(ctx); err != nil {
+	if err := e.prepare(ctx); err != nil {
+		if errors.Is(err, errNoRotation) {
+			return nil
+		}
 		return err
 	}
 	env := e.env()
@@ -178,7 +198,7 @@ func (e *engine) Resolve(ctx context.Context, id, by, note string) error {
 func (e *engine) Forget(ctx context.Context, host string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if err := e.settle(ctx); err != nil {
+	if err := e.prepare(ctx); err != nil {
 		return err
 	}
 	env := e.env()
@@ -214,6 +234,9 @@ func (e *engine) act(ctx context.Context, decide func(incident.Env) (incident.Ch
 func (e *engine) over() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.rotation == nil {
+		return nil
+	}
 	return e.book.Tick(e.env()).Closed
 }
 
@@ -238,16 +261,16 @@ func (e *engine) incidents() []incident.Incident {
 	return e.book.Incidents()
 }
 
-// file is the rotation file in force.
+// file is the rotation file in force; nil while there is none.
 func (e *engine) file() *schedule.File {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.rotation
 }
 
-// setRotation puts another rotation file in force.
-func (e *engine) setRotation(f *schedule.File) {
+// setRotation puts another rotation file in force, of this version.
+func (e *engine) setRotation(f *schedule.File, version string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.rotation = f
+	e.rotation, e.version = f, version
 }

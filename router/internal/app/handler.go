@@ -36,7 +36,7 @@ func (r *router) handler() http.Handler {
 	mux.Handle("GET /readyz", own)
 	mux.Handle("GET /metrics", r.gate.Guard(r.gate.RequireElsewhere(access.Read, own)))
 	mux.Handle("/", web.New(web.Options{
-		Board: board{r}, Actor: r.engine, Gate: r.gate, Now: time.Now, Log: r.d.Log,
+		Board: board{r}, Actor: r.engine, Rotations: r.rotations, Gate: r.gate, Now: time.Now, Log: r.d.Log,
 		ChecksFile: func() []byte { return r.cfg.ChecksText },
 	}))
 	return mux
@@ -44,6 +44,9 @@ func (r *router) handler() http.Handler {
 
 // ready says whether what is sent now would be taken.
 func (r *router) ready() error {
+	if r.engine.file() == nil {
+		return errNoRotation
+	}
 	if r.trouble.Failing() {
 		return errors.New("the state cannot be written: see /readyz")
 	}

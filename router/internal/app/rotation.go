@@ -6,70 +6,201 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"nezuban/agent/daemon"
+	"nezuban/agent/tomlfile"
 	"nezuban/oncall/escalation"
 	"nezuban/oncall/schedule"
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/state"
 )
 
-// maxRotationBytes bounds the rotation file: encoded, it has to fit into one record of the store.
-const maxRotationBytes = 1 << 20
+// Where the rotation file comes from: one of them decides, never both.
+const (
+	sourceFile  = "file"  // this machine's disk, looked at every second
+	sourceApply = "apply" // nezuban-oncall apply
+)
 
-// rotationRefused is the rule whose incident tells the person on call that the rotation file does not load.
+// rotationRefused is the rule whose incident tells the person on call that a rotation file is not in force.
 const rotationRefused = "nezuban-rotation-refused"
 
-// rotations keeps the last good rotation file in force: the file on disk when it loads, else the one that was accepted
-// last, which the store keeps over restarts.
+// maxRefusal bounds what a message repeats of the mistakes of a file, in bytes: it has to fit into one record.
+const maxRefusal = 1000
+
+// rotations keeps the last good rotation file in force, over restarts too, and every version before it. One change
+// happens at a time. It is safe for concurrent use.
 type rotations struct {
-	path, contactsPath string
+	source             string
+	path, contactsPath string // path is "" when source is apply
 	engine             *engine
 	store              rotationStore
 	log                *slog.Logger
 	trouble            *daemon.Condition // with the contacts
+	health             *daemon.Health
+	unreachable        func(*escalation.Contacts, *schedule.File) tomlfile.Problems
 
 	contacts atomic.Pointer[escalation.Contacts]
+	known    atomic.Pointer[history]
 
-	text    string // as last looked at
-	refusal string // why the file now on disk is not in force; "" when it is
+	mu      sync.Mutex
+	unsure  bool    // a version may be stored that is not in force
+	text    string  // of the file on disk, as last looked at
+	refusal string  // why the file now on disk is not in force; "" when it is
+	owed    *notice // could not be told yet
 }
 
-// rotationStore keeps the file that is in force over restarts.
+// history is the versions that were accepted, in order. The last is in force, and what it says is at hand.
+type history struct {
+	versions []state.Rotation
+	text     []byte
+	file     *schedule.File // nil when no version was accepted yet, or the last one cannot be read
+}
+
+// current is the version in force; ok is false when there is none.
+func (h *history) current() (v state.Rotation, ok bool) {
+	if h.file == nil {
+		return state.Rotation{}, false
+	}
+	return h.versions[len(h.versions)-1], true
+}
+
+// rotationStore keeps the versions over restarts.
 type rotationStore interface {
-	Rotation(ctx context.Context) (r state.Rotation, ok bool, err error)
-	PutRotation(ctx context.Context, r state.Rotation) error
+	Rotations(ctx context.Context) ([]state.Rotation, error)
+	RotationText(ctx context.Context, hash string) ([]byte, error)
+	AddRotation(ctx context.Context, r state.Rotation, text []byte) error
 }
 
-// start puts the file on disk in force, or the stored one when it does not load; without either the router cannot
-// page anybody and does not start.
-func (r *rotations) start(ctx context.Context) (*schedule.File, error) {
+// start puts a file in force: the one on disk, or when it does not load the version stored last, which is also what
+// decides when files are applied. Without a good file on disk or in the store nobody can be paged: then a router whose
+// file is on disk does not start, and one that waits for a file to be applied is not ready.
+func (r *rotations) start(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	contacts, err := escalation.LoadContacts(r.contactsPath)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	r.contacts.Store(contacts)
-	text, err := readFile(r.path, maxRotationBytes)
-	f, perr := parsed(r.path, text, err)
-	r.text = string(text)
-	if perr == nil {
-		return f, r.store.PutRotation(ctx, state.Rotation{Name: r.path, Text: text, Since: r.engine.now()})
+	h, storedErr := r.stored(ctx)
+	if h == nil {
+		return storedErr
 	}
-	stored, ok, err := r.store.Rotation(ctx)
+	r.known.Store(h)
+	if h.file != nil {
+		r.inForce(h)
+	}
+	if r.source == sourceApply {
+		r.ready(storedErr)
+		return nil
+	}
+	text, err := readFile(r.path, schedule.MaxBytes)
+	f, err := parsed(r.path, text, err)
+	r.text = string(text)
+	if err == nil {
+		_, _, err = r.accept(ctx, f, "", text)
+		return err
+	}
+	if _, ok := r.known.Load().current(); !ok {
+		return errors.Join(err, storedErr)
+	}
+	r.refusal = err.Error()
+	return nil
+}
+
+// stored reads the versions. The error says why they, or the last one, cannot be read; nil without it: none are known.
+func (r *rotations) stored(ctx context.Context) (*history, error) {
+	versions, err := r.store.Rotations(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if !ok {
-		return nil, perr
+	h := &history{versions: versions}
+	if len(versions) == 0 {
+		return h, nil
 	}
-	f, err = schedule.Parse(stored.Name, stored.Text)
+	last := versions[len(versions)-1]
+	if h.text, err = r.store.RotationText(ctx, last.Hash); err != nil {
+		return h, err
+	}
+	if h.file, err = schedule.Parse(last.Name, h.text); err != nil {
+		return h, fmt.Errorf("the rotation file accepted last does not load: %w", err)
+	}
+	return h, nil
+}
+
+// inForce takes over a history whose last version is stored.
+func (r *rotations) inForce(h *history) {
+	v := h.versions[len(h.versions)-1]
+	r.engine.setRotation(h.file, v.Short())
+	r.known.Store(h)
+	r.ready(nil)
+	r.log.Info("rotation file in force", "file", v.Name, "version", v.Short(), "since", v.Since, "by", v.By)
+	for _, problem := range r.unreachable(r.contacts.Load(), h.file) {
+		r.log.Error("somebody cannot be reached", "problem", problem)
+	}
+}
+
+// ready says whether there is a file by which people can be paged; err is why the stored one is none.
+func (r *rotations) ready(err error) {
+	if _, ok := r.known.Load().current(); ok {
+		r.health.Set("rotation", nil)
+		return
+	}
+	waiting := errors.New("no rotation file was ever applied: run nezuban-oncall apply")
 	if err != nil {
-		return nil, errors.Join(perr, fmt.Errorf("the rotation file accepted last does not load either: %w", err))
+		waiting = fmt.Errorf("%w: apply a good one", err)
 	}
-	r.refusal = perr.Error()
-	return f, nil
+	r.health.Set("rotation", waiting)
+	r.log.Error("nobody can be paged, so nothing is taken in", "err", waiting)
+}
+
+// accept puts a file in force, durably. When its bytes are in force already nothing is stored. After an error the version
+// before stays in force, until [rotations.settle] has found out what was stored. The caller holds mu.
+func (r *rotations) accept(ctx context.Context, f *schedule.File, by string, text []byte) (v state.Rotation, already bool, err error) {
+	before := r.known.Load()
+	hash := state.HashRotation(text)
+	if v, ok := before.current(); ok && v.Hash == hash {
+		return v, true, nil
+	}
+	v = state.Rotation{Version: 1, Hash: hash, Since: r.engine.now().UTC(), Name: f.Name(), By: by}
+	if n := len(before.versions); n > 0 {
+		last := before.versions[n-1]
+		v.Seq = last.Seq + 1
+		if v.Since.Before(last.Since) { // the clock was put back
+			v.Since = last.Since
+		}
+	}
+	// Whoever handed it in may hang up at any time; what is decided is stored all the same.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitWithin)
+	defer cancel()
+	if err := r.store.AddRotation(ctx, v, text); err != nil {
+		r.unsure = true
+		return state.Rotation{}, false, err
+	}
+	r.inForce(&history{versions: append(slices.Clip(before.versions), v), text: text, file: f})
+	return v, false, nil
+}
+
+// settle finds out what became of a version that the store gave no clear answer about: if it is stored it comes in force,
+// or the next start would bring it. The caller holds mu.
+func (r *rotations) settle(ctx context.Context) error {
+	if !r.unsure {
+		return nil
+	}
+	h, err := r.stored(ctx)
+	if err != nil {
+		return err
+	}
+	r.unsure = false
+	if len(h.versions) > len(r.known.Load().versions) {
+		r.inForce(h)
+	}
+	return nil
 }
 
 func parsed(path string, text []byte, err error) (*schedule.File, error) {
@@ -79,21 +210,37 @@ func parsed(path string, text []byte, err error) (*schedule.File, error) {
 	return schedule.Parse(path, text)
 }
 
-// announce makes what is known of the file an incident, or the end of one, right after a start.
+// announce makes what is known of the file an incident, or the end of one, right after a start. Whether the file that was
+// applied last was refused is not known then: that incident stays until a good one is applied.
 func (r *rotations) announce(ctx context.Context) {
-	summary := "the rotation file loads"
-	if r.refusal != "" {
-		summary = "the rotation file is refused, the last good one stays in force: " + r.refusal
+	if r.source == sourceApply {
+		return
 	}
-	if !r.tell(ctx, r.refusal != "", summary) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	said := notice{file: r.path, summary: "the rotation file loads"}
+	if r.refusal != "" {
+		said = refused(r.path, r.refusal)
+	}
+	if !r.tell(ctx, said) {
 		r.text, r.refusal = "", "" // the next look tells it
 	}
 }
 
-// look reads the file again, and when it has changed puts it in force or says why not.
+// look reads the file on disk again, and when it has changed puts it in force or says why not.
 func (r *rotations) look(ctx context.Context) {
 	r.lookAtContacts()
-	text, err := readFile(r.path, maxRotationBytes)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.settle(ctx); err != nil {
+		r.log.Error("cannot read which rotation file is stored; trying again", "err", err)
+		return
+	}
+	if r.source == sourceApply {
+		r.tellOwed(ctx)
+		return
+	}
+	text, err := readFile(r.path, schedule.MaxBytes)
 	if err == nil && string(text) == r.text {
 		return
 	}
@@ -102,13 +249,11 @@ func (r *rotations) look(ctx context.Context) {
 		r.refuse(ctx, string(text), err)
 		return
 	}
-	if err := r.store.PutRotation(ctx, state.Rotation{Name: r.path, Text: text, Since: r.engine.now()}); err != nil {
+	if _, _, err := r.accept(ctx, f, "", text); err != nil {
 		r.log.Error("cannot store the rotation file; trying again", "err", err)
 		return
 	}
-	r.engine.setRotation(f)
-	r.log.Info("rotation file in force", "file", r.path)
-	if r.tell(ctx, false, "the rotation file loads again") {
+	if r.tell(ctx, notice{file: r.path, summary: "the rotation file loads again"}) {
 		r.text, r.refusal = string(text), ""
 	}
 }
@@ -120,22 +265,56 @@ func (r *rotations) refuse(ctx context.Context, text string, err error) {
 		return
 	}
 	r.log.Error("rotation file refused; the last good one stays in force", "err", err)
-	if r.tell(ctx, true, "the rotation file is refused, the last good one stays in force: "+err.Error()) {
+	if r.tell(ctx, refused(r.path, err.Error())) {
 		r.text, r.refusal = text, err.Error()
 	}
 }
 
-// tell reports whether the file loads, as an alert like any other; false when that could not be stored.
-func (r *rotations) tell(ctx context.Context, firing bool, summary string) bool {
-	alert := incident.Alert{
-		Key: incident.DedupKey(rotationRefused, r.path), Rule: rotationRefused, Kind: incident.KindState, Firing: firing,
-		Severity: incident.SeverityTicket, Labels: map[string]string{"file": r.path}, Summary: summary, At: r.engine.now(),
+// notice is news for the person on call: a file is not in force, or one is again.
+type notice struct {
+	firing        bool
+	file, summary string
+}
+
+func refused(file, why string) notice {
+	if len(why) > maxRefusal {
+		why = strings.ToValidUTF8(why[:maxRefusal], "") + "…"
 	}
-	if err := r.engine.Report(ctx, []incident.Alert{alert}); err != nil {
+	return notice{firing: true, file: file, summary: "the rotation file is refused, the last good one stays in force: " + why}
+}
+
+// tell makes a notice an alert like any other; false when that could not be stored. Good news is the end of every refusal,
+// whatever file it was about.
+func (r *rotations) tell(ctx context.Context, n notice) bool {
+	keys := []string{incident.DedupKey(rotationRefused, r.path)}
+	if !n.firing {
+		keys = r.refusals(keys[0])
+	}
+	alerts := make([]incident.Alert, 0, len(keys))
+	for _, key := range keys {
+		alerts = append(alerts, incident.Alert{
+			Key: key, Rule: rotationRefused, Kind: incident.KindState, Firing: n.firing,
+			Severity: incident.SeverityTicket, Labels: map[string]string{"file": n.file}, Summary: n.summary, At: r.engine.now(),
+		})
+	}
+	if err := r.engine.Report(ctx, alerts); err != nil {
 		r.log.Error("cannot store the state of the rotation file; trying again", "err", err)
 		return false
 	}
 	return true
+}
+
+// refusals are the keys under which files are said to be refused, this router's present one among them in any case.
+func (r *rotations) refusals(own string) []string {
+	keys := []string{own}
+	for _, inc := range r.engine.incidents() {
+		for _, key := range inc.FiringKeys(incident.KindState) {
+			if inc.Alerts[key].Rule == rotationRefused && key != own {
+				keys = append(keys, key)
+			}
+		}
+	}
+	return keys
 }
 
 // lookAtContacts reads the contacts again; while they do not load the last good ones stay.

@@ -5,47 +5,61 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"nezuban/agent/daemon"
+	"nezuban/oncall/schedule"
 	"nezuban/router/internal/state"
 )
 
-// shelf keeps a rotation file in memory and can be told to refuse.
+// shelf keeps versions of a rotation file in memory and can be told to refuse, or to keep one and lose the answer.
 type shelf struct {
-	kept state.Rotation
-	err  error
+	versions []state.Rotation
+	texts    map[string][]byte
+	err      error
+	lossy    bool
 }
 
-func (s *shelf) Rotation(context.Context) (state.Rotation, bool, error) {
-	return s.kept, s.kept.Name != "", s.err
+func (s *shelf) Rotations(context.Context) ([]state.Rotation, error) {
+	return slices.Clone(s.versions), s.err
 }
 
-func (s *shelf) PutRotation(_ context.Context, r state.Rotation) error {
-	if s.err == nil {
-		s.kept = r
+func (s *shelf) RotationText(_ context.Context, hash string) ([]byte, error) {
+	return s.texts[hash], s.err
+}
+
+func (s *shelf) AddRotation(_ context.Context, r state.Rotation, text []byte) error {
+	if s.err == nil || s.lossy {
+		if s.texts == nil {
+			s.texts = map[string][]byte{}
+		}
+		s.versions = append(s.versions, r)
+		s.texts[r.Hash] = text
 	}
 	return s.err
 }
+
+// last is the text of the version in force after a restart.
+func (s *shelf) last() string { return string(s.texts[s.versions[len(s.versions)-1].Hash]) }
 
 // watched is a rotation file on disk that is in force, and what looks at it.
 func watched(t *testing.T, shelf *shelf) *rotations {
 	t.Helper()
 	dir := t.TempDir()
 	r := &rotations{
-		path: filepath.Join(dir, "oncall.toml"), contactsPath: filepath.Join(dir, "contacts.toml"),
+		source: sourceFile, path: filepath.Join(dir, "oncall.toml"), contactsPath: filepath.Join(dir, "contacts.toml"),
 		engine: newEngine(t, &disk{}), store: shelf, log: discard, trouble: daemon.NewCondition(discard, "contacts"),
+		health: &daemon.Health{}, unreachable: Config{}.unreachable,
 	}
 	write(t, r.path, rotationText)
 	write(t, r.contactsPath, "[alice]\nsms = \"+4915112345678\"\n")
-	f, err := r.start(t.Context())
-	if err != nil {
+	if err := r.start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	r.engine.setRotation(f)
 	return r
 }
 
@@ -86,7 +100,7 @@ func TestARefusalAtTheStartIsToldWhenItCanBe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := watched(t, &shelf{})
 		write(t, r.path, "[people\n")
-		if _, err := r.start(t.Context()); err != nil {
+		if err := r.start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		disk := r.engine.store.(*disk)
@@ -113,7 +127,7 @@ func TestAGoodRotationFileComesInForceOnceItCanBeStored(t *testing.T) {
 		}
 		shelf.err = nil
 		r.look(t.Context())
-		if got := string(shelf.kept.Text); got != changedText {
+		if got := shelf.last(); got != changedText {
 			t.Error("the changed file is not in force after the store was back")
 		}
 	})
@@ -140,8 +154,8 @@ func TestTheLargestRotationFileCanBeStored(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	text := []byte(rotationText + strings.Repeat("#", maxRotationBytes-len(rotationText)))
-	if err := store.PutRotation(t.Context(), state.Rotation{Name: "oncall.toml", Text: text}); err != nil {
+	text := []byte(rotationText + strings.Repeat("#", schedule.MaxBytes-len(rotationText)))
+	if err := store.AddRotation(t.Context(), state.Rotation{Name: "oncall.toml", Hash: state.HashRotation(text)}, text); err != nil {
 		t.Error(err)
 	}
 }

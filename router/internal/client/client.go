@@ -1,5 +1,5 @@
-// Package client speaks the router's own API for the commands `nezuban-router incidents`, `ack`, `resolve` and
-// `signin`, and words incidents for a terminal.
+// Package client speaks the router's own API for the commands `nezuban-router incidents`, `ack`, `resolve`, `signin`, `who`
+// and `rotations`, and words incidents and versions for a terminal.
 //
 // The router's main calls it; the running router never does. Errors are for the person at the terminal: they name
 // the URL and what can be done, and never hold the token.
@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"nezuban/router/internal/incident"
+	"nezuban/router/internal/web"
 )
 
 // ErrUnknown is returned for an incident that does not exist or is not open any more, and for a host that no rule knows.
@@ -134,16 +135,20 @@ func (c *Client) do(ctx context.Context, method, path string, body, reply any) e
 
 // refusal words an answer other than 200.
 func (c *Client) refusal(status int, data []byte) error {
+	var said struct{ Code, Message string }
+	known := json.Unmarshal(data, &said) == nil
 	switch status {
 	case http.StatusUnauthorized:
 		return fmt.Errorf("router %s refused the token: it must be one of this router's, of kind read to look and act to change", c.base)
 	case http.StatusForbidden:
 		return fmt.Errorf("router %s does not go by this host name: name it in the router's configuration, or use another URL", c.base)
 	case http.StatusNotFound:
+		if known && said.Code == web.CodeNoVersion {
+			return errors.New(printable(said.Message))
+		}
 		return ErrUnknown
 	}
-	var said struct{ Message string }
-	if json.Unmarshal(data, &said) != nil || said.Message == "" {
+	if !known || said.Message == "" {
 		said.Message = http.StatusText(status)
 	}
 	return fmt.Errorf("router %s answered %d: %s", c.base, status, printable(said.Message))

@@ -33,6 +33,7 @@ func NewBook(incidents []Incident, rows []Row, picks escalation.Picks) *Book {
 type Env struct {
 	Now      time.Time
 	Rotation *schedule.File         // the file in force
+	Version  string                 // of that file, as timelines name it; "" when it has no name
 	NewID    func(time.Time) string // makes an incident's id; ids sort by time
 }
 

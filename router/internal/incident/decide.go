@@ -56,6 +56,9 @@ func (d *draft) begin(alert Alert) {
 		Alerts: map[string]AlertState{alert.Key: {Alert: alert, Count: 1, First: alert.At}},
 	}
 	d.note(&inc, "opened by %s: %s", alert.Rule, alert.Summary)
+	if d.env.Version != "" {
+		d.note(&inc, "version %s of the rotation file is in force", d.env.Version)
+	}
 	if !matched {
 		d.note(&inc, "no route matches its labels: taking policy %q", policy.Name)
 	}

@@ -55,7 +55,7 @@ func TestKilledAtAnyInstant(t *testing.T) {
 	dir := t.TempDir()
 	committed := 0
 	for round := range 5 {
-		committed = max(committed, killAfter(t, dir, random.IntN(400)))
+		committed = max(committed, killAfter(t, "TestCrashChild", crashDirEnv+"="+dir, random.IntN(400)))
 		s := open(t, dir)
 		stored, err := s.Load(t.Context())
 		if err != nil {
@@ -87,17 +87,17 @@ func whole(t *testing.T, s *Store, inc incident.Incident, rows int) {
 	}
 }
 
-// killAfter runs the child until it has said that many commits more, or for some milliseconds when it is 0, kills it,
-// and returns how many it had said in all.
-func killAfter(t *testing.T, dir string, commits int) int {
+// killAfter runs a child, with a variable that makes it one, until it has said that many commits more, or for some
+// milliseconds when it is 0, kills it, and returns how many it had said in all.
+func killAfter(t *testing.T, child, variable string, commits int) int {
 	t.Helper()
-	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestCrashChild$")
-	child.Env = append(os.Environ(), crashDirEnv+"="+dir)
-	out, err := child.StdoutPipe()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+child+"$")
+	cmd.Env = append(os.Environ(), variable)
+	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := child.Start(); err != nil {
+	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	said := 0
@@ -107,7 +107,7 @@ func killAfter(t *testing.T, dir string, commits int) int {
 			said = n + 1
 		}
 	}
-	if err := child.Process.Kill(); err != nil {
+	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	for lines.Scan() { // what it had said before it died counts too
@@ -115,6 +115,6 @@ func killAfter(t *testing.T, dir string, commits int) int {
 			said = n + 1
 		}
 	}
-	_ = child.Wait() // "signal: killed"
+	_ = cmd.Wait() // "signal: killed"
 	return said
 }

@@ -29,7 +29,8 @@ const (
 	outboxPrefix   = prefix + "outbox/"
 	pickPrefix     = prefix + "pick/"
 	rulePrefix     = prefix + "rule/"
-	rotationKey    = prefix + "rotation"
+	versionPrefix  = prefix + "oncall/version/" // of the rotation file
+	textPrefix     = prefix + "oncall/text/"    // by hash
 	accessPrefix   = prefix + "access/"
 	leaderKey      = prefix + "leader"
 )
@@ -45,16 +46,19 @@ type Store struct {
 	close  sync.Once
 }
 
-// Open starts the embedded etcd member whose data is in dir, and takes the lead. Only one process can have dir open.
+// Open starts the embedded etcd member whose data is in dir, takes the lead, and brings what the release before has stored
+// into this one's form. Only one process can have dir open.
 func Open(ctx context.Context, dir string) (*Store, error) {
 	server, client, err := startEmbedded(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
 	s := &Store{client: client, server: server}
-	if err := s.lead(ctx); err != nil {
-		s.Close()
-		return nil, err
+	for _, step := range []func(context.Context) error{s.lead, s.upgrade} {
+		if err := step(ctx); err != nil {
+			s.Close()
+			return nil, err
+		}
 	}
 	return s, nil
 }

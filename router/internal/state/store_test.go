@@ -253,20 +253,6 @@ func TestAGrantIsTakenOnce(t *testing.T) {
 	}
 }
 
-func TestTheRotationFileInForceIsKept(t *testing.T) {
-	s := open(t, t.TempDir())
-	if _, ok, err := s.Rotation(t.Context()); ok || err != nil {
-		t.Errorf("found one in an empty store: %t, %v", ok, err)
-	}
-	want := Rotation{Version: 1, Name: "oncall.toml", Text: []byte("zone = \"UTC\"\n"), Since: at}
-	if err := s.PutRotation(t.Context(), want); err != nil {
-		t.Fatal(err)
-	}
-	if got, ok, err := s.Rotation(t.Context()); !ok || err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("found %+v, %t, %v", got, ok, err)
-	}
-}
-
 func TestAnUnreadableRecordIsNamed(t *testing.T) {
 	s := open(t, t.TempDir())
 	if _, err := s.client.Put(t.Context(), incidentPrefix+"I1", "{"); err != nil {

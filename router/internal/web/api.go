@@ -25,6 +25,9 @@ func (s *site) routeAPI(mux *http.ServeMux) {
 	handle("GET /api/v1/oncall", access.Read, s.apiOnCall)
 	handle("GET /api/v1/checks", access.Read, s.apiChecks)
 	handle("POST /api/v1/signin", access.Act, s.apiSignIn)
+	if s.Rotations != nil {
+		s.routeRotation(handle)
+	}
 }
 
 // apiIncidents lists open incidents, with ?all=1 also closed ones: {"incidents": [ … ]}.
@@ -84,8 +87,14 @@ type onCallReply struct {
 // apiOnCall says who is on call: {"at": …, "schedules": [ … ]}.
 func (s *site) apiOnCall(w http.ResponseWriter, _ *http.Request) {
 	now := s.Now()
+	answers := s.Board.OnCall(now)
+	if answers == nil {
+		w.Header().Set("Retry-After", "5")
+		reply(w, http.StatusServiceUnavailable, apiError{"unavailable", "no rotation file is in force yet"})
+		return
+	}
 	schedules := []onCallReply{}
-	for _, a := range s.Board.OnCall(now) {
+	for _, a := range answers {
 		schedules = append(schedules, onCallReply{Schedule: a.Schedule, People: append([]string{}, a.People...), Shadow: a.Shadow, Until: a.Until})
 	}
 	reply(w, http.StatusOK, map[string]any{"at": now, "schedules": schedules})

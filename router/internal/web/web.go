@@ -26,7 +26,7 @@ type Board interface {
 	// Incident is one incident, open or closed, and its timeline; the error wraps [incident.ErrUnknown] when there
 	// is none.
 	Incident(id string) (incident.Incident, []incident.Entry, error)
-	// OnCall says for every schedule, in the file's order, who is on call.
+	// OnCall says for every schedule, in the file's order, who is on call; nil while there is no rotation file.
 	OnCall(now time.Time) []schedule.Answer
 }
 
@@ -58,6 +58,7 @@ type Options struct {
 	Board      Board
 	Actor      Actor
 	Gate       *access.Gate
+	Rotations  Rotations     // nil: the API leaves that part out
 	Watch      Watch         // nil: the page leaves that part out
 	ChecksFile func() []byte // what /api/v1/checks hands out; empty means that there is no such file
 	Now        func() time.Time
