@@ -1,6 +1,6 @@
 // Command nezuban-oncall judges a rotation file and answers from it who is on call.
 //
-//	nezuban-oncall check FILE
+//	nezuban-oncall check FILE [--at TIME] [--against OLD] [--approved NAME,NAME]
 //	nezuban-oncall who FILE [--schedule NAME] [--at TIME] [--json]
 //	nezuban-oncall next FILE PERSON [--schedule NAME] [--at TIME] [--json]
 //	nezuban-oncall why FILE [--schedule NAME] [--at TIME] [--json]
@@ -9,7 +9,7 @@
 //	nezuban-oncall fairness FILE [--from TIME] [--to TIME] [--schedule NAME] [--format FORMAT]
 //	nezuban-oncall version
 //
-// It works on files alone, for which diff may ask git: it speaks to no router and no network, and changes nothing.
+// It works on files alone, for which check and diff may ask git: it speaks to no router and no network, and changes nothing.
 package main
 
 import (

@@ -11,6 +11,8 @@ import (
 func check(args []string, w World) int {
 	flags := flag.NewFlagSet("check", flag.ContinueOnError)
 	at := flags.String("at", "", "")
+	var guards guardFlags
+	guards.define(flags)
 	path, err := parse(flags, args, w)
 	if err != nil {
 		return exitRefused
@@ -27,7 +29,12 @@ func check(args []string, w World) int {
 		fmt.Fprintln(w.Err, err)
 		return exitRefused
 	}
-	found := lint.Run(file, now)
+	broken, err := guards.findings(file, now)
+	if err != nil {
+		fmt.Fprintln(w.Err, err)
+		return exitRefused
+	}
+	found := append(lint.Run(file, now), broken...)
 	errors := 0
 	for _, finding := range found {
 		kind := "warning"
