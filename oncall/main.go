@@ -9,7 +9,7 @@
 //	nezuban-oncall fairness FILE [--from TIME] [--to TIME] [--schedule NAME] [--format FORMAT]
 //	nezuban-oncall version
 //
-// It works on files alone, for which check and diff may ask git: it speaks to no router and no network, and changes nothing.
+// It works on files alone, for which some may ask git: it speaks to no router and no network, and changes nothing.
 package main
 
 import (
