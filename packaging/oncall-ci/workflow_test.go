@@ -165,8 +165,10 @@ func TestCommentIsMadeOnce(t *testing.T) {
 	body := "<!-- nezuban-oncall -->\n`$(touch pwned)` $HOME\n"
 	for name, test := range map[string]struct{ comments, want string }{
 		"first": {"[" + foreign + "]", "api --silent --method POST repos/o/r/issues/7/comments --field body=@comment.md\n"},
-		"later": {"[" + foreign + `,{"id":5,"user":{"login":"github-actions[bot]"},"body":"else"}][{"id":9,"user":{"login":"github-actions[bot]"},"body":"<!-- nezuban-oncall -->\nold"}]`,
-			"api --silent --method PATCH repos/o/r/issues/comments/9 --field body=@comment.md\n"},
+		"later": {
+			"[" + foreign + `,{"id":5,"user":{"login":"github-actions[bot]"},"body":"else"}][{"id":9,"user":{"login":"github-actions[bot]"},"body":"<!-- nezuban-oncall -->\nold"}]`,
+			"api --silent --method PATCH repos/o/r/issues/comments/9 --field body=@comment.md\n",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -57,21 +57,33 @@ func TestPast(t *testing.T) {
 		{"nothing differs", base, base, nil},
 		{"somebody joins later", base, fmt.Sprintf(join, "2026-03-02"), nil},
 		{"a cover from now on", base, cover("2026-02-22 12:00", "2026-02-22 18:00"), nil},
-		{"a cover from a minute ago", base, cover("2026-02-22 11:59", "2026-02-22 18:00"), []Finding{{KindPast, 7,
-			"api: alters who was on call before 2026-02-22 12:00 UTC: from 2026-02-22 11:59 UTC to 2026-02-22 12:00 UTC it was alice, is carol" + stays}}},
-		{"a cover that has been is taken out", cover("2026-02-16", "2026-02-16"), base, []Finding{{KindPast, 7,
-			"api: alters who was on call before 2026-02-22 12:00 UTC: from 2026-02-16 09:00 UTC to 2026-02-17 00:00 UTC it was carol, is alice" + stays}}},
-		{"somebody joins in the middle of what has been", fmt.Sprintf(join, "2026-03-02"), fmt.Sprintf(join, "2026-01-12"), []Finding{{KindPast, 8,
+		{"a cover from a minute ago", base, cover("2026-02-22 11:59", "2026-02-22 18:00"), []Finding{{
+			KindPast, 7,
+			"api: alters who was on call before 2026-02-22 12:00 UTC: from 2026-02-22 11:59 UTC to 2026-02-22 12:00 UTC it was alice, is carol" + stays,
+		}}},
+		{"a cover that has been is taken out", cover("2026-02-16", "2026-02-16"), base, []Finding{{
+			KindPast, 7,
+			"api: alters who was on call before 2026-02-22 12:00 UTC: from 2026-02-16 09:00 UTC to 2026-02-17 00:00 UTC it was carol, is alice" + stays,
+		}}},
+		{"somebody joins in the middle of what has been", fmt.Sprintf(join, "2026-03-02"), fmt.Sprintf(join, "2026-01-12"), []Finding{{
+			KindPast, 8,
 			"api: alters who was on call before 2026-02-22 12:00 UTC: from 2026-01-12 09:00 UTC to 2026-01-19 09:00 UTC it was bob, is alice; " +
-				"from 2026-01-19 09:00 UTC to 2026-01-26 09:00 UTC it was alice, is bob; from 2026-01-26 09:00 UTC to 2026-02-02 09:00 UTC it was bob, is carol; and 1 more" + stays}}},
-		{"the first turn is moved", base, strings.ReplaceAll(base, "01-05", "01-12"), []Finding{{KindPast, 7,
+				"from 2026-01-19 09:00 UTC to 2026-01-26 09:00 UTC it was alice, is bob; from 2026-01-26 09:00 UTC to 2026-02-02 09:00 UTC it was bob, is carol; and 1 more" + stays,
+		}}},
+		{"the first turn is moved", base, strings.ReplaceAll(base, "01-05", "01-12"), []Finding{{
+			KindPast, 7,
 			"api: alters who was on call before 2026-02-22 12:00 UTC: from 2026-01-05 09:00 UTC to 2026-01-12 09:00 UTC it was alice, is nobody; " +
-				"from 2026-01-12 09:00 UTC to 2026-01-19 09:00 UTC it was bob, is alice; from 2026-01-19 09:00 UTC to 2026-01-26 09:00 UTC it was alice, is bob; and 4 more" + stays}}},
-		{"a schedule is taken out", base + "[schedule.web]\nlayers = [{ name = \"l\", from = \"2026-02-01 00:00\", who = [\"bob\"] }]\n", base, []Finding{{KindPast, 0,
-			"web: alters who was on call before 2026-02-22 12:00 UTC: from 2026-02-01 00:00 UTC to 2026-02-22 12:00 UTC it was bob, is nobody" + stays}}},
+				"from 2026-01-12 09:00 UTC to 2026-01-19 09:00 UTC it was bob, is alice; from 2026-01-19 09:00 UTC to 2026-01-26 09:00 UTC it was alice, is bob; and 4 more" + stays,
+		}}},
+		{"a schedule is taken out", base + "[schedule.web]\nlayers = [{ name = \"l\", from = \"2026-02-01 00:00\", who = [\"bob\"] }]\n", base, []Finding{{
+			KindPast, 0,
+			"web: alters who was on call before 2026-02-22 12:00 UTC: from 2026-02-01 00:00 UTC to 2026-02-22 12:00 UTC it was bob, is nobody" + stays,
+		}}},
 		{"a new schedule begins later", base, base + "[schedule.web]\nlayers = [{ name = \"l\", from = \"2026-02-23 00:00\", who = [\"bob\"] }]\n", nil},
-		{"an addition before the first turn", base, base + "[[change]]\nadd = { on = \"api\", who = \"bob\", from = \"2026-01-01\", to = \"2026-01-01\" }\n", []Finding{{KindPast, 7,
-			"api: alters who was on call before 2026-02-22 12:00 UTC: from 2026-01-01 00:00 UTC to 2026-01-02 00:00 UTC it was nobody, is bob" + stays}}},
+		{"an addition before the first turn", base, base + "[[change]]\nadd = { on = \"api\", who = \"bob\", from = \"2026-01-01\", to = \"2026-01-01\" }\n", []Finding{{
+			KindPast, 7,
+			"api: alters who was on call before 2026-02-22 12:00 UTC: from 2026-01-01 00:00 UTC to 2026-01-02 00:00 UTC it was nobody, is bob" + stays,
+		}}},
 		{"eleven years ago nobody looks", strings.ReplaceAll(base, "2026-01-05", "1990-01-01"), strings.ReplaceAll(base, "2026-01-05", "1990-01-15"), nil},
 	}
 	for _, test := range tests {
@@ -116,8 +128,10 @@ func TestLate(t *testing.T) {
 		{"nor shorten it", base + limits("48h"), base + limits("1s") + cover, nil, []Finding{alice, carol}},
 		{"the first notice counts at once", base, base + limits("48h") + cover, nil, []Finding{alice, carol}},
 		{"after the notice", base + limits("6h"), base + limits("48h") + cover, nil, nil},
-		{"somebody is gone from the file", base + limits("24h"), strings.NewReplacer("alice = {}\n", "", `"alice"`, `"carol"`).Replace(base), []string{"carol"}, []Finding{{KindLate, 0,
-			"alice: the time on call changes within the notice of 24h, until 2026-02-23 12:00 UTC: api from 2026-02-22 12:00 UTC to 2026-02-23 09:00 UTC. alice must approve"}}},
+		{"somebody is gone from the file", base + limits("24h"), strings.NewReplacer("alice = {}\n", "", `"alice"`, `"carol"`).Replace(base), []string{"carol"}, []Finding{{
+			KindLate, 0,
+			"alice: the time on call changes within the notice of 24h, until 2026-02-23 12:00 UTC: api from 2026-02-22 12:00 UTC to 2026-02-23 09:00 UTC. alice must approve",
+		}}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -15,11 +15,14 @@ type Diff struct {
 	People []PersonMove
 	Loads  []LoadChange
 	Clocks []ClockWeek  // only as far as [ClockWeeks] has been asked
+	Later  []Move       // only as far as [Later] has been asked
 	Else   []Difference // that moves no shift
 }
 
 // Empty reports whether nothing differs.
-func (d Diff) Empty() bool { return len(d.Moves)+len(d.Loads)+len(d.Clocks)+len(d.Else) == 0 }
+func (d Diff) Empty() bool {
+	return len(d.Moves)+len(d.Loads)+len(d.Clocks)+len(d.Later)+len(d.Else) == 0
+}
 
 // Move is a time in which others are on call than before.
 type Move struct {
@@ -89,6 +92,22 @@ func MovesOf(before, after *schedule.File, name string, from, to time.Time) iter
 			yield(last)
 		}
 	}
+}
+
+// Later is the first move of each schedule after `to`, within a year, where none has been shown: a change of a time that
+// is far ahead is not taken for none.
+func Later(before, after *schedule.File, schedules []string, to time.Time, shown []Move) []Move {
+	var first []Move
+	for _, name := range schedules {
+		if slices.ContainsFunc(shown, func(m Move) bool { return m.Schedule == name }) {
+			continue
+		}
+		for m := range MovesOf(before, after, name, to, to.UTC().AddDate(1, 0, 0)) {
+			first = append(first, m)
+			break
+		}
+	}
+	return first
 }
 
 // tile is a time in which both versions have the same people throughout, alike or not.
