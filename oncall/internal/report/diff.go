@@ -75,6 +75,9 @@ func Moves(before, after *schedule.File, schedules []string, from, to time.Time)
 // MovesOf are the times in which others are on call for one schedule than before, in time order.
 func MovesOf(before, after *schedule.File, name string, from, to time.Time) iter.Seq[Move] {
 	return func(yield func(Move) bool) {
+		if before.SameSchedule(after, name) {
+			return // most changes touch one schedule of many
+		}
 		var last Move // whose people may stay on
 		for both := range sideBySide(before, after, name, from, to) {
 			m := both.Move

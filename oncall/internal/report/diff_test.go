@@ -108,7 +108,8 @@ func TestCompareWithItself(t *testing.T) {
 // TestMovesAgreeWithWho asks both versions at random times: they differ exactly within the moves.
 func TestMovesAgreeWithWho(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		old, edited := drawn.Draw(t).File, drawn.Draw(t).File
+		drawing := drawn.Draw(t)
+		old, edited := drawing.File, drawn.Edit(t, drawing).File
 		from := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 		to := from.AddDate(1, 0, 0)
 		moves := Moves(old, edited, []string{"api"}, from, to)
