@@ -1,6 +1,6 @@
 // Command nezuban-oncall judges a rotation file and answers from it who is on call.
 //
-//	nezuban-oncall check FILE [--at TIME] [--pto DIR] [--json]
+//	nezuban-oncall check FILE [--at TIME] [--pto DIR] [--against OLD] [--approved NAME,NAME] [--json]
 //	nezuban-oncall who FILE [--schedule NAME] [--at TIME] [--json]
 //	nezuban-oncall next FILE PERSON [--schedule NAME] [--at TIME] [--json]
 //	nezuban-oncall why FILE [--schedule NAME] [--at TIME] [--json]
@@ -12,7 +12,7 @@
 //	nezuban-oncall apply FILE --router URL [--token-file FILE] [--by NAME] [--ca FILE] [--plain-http] [--timeout T] [--json]
 //	nezuban-oncall version
 //
-// It works on files alone, for which diff may ask git. Only cover, add, off, swap, join and leave change the file, and show
+// It works on files alone, for which some may ask git. Only cover, add, off, swap, join and leave change the file, and show
 // first what they do. Only apply speaks to a network: to the router that it is given, which it asks to put the file in
 // force.
 package main

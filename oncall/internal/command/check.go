@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,8 @@ func check(args []string, w World) int {
 	at := flags.String("at", "", "")
 	pto := flags.String("pto", "", "")
 	asJSON := flags.Bool("json", false, "")
+	var guards guardFlags
+	guards.define(flags)
 	path, err := parse(flags, args, w)
 	if err != nil {
 		return exitRefused
@@ -32,8 +35,13 @@ func check(args []string, w World) int {
 	if err != nil {
 		return refused(path, err, *asJSON, w)
 	}
+	broken, err := guards.findings(file, now)
+	if err != nil {
+		fmt.Fprintln(w.Err, err)
+		return exitRefused
+	}
 	away, unread := calendars(file, *pto, now)
-	found := append(lint.Run(file, now, away), unread...)
+	found := slices.Concat(lint.Run(file, now, away), unread, broken)
 	lint.Sort(found)
 	j := judgement{path: path, file: file, found: found}
 	if *asJSON {

@@ -110,6 +110,11 @@ func compare(versions [2]*schedule.File, name string, span spanFlags, now time.T
 	c := comparison{zone: after.Zone(), from: from, to: to, Diff: report.Compare(before, after, schedules, from, to)}
 	if span == (spanFlags{}) {
 		c.Clocks = report.ClockWeeks(before, after, schedules, from, to, c.Moves)
+		shown := slices.Clip(c.Moves)
+		for _, week := range c.Clocks {
+			shown = append(shown, week.Moves...)
+		}
+		c.Later = report.Later(before, after, schedules, to, shown)
 	}
 	c.soon = soon{From: now, To: now.Add(ahead), People: []string{}}
 	c.soon.People = append(c.soon.People, report.Affected(report.Moves(before, after, schedules, now, c.soon.To))...)

@@ -43,11 +43,15 @@ func (c comparison) sections() []section {
 	if over := len(clocks.rows) - 1 - clockRows; over > 0 {
 		clocks.rows, clocks.more = clocks.rows[:1+clockRows], over
 	}
+	later := section{title: "And first after that", numbers: times.numbers, rows: times.rows[:1:1]}
+	for _, m := range c.Later {
+		later.rows = append(later.rows, c.move(m))
+	}
 	differs := section{title: "What else differs", numbers: make([]bool, 1), rows: [][]string{{"in the file"}}}
 	for _, d := range c.Else {
 		differs.rows = append(differs.rows, []string{d.String()})
 	}
-	all := []section{moved, times, c.load(), clocks, differs}
+	all := []section{moved, times, c.load(), clocks, later, differs}
 	return slices.DeleteFunc(all, func(s section) bool { return len(s.rows) == 1 })
 }
 
@@ -188,6 +192,7 @@ type diffJSON struct {
 	People  []personJSON        `json:"people"`
 	Loads   []loadJSON          `json:"loads"`
 	Clocks  []clockJSON         `json:"clocks"`
+	Later   []moveJSON          `json:"later"`
 	Else    []report.Difference `json:"else"`
 	Soon    soon                `json:"soon"`
 }
@@ -223,7 +228,7 @@ type loadJSON struct {
 func writeDiffJSON(out io.Writer, c comparison) error {
 	d := diffJSON{
 		Old: c.old, New: c.new, TZ: schedule.TZRelease, From: c.from.In(c.zone), To: c.to.In(c.zone),
-		Differs: c.differs(), Moves: c.moves(c.Moves), People: []personJSON{}, Loads: []loadJSON{}, Clocks: []clockJSON{},
+		Differs: c.differs(), Moves: c.moves(c.Moves), People: []personJSON{}, Loads: []loadJSON{}, Clocks: []clockJSON{}, Later: c.moves(c.Later),
 		Else: append([]report.Difference{}, c.Else...),
 		Soon: soon{From: c.soon.From.In(c.zone), To: c.soon.To.In(c.zone), People: c.soon.People},
 	}

@@ -49,7 +49,7 @@ func fairness(args []string, w World) int {
 	if !ok {
 		return refuse(w, "fairness", fmt.Errorf("--format: found %q, expected one of csv, json, markdown, table", *format))
 	}
-	file, err := load(path)
+	file, err := loadRevision(path)
 	if err != nil {
 		fmt.Fprintln(w.Err, err)
 		return exitRefused

@@ -50,7 +50,7 @@ func shifts(args []string, w World) int {
 	if !ok {
 		return refuse(w, "shifts", fmt.Errorf("--format: found %q, expected one of csv, ical, json, markdown, month, table", *format))
 	}
-	file, err := load(path)
+	file, err := loadRevision(path)
 	if err != nil {
 		fmt.Fprintln(w.Err, err)
 		return exitRefused

@@ -133,3 +133,22 @@ func (d *drawing) policy() {
 	}
 	d.line("[[route]]\npolicy = \"api\"\n[limits]\nnotice = \"%dh\"", d.number("notice", 0, 72))
 }
+
+// Edit makes another version of a drawn file: sometimes the same, sometimes with one change more, sometimes another one.
+func Edit(t *rapid.T, f File) File {
+	d := &drawing{T: t, holidays: f.Holidays}
+	if d.number("another", 0, 3) == 0 {
+		return Draw(t)
+	}
+	d.line("%s", f.Text)
+	if d.number("more", 0, 2) > 0 {
+		month := d.number("month of one more", 1, 12)
+		d.line("[[change]]\nadd = { on = \"api\", who = %q, from = \"2026-%02d-%02d 12:00\", to = \"2026-%02d-%02d\" }",
+			d.one("one more", "alice", "bob", "carol"), month, d.number("from", 1, 10), month, d.number("to", 11, 20))
+	}
+	edited, err := schedule.Parse("oncall.toml", []byte(d.text.String()))
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, d.text.String())
+	}
+	return File{File: edited, Text: d.text.String(), Holidays: f.Holidays}
+}

@@ -46,6 +46,8 @@ const (
 	KindNightsRunning Kind = "nights-running" // more nights in a row than the limit
 	KindNightShare    Kind = "night-share"    // more of all nights than the limit
 	KindRest          Kind = "rest"           // less rest than the limit
+	KindPast          Kind = "past-altered"   // error, of package guard: who was on call is altered
+	KindLate          Kind = "late-change"    // error, of package guard: a change within the notice, without consent
 )
 
 // Kinds are all of them.
@@ -53,6 +55,7 @@ func Kinds() []Kind {
 	return []Kind{
 		KindRoute, KindNoEffect, KindDoubled, KindChained, KindSkipped, KindPartly, KindAbsent, KindGap, KindNever, KindWeekday, KindSplitNight,
 		KindHours, KindLostWindow, KindCollision, KindReach, KindNeverSent, KindAway, KindCalendar, KindNightsRunning, KindNightShare, KindRest,
+		KindPast, KindLate,
 	}
 }
 

@@ -15,11 +15,14 @@ type Diff struct {
 	People []PersonMove
 	Loads  []LoadChange
 	Clocks []ClockWeek  // only as far as [ClockWeeks] has been asked
+	Later  []Move       // only as far as [Later] has been asked
 	Else   []Difference // that moves no shift
 }
 
 // Empty reports whether nothing differs.
-func (d Diff) Empty() bool { return len(d.Moves)+len(d.Loads)+len(d.Clocks)+len(d.Else) == 0 }
+func (d Diff) Empty() bool {
+	return len(d.Moves)+len(d.Loads)+len(d.Clocks)+len(d.Later)+len(d.Else) == 0
+}
 
 // Move is a time in which others are on call than before.
 type Move struct {
@@ -44,7 +47,7 @@ type LoadChange struct {
 func Compare(before, after *schedule.File, schedules []string, from, to time.Time) Diff {
 	moves := Moves(before, after, schedules, from, to)
 	return Diff{
-		Moves: moves, People: personMoves(moves), Loads: loadChanges(before, after, schedules, from, to),
+		Moves: moves, People: personMoves(moves, Span{from, to}), Loads: loadChanges(before, after, schedules, from, to),
 		Else: Differences(before, after, schedules, from, to),
 	}
 }
@@ -72,6 +75,9 @@ func Moves(before, after *schedule.File, schedules []string, from, to time.Time)
 // MovesOf are the times in which others are on call for one schedule than before, in time order.
 func MovesOf(before, after *schedule.File, name string, from, to time.Time) iter.Seq[Move] {
 	return func(yield func(Move) bool) {
+		if before.SameSchedule(after, name) {
+			return // most changes touch one schedule of many
+		}
 		var last Move // whose people may stay on
 		for both := range sideBySide(before, after, name, from, to) {
 			m := both.Move
@@ -89,6 +95,22 @@ func MovesOf(before, after *schedule.File, name string, from, to time.Time) iter
 			yield(last)
 		}
 	}
+}
+
+// Later is the first move of each schedule after `to`, within a year, where none has been shown: a change of a time that
+// is far ahead is not taken for none.
+func Later(before, after *schedule.File, schedules []string, to time.Time, shown []Move) []Move {
+	var first []Move
+	for _, name := range schedules {
+		if slices.ContainsFunc(shown, func(m Move) bool { return m.Schedule == name }) {
+			continue
+		}
+		for m := range MovesOf(before, after, name, to, to.UTC().AddDate(1, 0, 0)) {
+			first = append(first, m)
+			break
+		}
+	}
+	return first
 }
 
 // tile is a time in which both versions have the same people throughout, alike or not.
@@ -149,8 +171,9 @@ func without(a, b []string) []string {
 // owned is a person on a schedule.
 type owned struct{ person, schedule string }
 
-// personMoves turns moves into what each person loses and gets, and pairs the two where a shift has only moved.
-func personMoves(moves []Move) []PersonMove {
+// personMoves turns moves into what each person loses and gets, and pairs the two where a shift has only moved. Cut is the
+// time within which they have been looked for.
+func personMoves(moves []Move, cut Span) []PersonMove {
 	lost, got := map[owned][]Span{}, map[owned][]Span{}
 	var all []owned
 	note := func(to map[owned][]Span, m Move, people []string) {
@@ -169,18 +192,18 @@ func personMoves(moves []Move) []PersonMove {
 	})
 	var out []PersonMove
 	for _, key := range slices.Compact(all) {
-		out = append(out, pair(key, union(lost[key]), union(got[key]))...)
+		out = append(out, pair(key, union(lost[key]), union(got[key]), cut)...)
 	}
 	return out
 }
 
 // pair finds for each lost span the nearest one of that length that the person gets, in time order; what is left over
 // stands alone.
-func pair(key owned, lost, got []Span) []PersonMove {
+func pair(key owned, lost, got []Span, cut Span) []PersonMove {
 	var out []PersonMove
 	for _, was := range lost {
 		move := PersonMove{Person: key.person, Schedule: key.schedule, Was: &was}
-		if i := nearest(was, got); i >= 0 {
+		if i := nearest(was, got, cut); i >= 0 {
 			is := got[i]
 			got = slices.Delete(got, i, i+1)
 			move.Is = &is
@@ -209,11 +232,10 @@ func (m PersonMove) begin() time.Time {
 const changeOfClocks = 2 * time.Hour
 
 // nearest is the index of the span as long as s that begins nearest to it; -1 when there is none.
-func nearest(s Span, among []Span) int {
+func nearest(s Span, among []Span, cut Span) int {
 	best, distance := -1, time.Duration(0)
 	for i, other := range among {
-		longer := other.To.Sub(other.From) - s.To.Sub(s.From)
-		if longer.Abs() > changeOfClocks {
+		if !alike(s, other, cut) {
 			continue
 		}
 		if d := other.From.Sub(s.From).Abs(); best < 0 || d < distance {
@@ -222,6 +244,15 @@ func nearest(s Span, among []Span) int {
 	}
 	return best
 }
+
+// alike reports whether two spans are as long as each other. One that is cut may be longer than it looks.
+func alike(a, b, cut Span) bool {
+	longer := a.To.Sub(a.From) - b.To.Sub(b.From)
+	return longer.Abs() <= changeOfClocks || longer < 0 && a.touches(cut) || longer > 0 && b.touches(cut)
+}
+
+// touches reports whether a span within another one reaches an end of it.
+func (s Span) touches(cut Span) bool { return s.From.Equal(cut.From) || s.To.Equal(cut.To) }
 
 // loadChanges are the people whose load differs: those of the older version in file order, then those who are new.
 func loadChanges(before, after *schedule.File, schedules []string, from, to time.Time) []LoadChange {

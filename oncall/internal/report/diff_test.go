@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,6 +41,19 @@ layers = [{ name = "base", from = "2026-03-10 00:00", to = "2026-03-11 00:00", w
 			"alice api was 03-09 09:00 to 03-16 09:00 is 03-16 09:00 to 03-23 09:00",
 			"bob api was 03-16 09:00 to 03-23 09:00",
 			"dan api is 03-09 09:00 to 03-16 09:00",
+		}},
+		{"shifts that the ends of the time cut", before, strings.ReplaceAll(before, `"bob", "carol"`, `"carol", "bob"`), []string{
+			"api 03-01 01:00 to 03-02 09:00 [bob] [carol]", "api 03-02 09:00 to 03-09 09:00 [carol] [bob]", "api 03-16 09:00 to 03-23 09:00 [bob] [carol]", "api 03-23 09:00 to 03-30 09:00 [carol] [bob]",
+			"api 04-06 09:00 to 04-13 09:00 [bob] [carol]", "api 04-13 09:00 to 04-20 09:00 [carol] [bob]", "api 04-27 09:00 to 05-01 02:00 [bob] [carol]",
+		}, []string{
+			"bob api was 03-01 01:00 to 03-02 09:00 is 03-02 09:00 to 03-09 09:00",
+			"bob api was 03-16 09:00 to 03-23 09:00 is 03-23 09:00 to 03-30 09:00",
+			"bob api was 04-06 09:00 to 04-13 09:00 is 04-13 09:00 to 04-20 09:00",
+			"bob api was 04-27 09:00 to 05-01 02:00",
+			"carol api was 03-02 09:00 to 03-09 09:00 is 03-01 01:00 to 03-02 09:00",
+			"carol api was 03-23 09:00 to 03-30 09:00 is 03-16 09:00 to 03-23 09:00",
+			"carol api was 04-13 09:00 to 04-20 09:00 is 04-06 09:00 to 04-13 09:00",
+			"carol api is 04-27 09:00 to 05-01 02:00",
 		}},
 		{"a schedule is new", before, second, []string{"web 03-10 00:00 to 03-11 00:00 [] [carol]"}, []string{"carol web is 03-10 00:00 to 03-11 00:00"}},
 		{"a schedule is gone", second, before, []string{"web 03-10 00:00 to 03-11 00:00 [carol] []"}, []string{"carol web was 03-10 00:00 to 03-11 00:00"}},
@@ -94,7 +108,8 @@ func TestCompareWithItself(t *testing.T) {
 // TestMovesAgreeWithWho asks both versions at random times: they differ exactly within the moves.
 func TestMovesAgreeWithWho(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		old, edited := drawn.Draw(t).File, drawn.Draw(t).File
+		drawing := drawn.Draw(t)
+		old, edited := drawing.File, drawn.Edit(t, drawing).File
 		from := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 		to := from.AddDate(1, 0, 0)
 		moves := Moves(old, edited, []string{"api"}, from, to)

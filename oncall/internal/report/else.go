@@ -148,6 +148,9 @@ func scheduleChanges(before, after *schedule.File, name string, from, to time.Ti
 }
 
 func learnersDiffer(before, after *schedule.File, name string, from, to time.Time) bool {
+	if before.SameSchedule(after, name) {
+		return false
+	}
 	for both := range sideBySide(before, after, name, from, to) {
 		if both.learners {
 			return true
