@@ -1,6 +1,6 @@
 // Command nezuban-oncall judges a rotation file and answers from it who is on call.
 //
-//	nezuban-oncall check FILE [--at TIME] [--pto DIR] [--against OLD] [--approved NAME,NAME] [--json]
+//	nezuban-oncall check FILE [--at TIME] [--pto DIR] [--against OLD] [--approved NAME,NAME] [--clock-changes] [--json]
 //	nezuban-oncall who FILE [--schedule NAME] [--at TIME] [--json]
 //	nezuban-oncall next FILE PERSON [--schedule NAME] [--at TIME] [--json]
 //	nezuban-oncall why FILE [--schedule NAME] [--at TIME] [--json]

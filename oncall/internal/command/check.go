@@ -12,6 +12,7 @@ import (
 	"nezuban/agent/tomlfile"
 	"nezuban/oncall/internal/daysoff"
 	"nezuban/oncall/internal/lint"
+	"nezuban/oncall/internal/report"
 	"nezuban/oncall/schedule"
 )
 
@@ -21,6 +22,7 @@ func check(args []string, w World) int {
 	at := flags.String("at", "", "")
 	pto := flags.String("pto", "", "")
 	asJSON := flags.Bool("json", false, "")
+	clocks := flags.Bool("clock-changes", false, "")
 	var guards guardFlags
 	guards.define(flags)
 	path, err := parse(flags, args, w)
@@ -48,6 +50,9 @@ func check(args []string, w World) int {
 		err = j.writeJSON(w)
 	} else {
 		err = j.write(w)
+	}
+	if err == nil && *clocks && !*asJSON {
+		err = writeClockShifts(w, file, now)
 	}
 	if err != nil {
 		return refuse(w, "check", err)
@@ -114,6 +119,24 @@ func (j judgement) write(w World) error {
 	_, err := fmt.Fprintf(w.Out, "%s: schedules %d, people %d, errors %d, warnings %d\n",
 		j.path, len(j.file.Schedules()), len(j.file.People()), j.errors(), len(j.found)-j.errors())
 	return err
+}
+
+// writeClockShifts writes how long the shifts really are in which the clock is changed within a year.
+func writeClockShifts(w World, f *schedule.File, now time.Time) error {
+	rows := [][]string{{"schedule", "the clock of", "is changed at", "on call", "from", "to", "hours"}}
+	for _, s := range report.ClockShifts(f, now) {
+		length := "-"
+		if !s.To.IsZero() {
+			length = hours(s.Hours())
+		}
+		rows = append(rows, []string{s.Schedule, s.Zone.String(), s.At.Format(minute), everybody(s.People), s.From.In(s.Zone).Format(minute), until(s.To, s.Zone), length})
+	}
+	if len(rows) == 1 {
+		_, err := fmt.Fprintln(w.Out, "\nNo clock of the file is changed within a year.")
+		return err
+	}
+	fmt.Fprintln(w.Out)
+	return writeColumns(w.Out, "", rows)
 }
 
 // findingLine is a finding for scripts.

@@ -24,10 +24,11 @@ const (
 )
 
 const usage = `usage:
-  nezuban-oncall check FILE [--at TIME] [--pto DIR] [--against OLD] [--approved NAME,NAME] [--json]
+  nezuban-oncall check FILE [--at TIME] [--pto DIR] [--against OLD] [--approved NAME,NAME] [--clock-changes] [--json]
         judge the rotation file: exit 0 when it is good, 1 on lint errors, 2 when it is refused; DIR has the calendars
         that people name as pto; against OLD, a FILE or FILE@REV, it is an error too to alter who was on call before --at,
-        or to change somebody's time within the notice of [limits] who has not approved
+        or to change somebody's time within the notice of [limits] who has not approved; --clock-changes also lists how
+        long the shifts are in which a clock is changed
   nezuban-oncall who FILE [--schedule NAME] [--at TIME] [--json]
         say who is on call, one line for each schedule; --at - reads times from the input, one a line
   nezuban-oncall next FILE PERSON [--schedule NAME] [--at TIME] [--json]
