@@ -93,12 +93,12 @@ func show(at time.Time, l ring) string {
 }
 
 // handoff makes sure that the file can name the time, and that a line which begins then keeps the clock.
-func (l ring) handoff(at time.Time) (handoff, error) {
-	index, _, _, ok := l.Turn(at)
-	if _, named := l.Written(at); !ok || !named {
-		return handoff{}, fmt.Errorf("the clock is changed at %s: a line cannot begin there, take another handoff", show(at, l))
+func (r ring) handoff(at time.Time) (handoff, error) {
+	index, _, _, ok := r.Turn(at)
+	if _, named := r.Written(at); !ok || !named {
+		return handoff{}, fmt.Errorf("the clock is changed at %s: a line cannot begin there, take another handoff", show(at, r))
 	}
-	return handoff{l, at, index}, nil
+	return handoff{r, at, index}, nil
 }
 
 // turns is a ring as the file writes it.

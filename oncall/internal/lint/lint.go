@@ -7,6 +7,7 @@ package lint
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"nezuban/oncall/schedule"
@@ -119,15 +120,12 @@ func (s span) show(zone *time.Location) string {
 // spans shows the first of some times, and how many follow.
 func spans(list []span, zone *time.Location) string {
 	const shown = 3
-	text := ""
-	for i, s := range list[:min(len(list), shown)] {
-		if i > 0 {
-			text += ", "
-		}
-		text += "from " + s.show(zone)
+	parts := make([]string, 0, shown+1)
+	for _, s := range list[:min(len(list), shown)] {
+		parts = append(parts, "from "+s.show(zone))
 	}
 	if more := len(list) - shown; more > 0 {
-		text += fmt.Sprintf(", and %d more", more)
+		parts = append(parts, fmt.Sprintf("and %d more", more))
 	}
-	return text
+	return strings.Join(parts, ", ")
 }
