@@ -61,7 +61,8 @@ const usage = `usage:
         print the version, and the release of the tz database in it
 
 TIME is such as 2026-11-30T09:00:00+01:00; without --at it is now. For --from and --to it may also be a local time
-such as "2026-11-30 09:00", or a day such as 2026-11-30, which --to includes.
+such as "2026-11-30 09:00", or a day such as 2026-11-30, which --to includes. The FILE of shifts and fairness, too, may be
+a git revision of it, FILE@REV.
 `
 
 // World is what a command has of its surroundings.

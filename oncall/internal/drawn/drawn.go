@@ -131,6 +131,10 @@ func (d *drawing) policy() {
 	if d.number("hold", 0, 1) == 1 {
 		d.line("hold = \"ticket 22:00-08:00\"")
 	}
+	d.line("[policy.low]\nsteps = [{ page = \"alice\", wait = \"1h\" }]\nfallback = \"bob\"")
+	for range d.number("routes", 0, 3) { // of two that match the same the second is never taken
+		d.line("[[route]]\nmatch = { team = %q }\npolicy = %q", d.one("team", "a", "b"), d.one("policy", "api", "low"))
+	}
 	d.line("[[route]]\npolicy = \"api\"\n[limits]\nnotice = \"%dh\"", d.number("notice", 0, 72))
 }
 

@@ -74,3 +74,20 @@ func TestClockWeeksAfterTheSpan(t *testing.T) {
 		})
 	}
 }
+
+// TestClockWeeksOfOneOwner: a move that lasts longer than the week begins and ends at no time of day. It is told where
+// nothing has moved, and is one of those that move in every week where something has.
+func TestClockWeeksOfOneOwner(t *testing.T) {
+	from, to := instant(t, "2026-04-20 00:00"), instant(t, "2026-06-15 00:00")
+	always := parsed(t, people+`layers = [{ name = "base", from = "2026-01-05 09:00", who = ["alice"] }]`)
+	for begin, want := range map[string]int{"2026-05-04": 0, "2026-08-03": 2} {
+		edited := parsed(t, people+`layers = [
+  { name = "base", from = "2026-01-05 09:00", to = "`+begin+` 09:00", who = ["alice"] },
+  { name = "base", from = "`+begin+` 09:00", who = ["bob"] },
+]`)
+		shown := Moves(always, edited, []string{"api"}, from, to)
+		if weeks := ClockWeeks(always, edited, []string{"api"}, from, to, shown); len(weeks) != want {
+			t.Errorf("from %s on: %v", begin, weeks)
+		}
+	}
+}
