@@ -21,6 +21,7 @@ var zoneinfo string
 type zoneStore struct {
 	archive *zip.Reader
 	loaded  map[string]*time.Location
+	clocks  map[*time.Location]*clock
 	jumped  map[jumpKey][]jump
 }
 
@@ -29,7 +30,7 @@ func newZoneStore() (*zoneStore, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the embedded tz database: %w", err)
 	}
-	return &zoneStore{archive: archive, loaded: map[string]*time.Location{}, jumped: map[jumpKey][]jump{}}, nil
+	return &zoneStore{archive: archive, loaded: map[string]*time.Location{}, clocks: map[*time.Location]*clock{}, jumped: map[jumpKey][]jump{}}, nil
 }
 
 // load gives the zone of that exact name, such as Europe/Berlin. The machine's own zone, Local, is none.
@@ -50,6 +51,16 @@ func (s *zoneStore) load(name string) (*time.Location, error) {
 	}
 	s.loaded[name] = zone
 	return zone, nil
+}
+
+// clock is the clock of a zone that has been loaded.
+func (s *zoneStore) clock(zone *time.Location) *clock {
+	c, ok := s.clocks[zone]
+	if !ok {
+		c = newClock(zone)
+		s.clocks[zone] = c
+	}
+	return c
 }
 
 func (s *zoneStore) read(name string) ([]byte, error) {
