@@ -82,11 +82,15 @@ type stay struct {
 }
 
 // calendar are the stays of each person.
-type calendar map[string][]stay
+type calendar struct {
+	stays map[string][]stay // in time order, apart from each other
+	edges []time.Time       // their beginnings and ends, ascending
+}
 
-// settle puts the stays in order and joins those that overlap; the earliest lends its line.
-func (c calendar) settle() {
-	for person, list := range c {
+// newCalendar puts the stays in order and joins those that overlap; the earliest lends its line.
+func newCalendar(stays map[string][]stay) calendar {
+	c := calendar{stays: stays}
+	for person, list := range stays {
 		slices.SortStableFunc(list, func(a, b stay) int { return a.from.Compare(b.from) })
 		joined := list[:1]
 		for _, s := range list[1:] {
@@ -98,13 +102,18 @@ func (c calendar) settle() {
 				last.to = s.to
 			}
 		}
-		c[person] = joined
+		stays[person] = joined
+		for _, s := range joined {
+			c.edges = append(c.edges, s.from, s.to)
+		}
 	}
+	slices.SortFunc(c.edges, time.Time.Compare)
+	return c
 }
 
 // at is the stay of a person at t.
 func (c calendar) at(person string, t time.Time) (stay, bool) {
-	list := c[person]
+	list := c.stays[person]
 	i := sort.Search(len(list), func(i int) bool { return list[i].from.After(t) })
 	if i == 0 || !t.Before(list[i-1].to) {
 		return stay{}, false
@@ -118,37 +127,43 @@ type trade struct {
 	line int
 }
 
-// apply makes the changes of this schedule its own. Covers must not overlap for one person.
-func (r *rotation) apply(c changes) {
-	r.covers, r.edges = map[string][]Cover{}, nil
-	r.offs, r.adds, r.trades = calendar{}, calendar{}, map[turnKey]trade{}
+// apply makes the changes of these schedules their own. Covers must not overlap for one person.
+func (c changes) apply(schedules []rotation) {
+	away := map[string][]stay{}
+	for _, off := range c.offs {
+		away[off.Who] = append(away[off.Who], stay{off.From, off.To, off.Line})
+	}
+	offs := newCalendar(away)
+	named := make(map[string]*rotation, len(schedules))
+	adds := make(map[string]map[string][]stay, len(schedules)) // by schedule and person
+	for i := range schedules {
+		r := &schedules[i]
+		r.offs, r.covers, r.trades, r.edges = offs, map[string][]Cover{}, map[turnKey]trade{}, nil
+		named[r.name], adds[r.name] = r, map[string][]stay{}
+	}
 	for _, cover := range c.covers {
-		if cover.On == r.name {
+		if r := named[cover.On]; r != nil {
 			r.covers[cover.For] = append(r.covers[cover.For], cover)
 			r.edges = append(r.edges, cover.From, cover.To)
 		}
 	}
-	for _, list := range r.covers {
-		slices.SortFunc(list, func(a, b Cover) int { return a.From.Compare(b.From) })
-	}
-	for _, off := range c.offs {
-		r.offs[off.Who] = append(r.offs[off.Who], stay{off.From, off.To, off.Line})
-		r.edges = append(r.edges, off.From, off.To)
-	}
 	for _, add := range c.adds {
-		if add.On == r.name {
-			r.adds[add.Who] = append(r.adds[add.Who], stay{add.From, add.To, add.Line})
-			r.edges = append(r.edges, add.From, add.To)
+		if of := adds[add.On]; of != nil {
+			of[add.Who] = append(of[add.Who], stay{add.From, add.To, add.Line})
 		}
 	}
-	r.offs.settle()
-	r.adds.settle()
 	for _, swap := range c.swaps {
-		if swap.On == r.name {
+		if r := named[swap.On]; r != nil {
 			r.trade(swap)
 		}
 	}
-	slices.SortFunc(r.edges, time.Time.Compare)
+	for name, r := range named {
+		for _, list := range r.covers {
+			slices.SortFunc(list, func(a, b Cover) int { return a.From.Compare(b.From) })
+		}
+		r.adds = newCalendar(adds[name])
+		slices.SortFunc(r.edges, time.Time.Compare)
+	}
 }
 
 // trade gives each of two turns to the owner of the other. Of two swaps of one turn the first in the file counts.

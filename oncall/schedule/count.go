@@ -18,6 +18,7 @@ type shifts struct {
 // newShifts counts the units of a line, each as long as unit.
 func newShifts(l line, unit cadence, zones *zoneStore) shifts {
 	s := shifts{each: l.every.number, limited: l.open.limited}
+	l.clock = zones.clock(l.zone)
 	if l.open.always() {
 		l.open = newWindows(everyDay(), nil, nil)
 	}
@@ -31,8 +32,12 @@ func newShifts(l line, unit cadence, zones *zoneStore) shifts {
 	}
 	shortest := slices.MinFunc(l.open.list, func(a, b window) int { return int(a.length - b.length) }).length
 	days := slices.Clone(l.open.except)
-	for _, j := range zones.jumps(l.zone, int64(shortest)) {
-		if j.end-j.begin >= shortest {
+	var jumps []jump
+	if unit.months == 0 { // a month has windows in several weeks, of which a jump cannot take all
+		jumps = zones.jumps(l.zone, int64(shortest))
+	}
+	for _, j := range jumps {
+		if slices.ContainsFunc(l.open.list, func(open window) bool { return j.takes(open) }) {
 			days = append(days, dayOf(j.begin), dayOf(j.end))
 		}
 	}
@@ -75,7 +80,7 @@ func (l *line) opens(unit int64, ok func(window) bool) bool {
 
 // really reports whether a window that starts at a local time opens: no list of days drops it, and no jump of the clock.
 func (l *line) really(open window) bool {
-	return l.open.keeps(open.start) && open.start.first(l.zone).Before((open.start + open.length).last(l.zone))
+	return l.open.keeps(open.start) && l.clock.first(open.start).Before(l.clock.last(open.start+open.length))
 }
 
 // before is how many of the first k units count.

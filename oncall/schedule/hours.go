@@ -14,24 +14,24 @@ import (
 type Hours struct {
 	texts []string // as written
 	open  windows
-	zone  *time.Location
+	clock *clock
 }
 
 // Until is the end of the hours under way at t, in the zone of the hours; zero when t is in none.
 func (h Hours) Until(t time.Time) time.Time {
 	var end time.Time
-	for at := t; h.open.list != nil && h.open.at(at, h.zone); at = end {
-		end = h.open.next(at, h.zone).In(h.zone)
+	for at := t; !h.IsZero() && h.open.at(at, h.clock); at = end {
+		end = h.open.next(at, h.clock).In(h.clock.zone)
 	}
 	return end
 }
 
 // String is the hours as the file has them, such as "22:00-08:00, Sat 00:00-Mon 08:00 Europe/Berlin".
 func (h Hours) String() string {
-	if h.open.list == nil {
+	if h.IsZero() {
 		return "none"
 	}
-	return strings.Join(h.texts, ", ") + " " + h.zone.String()
+	return strings.Join(h.texts, ", ") + " " + h.clock.zone.String()
 }
 
 // IsZero reports whether there are no hours.
@@ -48,7 +48,7 @@ func (h Hours) MarshalJSON() ([]byte, error) {
 	if h.IsZero() {
 		return []byte("null"), nil
 	}
-	return json.Marshal(hoursJSON{Windows: h.texts, Zone: h.zone.String()})
+	return json.Marshal(hoursJSON{Windows: h.texts, Zone: h.clock.zone.String()})
 }
 
 // UnmarshalJSON reads stored hours. Those that this release cannot read are none: what would have waited goes out.
@@ -75,13 +75,13 @@ func (h *Hours) UnmarshalJSON(data []byte) error {
 		list = append(list, open...)
 	}
 	if !wholeWeek(list) {
-		*h = newHours(stored.Windows, list, zone)
+		*h = newHours(stored.Windows, list, &clock{zone: zone})
 	}
 	return nil
 }
 
-func newHours(texts []string, list []window, zone *time.Location) Hours {
-	return Hours{texts: texts, open: newWindows(sorted(list), nil, nil), zone: zone}
+func newHours(texts []string, list []window, c *clock) Hours {
+	return Hours{texts: texts, open: newWindows(sorted(list), nil, nil), clock: c}
 }
 
 // wholeWeek reports whether windows leave no minute of the week out.

@@ -18,7 +18,7 @@ func hoursOf(tb testing.TB, zone string, texts ...string) Hours {
 		}
 		list = append(list, open...)
 	}
-	return newHours(texts, list, zoneOf(tb, zone))
+	return newHours(texts, list, newClock(zoneOf(tb, zone)))
 }
 
 func TestHoursUntil(t *testing.T) {
@@ -64,7 +64,7 @@ func TestHoursUntil(t *testing.T) {
 func TestHoursUntilIsTheFirstMinuteOutside(t *testing.T) {
 	hours := hoursOf(t, "Europe/Berlin", "Mon-Fri 21:15-06:45", "Sat 10:00-Sun 23:00")
 	inside := func(at time.Time) bool {
-		local := at.In(hours.zone)
+		local := at.In(hours.clock.zone)
 		clock := local.Hour()*60 + local.Minute()
 		day := (int(local.Weekday()) + 6) % 7 // Monday is 0
 		late, early := clock >= 21*60+15 && day < 5, clock < 6*60+45 && day >= 1 && day <= 5

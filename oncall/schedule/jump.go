@@ -16,6 +16,12 @@ const (
 	ruleJump    = 3 * 60
 )
 
+// takes reports whether a window of each week, where one falls on the jump, is left no time.
+func (j jump) takes(open window) bool {
+	until := sinceStart(j.end-open.length, open.start) // from the last one that ends by the end of the jump
+	return j.begin <= j.end-open.length-until
+}
+
 // jumpKey is a zone and the year before which its jumps are wanted.
 type jumpKey struct {
 	zone *time.Location
@@ -31,21 +37,23 @@ func (s *zoneStore) jumps(zone *time.Location, apart int64) []jump {
 	}
 	found, ok := s.jumped[key]
 	if !ok {
-		found = jumpsBefore(zone, key.year)
+		found = jumpsBefore(s.clock(zone), key.year)
 		s.jumped[key] = found
 	}
 	return found
 }
 
-func jumpsBefore(zone *time.Location, year int) []jump {
+func jumpsBefore(c *clock, year int) []jump {
 	var found []jump
-	for at := time.Date(firstJump, 1, 1, 0, 0, 0, 0, time.UTC); !at.IsZero() && at.Year() < year; _, at = constant(at, zone) {
-		_, before := at.Add(-1).In(zone).Zone()
-		_, after := at.In(zone).Zone()
-		if after > before {
-			begin, end := at.Unix()+int64(before), at.Unix()+int64(after)
+	limit := time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
+	before := c.around(time.Date(firstJump, 1, 1, 0, 0, 0, 0, time.UTC).Unix())
+	for before.end < limit {
+		after := c.around(before.end)
+		if after.offset > before.offset {
+			begin, end := before.end+before.offset, before.end+after.offset
 			found = append(found, jump{begin: local(-floorDiv(-begin, 60)), end: local(floorDiv(end, 60))})
 		}
+		before = after
 	}
 	return found
 }

@@ -17,6 +17,7 @@ type layer struct {
 type line struct {
 	number int // in the file
 	zone   *time.Location
+	clock  *clock // of the zone
 	from   local
 	every  cadence
 	ring   [][]string // each turn's people, sorted; an empty turn is transparent
@@ -36,7 +37,8 @@ type line struct {
 
 // newLine derives what a line needs to answer at a cost that does not grow with the time since `from`.
 func newLine(l line, zones *zoneStore) line {
-	l.begin = l.from.first(l.zone)
+	l.clock = zones.clock(l.zone)
+	l.begin = l.clock.first(l.from)
 	if l.every.minutes > 0 { // months are longer than any jump
 		l.lost = lostHandoffs(l.from, l.every.minutes, zones.jumps(l.zone, l.every.minutes))
 	}
@@ -45,14 +47,14 @@ func newLine(l line, zones *zoneStore) line {
 }
 
 // handoff is the instant of handoff k; 0 is `from` itself.
-func (l *line) handoff(k int64) time.Time { return l.every.after(l.from, k).first(l.zone) }
+func (l *line) handoff(k int64) time.Time { return l.clock.first(l.every.after(l.from, k)) }
 
 // lastHandoff is the greatest k whose handoff is not after t. It needs t not before begin.
 func (l *line) lastHandoff(t time.Time) int64 {
 	if l.every.never() {
 		return 0
 	}
-	k := l.every.guess(l.from, localAt(t, l.zone))
+	k := l.every.guess(l.from, l.clock.shows(t))
 	for k > 0 && l.handoff(k).After(t) {
 		k--
 	}
@@ -69,6 +71,18 @@ func (l *line) turn(k int64) int64 {
 	}
 	lost := sort.Search(len(l.lost), func(i int) bool { return l.lost[i] > k })
 	return k - int64(lost)
+}
+
+// events is about how many handoffs a year of the line has, and windows that open or close.
+func (l *line) events() int {
+	events := 52 * (len(l.open.starts) + len(l.open.ends))
+	switch {
+	case l.every.months > 0:
+		events += 12 / l.every.months
+	case l.every.minutes > 0:
+		events += int(365 * minutesPerDay / l.every.minutes)
+	}
+	return events
 }
 
 // ringChanges walks the ring twice, from behind: the second time round knows what follows the end.
@@ -106,51 +120,59 @@ func (y *layer) active(t time.Time) *line {
 // empty reports whether a jump of the clock leaves the line no time at all.
 func (l *line) empty() bool { return !l.end.IsZero() && !l.begin.Before(l.end) }
 
-// next is the first instant after t at which the layer may give other people; zero when there is none.
-func (y *layer) next(t time.Time) time.Time {
-	var next time.Time
-	i := sort.Search(len(y.lines), func(i int) bool { return y.lines[i].begin.After(t) })
-	if i < len(y.lines) {
-		next = y.lines[i].begin
-	}
-	if l := y.active(t); l != nil {
-		next = earlier(next, earlier(l.end, l.next(t)))
-	}
-	return next
+// shift is the turn of a layer at an instant.
+type shift struct {
+	line *line // nil: no line is in force, or it is closed
+	turn int64
 }
 
-// isOpen reports whether the line puts anybody on call at t, which is a time in which it is in force.
-func (l *line) isOpen(t time.Time) bool { return l.open.always() || l.open.at(t, l.zone) }
-
-// next is the first instant after t at which the line may give other people while it is in force; zero when there is
-// none. While it is closed its handoffs change nothing.
-func (l *line) next(t time.Time) time.Time {
-	switch {
-	case l.open.always():
-		return l.nextChange(t)
-	case !l.open.at(t, l.zone):
-		return l.open.next(t, l.zone)
+// at is the shift of t, and the first instant after it at which the layer may give other people; zero when there is
+// none. Where every turn counts, whoever has it, that is at most the end of the turn.
+func (y *layer) at(t time.Time, everyTurn bool) (s shift, until time.Time) {
+	if i := sort.Search(len(y.lines), func(i int) bool { return y.lines[i].begin.After(t) }); i < len(y.lines) {
+		until = y.lines[i].begin
 	}
-	return earlier(l.nextChange(t), l.open.next(t, l.zone))
-}
-
-// nextChange is the first handoff after t to other people; zero when the ring has none.
-func (l *line) nextChange(t time.Time) time.Time {
+	l := y.active(t)
+	if l == nil {
+		return shift{}, until
+	}
+	until = earlier(until, l.end)
+	if !l.open.always() {
+		until = earlier(until, l.open.next(t, l.clock))
+		if !l.open.at(t, l.clock) {
+			return shift{}, until // while it is closed its handoffs change nothing
+		}
+	}
 	k := l.lastHandoff(t)
-	now := l.turn(k)
-	steps := l.change[int(now%int64(len(l.ring)))]
+	s = shift{line: l, turn: l.turn(k)}
+	steps := 1
+	if !everyTurn {
+		steps = l.change[s.index()]
+	}
+	return s, earlier(until, l.later(k, s.turn, steps))
+}
+
+// people are those whose turn it is.
+func (s shift) people() []string { return s.line.ring[s.index()] }
+
+// index is the turn's place in the ring.
+func (s shift) index() int { return int(s.turn % int64(len(s.line.ring))) }
+
+// later is the handoff with which the turn begins that is some steps after the one of handoff k; zero when there is
+// none.
+func (l *line) later(k, turn int64, steps int) time.Time {
 	if steps == 0 || l.every.never() {
 		return time.Time{}
 	}
 	if l.served.each > 0 {
-		start, ok := l.served.start(now + int64(steps))
+		start, ok := l.served.start(turn + int64(steps))
 		if !ok {
 			return time.Time{}
 		}
 		return l.handoff(start)
 	}
 	k += int64(steps)
-	for l.turn(k) < now+int64(steps) {
+	for l.turn(k) < turn+int64(steps) {
 		k++
 	}
 	return l.handoff(k)

@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"iter"
+	"slices"
 	"time"
 )
 
@@ -50,19 +51,18 @@ func (l *line) hours() int {
 	return int(l.every.minutes / 60)
 }
 
-// Handoffs are the instants from `from` to `to` at which the line passes from one turn to the next while it is in force
+// Handoffs are the instants from `from` to `to` at which the line passes from some people to others while it is in force
 // and open on both sides, in its zone: those that cut a time on call in two.
 func (l Line) Handoffs(from, to time.Time) iter.Seq[time.Time] {
 	return func(yield func(time.Time) bool) {
 		y := layer{lines: []line{*l.line}}
-		for at := y.next(from.Add(-1)); !at.IsZero() && at.Before(to); at = y.next(at) {
-			if y.active(at) == nil || !at.After(l.Begin) {
-				continue
-			}
-			before := at.Add(-1)
-			if l.line.isOpen(before) && l.line.isOpen(at) && l.turnAt(before) != l.turnAt(at) && !yield(at.In(l.line.zone)) {
+		before, at := y.at(from.Add(-1), true)
+		for !at.IsZero() && at.Before(to) {
+			now, until := y.at(at, true)
+			if before.line != nil && now.line != nil && !slices.Equal(before.people(), now.people()) && !yield(at.In(l.line.zone)) {
 				return
 			}
+			before, at = now, until
 		}
 	}
 }
@@ -83,11 +83,9 @@ func (l Line) Zone() *time.Location { return l.line.zone }
 // Written is how the file writes a time in the line's zone; it is not ok for one that this would not name, because the
 // clock shows it a second time then.
 func (l Line) Written(at time.Time) (text string, ok bool) {
-	c := localAt(at, l.line.zone)
-	return c.String(), c.first(l.line.zone).Equal(at)
+	c := l.line.clock.shows(at)
+	return c.String(), l.line.clock.first(c).Equal(at)
 }
-
-func (l Line) turnAt(t time.Time) int64 { return l.line.turn(l.line.lastHandoff(t)) }
 
 // Windowed reports whether the line is open at certain times of the week alone.
 func (l Line) Windowed() bool { return !l.line.open.always() }
@@ -100,8 +98,8 @@ func (l Line) Lost(from, to time.Time) []time.Time {
 	}
 	zone := l.line.zone
 	var lost []time.Time
-	for _, j := range jumpsBefore(zone, to.UTC().Year()+1) {
-		at := j.begin.first(zone)
+	for _, j := range jumpsBefore(l.line.clock, to.UTC().Year()+1) {
+		at := l.line.clock.first(j.begin).In(zone)
 		if at.Before(from) || !at.Before(to) || (&layer{lines: []line{*l.line}}).active(at) == nil {
 			continue
 		}

@@ -10,6 +10,7 @@ type local int64
 
 const (
 	minutesPerDay = 24 * 60
+	secondsPerDay = 24 * 60 * 60
 
 	// clockForm is how the file writes a local time, dayForm a bare day.
 	clockForm = "2006-01-02 15:04"
@@ -18,8 +19,8 @@ const (
 	// firstYear keeps typing mistakes, and what no tz database knows, out.
 	firstYear = 1900
 
-	// reach is more than any zone has ever been away from UTC.
-	reach = 30 * time.Hour
+	// reach is more seconds than any zone has ever been away from UTC.
+	reach = 30 * 60 * 60
 )
 
 var errLocal = errors.New("not a local time")
@@ -46,17 +47,6 @@ func parseLocal(form, text string) (local, error) {
 	return local(t.Unix() / 60), nil
 }
 
-// localAt is what the clock of a zone shows at t, cut to the minute.
-func localAt(t time.Time, zone *time.Location) local {
-	_, offset := t.In(zone).Zone()
-	seconds := t.Unix() + int64(offset)
-	minutes := seconds / 60
-	if seconds%60 < 0 {
-		minutes--
-	}
-	return local(minutes)
-}
-
 // date is the wall's time as a time.Time whose fields read the same; it is no instant.
 func (c local) date() time.Time { return time.Unix(int64(c)*60, 0).UTC() }
 
@@ -70,55 +60,12 @@ func (c local) addMonths(n int) local {
 	return local(first.AddDate(0, 0, min(d.Day(), lastDay)-1).Unix() / 60)
 }
 
-// first is the first instant at which the clock of the zone shows c or later. Where the clock jumps over c, that is
-// the instant of the jump; where it shows c twice, the first of the two.
-func (c local) first(zone *time.Location) time.Time {
-	wall := c.date()
-	for at := wall.Add(-reach); ; {
-		begin, end := constant(at, zone)
-		shown := instantAt(wall, at, zone)
-		if end.IsZero() || shown.Before(end) {
-			if shown.Before(begin) {
-				shown = begin
-			}
-			return shown.In(zone)
-		}
-		at = end
-	}
-}
-
-// last is the last instant at which the clock of the zone shows c. Where the clock jumps over c, that is the instant
-// of the jump.
-func (c local) last(zone *time.Location) time.Time {
-	wall := c.date()
-	for at := wall.Add(reach); ; {
-		begin, end := constant(at, zone)
-		shown := instantAt(wall, at, zone)
-		if begin.IsZero() || !shown.Before(begin) {
-			return earlier(shown, end).In(zone)
-		}
-		at = begin.Add(-1)
-	}
-}
+// first and last are those of [clock], for whoever asks about a zone once.
+func (c local) first(zone *time.Location) time.Time { return (&clock{zone: zone}).first(c) }
+func (c local) last(zone *time.Location) time.Time  { return (&clock{zone: zone}).last(c) }
 
 // skipped reports whether the clock of the zone jumps over c.
 func (c local) skipped(zone *time.Location) bool {
-	return localAt(c.first(zone), zone) != c
-}
-
-// constant bounds a time around `at` in which the zone's offset stays as it is; zero stands for no bound. It may end
-// before the offset really changes: time.Time.ZoneBounds cuts at the turn of a year, and on 31 December of a leap year
-// it gives an end that is not after `at` (it takes every year for 365 days long).
-func constant(at time.Time, zone *time.Location) (begin, end time.Time) {
-	begin, end = at.In(zone).ZoneBounds()
-	if !end.IsZero() && !end.After(at) {
-		end = at.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
-	}
-	return begin, end
-}
-
-// instantAt is when a clock that is as far from UTC as the zone's is at `at` shows what wall reads.
-func instantAt(wall, at time.Time, zone *time.Location) time.Time {
-	_, offset := at.In(zone).Zone()
-	return wall.Add(-time.Duration(offset) * time.Second)
+	once := &clock{zone: zone}
+	return once.shows(once.first(c)) != c
 }

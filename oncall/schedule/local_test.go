@@ -43,6 +43,8 @@ func TestLocalResolves(t *testing.T) {
 		{"31 December of a leap year, by the zone's rule", "Europe/Berlin", "2036-12-31 12:00", "2036-12-31T11:00:00Z", "2036-12-31T11:00:00Z"},
 		{"31 December of a leap year in summer", "Australia/Sydney", "2040-12-31 23:30", "2040-12-31T12:30:00Z", "2040-12-31T12:30:00Z"},
 		{"1 January after a leap year", "Europe/Berlin", "2037-01-01 00:30", "2036-12-31T23:30:00Z", "2036-12-31T23:30:00Z"},
+		{"a change that the zone's rule does not know, Ciudad Juárez", "America/Ciudad_Juarez", "2022-11-29 22:00", "2022-11-30T04:00:00Z", "2022-11-30T04:00:00Z"},
+		{"an overlap that the zone's rule does not know", "America/Ciudad_Juarez", "2022-11-29 23:30", "2022-11-30T05:30:00Z", "2022-11-30T06:30:00Z"},
 		{"a zone without changes", "UTC", "2026-03-29 02:30", "2026-03-29T02:30:00Z", "2026-03-29T02:30:00Z"},
 	}
 	for _, test := range tests {
@@ -57,6 +59,9 @@ func TestLocalResolves(t *testing.T) {
 			}
 			if got := c.last(zone).UTC().Format(time.RFC3339); got != test.last {
 				t.Errorf("last: got %s, want %s", got, test.last)
+			}
+			if table := newClock(zone); !table.first(c).Equal(c.first(zone)) || !table.last(c).Equal(c.last(zone)) {
+				t.Errorf("from its table the clock has %s and %s", table.first(c), table.last(c))
 			}
 		})
 	}

@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"slices"
+	"sort"
 	"time"
 )
 
@@ -12,9 +13,10 @@ import (
 //
 // Holidays keep or drop whole windows, by the day on which the clock would show their start.
 type windows struct {
-	list   []window
-	starts []local // of list, since Monday 00:00; ascending, each once
-	ends   []local // likewise
+	list    []window
+	longest local   // of list
+	starts  []local // of list, since Monday 00:00; ascending, each once
+	ends    []local // likewise
 
 	except  []local // days, as their 00:00, whose windows do not open; ascending
 	only    []local // days whose windows alone open, where that is limited; ascending
@@ -32,6 +34,7 @@ func newWindows(list []window, except, only []local) windows {
 	}
 	w := windows{list: list, except: except, limited: only != nil}
 	for _, open := range list {
+		w.longest = max(w.longest, open.length)
 		w.starts = append(w.starts, open.start)
 		w.ends = append(w.ends, (open.start+open.length)%minutesPerWeek)
 	}
@@ -65,27 +68,30 @@ func (w windows) keeps(start local) bool {
 // always reports whether there is nothing to look at.
 func (w windows) always() bool { return len(w.list) == 0 }
 
-// at reports whether a window is open at t.
-func (w windows) at(t time.Time, zone *time.Location) bool {
-	shown := localAt(t, zone)
-	around := unsettled(t, zone)
-	for _, open := range w.list {
-		last := shown + around
-		for start := last - sinceStart(last, open.start); start+open.length > shown-around; start -= minutesPerWeek {
-			if !w.keeps(start) {
-				continue
-			}
-			if around == 0 || (!start.first(zone).After(t) && (start + open.length).last(zone).After(t)) {
-				return true
-			}
+// at reports whether a window is open at t. It looks at those that may be under way, from the latest back.
+func (w windows) at(t time.Time, c *clock) bool {
+	shown, around := c.shows(t), c.unsettled(t)
+	base := shown + around - sinceStart(shown+around, 0)
+	i := sort.Search(len(w.list), func(i int) bool { return base+w.list[i].start > shown+around })
+	for {
+		if i == 0 {
+			i, base = len(w.list), base-minutesPerWeek
+		}
+		i--
+		start, end := base+w.list[i].start, base+w.list[i].start+w.list[i].length
+		switch {
+		case start+w.longest <= shown-around:
+			return false
+		case end <= shown-around || !w.keeps(start):
+		case around == 0 || (!c.first(start).After(t) && c.last(end).After(t)):
+			return true
 		}
 	}
-	return false
 }
 
 // next is the first instant after t at which a window may open or close; zero when there is none.
-func (w windows) next(t time.Time, zone *time.Location) time.Time {
-	shown := localAt(t, zone) - unsettled(t, zone)
+func (w windows) next(t time.Time, c *clock) time.Time {
+	shown := c.shows(t) - c.unsettled(t)
 	if w.limited {
 		i, _ := slices.BinarySearch(w.only, shown-minutesPerWeek-minutesPerDay) // what starts later may still be open
 		if i == len(w.only) {
@@ -93,9 +99,7 @@ func (w windows) next(t time.Time, zone *time.Location) time.Time {
 		}
 		shown = max(shown, w.only[i])
 	}
-	opens := following(w.starts, shown, t, func(c local) time.Time { return c.first(zone) })
-	closes := following(w.ends, shown, t, func(c local) time.Time { return c.last(zone) })
-	return earlier(opens, closes)
+	return earlier(following(w.starts, shown, t, c.first), following(w.ends, shown, t, c.last))
 }
 
 // following is the instant of the first of some times of the week that is after t. It looks from a local time on; the
@@ -121,14 +125,4 @@ func sinceStart(c, start local) local {
 		since += minutesPerWeek
 	}
 	return since
-}
-
-// unsettled is by how many minutes what the clock of the zone shows may mislead about what it has shown before t or
-// shows after it; 0 far from any change of it.
-func unsettled(t time.Time, zone *time.Location) local {
-	begin, end := constant(t, zone)
-	if (begin.IsZero() || t.Sub(begin) > reach) && (end.IsZero() || end.Sub(t) > reach) {
-		return 0
-	}
-	return local(reach / time.Minute)
 }

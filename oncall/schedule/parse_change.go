@@ -29,9 +29,7 @@ func (p *parser) changes(raw []rawChange) {
 		}
 	}
 	p.doubled()
-	for i := range p.out.schedules {
-		p.out.schedules[i].apply(p.out.changes)
-	}
+	p.out.changes.apply(p.out.schedules)
 }
 
 // kinds are the changes that one entry makes; it should be one.

@@ -7,8 +7,12 @@ import (
 	"strings"
 )
 
+// maxDays bounds the days of all lists together.
+const maxDays = 2000
+
 // holidays reads the lists of days.
 func (p *parser) holidays(raw map[string]any) {
+	total := 0
 	for _, name := range inFileOrder(p, raw, "holidays") {
 		p.checkName(name, "a list of days", "holidays", name)
 		items, ok := raw[name].([]any)
@@ -26,6 +30,10 @@ func (p *parser) holidays(raw map[string]any) {
 			}
 			days = append(days, day)
 			list.Days = append(list.Days, text)
+		}
+		if total += len(days); total > maxDays {
+			p.refuse(total, fmt.Sprintf("at most %d days in all lists", maxDays), "holidays", name)
+			days = nil
 		}
 		p.lists[name] = days
 		p.out.holidays = append(p.out.holidays, list)
@@ -48,7 +56,9 @@ func (p *parser) listed(raw any, path []any) []local {
 		if !ok {
 			p.refuse(asWritten(n), p.wantList()+p.suggest(name, slices.Sorted(maps.Keys(p.lists))), at(i)...)
 		}
-		days = append(days, list...)
+		if !slices.Contains(names[:i], n) {
+			days = append(days, list...)
+		}
 	}
 	slices.Sort(days)
 	return slices.Compact(days)

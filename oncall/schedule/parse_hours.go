@@ -38,5 +38,5 @@ func (p *parser) ticketHours(raw any, zone *time.Location, path []any) Hours {
 		p.refuse(strings.Join(texts, ", "), "hours that leave some of the week out: a ticket would wait for ever", path...)
 		return Hours{}
 	}
-	return newHours(texts, list, zone)
+	return newHours(texts, list, p.zones.clock(zone))
 }

@@ -20,7 +20,33 @@ func (p *parser) schedules(raw map[string]rawSchedule) {
 		if len(r.Layers) == 0 {
 			p.refuse(nil, "at least one layer", "schedule", name, "layers")
 		}
-		p.out.schedules = append(p.out.schedules, rotation{name: name, layers: p.layers(r.Layers, "schedule", name, "layers")})
+		layers := p.layers(r.Layers, "schedule", name, "layers")
+		p.bounded(layers, "schedule", name, "layers")
+		p.out.schedules = append(p.out.schedules, rotation{name: name, layers: layers})
+	}
+}
+
+// An answer looks up to ten years ahead for other people. These bound how much it may meet on the way.
+const (
+	maxLayers = 100     // of one schedule; lines of one name are one
+	maxEvents = 100_000 // of one schedule in a year: handoffs, and windows that open or close
+)
+
+// bounded refuses a schedule that would take too long to look through.
+func (p *parser) bounded(layers []layer, path ...any) {
+	if len(layers) > maxLayers {
+		p.refuse(len(layers), fmt.Sprintf("at most %d layers", maxLayers), path...)
+	}
+	events := 0
+	for _, y := range layers {
+		busiest := 0
+		for _, l := range y.lines {
+			busiest = max(busiest, l.events())
+		}
+		events += busiest
+	}
+	if events > maxEvents {
+		p.refuse(events, fmt.Sprintf("at most %d handoffs and ends of windows in a year", maxEvents), path...)
 	}
 }
 

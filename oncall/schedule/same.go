@@ -45,13 +45,13 @@ func (r *rotation) withoutLines() rotation {
 }
 
 func (c calendar) withoutLines() calendar {
-	out := maps.Clone(c)
-	for person, list := range out {
+	out := calendar{stays: maps.Clone(c.stays), edges: c.edges}
+	for person, list := range out.stays {
 		list = slices.Clone(list)
 		for i := range list {
 			list[i].line = 0
 		}
-		out[person] = list
+		out.stays[person] = list
 	}
 	return out
 }

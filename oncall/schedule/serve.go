@@ -1,60 +1,80 @@
 package schedule
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
 )
 
-// layerAt is who one layer puts on call at t, sorted by name, each once: who has the turn and is not off, or who steps
-// in for them; then covers and swaps, which look at those people and never at each other: they do not chain.
-func (r *rotation) layerAt(y *layer, t time.Time) []Reason {
-	l := y.active(t)
-	if l == nil || l.shadow || !l.isOpen(t) {
+// serving is who one layer puts on call in a shift at t, sorted by name, each once: who has the turn and is not off, or
+// who steps in for them; then covers and swaps, which look at those people and never at each other: they do not chain.
+func (r *rotation) serving(y *layer, h *held, t time.Time) []Reason {
+	if h.line == nil || h.line.shadow {
 		return nil
 	}
-	turn := l.turn(l.lastHandoff(t))
 	var reasons []Reason
-	for _, reason := range r.present(l, turn, t) {
-		reason.Layer, reason.Turn, reason.Line = y.name, int(turn), l.number
-		key := turnKey{layer: y.name, begin: l.begin.Unix(), number: turn, person: reason.Person}
+	for _, reason := range r.present(h, t) {
+		reason.Layer, reason.Turn, reason.Line = y.name, int(h.turn), h.line.number
+		key := turnKey{layer: y.name, begin: h.line.begin.Unix(), number: h.turn, person: reason.Person}
 		if reason, ok := r.exchanged(reason, key, t); ok {
 			reasons = append(reasons, reason)
 		}
 	}
-	// Who has the turn themselves comes before who covers it, and stays when both are one person.
-	slices.SortFunc(reasons, func(a, b Reason) int {
-		if c := strings.Compare(a.Person, b.Person); c != 0 {
-			return c
-		}
-		return strings.Compare(a.Covers, b.Covers)
+	return onePerson(reasons)
+}
+
+// onePerson sorts reasons by their people and keeps one for each. Who has the turn themselves comes before who covers
+// it, and stays when both are one person.
+func onePerson(reasons []Reason) []Reason {
+	slices.SortStableFunc(reasons, func(a, b Reason) int {
+		return cmp.Or(strings.Compare(a.Person, b.Person), strings.Compare(a.Covers, b.Covers))
 	})
 	return slices.CompactFunc(reasons, func(a, b Reason) bool { return a.Person == b.Person })
 }
 
 // present is who of a turn is not off. When that is nobody, the next turn of the ring that has somebody present serves.
-func (r *rotation) present(l *line, turn int64, t time.Time) []Reason {
-	own := int(turn % int64(len(l.ring)))
+func (r *rotation) present(h *held, t time.Time) []Reason {
+	own := h.people()
 	var reasons []Reason
 	var off stay
-	for _, person := range l.ring[own] {
-		if s, away := r.offs.at(person, t); away {
-			off = s
+	for _, person := range own {
+		if away, is := r.offs.at(person, t); is {
+			off = away
 			continue
 		}
 		reasons = append(reasons, Reason{Person: person})
 	}
-	if len(reasons) > 0 || len(l.ring[own]) == 0 {
+	if len(reasons) > 0 || len(own) == 0 {
 		return reasons
 	}
-	for i := 1; i < len(l.ring) && len(reasons) == 0; i++ {
-		for _, person := range l.ring[(own+i)%len(l.ring)] {
-			if _, away := r.offs.at(person, t); !away {
-				reasons = append(reasons, Reason{Person: person, Change: ChangeOff, Covers: strings.Join(l.ring[own], ", "), ChangeLine: off.line})
-			}
+	if h.standIns == nil {
+		h.standIns = r.standIns(h.line.ring, t)
+	}
+	serves := h.standIns[h.index()]
+	if serves < 0 {
+		return nil
+	}
+	for _, person := range h.line.ring[serves] {
+		if _, away := r.offs.at(person, t); !away {
+			reasons = append(reasons, Reason{Person: person, Change: ChangeOff, Covers: strings.Join(own, ", "), ChangeLine: off.line})
 		}
 	}
 	return reasons
+}
+
+// standIns is for each turn of a ring which one serves, itself or the next that has somebody present at t; -1: none has.
+// It walks the ring twice, from behind: the second time round knows what follows the end.
+func (r *rotation) standIns(ring [][]string, t time.Time) []int {
+	serves, next := make([]int, len(ring)), -1
+	for i := 2*len(ring) - 1; i >= 0; i-- {
+		turn := i % len(ring)
+		if slices.ContainsFunc(ring[turn], func(person string) bool { _, away := r.offs.at(person, t); return !away }) {
+			next = turn
+		}
+		serves[turn] = next
+	}
+	return serves
 }
 
 // exchanged is who serves instead of a person, if the time is covered or the turn is swapped; a cover, which names the
@@ -71,38 +91,27 @@ func (r *rotation) exchanged(reason Reason, key turnKey, t time.Time) (Reason, b
 	return reason, true
 }
 
-// shadowAt is who learns at t in any layer and is neither on call nor off, sorted, each once. In a shadow layer nobody
-// steps in.
-func (r *rotation) shadowAt(t time.Time, onCall []Reason) []string {
-	shadow := []string{}
-	for i := range r.layers {
-		y := &r.layers[i]
-		if !y.learn {
-			continue
-		}
-		l := y.active(t)
-		if l == nil || !l.shadow || !l.isOpen(t) {
-			continue
-		}
-		for _, person := range l.ring[l.turn(l.lastHandoff(t))%int64(len(l.ring))] {
-			_, off := r.offs.at(person, t)
-			if !off && !slices.ContainsFunc(onCall, func(have Reason) bool { return have.Person == person }) {
-				shadow = append(shadow, person)
-			}
+// learning is who of a shadow layer is not off. In it nobody steps in.
+func (r *rotation) learning(s shift, t time.Time) []string {
+	if s.line == nil || !s.line.shadow {
+		return nil
+	}
+	var people []string
+	for _, person := range s.people() {
+		if _, off := r.offs.at(person, t); !off {
+			people = append(people, person)
 		}
 	}
-	slices.Sort(shadow)
-	return slices.Compact(shadow)
+	return people
 }
 
-// withAdded adds who is on call besides, each person once.
-func (r *rotation) withAdded(reasons []Reason, t time.Time) []Reason {
-	for person := range r.adds {
-		s, on := r.adds.at(person, t)
-		if on && !slices.ContainsFunc(reasons, func(have Reason) bool { return have.Person == person }) {
+// added is who is on call besides at t, sorted, each once.
+func (r *rotation) added(t time.Time) []Reason {
+	var reasons []Reason
+	for person := range r.adds.stays {
+		if s, on := r.adds.at(person, t); on {
 			reasons = append(reasons, Reason{Person: person, Change: ChangeAdd, ChangeLine: s.line})
 		}
 	}
-	slices.SortFunc(reasons, func(a, b Reason) int { return strings.Compare(a.Person, b.Person) })
-	return reasons
+	return onePerson(reasons)
 }

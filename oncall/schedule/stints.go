@@ -3,7 +3,6 @@ package schedule
 import (
 	"iter"
 	"slices"
-	"sort"
 	"time"
 )
 
@@ -29,27 +28,39 @@ func (f *File) Stints(schedule string, from, to time.Time) iter.Seq[Stint] {
 		if r == nil || !from.Before(to) {
 			return
 		}
-		for at := r.walkFrom(r.stintAt(from)); !at.IsZero() && at.Before(to); {
-			stint := r.stintAt(at)
-			stint.To = r.stintEnd(stint)
-			at = stint.To
-			if !at.IsZero() && !at.After(from) {
-				continue
+		w := r.walkFrom(r.wholeFrom(from), true)
+		for m := w.moment(); w.t.Before(to); {
+			stint := w.stint(m)
+			limit := horizon(stint.From)
+			if limit.Before(to) {
+				limit = to
 			}
-			if !yield(stint) {
+			next, ends := w.change(m, limit)
+			if !ends {
+				yield(stint)
 				return
 			}
+			stint.To = w.t
+			if stint.To.After(from) && !yield(stint) {
+				return
+			}
+			m = next
 		}
 	}
 }
 
-// walkFrom is where a walk must start that wants the stint whole: at the handoff with which its turn begins. Only added
-// people have none; then at the last change before which the turn of a layer, or nobody, was on call.
-func (r *rotation) walkFrom(s Stint) time.Time {
-	i := sort.Search(len(r.edges), func(i int) bool { return r.edges[i].After(s.From) })
-	for s.Layer == "" && len(s.People) > 0 && i > 0 {
-		i--
-		s = r.stintAt(r.edges[i])
+// wholeFrom is where a walk must start that wants the stint of `from` whole: at the handoff with which its turn begins.
+// Only added people have none; then at the last change before which the turn of a layer, or nobody, was on call.
+func (r *rotation) wholeFrom(from time.Time) time.Time {
+	w := r.walkFrom(from, true)
+	s := w.stint(w.moment())
+	for s.Layer == "" && len(s.People) > 0 {
+		edge := r.edgeUntil(s.From.Add(-1))
+		if edge.IsZero() {
+			break
+		}
+		w.begin(edge)
+		s = w.stint(w.moment())
 	}
 	if s.Layer != "" {
 		return s.Begin
@@ -57,53 +68,27 @@ func (r *rotation) walkFrom(s Stint) time.Time {
 	return s.From
 }
 
-// stintAt is what decides at t, as if it began then; To is not set.
-func (r *rotation) stintAt(t time.Time) Stint {
-	m := r.at(t)
-	stint := Stint{From: t, Reasons: m.people, People: make([]string, 0, len(m.people))}
-	for _, reason := range m.people {
-		stint.People = append(stint.People, reason.Person)
-		if reason.Layer != "" {
-			stint.Layer = reason.Layer
-		}
+// stint is what decides where the walk is, as if it began there; To is not set.
+func (w *walk) stint(m moment) Stint {
+	stint := Stint{From: w.t, Reasons: m.people, People: m.names()}
+	if h := w.layer(m.deciding); len(h.reasons) > 0 {
+		stint.Layer = w.r.layers[m.deciding].name
+		_, stint.Begin, stint.End = h.line.turnAt(w.t)
 	}
-	if stint.Layer == "" {
-		return stint
-	}
-	l := r.layers[m.deciding].active(t)
-	k := l.lastHandoff(t)
-	stint.Begin, stint.End = l.handoff(k), l.handoffAfter(k)
 	return stint
 }
 
-// handoffAfter is the next handoff after handoff k at which another turn begins; the line's end when there is none
-// within ten years, as where turns count only what is served and nothing ever is.
-func (l *line) handoffAfter(k int64) time.Time {
-	if l.every.never() {
-		return l.end
-	}
-	horizon := l.handoff(k).UTC().AddDate(horizonYears, 0, 0)
-	next := k + 1
-	for l.turn(next) == l.turn(k) {
-		if l.handoff(next).After(horizon) {
-			return l.end
-		}
-		next++
-	}
-	return earlier(l.handoff(next), l.end)
-}
-
-// stintEnd is the first instant after the stint's From at which its reasons are no longer true; zero when that is not
-// within ten years.
-func (r *rotation) stintEnd(stint Stint) time.Time {
-	limit := stint.From.UTC().AddDate(horizonYears, 0, 0)
-	for t := stint.From; ; {
-		t = earlier(r.next(t, r.at(t).deciding), r.stintAt(t).End)
+// change goes to the first instant at which the reasons differ from those of m, the moment of now, and gives its moment;
+// it is not ok when that is after the limit.
+func (w *walk) change(m moment, limit time.Time) (moment, bool) {
+	for now := m; ; {
+		t := w.next(now)
 		if t.IsZero() || t.After(limit) {
-			return time.Time{}
+			return now, false
 		}
-		if !slices.Equal(stint.Reasons, r.at(t).people) {
-			return t
+		w.forward(t)
+		if now = w.moment(); !slices.Equal(now.people, m.people) {
+			return now, true
 		}
 	}
 }

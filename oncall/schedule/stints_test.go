@@ -25,6 +25,10 @@ layers = [
 ]
 [schedule.web]
 layers = [{ name = "base", from = "2026-01-05 09:00", who = ["carol"] }]
+[schedule.days]
+layers = [{ name = "base", every = "2d", from = "2026-01-05 09:00", who = ["alice", "bob"], count = "shifts" }]
+[schedule.long]
+layers = [{ name = "base", every = "240mo", from = "2026-01-05 09:00", who = ["alice", "bob"] }]
 [[change]]
 cover = { on = "api", by = "carol", for = "alice", from = "2026-01-07 12:00", to = "2026-01-08 12:00" }
 `
@@ -58,6 +62,14 @@ func TestStints(t *testing.T) {
 		}},
 		{"a turn without end", "web", day(2, 5), day(2, 6), []string{
 			"01-05 09:00 to 01-01 00:00 [carol] base of 01-05 09:00 until 01-01 00:00",
+		}},
+		{"a turn of two counted days is whole on its second", "days", day(1, 6), day(1, 8), []string{
+			"01-05 09:00 to 01-07 09:00 [alice] base of 01-05 09:00 until 01-07 09:00",
+			"01-07 09:00 to 01-09 09:00 [bob] base of 01-07 09:00 until 01-09 09:00",
+		}},
+		{"who asks for more than ten years gets what comes after", "long", day(1, 6), day(1, 6).AddDate(30, 0, 0), []string{
+			"01-05 09:00 to 01-05 09:00 [alice] base of 01-05 09:00 until 01-05 09:00",
+			"01-05 09:00 to 01-01 00:00 [bob] base of 01-05 09:00 until 01-05 09:00",
 		}},
 		{"an unknown schedule", "db", day(2, 5), day(2, 6), nil},
 		{"no time at all", "web", day(2, 6), day(2, 6), nil},

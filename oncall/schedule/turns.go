@@ -6,22 +6,18 @@ import (
 	"time"
 )
 
-// turnAt is the turn under way at t, a time in which the line is in force.
+// turnAt is the turn under way at t, a time in which the line is in force; `to` is zero when it does not end.
 func (l *line) turnAt(t time.Time) (number int64, from, to time.Time) {
-	k := l.lastHandoff(t)
 	if l.every.never() {
 		return 0, l.begin, l.end
 	}
+	k := l.lastHandoff(t)
 	number = l.turn(k)
-	if l.served.each == 0 {
-		return number, l.handoff(k), earlier(l.handoff(k+1), l.end)
+	to = earlier(l.later(k, number, 1), l.end)
+	if l.served.each > 0 {
+		k, _ = l.served.start(number)
 	}
-	begins, _ := l.served.start(number)
-	from, to = l.handoff(begins), l.end
-	if ends, ok := l.served.start(number + 1); ok {
-		to = earlier(l.handoff(ends), l.end)
-	}
-	return number, from, to
+	return number, l.handoff(k), to
 }
 
 // turnsOf are the turns of a person that have any time from one instant to another, in order; those of shadow lines,

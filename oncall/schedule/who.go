@@ -20,16 +20,26 @@ func (f *File) Who(schedule string, at time.Time) (Answer, error) {
 }
 
 func (f *File) answer(r *rotation, at time.Time) Answer {
-	m := r.at(at)
-	a := Answer{At: at, Schedule: r.name, Reasons: m.people, People: make([]string, 0, len(m.people)), Shadow: m.shadow}
-	for _, reason := range m.people {
-		a.People = append(a.People, reason.Person)
-	}
-	if until := r.until(at, m); !until.IsZero() {
+	w := r.walkFrom(at, false)
+	m := w.moment()
+	a := Answer{At: at, Schedule: r.name, Reasons: m.people, People: m.names(), Shadow: m.shadow}
+	if until, _ := w.until(m, horizon(at)); !until.IsZero() {
 		a.Until = until.In(f.zone)
 	}
 	return a
 }
+
+// horizon is how far ahead of t a change of people is looked for: ten years, but not beyond the last year that RFC 3339
+// can write.
+func horizon(t time.Time) time.Time {
+	limit := t.UTC().AddDate(horizonYears, 0, 0)
+	if last := time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC); limit.After(last) {
+		return last
+	}
+	return limit
+}
+
+const horizonYears = 10
 
 // OnCall answers for every schedule, in file order.
 func (f *File) OnCall(at time.Time) []Answer {
@@ -55,16 +65,17 @@ func (f *File) Shifts(schedule string, from, to time.Time) iter.Seq[Shift] {
 		if r == nil {
 			return
 		}
-		for from.Before(to) {
-			a := f.answer(r, from)
-			end := earlier(a.Until, to)
-			if end.After(to) {
-				end = to
+		w := r.walkFrom(from, false)
+		for m := w.moment(); from.Before(to); {
+			shift := Shift{From: from, To: to, People: m.names(), Shadow: m.shadow}
+			end, next := w.until(m, to)
+			if !end.IsZero() {
+				shift.To = end.In(f.zone)
 			}
-			if !yield(Shift{From: from, To: end, People: a.People, Shadow: a.Shadow}) {
+			if !yield(shift) {
 				return
 			}
-			from = end
+			from, m = shift.To, next
 		}
 	}
 }

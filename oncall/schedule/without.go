@@ -37,9 +37,7 @@ func (f *File) with(c changes) *File {
 	out := *f
 	out.changes = c
 	out.schedules = slices.Clone(f.schedules)
-	for i := range out.schedules {
-		out.schedules[i].apply(c)
-	}
+	c.apply(out.schedules)
 	return &out
 }
 

@@ -30,6 +30,7 @@ func LoadZone(name string) (*time.Location, error) {
 type zoneStore struct {
 	archive *zip.Reader
 	loaded  map[string]*time.Location
+	clocks  map[*time.Location]*clock
 	jumped  map[jumpKey][]jump
 }
 
@@ -38,7 +39,7 @@ func newZoneStore() (*zoneStore, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the embedded tz database: %w", err)
 	}
-	return &zoneStore{archive: archive, loaded: map[string]*time.Location{}, jumped: map[jumpKey][]jump{}}, nil
+	return &zoneStore{archive: archive, loaded: map[string]*time.Location{}, clocks: map[*time.Location]*clock{}, jumped: map[jumpKey][]jump{}}, nil
 }
 
 // load gives the zone of that exact name, such as Europe/Berlin. The machine's own zone, Local, is none.
@@ -70,6 +71,16 @@ func (s *zoneStore) names() []string {
 		}
 	}
 	return names
+}
+
+// clock is the clock of a zone that has been loaded.
+func (s *zoneStore) clock(zone *time.Location) *clock {
+	c, ok := s.clocks[zone]
+	if !ok {
+		c = newClock(zone)
+		s.clocks[zone] = c
+	}
+	return c
 }
 
 func (s *zoneStore) read(name string) ([]byte, error) {

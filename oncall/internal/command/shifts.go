@@ -1,6 +1,8 @@
 package command
 
 import (
+	"bufio"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -69,7 +71,8 @@ func shifts(args []string, w World) int {
 	if l.from, l.to, err = given.span(w.Now, spanDays, file.Zone()); err != nil {
 		return refuse(w, "shifts", err)
 	}
-	if err := write(w.Out, l); err != nil {
+	out := bufio.NewWriter(w.Out)
+	if err := errors.Join(write(out, l), out.Flush()); err != nil {
 		return refuse(w, "shifts", err)
 	}
 	return exitOK

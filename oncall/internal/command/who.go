@@ -2,9 +2,12 @@ package command
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -16,7 +19,8 @@ type asker struct {
 	file     *schedule.File
 	schedule string // "": all of them
 	json     bool
-	w        World
+	in       io.Reader
+	out      *bufio.Writer
 }
 
 func who(args []string, w World) int {
@@ -37,7 +41,7 @@ func who(args []string, w World) int {
 		fmt.Fprintf(w.Err, "nezuban-oncall who: %v\n", err)
 		return exitRefused
 	}
-	ask := asker{file: file, schedule: *name, json: *asJSON, w: w}
+	ask := asker{file: file, schedule: *name, json: *asJSON, in: w.In, out: bufio.NewWriter(w.Out)}
 	switch *at {
 	case "":
 		err = ask.at(w.Now.In(file.Zone()).Format(time.RFC3339))
@@ -48,31 +52,39 @@ func who(args []string, w World) int {
 			err = fmt.Errorf("--at: %w", err)
 		}
 	}
-	if err != nil {
+	if err := errors.Join(err, ask.out.Flush()); err != nil {
 		fmt.Fprintf(w.Err, "nezuban-oncall who: %v\n", err)
 		return exitRefused
 	}
 	return exitOK
 }
 
-// lines answers for each time of the input. Blank lines are skipped; the first bad one ends it.
+// maxLine bounds a line of the input; a time is far shorter.
+const maxLine = 64 << 10
+
+// lines answers for each time of the input. Blank lines are skipped; the first bad one ends it. Whoever writes one line
+// and waits gets its answer.
 func (a asker) lines() error {
-	in := bufio.NewScanner(a.w.In)
-	number := 0
-	for in.Scan() {
-		number++
-		text := strings.TrimSpace(in.Text())
-		if text == "" {
-			continue
-		}
-		if err := a.at(text); err != nil {
+	in := bufio.NewReaderSize(a.in, maxLine)
+	for number := 1; ; number++ {
+		line, err := in.ReadSlice('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
 			return fmt.Errorf("input line %d: %w", number, err)
 		}
+		if text := strings.TrimSpace(string(line)); text != "" {
+			if err := a.at(text); err != nil {
+				return fmt.Errorf("input line %d: %w", number, err)
+			}
+		}
+		if err != nil {
+			return nil
+		}
+		if ahead, _ := in.Peek(in.Buffered()); !bytes.Contains(ahead, []byte{'\n'}) {
+			if err := a.out.Flush(); err != nil {
+				return err
+			}
+		}
 	}
-	if err := in.Err(); err != nil {
-		return fmt.Errorf("input line %d: %w", number+1, err)
-	}
-	return nil
 }
 
 // at answers for one time, which the answer echoes as it was written.
@@ -102,28 +114,22 @@ func (a asker) answers(t time.Time) []schedule.Answer {
 
 // print writes an answer as one line.
 func (a asker) print(answer schedule.Answer, at string) error {
-	if !a.json {
-		_, err := fmt.Fprintln(a.w.Out, answer)
-		return err
+	if a.json {
+		return json.NewEncoder(a.out).Encode(answerLine{
+			At: at, Schedule: answer.Schedule, People: answer.People, Shadow: answer.Shadow,
+			Until: orNull(answer.Until, a.file.Zone()), Reasons: append([]schedule.Reason{}, answer.Reasons...),
+		})
 	}
-	line, err := asJSON(answer, at)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(a.w.Out, "%s\n", line)
+	_, err := fmt.Fprintln(a.out, answer)
 	return err
 }
 
-// asJSON is an answer with its time as it was written, not as Go would write it.
-func asJSON(answer schedule.Answer, at string) ([]byte, error) {
-	data, err := json.Marshal(answer)
-	if err != nil {
-		return nil, err
-	}
-	fields := map[string]any{}
-	if err := json.Unmarshal(data, &fields); err != nil {
-		return nil, err
-	}
-	fields["at"] = at
-	return json.Marshal(fields)
+// answerLine is a schedule.Answer with its time as it was written, not as Go would write it.
+type answerLine struct {
+	At       string            `json:"at"`
+	Schedule string            `json:"schedule"`
+	People   []string          `json:"people"`
+	Shadow   []string          `json:"shadow"`
+	Until    *time.Time        `json:"until"` // null: nothing changes within ten years
+	Reasons  []schedule.Reason `json:"reasons"`
 }
