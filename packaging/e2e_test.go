@@ -142,3 +142,23 @@ func TestIncidentsAreListedAcknowledgedAndResolvedFromTheCommandLine(t *testing.
 		t.Errorf("with -all incidents prints\n%s", listed)
 	}
 }
+
+func TestAnIncidentIsOpenedSnoozedAndHandedOnFromTheCommandLine(t *testing.T) {
+	s := newStack(t, oncallText, "")
+	config := "-config=" + s.path("router.toml")
+	page := []string{"page", "-by", "alice", "-label", "team=web", "-key", "k1", config, "the shop is slow"}
+	id := strings.TrimSpace(s.command("nezuban-router", page...))
+	s.router.await(t, 5*time.Second, 0, "^PAGE alice TRIGGERED manual.*the shop is slow")
+	if again := strings.TrimSpace(s.command("nezuban-router", page...)); again != id {
+		t.Errorf("the same key opened %s beside %s", again, id)
+	}
+	s.command("nezuban-router", "note", "-by", "alice", config, id, "asked the provider")
+	s.command("nezuban-router", "snooze", "-by", "alice", "-for", "2s", config, id)
+	s.router.kill() // what was said survives
+	s.startRouter()
+	s.router.await(t, 10*time.Second, 0, "^PAGE alice TRIGGERED manual.*the shop is slow")
+	s.command("nezuban-router", "reassign", "-by", "alice", "-to", "bob", config, id)
+	s.router.await(t, 5*time.Second, 0, "^PAGE bob TRIGGERED manual.*alice has given it to you")
+	s.command("nezuban-router", "resolve", "-by", "bob", config, id)
+	s.router.await(t, 5*time.Second, 0, "^PAGE bob RESOLVED manual")
+}

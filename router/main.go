@@ -3,7 +3,8 @@
 //
 //	nezuban-router run -config router.toml
 //	nezuban-router check-config -config router.toml
-//	nezuban-router incidents | ack ID | resolve ID | forget HOST | signin PERSON | who | rotations
+//	nezuban-router incidents | ack ID | resolve ID | snooze ID | reassign ID | note ID TEXT | page TEXT
+//	nezuban-router forget HOST | signin PERSON | who | rotations
 //	nezuban-router version
 package main
 
@@ -30,6 +31,10 @@ const usage = `usage:
   nezuban-router incidents    [-all] [-json]  list open incidents, with -all closed ones too
   nezuban-router ack          [-by NAME] [-note TEXT] ID
   nezuban-router resolve      [-by NAME] [-note TEXT] ID
+  nezuban-router snooze       [-by NAME] [-note TEXT] -for 2h | -until TIME  ID
+  nezuban-router reassign     [-by NAME] [-note TEXT] -to PERSON  ID
+  nezuban-router note         [-by NAME] ID TEXT
+  nezuban-router page         [-by NAME] [-severity page] [-label NAME=VALUE ...] [-key KEY] TEXT
   nezuban-router forget       HOST            a host has gone for good
   nezuban-router signin       PERSON          print a link that signs a browser in, once
   nezuban-router who          [-at TIME] [-schedule NAME] [-json]
@@ -69,6 +74,14 @@ func run(args []string, stdout, stderr io.Writer) int {
 		err = c.incidents(args[1:])
 	case "ack", "resolve":
 		err = c.act(args[1:])
+	case "snooze":
+		err = c.snooze(args[1:])
+	case "reassign":
+		err = c.reassign(args[1:])
+	case "note":
+		err = c.note(args[1:])
+	case "page":
+		err = c.page(args[1:])
 	case "forget":
 		err = c.forget(args[1:])
 	case "signin":
@@ -205,30 +218,6 @@ func (c *command) incidents(args []string) error {
 		return client.WriteJSON(c.stdout, list)
 	}
 	return client.WriteTable(c.stdout, list, time.Local)
-}
-
-func (c *command) act(args []string) error {
-	set := c.asking()
-	by := set.String("by", whoami(), "`name` of who does it")
-	note := set.String("note", "", "a remark for the timeline")
-	found, err := c.parse(set, args, "ID")
-	if err != nil {
-		return err
-	}
-	router, err := c.client(access.Act)
-	if err != nil {
-		return err
-	}
-	id := found[0]
-	if c.name == "ack" {
-		err = router.Acknowledge(context.Background(), id, *by, *note)
-	} else {
-		err = router.Resolve(context.Background(), id, *by, *note)
-	}
-	if err == nil {
-		fmt.Fprintf(c.stdout, "%s: %s\n", id, map[string]string{"ack": "acknowledged", "resolve": "resolved"}[c.name])
-	}
-	return err
 }
 
 func (c *command) forget(args []string) error {

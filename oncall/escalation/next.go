@@ -96,6 +96,35 @@ func Next(p Policy, f *schedule.File, pr Progress, picks Picks, severity string,
 	return pr, told.notify
 }
 
+// Hand tells one person of an incident that somebody, by, gives to them, at once or after their quiet hours, and lets the
+// escalation go on from where it is when they have had the wait of the step taken last. Nobody is told, and pr comes back
+// as it is, when the file does not have the person or no channel of theirs will do.
+func Hand(p Policy, f *schedule.File, pr Progress, severity, person, by string, now time.Time) (Progress, []Notify) {
+	if f == nil {
+		f = &schedule.File{}
+	}
+	if severity == severityInfo {
+		severity = severityTicket // what tells nobody by itself need not wake anybody when it is handed on
+	}
+	last := max(pr.Step-1, 0)
+	wait := FallbackEvery
+	if !pr.Fallback && last < len(p.Steps) {
+		wait = max(p.Steps[last].Wait.Duration(), time.Second)
+	}
+	who := finder{policy: p, file: f, severity: severity, now: now}
+	at := pr
+	at.Step = last
+	told := who.notify([]called{{person, by + " has given it to you"}}, at, "reassigned", true)
+	if len(told.notify) == 0 {
+		return pr, nil
+	}
+	if pr.Started.IsZero() {
+		pr.Started = now
+	}
+	pr.Held, pr.Found, pr.Next = false, true, told.from.Add(wait)
+	return pr, told.notify
+}
+
 // endPass begins the next pass, or the fallback. Found says how the last pass went, also to the fallback's first why.
 func endPass(p Policy, pr Progress) Progress {
 	last := pr.Pass >= p.Repeat

@@ -14,6 +14,7 @@ import (
 	"nezuban/agent/tomlfile"
 	"nezuban/docs"
 	"nezuban/oncall/schedule"
+	"nezuban/router/internal/incident"
 	"nezuban/router/internal/ingest"
 	"nezuban/router/internal/rule"
 )
@@ -81,7 +82,7 @@ func TestDocsNameEveryKey(t *testing.T) {
 
 // TestDocsHaveARunbook looks for the page about each rule that the router has without an entry.
 func TestDocsHaveARunbook(t *testing.T) {
-	for _, id := range []string{rotationRefused, rule.CheckDown, ingest.RuleErrorSeen} {
+	for _, id := range []string{rotationRefused, rule.CheckDown, ingest.RuleErrorSeen, incident.RuleManual} {
 		if _, err := docs.Page("runbooks/" + id + ".md"); err != nil {
 			t.Error(err)
 		}

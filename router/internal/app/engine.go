@@ -176,6 +176,42 @@ func (e *engine) Acknowledge(ctx context.Context, id, by, note string) error {
 	return e.act(ctx, func(env incident.Env) (incident.Change, error) { return e.book.Acknowledge(env, id, by, note) })
 }
 
+// Snooze records that by has the incident and wants to hear of it again at a time. The error wraps [incident.ErrInvalid]
+// for a time that is over or too far away.
+func (e *engine) Snooze(ctx context.Context, id, by, note string, until time.Time) error {
+	return e.act(ctx, func(env incident.Env) (incident.Change, error) { return e.book.Snooze(env, id, by, note, until) })
+}
+
+// Reassign gives the incident to somebody else, who is told. The error wraps [incident.ErrInvalid] for somebody whom the
+// rotation file does not have.
+func (e *engine) Reassign(ctx context.Context, id, by, to, note string) error {
+	return e.act(ctx, func(env incident.Env) (incident.Change, error) { return e.book.Reassign(env, id, by, to, note) })
+}
+
+// Note writes a remark into the incident's timeline.
+func (e *engine) Note(ctx context.Context, id, by, text string) error {
+	return e.act(ctx, func(env incident.Env) (incident.Change, error) { return e.book.Note(env, id, by, text) })
+}
+
+// Page opens an incident in the name of by and returns its id. The same key again, while that incident is open, opens no
+// second one.
+func (e *engine) Page(ctx context.Context, key, by, summary string, severity incident.Severity, labels map[string]string) (id string, err error) {
+	alert, err := incident.Manual(key, by, summary, severity, labels, e.now())
+	if err != nil {
+		return "", err
+	}
+	if err := e.Report(ctx, []incident.Alert{alert}); err != nil {
+		return "", err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	id, ok := e.book.Holding(alert.Key)
+	if !ok { // resolved in the same moment
+		return "", fmt.Errorf("open an incident: %w", incident.ErrUnknown)
+	}
+	return id, nil
+}
+
 // Resolve records that by says the incident is over. The rules take back what they said of it: a condition that goes on
 // holding opens a new incident.
 func (e *engine) Resolve(ctx context.Context, id, by, note string) error {

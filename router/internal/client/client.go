@@ -72,11 +72,41 @@ func (c *Client) Resolve(ctx context.Context, id, by, note string) error {
 }
 
 func (c *Client) act(ctx context.Context, verb, id, by, note string) error {
+	return c.change(ctx, verb, id, map[string]any{"by": by, "note": note})
+}
+
+func (c *Client) change(ctx context.Context, verb, id string, body map[string]any) error {
 	path := "/api/v1/incidents/" + url.PathEscape(id) + "/" + verb
-	if err := c.do(ctx, http.MethodPost, path, map[string]string{"by": by, "note": note}, nil); err != nil {
+	if err := c.do(ctx, http.MethodPost, path, body, nil); err != nil {
 		return fmt.Errorf("%s incident %q: %w", verb, id, err)
 	}
 	return nil
+}
+
+// Snooze says, in the name of `by`, that an incident shall not be heard of until a time. It needs an act token.
+func (c *Client) Snooze(ctx context.Context, id, by, note string, until time.Time) error {
+	return c.change(ctx, "snooze", id, map[string]any{"by": by, "note": note, "until": until})
+}
+
+// Reassign gives an incident to somebody else, in the name of `by`. It needs an act token.
+func (c *Client) Reassign(ctx context.Context, id, by, to, note string) error {
+	return c.change(ctx, "reassign", id, map[string]any{"by": by, "to": to, "note": note})
+}
+
+// Note writes a remark of `by` into an incident's timeline. It needs an act token.
+func (c *Client) Note(ctx context.Context, id, by, text string) error {
+	return c.change(ctx, "note", id, map[string]any{"by": by, "note": text})
+}
+
+// Page opens an incident in the name of `by` and returns its id. The key is the caller's own: asked again with the same
+// one, the router opens no second incident. It needs an act token.
+func (c *Client) Page(ctx context.Context, key, by, summary, severity string, labels map[string]string) (id string, err error) {
+	var reply struct{ ID string }
+	body := map[string]any{"key": key, "by": by, "summary": summary, "severity": severity, "labels": labels}
+	if err := c.do(ctx, http.MethodPost, "/api/v1/incidents", body, &reply); err != nil {
+		return "", fmt.Errorf("open an incident: %w", err)
+	}
+	return reply.ID, nil
 }
 
 // Forget says that a host has gone for good: nothing is said about it until it is seen again. It needs an act token.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,15 +44,33 @@ func (d *desk) Resolve(_ context.Context, id, by, note string) error {
 	return d.act("resolve", id, by, note)
 }
 
+func (d *desk) Snooze(_ context.Context, id, by, note string, until time.Time) error {
+	return d.say("snooze", id, by, note, until.UTC().Format(time.RFC3339))
+}
+
+func (d *desk) Reassign(_ context.Context, id, by, to, note string) error {
+	return d.say("reassign", id, by, to, note)
+}
+
+func (d *desk) Note(_ context.Context, id, by, text string) error {
+	return d.say("note", id, by, text)
+}
+
+func (d *desk) Page(_ context.Context, key, by, summary string, severity incident.Severity, labels map[string]string) (string, error) {
+	return "I9", d.say("page", "2026-1", key, by, summary, string(severity), labels["team"])
+}
+
 func (d *desk) Forget(_ context.Context, host string) error {
 	d.did = append(d.did, "forget "+host)
 	return nil
 }
 
-func (d *desk) act(what, id, by, note string) error {
+func (d *desk) act(what, id, by, note string) error { return d.say(what, id, by, note) }
+
+func (d *desk) say(what, id string, with ...string) error {
 	switch id {
 	case "2026-1":
-		d.did = append(d.did, what+" "+by+" "+note)
+		d.did = append(d.did, what+" "+strings.Join(with, " "))
 		return nil
 	case "stuck":
 		return errors.New("etcd is away")
@@ -105,6 +124,30 @@ func TestCommands(t *testing.T) {
 	link, err := c.SignInLink(t.Context(), "alice")
 	if err != nil || !strings.HasPrefix(link, url+"/signin?t=") {
 		t.Errorf("sign-in link: got %q, %v", link, err)
+	}
+}
+
+func TestCommandsAboutIncidents(t *testing.T) {
+	d, url := router(t)
+	c := dial(t, url, "act")
+	if err := c.Snooze(t.Context(), "2026-1", "alice", "lunch", time.Date(2099, 1, 1, 9, 0, 0, 0, time.FixedZone("", 3600))); err != nil {
+		t.Error(err)
+	}
+	if err := c.Reassign(t.Context(), "2026-1", "alice", "bob", "yours"); err != nil {
+		t.Error(err)
+	}
+	if err := c.Note(t.Context(), "2026-1", "alice", "the switch"); err != nil {
+		t.Error(err)
+	}
+	if id, err := c.Page(t.Context(), "k", "alice", "slow", "ticket", map[string]string{"team": "web"}); err != nil || id != "I9" {
+		t.Errorf("page: %q, %v", id, err)
+	}
+	want := []string{"snooze alice lunch 2099-01-01T08:00:00Z", "reassign alice bob yours", "note alice the switch", "page k alice slow ticket web"}
+	if !slices.Equal(d.did, want) {
+		t.Errorf("did %q, want %q", d.did, want)
+	}
+	if err := c.Note(t.Context(), "2026-9", "alice", "x"); !errors.Is(err, client.ErrUnknown) {
+		t.Errorf("an unknown incident: %v", err)
 	}
 }
 

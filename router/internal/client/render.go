@@ -42,7 +42,7 @@ func WriteTable(w io.Writer, incidents []incident.Incident, zone *time.Location)
 func state(inc incident.Incident) string {
 	by := ""
 	switch inc.State {
-	case incident.Acknowledged:
+	case incident.Acknowledged, incident.Snoozed:
 		by = inc.AcknowledgedBy
 	case incident.Resolved:
 		by = inc.ResolvedBy

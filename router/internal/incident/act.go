@@ -11,6 +11,9 @@ import (
 // ErrUnknown is returned for an incident that is not open, and for a host that nobody knows.
 var ErrUnknown = errors.New("not known here, or over already")
 
+// ErrInvalid is returned for what cannot be done as it was asked for.
+var ErrInvalid = errors.New("invalid")
+
 // Acknowledge records that somebody has taken the incident: escalation stops, and what was not sent yet is
 // withdrawn. Whoever acknowledges it after that takes it over.
 func (b *Book) Acknowledge(env Env, id, by, note string) (Change, error) {
@@ -22,16 +25,36 @@ func (b *Book) Acknowledge(env Env, id, by, note string) (Change, error) {
 	if inc.State == Acknowledged {
 		return d.takeOver(inc, by, note), nil
 	}
-	inc.State, inc.AcknowledgedAt, inc.AcknowledgedBy = Acknowledged, env.Now, by
+	snoozed := inc.State == Snoozed
+	inc.State, inc.AcknowledgedAt, inc.AcknowledgedBy, inc.SnoozedUntil = Acknowledged, env.Now, by, time.Time{}
 	d.note(&inc, "acknowledged by %s%s", by, remark(note))
-	d.withdraw(&inc, "acknowledged before it was sent")
-	for _, row := range d.rowsOf(id) {
+	if !snoozed { // PagerDuty knows already that somebody has it
+		d.taken(&inc, "acknowledged")
+	}
+	return d.change(), nil
+}
+
+// taken stops what is on its way to people, now that somebody has the incident, and tells PagerDuty, where others would go
+// on being called.
+func (d *draft) taken(inc *Incident, how string) {
+	d.withdraw(inc, how+" before it was sent")
+	for _, row := range d.rowsOf(inc.ID) {
 		if row.Kind == MessageTrigger && row.Channel == ChannelPagerDuty && row.mayHaveArrived() {
-			why := "acknowledged by " + by
-			d.send(&inc, Row{Kind: MessageAcknowledge, Channel: row.Channel, People: []string{by}, Pass: row.Pass, Step: row.Step, Why: why, NotBefore: env.Now})
+			why := how + " by " + inc.AcknowledgedBy
+			d.send(inc, Row{Kind: MessageAcknowledge, Channel: row.Channel, People: []string{inc.AcknowledgedBy}, Pass: row.Pass, Step: row.Step, Why: why, NotBefore: d.env.Now})
 			break
 		}
 	}
+}
+
+// Note writes a remark of a person into the timeline.
+func (b *Book) Note(env Env, id, by, text string) (Change, error) {
+	d := b.draft(env)
+	inc, ok := d.incident(id)
+	if !ok || inc.State == Resolved {
+		return Change{}, fmt.Errorf("note on incident %q: %w", id, ErrUnknown)
+	}
+	d.note(&inc, "%s: %s", by, text)
 	return d.change(), nil
 }
 
@@ -85,6 +108,10 @@ func (b *Book) Tick(env Env) Change {
 			}
 		case Acknowledged:
 			d.acknowledgedFor(&inc)
+		case Snoozed:
+			if !inc.SnoozedUntil.After(env.Now) {
+				d.triggerAgain(&inc, fmt.Sprintf("snoozed by %s until now and still open: triggered again", inc.AcknowledgedBy))
+			}
 		case Resolved:
 			if b.told(id) {
 				d.closed = append(d.closed, id)
@@ -105,11 +132,21 @@ func (d *draft) acknowledgedFor(inc *Incident) {
 	if timeout <= 0 || inc.Severity != SeverityPage || now.Sub(inc.AcknowledgedAt) < timeout {
 		return
 	}
-	d.note(inc, "acknowledged %s ago and still open: triggered again", timeout)
-	d.withdraw(inc, "the acknowledgement ran out before it was sent")
-	inc.State, inc.AcknowledgedAt, inc.AcknowledgedBy = Triggered, time.Time{}, ""
+	d.triggerAgain(inc, fmt.Sprintf("acknowledged %s ago and still open: triggered again", timeout))
+}
+
+// triggerAgain takes an incident from whoever has it and begins its escalation anew.
+func (d *draft) triggerAgain(inc *Incident, why string) {
+	d.note(inc, "%s", why)
+	d.withdraw(inc, "triggered again before it was sent")
+	inc.untake()
 	inc.Progress = escalation.Progress{}
 	d.escalate(inc)
+}
+
+// untake makes an incident nobody's.
+func (inc *Incident) untake() {
+	inc.State, inc.AcknowledgedAt, inc.AcknowledgedBy, inc.SnoozedUntil = Triggered, time.Time{}, "", time.Time{}
 }
 
 // quietSince is when an acknowledged incident that holds only occurrences last heard of one, or was acknowledged,

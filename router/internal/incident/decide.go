@@ -87,7 +87,7 @@ func (d *draft) again(inc Incident, alert Alert) {
 	}
 	d.note(&inc, "severity rises from %s to %s", inc.Severity, alert.Severity)
 	inc.Severity = alert.Severity
-	inc.State, inc.AcknowledgedAt, inc.AcknowledgedBy = Triggered, time.Time{}, ""
+	inc.untake()
 	inc.Progress = escalation.Progress{}
 	d.withdraw(&inc, "severity rose before it was sent")
 	d.escalate(&inc)

@@ -89,7 +89,8 @@ type State string
 // The states of an incident.
 const (
 	Triggered    State = "triggered"
-	Acknowledged State = "acknowledged"
+	Acknowledged State = "acknowledged" // somebody has it
+	Snoozed      State = "snoozed"      // somebody has it, and wants to hear of it again at a time if it is not over then
 	Resolved     State = "resolved"
 )
 
@@ -111,7 +112,8 @@ type Incident struct {
 	Alerts         map[string]AlertState `json:"alerts"` // by dedup key
 	OpenedAt       time.Time             `json:"opened_at"`
 	AcknowledgedAt time.Time             `json:"acknowledged_at,omitzero"`
-	AcknowledgedBy string                `json:"acknowledged_by,omitempty"`
+	AcknowledgedBy string                `json:"acknowledged_by,omitempty"` // also who snoozed it
+	SnoozedUntil   time.Time             `json:"snoozed_until,omitzero"`
 	ResolvedAt     time.Time             `json:"resolved_at,omitzero"`
 	ResolvedBy     string                `json:"resolved_by,omitempty"` // a person, or "" when the alerts themselves resolved
 	Policy         escalation.Policy     `json:"policy"`                // frozen at opening

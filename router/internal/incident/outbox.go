@@ -79,7 +79,7 @@ func (inc Incident) wants(kind MessageKind) bool {
 	case MessageTrigger:
 		return inc.State == Triggered
 	case MessageAcknowledge:
-		return inc.State == Acknowledged
+		return inc.State == Acknowledged || inc.State == Snoozed
 	case MessageResolve:
 	}
 	return true

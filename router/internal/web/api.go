@@ -21,6 +21,10 @@ func (s *site) routeAPI(mux *http.ServeMux) {
 	handle("GET /api/v1/incidents/{id}", access.Read, s.apiIncident)
 	handle("POST /api/v1/incidents/{id}/ack", access.Act, s.apiAct(s.Actor.Acknowledge))
 	handle("POST /api/v1/incidents/{id}/resolve", access.Act, s.apiAct(s.Actor.Resolve))
+	handle("POST /api/v1/incidents/{id}/snooze", access.Act, s.apiSnooze)
+	handle("POST /api/v1/incidents/{id}/reassign", access.Act, s.apiReassign)
+	handle("POST /api/v1/incidents/{id}/note", access.Act, s.apiNote)
+	handle("POST /api/v1/incidents", access.Act, s.apiPage)
 	handle("POST /api/v1/hosts/{host}/forget", access.Act, s.apiForget)
 	handle("GET /api/v1/oncall", access.Read, s.apiOnCall)
 	handle("GET /api/v1/checks", access.Read, s.apiChecks)
@@ -56,25 +60,22 @@ func (s *site) apiAct(act func(ctx context.Context, id, by, note string) error) 
 		if !s.apiBody(w, r, &body) {
 			return
 		}
-		if body.By == "" {
-			caller, _ := access.CallerOf(r.Context())
-			body.By = caller.Name
-		}
-		if err := act(r.Context(), r.PathValue("id"), clip(body.By), clip(body.Note)); err != nil {
-			s.apiFailed(w, r, err)
-			return
-		}
-		reply(w, http.StatusOK, struct{}{})
+		s.apiDone(w, r, act(r.Context(), r.PathValue("id"), actor(r, body.By), clip(body.Note)))
 	}
+}
+
+// actor is in whose name a request acts: who it says, else the token's name.
+func actor(r *http.Request, by string) string {
+	if by = clip(by); by != "" {
+		return by
+	}
+	caller, _ := access.CallerOf(r.Context())
+	return caller.Name
 }
 
 // apiForget takes no body.
 func (s *site) apiForget(w http.ResponseWriter, r *http.Request) {
-	if err := s.Actor.Forget(r.Context(), clip(r.PathValue("host"))); err != nil {
-		s.apiFailed(w, r, err)
-		return
-	}
-	reply(w, http.StatusOK, struct{}{})
+	s.apiDone(w, r, s.Actor.Forget(r.Context(), clip(r.PathValue("host"))))
 }
 
 type onCallReply struct {
@@ -158,6 +159,10 @@ type apiError struct {
 func (s *site) apiFailed(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, incident.ErrUnknown) {
 		reply(w, http.StatusNotFound, apiError{"not found", incident.ErrUnknown.Error()})
+		return
+	}
+	if errors.Is(err, incident.ErrInvalid) {
+		reply(w, http.StatusBadRequest, apiError{"invalid", clip(err.Error())})
 		return
 	}
 	s.Log.ErrorContext(r.Context(), "request not served", "path", r.URL.Path, "error", err)

@@ -5,8 +5,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"nezuban/router/internal/incident"
 )
@@ -44,12 +46,16 @@ func TestAPINeedsTheRightToken(t *testing.T) {
 		{"GET", "/api/v1/oncall", map[string]bool{"read": true, "act": true}},
 		{"GET", "/api/v1/checks", map[string]bool{"read": true, "act": true}},
 		{"POST", "/api/v1/incidents/2026-1/ack", map[string]bool{"act": true}},
+		{"POST", "/api/v1/incidents/2026-1/snooze", map[string]bool{"act": true}},
+		{"POST", "/api/v1/incidents/2026-1/reassign", map[string]bool{"act": true}},
+		{"POST", "/api/v1/incidents/2026-1/note", map[string]bool{"act": true}},
+		{"POST", "/api/v1/incidents", map[string]bool{"act": true}},
 		{"POST", "/api/v1/signin", map[string]bool{"act": true}},
 		{"POST", "/api/v1/incidents/2026-1/resolve", map[string]bool{"act": true}},
 	} {
 		refusals := map[string]bool{}
 		for _, token := range []string{"", "guess", "ingest", "read", "act"} {
-			got := s.call(t, row.method, row.path, token, `{"by":"bob","person":"bob"}`)
+			got := s.call(t, row.method, row.path, token, `{"by":"bob","person":"bob","for":"1h","to":"carol","note":"hm","summary":"slow","key":"k"}`)
 			if row.opens[token] != (got.status == 200) || (!row.opens[token] && got.status != 401) {
 				t.Errorf("%s %s with token %q: got %d: %s", row.method, row.path, token, got.status, got.body)
 			}
@@ -112,6 +118,13 @@ func TestAPIRefusals(t *testing.T) {
 		{"body that is no JSON", "POST", "/api/v1/incidents/2026-1/ack", "by=bob", 400},
 		{"body without end", "POST", "/api/v1/incidents/2026-1/ack", `{"by":"` + strings.Repeat("x", 1<<20), 400},
 		{"link for nobody", "POST", "/api/v1/signin", `{}`, 400},
+		{"snooze an unknown one", "POST", "/api/v1/incidents/x/snooze", `{"for":"1h"}`, 404},
+		{"snooze without an end", "POST", "/api/v1/incidents/2026-1/snooze", `{}`, 400},
+		{"snooze with two ends", "POST", "/api/v1/incidents/2026-1/snooze", `{"for":"1h","until":"2099-01-01T00:00:00Z"}`, 400},
+		{"snooze backwards", "POST", "/api/v1/incidents/2026-1/snooze", `{"for":"-1h"}`, 400},
+		{"snooze until no time", "POST", "/api/v1/incidents/2026-1/snooze", `{"until":"tomorrow"}`, 400},
+		{"reassign to nobody", "POST", "/api/v1/incidents/2026-1/reassign", `{"to":"nobody"}`, 400},
+		{"note nothing", "POST", "/api/v1/incidents/2026-1/note", `{"note":" "}`, 400},
 		{"acting by GET", "GET", "/api/v1/incidents/2026-1/ack", "", 405},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -119,6 +132,31 @@ func TestAPIRefusals(t *testing.T) {
 				t.Errorf("got %d, want %d: %s", got.status, row.want, got.body)
 			}
 		})
+	}
+}
+
+func TestAPIActs(t *testing.T) {
+	s := newSite(t)
+	for _, row := range []struct{ path, body string }{
+		{"/2026-1/snooze", `{"until":"2099-01-01T08:00:00+01:00","by":"bob","note":"later"}`},
+		{"/2026-1/reassign", `{"to":"carol","note":"yours"}`},
+		{"/2026-1/note", `{"note":"the switch","by":"bob"}`},
+		{"", `{"key":"k1","summary":"the shop is slow","labels":{"team":"web"},"by":"bob"}`},
+	} {
+		if got := s.call(t, "POST", "/api/v1/incidents"+row.path, "act", row.body); got.status != 200 || (row.path == "" && strings.TrimSpace(got.body) != `{"id":"I1"}`) {
+			t.Errorf("%s: got %d: %s", row.path, got.status, got.body)
+		}
+	}
+	if s.incident.State != incident.Snoozed || s.incident.AcknowledgedBy != "bob" || s.incident.SnoozedUntil.UTC().Format(time.RFC3339) != "2099-01-01T07:00:00Z" {
+		t.Errorf("snoozed: %+v", s.incident)
+	}
+	want := []string{"cli gives it to carol", "bob notes the switch", `bob pages "the shop is slow" as page with map[team:web] under "k1"`}
+	if !slices.Equal(s.said, want) {
+		t.Errorf("got %q, want %q", s.said, want)
+	}
+	before := time.Now()
+	if got := s.call(t, "POST", "/api/v1/incidents/2026-1/snooze", "act", `{"for":"2h"}`); got.status != 200 || s.incident.SnoozedUntil.Sub(before).Round(time.Minute) != 2*time.Hour {
+		t.Errorf("for two hours: got %d, until %s", got.status, s.incident.SnoozedUntil)
 	}
 }
 

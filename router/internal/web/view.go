@@ -79,7 +79,7 @@ func viewIncident(inc incident.Incident, now time.Time) incidentView {
 		CanAcknowledge: inc.State == incident.Triggered, CanResolve: inc.State != incident.Resolved,
 	}
 	switch inc.State {
-	case incident.Acknowledged:
+	case incident.Acknowledged, incident.Snoozed:
 		v.By = inc.AcknowledgedBy
 	case incident.Resolved:
 		v.By = inc.ResolvedBy

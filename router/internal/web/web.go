@@ -35,6 +35,13 @@ type Board interface {
 type Actor interface {
 	Acknowledge(ctx context.Context, id, by, note string) error
 	Resolve(ctx context.Context, id, by, note string) error
+	// Snooze and Reassign wrap [incident.ErrInvalid] when the time, or the person, will not do.
+	Snooze(ctx context.Context, id, by, note string, until time.Time) error
+	Reassign(ctx context.Context, id, by, to, note string) error
+	Note(ctx context.Context, id, by, text string) error
+	// Page opens an incident and returns its id; the same key again opens no second one. The error wraps
+	// [incident.ErrInvalid] for what cannot be one.
+	Page(ctx context.Context, key, by, summary string, severity incident.Severity, labels map[string]string) (id string, err error)
 	// Forget says that a host has gone for good; the error for one that nobody knows wraps [incident.ErrUnknown].
 	Forget(ctx context.Context, host string) error
 }

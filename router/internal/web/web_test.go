@@ -32,6 +32,7 @@ type house struct {
 	timeline  []incident.Entry
 	notes     []string
 	forgotten []string
+	said      []string // what else was done
 	fail      error
 }
 
@@ -82,6 +83,30 @@ func (h *house) Acknowledge(_ context.Context, id, by, note string) error {
 
 func (h *house) Resolve(_ context.Context, id, by, note string) error {
 	return h.act(id, note, func() { h.incident.State, h.incident.ResolvedBy = incident.Resolved, by })
+}
+
+func (h *house) Snooze(_ context.Context, id, by, note string, until time.Time) error {
+	return h.act(id, note, func() {
+		h.incident.State, h.incident.AcknowledgedBy, h.incident.SnoozedUntil = incident.Snoozed, by, until
+	})
+}
+
+func (h *house) Reassign(_ context.Context, id, by, to, note string) error {
+	if to == "nobody" {
+		return fmt.Errorf("reassign: %w: expected somebody", incident.ErrInvalid)
+	}
+	return h.act(id, note, func() { h.said = append(h.said, by+" gives it to "+to) })
+}
+
+func (h *house) Note(_ context.Context, id, by, text string) error {
+	return h.act(id, text, func() { h.said = append(h.said, by+" notes "+text) })
+}
+
+func (h *house) Page(_ context.Context, key, by, summary string, severity incident.Severity, labels map[string]string) (string, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.said = append(h.said, fmt.Sprintf("%s pages %q as %s with %v under %q", by, summary, severity, labels, key))
+	return "I1", h.fail
 }
 
 func (h *house) Forget(_ context.Context, host string) error {

@@ -1,0 +1,169 @@
+package incident
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+func (w *world) acted(c Change, err error) Change {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return w.accept(c)
+}
+
+func TestSnooze(t *testing.T) {
+	w := newWorld(t, rotationText)
+	w.apply(died(start))
+	want(t, w.deliver(sentOK), "trigger pagerduty alice")
+	w.acted(w.book.Snooze(w.env, "I001", "alice", "at lunch", start.Add(time.Hour)))
+	if inc := w.only(); inc.State != Snoozed || inc.AcknowledgedBy != "alice" {
+		t.Errorf("found %s by %q", inc.State, inc.AcknowledgedBy)
+	}
+	want(t, w.deliver(sentOK), "acknowledge pagerduty alice")
+	w.after(59 * time.Minute)
+	want(t, w.deliver(sentOK))
+	w.after(time.Minute)
+	want(t, w.deliver(sentOK), "trigger pagerduty alice")
+	if inc := w.only(); inc.State != Triggered || inc.AcknowledgedBy != "" || !inc.SnoozedUntil.IsZero() {
+		t.Errorf("after its end: %+v", inc)
+	}
+	w.after(5 * time.Minute)
+	want(t, w.deliver(sentOK), "trigger terminal bob") // the escalation is a fresh one
+}
+
+func TestSnoozeEndsEarly(t *testing.T) {
+	tests := []struct {
+		name string
+		do   func(w *world)
+		want string // what goes out at once
+		end  State
+	}{
+		{"it is over", func(w *world) { w.apply(started(w.env.Now)) }, "resolve pagerduty alice", Resolved},
+		{"it happens again: that is no news", func(w *world) { w.apply(died(w.env.Now)) }, "", Snoozed},
+		{"somebody takes it", func(w *world) { w.acted(w.book.Acknowledge(w.env, "I001", "bob", "")) }, "", Acknowledged},
+		{"somebody resolves it", func(w *world) { w.acted(w.book.Resolve(w.env, "I001", "bob", "")) }, "resolve pagerduty alice", Resolved},
+		{"somebody snoozes it longer", func(w *world) {
+			w.acted(w.book.Snooze(w.env, "I001", "bob", "", w.env.Now.Add(48*time.Hour)))
+		}, "", Snoozed},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, rotationText)
+			w.apply(died(start))
+			w.deliver(sentOK)
+			w.acted(w.book.Snooze(w.env, "I001", "alice", "", start.Add(time.Hour)))
+			w.deliver(sentOK)
+			w.after(time.Minute)
+			tt.do(w)
+			if got := strings.Join(w.deliver(sentOK), ","); got != tt.want {
+				t.Errorf("sent %q, want %q", got, tt.want)
+			}
+			if inc := w.only(); inc.State != tt.end {
+				t.Errorf("found %s, want %s", inc.State, tt.end)
+			}
+		})
+	}
+}
+
+func TestARiseInSeverityEndsASnooze(t *testing.T) {
+	w := newWorld(t, rotationText)
+	a := died(start)
+	a.Severity = SeverityTicket
+	w.apply(a)
+	w.acted(w.book.Snooze(w.env, "I001", "alice", "", start.Add(time.Hour)))
+	w.deliver(sentOK)
+	w.after(time.Minute)
+	w.apply(died(w.env.Now))
+	if inc := w.only(); inc.State != Triggered || !inc.SnoozedUntil.IsZero() {
+		t.Errorf("found %s", inc.State)
+	}
+	want(t, w.deliver(sentOK), "trigger pagerduty alice")
+}
+
+func TestReassign(t *testing.T) {
+	w := newWorld(t, rotationText)
+	w.apply(died(start))
+	want(t, w.deliver(sentOK), "trigger pagerduty alice")
+	w.acted(w.book.Acknowledge(w.env, "I001", "alice", ""))
+	w.deliver(sentOK)
+	w.after(time.Minute)
+	w.acted(w.book.Reassign(w.env, "I001", "alice", "carol", "knows the disk"))
+	if inc := w.only(); inc.State != Triggered || inc.AcknowledgedBy != "" {
+		t.Errorf("found %s by %q, want it to be carol's to acknowledge", inc.State, inc.AcknowledgedBy)
+	}
+	want(t, w.deliver(sentOK), "trigger sms carol")
+	w.after(4 * time.Minute)
+	want(t, w.deliver(sentOK))
+	w.after(time.Minute) // the wait of step one, from the reassignment: step two
+	want(t, w.deliver(sentOK), "trigger terminal bob")
+	if log := strings.Join(w.log, "\n"); !strings.Contains(log, "reassigned to carol by alice: knows the disk") || !strings.Contains(log, "alice has given it to you") {
+		t.Errorf("the timeline does not say so:\n%s", log)
+	}
+}
+
+func TestReassignRefuses(t *testing.T) {
+	w := newWorld(t, strings.Replace(rotationText, "carol = { page = [\"sms\"] }", "carol = { page = [\"sms\"] }\nmute = {}", 1))
+	w.apply(died(start))
+	for _, who := range []string{"nobody", "", "mute"} {
+		if c, err := w.book.Reassign(w.env, "I001", "alice", who, ""); !errors.Is(err, ErrInvalid) || !c.Empty() {
+			t.Errorf("to %q: %v, want it refused", who, err)
+		}
+	}
+	if _, err := w.book.Reassign(w.env, "I999", "alice", "bob", ""); !errors.Is(err, ErrUnknown) {
+		t.Errorf("an unknown incident: %v", err)
+	}
+}
+
+func TestSnoozeRefuses(t *testing.T) {
+	w := newWorld(t, rotationText)
+	w.apply(died(start))
+	for _, until := range []time.Time{{}, start, start.Add(-time.Hour), start.Add(LongestSnooze + time.Second)} {
+		if c, err := w.book.Snooze(w.env, "I001", "alice", "", until); !errors.Is(err, ErrInvalid) || !c.Empty() {
+			t.Errorf("until %s: %v, want it refused", until, err)
+		}
+	}
+	if _, err := w.book.Snooze(w.env, "I999", "alice", "", start.Add(time.Hour)); !errors.Is(err, ErrUnknown) {
+		t.Errorf("an unknown incident: %v", err)
+	}
+}
+
+func TestNote(t *testing.T) {
+	w := newWorld(t, rotationText)
+	w.apply(died(start))
+	w.deliver(sentOK)
+	c := w.acted(w.book.Note(w.env, "I001", "bob", "the switch\nwas replaced"))
+	if len(c.Rows) != 0 || len(c.Entries) != 1 || c.Entries[0].Text != "bob: the switch was replaced" {
+		t.Errorf("found %+v", c)
+	}
+	if _, err := w.book.Note(w.env, "I999", "bob", "x"); !errors.Is(err, ErrUnknown) {
+		t.Errorf("an unknown incident: %v", err)
+	}
+}
+
+func TestManual(t *testing.T) {
+	w := newWorld(t, rotationText)
+	alert, err := Manual("k1", "bob", "the shop is slow", SeverityPage, map[string]string{"team": "web"}, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.apply(alert)
+	want(t, w.deliver(sentOK), "trigger pagerduty alice")
+	if c := w.apply(alert); !c.Empty() {
+		t.Errorf("the same again changes %+v", c)
+	}
+	if id, ok := w.book.Holding(alert.Key); !ok || id != "I001" || w.only().Lead().Summary != "the shop is slow (opened by bob)" {
+		t.Errorf("held by %q: %+v", id, w.only())
+	}
+	for _, bad := range []struct {
+		key, summary string
+		severity     Severity
+	}{{"", "x", SeverityPage}, {strings.Repeat("k", 65), "x", SeverityPage}, {"k", "", SeverityPage}, {"k", "x", "loud"}} {
+		if _, err := Manual(bad.key, "bob", bad.summary, bad.severity, nil, start); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%+v: %v, want it refused", bad, err)
+		}
+	}
+}

@@ -1,0 +1,84 @@
+package web
+
+import (
+	"cmp"
+	"net/http"
+	"time"
+
+	"nezuban/router/internal/incident"
+)
+
+// apiSnooze takes {"until": "2026-11-30T08:00:00Z", "by": "alice", "note": ""}, or "for": "2h" in place of "until".
+func (s *site) apiSnooze(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		By, Note, For string
+		Until         time.Time
+	}
+	if !s.apiBody(w, r, &body) {
+		return
+	}
+	until := body.Until
+	if body.For != "" {
+		d, err := time.ParseDuration(body.For)
+		if err != nil || d <= 0 || !until.IsZero() {
+			reply(w, http.StatusBadRequest, apiError{"invalid", `"for" must be a duration like "2h", without "until"`})
+			return
+		}
+		until = s.Now().Add(d)
+	}
+	if until.IsZero() {
+		reply(w, http.StatusBadRequest, apiError{"invalid", `"until" or "for" is missing: when shall it be heard of again?`})
+		return
+	}
+	s.apiDone(w, r, s.Actor.Snooze(r.Context(), r.PathValue("id"), actor(r, body.By), clip(body.Note), until))
+}
+
+// apiReassign takes {"to": "bob", "by": "alice", "note": ""}.
+func (s *site) apiReassign(w http.ResponseWriter, r *http.Request) {
+	var body struct{ By, To, Note string }
+	if s.apiBody(w, r, &body) {
+		s.apiDone(w, r, s.Actor.Reassign(r.Context(), r.PathValue("id"), actor(r, body.By), clip(body.To), clip(body.Note)))
+	}
+}
+
+// apiNote takes {"note": "the switch was replaced", "by": "alice"}.
+func (s *site) apiNote(w http.ResponseWriter, r *http.Request) {
+	var body struct{ By, Note string }
+	if !s.apiBody(w, r, &body) {
+		return
+	}
+	if body.Note = clip(body.Note); body.Note == "" {
+		reply(w, http.StatusBadRequest, apiError{"invalid", `"note" is missing`})
+		return
+	}
+	s.apiDone(w, r, s.Actor.Note(r.Context(), r.PathValue("id"), actor(r, body.By), body.Note))
+}
+
+// apiPage opens an incident for {"key": "…", "summary": "the shop is slow", "severity": "page", "labels": {"team": "web"},
+// "by": "alice"} and answers {"id": "…"}. Without a severity it is a page. The key is the sender's own: the same one again,
+// as in a request that is repeated, opens no second incident.
+func (s *site) apiPage(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Key, By, Summary, Severity string
+		Labels                     map[string]string
+	}
+	if !s.apiBody(w, r, &body) {
+		return
+	}
+	severity := incident.Severity(cmp.Or(body.Severity, string(incident.SeverityPage)))
+	id, err := s.Actor.Page(r.Context(), body.Key, actor(r, body.By), clip(body.Summary), severity, body.Labels)
+	if err != nil {
+		s.apiFailed(w, r, err)
+		return
+	}
+	reply(w, http.StatusOK, map[string]string{"id": id})
+}
+
+// apiDone answers what an action has come to.
+func (s *site) apiDone(w http.ResponseWriter, r *http.Request, err error) {
+	if err != nil {
+		s.apiFailed(w, r, err)
+		return
+	}
+	reply(w, http.StatusOK, struct{}{})
+}
