@@ -50,7 +50,7 @@ func (c *command) snooze(args []string) error {
 	if err != nil {
 		return err
 	}
-	until, err := snoozeEnd(*length, *end, time.Now())
+	until, err := snoozeEnd(*length, *end, c.now)
 	if err != nil {
 		fmt.Fprintf(c.stderr, "nezuban-router snooze: %v\n", err)
 		return errUsage

@@ -63,7 +63,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprint(stderr, usage)
 		return exitUsage
 	}
-	c := command{name: args[0], stdout: stdout, stderr: stderr}
+	c := command{name: args[0], now: time.Now(), stdout: stdout, stderr: stderr}
 	var err error
 	switch c.name {
 	case "run":
@@ -111,6 +111,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 // command is one call of the program.
 type command struct {
 	name           string
+	now            time.Time // when it was given
 	stdout, stderr io.Writer
 	config         string
 	url, tokenFile string

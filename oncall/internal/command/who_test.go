@@ -37,7 +37,7 @@ func TestWhoAnswersEachLineAtOnce(t *testing.T) {
 	done := make(chan int)
 	go func() {
 		code := Run([]string{"who", path, "--at", "-"}, World{In: in, Out: out, Err: io.Discard})
-		out.Close()
+		_ = out.Close() // a pipe's end gives no error
 		done <- code
 	}()
 	read := bufio.NewScanner(answers)
@@ -52,7 +52,7 @@ func TestWhoAnswersEachLineAtOnce(t *testing.T) {
 			t.Fatalf("%q: got %q, want %q", exchange.question, read.Text(), exchange.answer)
 		}
 	}
-	questions.Close()
+	_ = questions.Close() // nor does this one
 	if code := <-done; code != exitOK || read.Scan() {
 		t.Errorf("exit code %d, and %q", code, read.Text())
 	}
