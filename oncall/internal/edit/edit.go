@@ -97,16 +97,35 @@ func (t *text) accept(data []byte, now time.Time) (*schedule.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the edit would leave a file that cannot be used:\n%w", err)
 	}
-	known := map[string]bool{}
-	for _, finding := range lint.Run(t.file, now, nil) {
-		known[finding.Text] = true
-	}
-	for _, finding := range lint.Run(f, now, nil) {
-		if finding.Error && !known[finding.Text] {
-			return nil, errors.New(finding.Text)
+	before, after := errorsOf(t.file, now), errorsOf(f, now)
+	for _, kind := range lint.Kinds() {
+		if len(after[kind]) > len(before[kind]) {
+			return nil, errors.New(news(before[kind], after[kind]))
 		}
 	}
 	return f, nil
+}
+
+// errorsOf are the errors that check finds, by kind.
+func errorsOf(f *schedule.File, now time.Time) map[lint.Kind][]string {
+	found := map[lint.Kind][]string{}
+	for _, finding := range lint.Run(f, now, nil) {
+		if finding.Error {
+			found[finding.Kind] = append(found[finding.Kind], finding.Text)
+		}
+	}
+	return found
+}
+
+// news is the last of some texts that is not among those of before: what is below an edit names other lines than before,
+// and what an edit brings stands below what was there.
+func news(before, after []string) string {
+	for _, text := range slices.Backward(after) {
+		if !slices.Contains(before, text) {
+			return text
+		}
+	}
+	return after[len(after)-1]
 }
 
 // unchangedUntil refuses an edit that would alter who is on call before a time, as far as two years ahead: it would be a
