@@ -159,6 +159,13 @@ func TestAnIncidentIsOpenedSnoozedAndHandedOnFromTheCommandLine(t *testing.T) {
 	s.router.await(t, 10*time.Second, 0, "^PAGE alice TRIGGERED manual.*the shop is slow")
 	s.command("nezuban-router", "reassign", "-by", "alice", "-to", "bob", config, id)
 	s.router.await(t, 5*time.Second, 0, "^PAGE bob TRIGGERED manual.*alice has given it to you")
+	s.command("nezuban-router", "ack", "-by", "bob", config, id)
 	s.command("nezuban-router", "resolve", "-by", "bob", config, id)
 	s.router.await(t, 5*time.Second, 0, "^PAGE bob RESOLVED manual")
+
+	// What the router knows of it is what simulate reads.
+	s.write("history.jsonl", s.command("nezuban-router", "incidents", "-all", "-json", config), 0o600)
+	if again := s.command("nezuban-oncall", "simulate", s.path("oncall.toml"), "--incidents", s.path("history.jsonl"), "--json"); !strings.Contains(again, `"id":"`+id+`"`) || !strings.Contains(again, `"person":"alice"`) {
+		t.Errorf("simulate makes of the history\n%s", again)
+	}
 }

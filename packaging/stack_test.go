@@ -175,7 +175,8 @@ func (s *stack) post(lines string) (int, string) {
 // incidents decodes the open incidents as `nezuban-router incidents -json` prints them.
 func (s *stack) incidents(into any) {
 	s.t.Helper()
-	if err := json.Unmarshal([]byte(s.command("nezuban-router", "incidents", "-json", "-config="+s.path("router.toml"))), into); err != nil {
+	lines := strings.Split(strings.TrimSpace(s.command("nezuban-router", "incidents", "-json", "-config="+s.path("router.toml"))), "\n")
+	if err := json.Unmarshal([]byte("["+strings.Join(lines, ",")+"]"), into); err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -200,6 +200,12 @@ func (c *command) client(kind access.Kind) (*client.Client, error) {
 	return client.New(c.url, token)
 }
 
+// How many closed incidents -all lists.
+const (
+	closedForPeople   = 100
+	closedForPrograms = 100_000
+)
+
 func (c *command) incidents(args []string) error {
 	set := c.asking()
 	all := set.Bool("all", false, "closed ones too")
@@ -211,7 +217,14 @@ func (c *command) incidents(args []string) error {
 	if err != nil {
 		return err
 	}
-	list, err := router.Incidents(context.Background(), *all)
+	closed := 0
+	switch {
+	case *all && *asJSON:
+		closed = closedForPrograms
+	case *all:
+		closed = closedForPeople
+	}
+	list, err := router.Incidents(context.Background(), closed)
 	if err != nil {
 		return err
 	}

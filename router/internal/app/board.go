@@ -14,16 +14,13 @@ import (
 // board is what people see, for package web.
 type board struct{ r *router }
 
-// shownClosed is how many closed incidents are listed.
-const shownClosed = 100
-
-// Incidents lists the open incidents, and with all also the closed ones that were opened last.
-func (b board) Incidents(all bool) []incident.Incident {
+// Incidents lists the open incidents, and so many of the closed ones: those that were opened last.
+func (b board) Incidents(most int) []incident.Incident {
 	list := b.r.engine.incidents()
-	if !all {
+	if most == 0 {
 		return list
 	}
-	closed, err := b.r.archive.Latest(shownClosed)
+	closed, err := b.r.archive.Latest(most)
 	if err != nil {
 		b.r.d.Log.Error("cannot list closed incidents", "err", err)
 	}

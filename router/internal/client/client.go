@@ -14,6 +14,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -47,13 +48,10 @@ func New(base, token string) (*Client, error) {
 	}}, nil
 }
 
-// Incidents lists the open incidents, with all also the closed ones still at hand, most urgent first. It needs a
-// read token.
-func (c *Client) Incidents(ctx context.Context, all bool) ([]incident.Incident, error) {
-	path := "/api/v1/incidents"
-	if all {
-		path += "?all=1"
-	}
+// Incidents lists the open incidents and so many of the closed ones, those that were opened last, most urgent first. It
+// needs a read token.
+func (c *Client) Incidents(ctx context.Context, closed int) ([]incident.Incident, error) {
+	path := "/api/v1/incidents?closed=" + strconv.Itoa(closed)
 	var reply struct{ Incidents []incident.Incident }
 	if err := c.do(ctx, http.MethodGet, path, nil, &reply); err != nil {
 		return nil, fmt.Errorf("list incidents: %w", err)

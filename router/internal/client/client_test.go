@@ -22,9 +22,9 @@ import (
 // desk is the router behind the API: one incident, and who did what to it.
 type desk struct{ did []string }
 
-func (d *desk) Incidents(all bool) []incident.Incident {
+func (d *desk) Incidents(closed int) []incident.Incident {
 	list := []incident.Incident{{ID: "2026-1", State: incident.Triggered, Severity: incident.SeverityPage}}
-	if all {
+	if closed > 0 {
 		list = append(list, incident.Incident{ID: "2026-0", State: incident.Resolved, ResolvedBy: "bob"})
 	}
 	return list
@@ -102,11 +102,11 @@ func dial(t *testing.T, url, token string) *client.Client {
 func TestCommands(t *testing.T) {
 	d, url := router(t)
 	c := dial(t, url+"/", "act")
-	open, err := c.Incidents(t.Context(), false)
+	open, err := c.Incidents(t.Context(), 0)
 	if err != nil || len(open) != 1 || open[0].ID != "2026-1" {
 		t.Errorf("open: got %+v, %v", open, err)
 	}
-	if all, err := c.Incidents(t.Context(), true); err != nil || len(all) != 2 {
+	if all, err := c.Incidents(t.Context(), 10); err != nil || len(all) != 2 {
 		t.Errorf("all: got %+v, %v", all, err)
 	}
 	if err := c.Acknowledge(t.Context(), "2026-1", "alice", "on it"); err != nil {
@@ -166,7 +166,7 @@ func TestErrorsForPeople(t *testing.T) {
 		act  func() error
 		want string
 	}{
-		{"wrong token", func() error { _, err := dial(t, url, "top-secret").Incidents(t.Context(), false); return err }, "refused the token"},
+		{"wrong token", func() error { _, err := dial(t, url, "top-secret").Incidents(t.Context(), 0); return err }, "refused the token"},
 		{"token of a lower kind", func() error { return dial(t, url, "read").Resolve(t.Context(), "2026-1", "alice", "") }, "refused the token"},
 		{"no such incident", func() error { return dial(t, url, "act").Resolve(t.Context(), "a/../b c", "alice", "") }, "no such open incident"},
 		{"router in trouble", func() error { return dial(t, url, "act").Resolve(t.Context(), "stuck", "alice", "") }, "answered 503: the router cannot do this now"},

@@ -12,14 +12,46 @@ import (
 	"nezuban/router/internal/incident"
 )
 
-// WriteJSON writes the incidents as one JSON array, for other programs. Fields are only ever added to it.
-func WriteJSON(w io.Writer, incidents []incident.Incident) error {
-	if incidents == nil {
-		incidents = []incident.Incident{}
+// Record is an incident as other programs get it: all that the router has of it, and what `nezuban-oncall simulate` reads.
+// Fields are only ever added to it. Lengths are in seconds; what is not known is left out.
+type Record struct {
+	incident.Incident
+	At      time.Time         `json:"at"` // when it opened
+	Service string            `json:"service,omitempty"`
+	Labels  map[string]string `json:"labels,omitempty"` // of the alert that speaks for it
+	AckedAt time.Time         `json:"acked_at,omitzero"`
+	AckedBy string            `json:"acked_by,omitempty"`
+	TTD     float64           `json:"ttd"`           // time to detect
+	TTA     *float64          `json:"tta,omitempty"` // time to acknowledge
+	TTR     *float64          `json:"ttr,omitempty"` // time to resolve
+}
+
+func record(inc incident.Incident) Record {
+	r := Record{Incident: inc, At: inc.OpenedAt, AckedAt: inc.FirstAckAt, AckedBy: inc.FirstAckBy, TTD: inc.TimeToDetect().Seconds()}
+	if len(inc.Alerts) > 0 {
+		r.Labels = inc.Lead().Labels
+		r.Service = r.Labels["service"]
 	}
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(incidents)
+	if d, ok := inc.TimeToAcknowledge(); ok {
+		seconds := d.Seconds()
+		r.TTA = &seconds
+	}
+	if d, ok := inc.TimeToResolve(); ok {
+		seconds := d.Seconds()
+		r.TTR = &seconds
+	}
+	return r
+}
+
+// WriteJSON writes a [Record] a line, for other programs.
+func WriteJSON(w io.Writer, incidents []incident.Incident) error {
+	lines := json.NewEncoder(w)
+	for _, inc := range incidents {
+		if err := lines.Encode(record(inc)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // WriteTable writes one line for each incident, for people; times are in zone. Text that senders chose cannot move the

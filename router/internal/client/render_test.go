@@ -50,14 +50,35 @@ func TestTableOfNone(t *testing.T) {
 }
 
 func TestJSON(t *testing.T) {
-	for _, incidents := range [][]incident.Incident{nil, sample()} {
-		var out strings.Builder
-		if err := client.WriteJSON(&out, incidents); err != nil {
+	incidents := sample()
+	incidents[1].FirstAckAt, incidents[1].FirstAckBy = incidents[1].OpenedAt.Add(90*time.Second), "bob"
+	incidents[1].ResolvedAt = incidents[1].OpenedAt.Add(time.Hour)
+	lead := incidents[1].Alerts["a"]
+	lead.Labels = map[string]string{"service": "shop", "team": "web"}
+	incidents[1].Alerts["a"] = lead
+	var out strings.Builder
+	if err := client.WriteJSON(&out, incidents); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+	if len(lines) != 2 {
+		t.Fatalf("%d lines, want one an incident:\n%s", len(lines), out.String())
+	}
+	for i, want := range []map[string]any{
+		{"id": "2026-2", "at": "2026-11-22T03:00:00Z", "severity": "page", "state": "triggered", "ttd": 3600.0, "tta": nil, "acked_at": nil, "service": nil},
+		{
+			"id": "2026-1", "at": "2026-11-22T03:00:00Z", "severity": "ticket", "acked_at": "2026-11-22T03:01:30Z", "acked_by": "bob", "acknowledged_by": "alice",
+			"resolved_at": "2026-11-22T04:00:00Z", "ttd": 0.0, "tta": 90.0, "ttr": 3600.0, "service": "shop", "labels": map[string]any{"service": "shop", "team": "web"},
+		},
+	} {
+		var got map[string]any
+		if err := json.Unmarshal([]byte(lines[i]), &got); err != nil {
 			t.Fatal(err)
 		}
-		var got []incident.Incident
-		if err := json.Unmarshal([]byte(out.String()), &got); err != nil || len(got) != len(incidents) || got == nil {
-			t.Errorf("got %v: %s", err, out.String())
+		for field, value := range want {
+			if diff := cmp.Diff(value, got[field]); diff != "" {
+				t.Errorf("%s of line %d: %s", field, i, diff)
+			}
 		}
 	}
 }

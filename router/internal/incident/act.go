@@ -26,7 +26,7 @@ func (b *Book) Acknowledge(env Env, id, by, note string) (Change, error) {
 		return d.takeOver(inc, by, note), nil
 	}
 	snoozed := inc.State == Snoozed
-	inc.State, inc.AcknowledgedAt, inc.AcknowledgedBy, inc.SnoozedUntil = Acknowledged, env.Now, by, time.Time{}
+	inc.take(Acknowledged, by, env.Now)
 	d.note(&inc, "acknowledged by %s%s", by, remark(note))
 	if !snoozed { // PagerDuty knows already that somebody has it
 		d.taken(&inc, "acknowledged")
@@ -142,6 +142,14 @@ func (d *draft) triggerAgain(inc *Incident, why string) {
 	inc.untake()
 	inc.Progress = escalation.Progress{}
 	d.escalate(inc)
+}
+
+// take makes an incident somebody's.
+func (inc *Incident) take(state State, by string, now time.Time) {
+	inc.State, inc.AcknowledgedAt, inc.AcknowledgedBy, inc.SnoozedUntil = state, now, by, time.Time{}
+	if inc.FirstAckAt.IsZero() {
+		inc.FirstAckAt, inc.FirstAckBy = now, by
+	}
 }
 
 // untake makes an incident nobody's.

@@ -114,6 +114,8 @@ type Incident struct {
 	AcknowledgedAt time.Time             `json:"acknowledged_at,omitzero"`
 	AcknowledgedBy string                `json:"acknowledged_by,omitempty"` // also who snoozed it
 	SnoozedUntil   time.Time             `json:"snoozed_until,omitzero"`
+	FirstAckAt     time.Time             `json:"first_acknowledged_at,omitzero"` // somebody had it for the first time, whatever became of that
+	FirstAckBy     string                `json:"first_acknowledged_by,omitempty"`
 	ResolvedAt     time.Time             `json:"resolved_at,omitzero"`
 	ResolvedBy     string                `json:"resolved_by,omitempty"` // a person, or "" when the alerts themselves resolved
 	Policy         escalation.Policy     `json:"policy"`                // frozen at opening

@@ -21,7 +21,8 @@ func (b *Book) Snooze(env Env, id, by, note string, until time.Time) (Change, er
 		return Change{}, fmt.Errorf("snooze incident %q until %s: %w: expected a time within the next %s", id, until.UTC().Format(time.RFC3339), ErrInvalid, LongestSnooze)
 	}
 	triggered := inc.State == Triggered
-	inc.State, inc.AcknowledgedAt, inc.AcknowledgedBy, inc.SnoozedUntil = Snoozed, env.Now, by, until
+	inc.take(Snoozed, by, env.Now)
+	inc.SnoozedUntil = until
 	d.note(&inc, "snoozed by %s until %s%s", by, until.UTC().Format(time.RFC3339), remark(note))
 	if triggered {
 		d.taken(&inc, "snoozed")

@@ -6,7 +6,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"nezuban/router/internal/access"
@@ -34,9 +36,28 @@ func (s *site) routeAPI(mux *http.ServeMux) {
 	}
 }
 
-// apiIncidents lists open incidents, with ?all=1 also closed ones: {"incidents": [ … ]}.
+// The closed incidents that ?all=1 lists, and the most that ?closed=N may ask for.
+const (
+	someClosed = 100
+	mostClosed = 100_000
+)
+
+// apiIncidents lists open incidents, with ?all=1 also the last 100 closed ones, with ?closed=N the last N: {"incidents":
+// [ … ]}.
 func (s *site) apiIncidents(w http.ResponseWriter, r *http.Request) {
-	list := sorted(s.Board.Incidents(r.URL.Query().Get("all") == "1"))
+	closed := 0
+	if r.URL.Query().Get("all") == "1" {
+		closed = someClosed
+	}
+	if text := r.URL.Query().Get("closed"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 0 || n > mostClosed {
+			reply(w, http.StatusBadRequest, apiError{"invalid", fmt.Sprintf(`"closed" must be a number from 0 to %d`, mostClosed)})
+			return
+		}
+		closed = n
+	}
+	list := sorted(s.Board.Incidents(closed))
 	if list == nil {
 		list = []incident.Incident{}
 	}

@@ -101,9 +101,11 @@ func TestAPIIncidents(t *testing.T) {
 	if got := s.call(t, "GET", "/api/v1/incidents", "read", ""); strings.TrimSpace(got.body) != `{"incidents":[]}` {
 		t.Errorf("none open: got %s", got.body)
 	}
-	get("/api/v1/incidents?all=1")
-	if len(reply.Incidents) != 1 {
-		t.Errorf("all: got %+v", reply.Incidents)
+	for _, query := range []string{"all=1", "closed=1"} {
+		get("/api/v1/incidents?" + query)
+		if len(reply.Incidents) != 1 {
+			t.Errorf("%s: got %+v", query, reply.Incidents)
+		}
 	}
 }
 
@@ -117,6 +119,8 @@ func TestAPIRefusals(t *testing.T) {
 		{"acknowledge an unknown one", "POST", "/api/v1/incidents/x/ack", `{"by":"bob"}`, 404},
 		{"body that is no JSON", "POST", "/api/v1/incidents/2026-1/ack", "by=bob", 400},
 		{"body without end", "POST", "/api/v1/incidents/2026-1/ack", `{"by":"` + strings.Repeat("x", 1<<20), 400},
+		{"too many closed ones", "GET", "/api/v1/incidents?closed=100001", "", 400},
+		{"no number of closed ones", "GET", "/api/v1/incidents?closed=all", "", 400},
 		{"link for nobody", "POST", "/api/v1/signin", `{}`, 400},
 		{"snooze an unknown one", "POST", "/api/v1/incidents/x/snooze", `{"for":"1h"}`, 404},
 		{"snooze without an end", "POST", "/api/v1/incidents/2026-1/snooze", `{}`, 400},

@@ -51,10 +51,10 @@ func newHouse() *house {
 	}
 }
 
-func (h *house) Incidents(all bool) []incident.Incident {
+func (h *house) Incidents(closed int) []incident.Incident {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.incident.State == incident.Resolved && !all {
+	if h.incident.State == incident.Resolved && closed == 0 {
 		return nil
 	}
 	return []incident.Incident{h.incident}
