@@ -23,6 +23,7 @@ import (
 	"nezuban/router/internal/page/pagerduty"
 	"nezuban/router/internal/page/sms"
 	"nezuban/router/internal/page/terminal"
+	"nezuban/router/internal/page/twilio"
 	"nezuban/router/internal/rule"
 	"nezuban/router/internal/state"
 )
@@ -177,7 +178,7 @@ func (r *router) pagers() map[string]page.Pager {
 		pagers["pagerduty"] = pagerduty.New(pagerduty.Config{BaseURL: p.BaseURL, Token: r.cfg.pagerDutyToken, From: p.From, ServiceID: p.Service})
 	}
 	if s := r.cfg.sms; s.used() {
-		pagers["sms"] = sms.New(sms.Config{BaseURL: s.BaseURL, AccountSID: s.AccountSID, AuthToken: r.cfg.smsToken, From: s.From})
+		pagers["sms"] = sms.New(twilio.Config{BaseURL: s.BaseURL, AccountSID: s.AccountSID, AuthToken: r.cfg.smsToken, From: s.From})
 	}
 	return pagers
 }

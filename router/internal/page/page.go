@@ -66,6 +66,19 @@ type Recipient struct {
 	Address string // from the contacts: PagerDuty user id, phone number; "" for the terminal
 }
 
+// Only is the one person whom a message names, for a channel that reaches one at a time. What the contacts hold for the
+// channel, such as "number", is named by the error when it is missing. The error is permanent.
+func (m Message) Only(channel, address string) (Recipient, error) {
+	if len(m.People) != 1 {
+		return Recipient{}, Permanent("%s %s: for one person, found %d", channel, m.PageID, len(m.People))
+	}
+	to := m.People[0]
+	if to.Address == "" {
+		return Recipient{}, Permanent("%s %s: %s has no %s in the contacts", channel, m.PageID, to.Person, address)
+	}
+	return to, nil
+}
+
 // Pager delivers messages on one channel. Implementations are safe for concurrent use.
 type Pager interface {
 	// Page makes one try to deliver m and returns when the provider has accepted it or has not. It takes no longer
