@@ -82,8 +82,31 @@ key = "abc"
 	if cfg.PublicURL != "http://127.0.0.1:17070" || cfg.OnCall != filepath.Join(dir, "oncall.toml") || cfg.StateDir != filepath.Join(dir, "state") {
 		t.Errorf("defaults: found %+v", cfg)
 	}
-	if cfg.smsToken != "s3cret" || cfg.SentryDSN == "" || len(cfg.Checks) != 1 || len(cfg.ChecksText) == 0 || cfg.Projects[0].Severity != "page" {
+	if cfg.sms.AuthToken != "s3cret" || cfg.SentryDSN == "" || len(cfg.Checks) != 1 || len(cfg.ChecksText) == 0 || cfg.Projects[0].Severity != "page" {
 		t.Errorf("found %+v", cfg)
+	}
+}
+
+func TestChannelsNeedTheirKeys(t *testing.T) {
+	for _, row := range []struct {
+		name, table string
+		says        []string
+	}{
+		{"call", "[call]\nbase_url = \"ftp://x\"\n", []string{
+			`router.toml:2: call.base_url: found "ftp://x"`, "call.account_sid", "call.auth_token_file", "call.from",
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			_, err := Load(writeConfig(t, row.table, map[string]string{"secret": "s3cret\n"}), noEnv)
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			for _, want := range row.says {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("not said: %s\nsaid:\n%v", want, err)
+				}
+			}
+		})
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 // TestDocsExamples loads every router.toml of the documentation together with the last, which is the full, example of
 // each file that it names.
 func TestDocsExamples(t *testing.T) {
-	beside := map[string]string{"sentry.dsn": "secret\n", "pagerduty.token": "secret\n", "sms.token": "secret\n"}
+	beside := map[string]string{"sentry.dsn": "secret\n", "pagerduty.token": "secret\n", "sms.token": "secret\n", "call.token": "secret\n"}
 	for i, text := range docsExamples(t, "router.md", "router.toml") {
 		// The minimal examples of all pages go together, and so do the full ones.
 		for file, page := range map[string]string{"checks.toml": "checks.md", "oncall.toml": "oncall.md", "contacts.toml": "oncall.md"} {
@@ -51,7 +51,7 @@ func withoutLaterChannels(err error) error {
 	}
 	return slices.DeleteFunc(slices.Clone(problems), func(p tomlfile.Problem) bool {
 		return slices.Contains([]string{`channel "call"`, `channel "email"`, `channel "slack"`, `channel "webhook"`}, p.Found) &&
-			p.Expected == "a channel through which this router can send: pagerduty, sms, terminal"
+			strings.HasPrefix(p.Expected, "a channel through which this router can send: ")
 	}).Err()
 }
 

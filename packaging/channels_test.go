@@ -1,0 +1,66 @@
+package packaging
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"nezuban/packaging/testenv/faketwilio"
+)
+
+// secretFile is a file that holds a secret.
+func secretFile(t *testing.T, secret string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(path, []byte(secret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// within bounds what a test awaits.
+func within(t *testing.T, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// twilioConfig is the router's configuration for an account; the table is sms or call.
+func twilioConfig(t *testing.T, table string, account *faketwilio.Server) string {
+	t.Helper()
+	return fmt.Sprintf("[%s]\nbase_url = %q\naccount_sid = %q\nauth_token_file = %q\nfrom = %q\n",
+		table, account.URL, faketwilio.AccountSID, secretFile(t, faketwilio.AuthToken), faketwilio.From)
+}
+
+// calls waits until so many calls were made.
+func calls(t *testing.T, account *faketwilio.Server, n int) []faketwilio.Call {
+	t.Helper()
+	got, err := account.WaitFor(within(t, 10*time.Second), func(all faketwilio.Snapshot) bool { return len(all.Calls) == n })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got.Calls
+}
+
+func TestCalls(t *testing.T) {
+	account := faketwilio.New(t)
+	s := newStack(t, pagedBy("call", "terminal", "2s"), twilioConfig(t, "call", account))
+	at := time.Now()
+	s.post(die(at))
+	rung := calls(t, account, 1)[0]
+	if rung.To != "+4915110000001" || !strings.Contains(rung.Spoken[0], "container shop died") {
+		t.Errorf("found %+v", rung)
+	}
+	account.Answer(rung.SID) // a voice mailbox, say: it acknowledges nothing
+	s.router.await(t, 10*time.Second, 0, "^PAGE bob TRIGGERED container-died")
+	s.post(event("shop", "start", at.Add(time.Second), ""))
+	s.router.await(t, 10*time.Second, 0, "^PAGE bob RESOLVED container-died")
+	if all := account.Calls(); len(all) != 1 {
+		t.Errorf("found %d calls, want none to say that it is over", len(all))
+	}
+}

@@ -1,0 +1,61 @@
+package app
+
+import (
+	"nezuban/oncall/schedule"
+	"nezuban/router/internal/page"
+	"nezuban/router/internal/page/call"
+	"nezuban/router/internal/page/pagerduty"
+	"nezuban/router/internal/page/sms"
+	"nezuban/router/internal/page/terminal"
+	"nezuban/router/internal/page/twilio"
+)
+
+// twilioSettings are [sms] and [call], which may be one account or two.
+type twilioSettings struct {
+	BaseURL    string `toml:"base_url"`
+	AccountSID string `toml:"account_sid"`
+	TokenFile  string `toml:"auth_token_file"`
+	From       string `toml:"from"`
+}
+
+// twilio checks the account in a table; nil when there is no such table.
+func (l *loader) twilio(s twilioSettings, table, from string) *twilio.Config {
+	if s == (twilioSettings{}) {
+		return nil
+	}
+	l.webURLOrNothing(s.BaseURL, table, "base_url")
+	l.required(s.AccountSID, "an account SID", table, "account_sid")
+	l.required(s.From, from, table, "from")
+	return &twilio.Config{BaseURL: s.BaseURL, AccountSID: s.AccountSID, AuthToken: l.Secret(s.TokenFile, table, "auth_token_file"), From: s.From}
+}
+
+// provided are the channels through which this router can send.
+func (c Config) provided() map[string]bool {
+	provided := map[string]bool{schedule.ChannelTerminal: true}
+	for channel, configured := range map[string]bool{
+		schedule.ChannelPagerDuty: c.pagerDuty.used(),
+		schedule.ChannelSMS:       c.sms != nil,
+		schedule.ChannelCall:      c.call != nil,
+	} {
+		if configured {
+			provided[channel] = true
+		}
+	}
+	return provided
+}
+
+// pagers are the channels that this router can send through.
+func (r *router) pagers() map[string]page.Pager {
+	pagers := map[string]page.Pager{schedule.ChannelTerminal: terminal.New(r.out)}
+	if p := r.cfg.pagerDuty; p.used() {
+		pagers[schedule.ChannelPagerDuty] = pagerduty.New(pagerduty.Config{BaseURL: p.BaseURL, Token: r.cfg.pagerDutyToken, From: p.From, ServiceID: p.Service})
+	}
+	if c := r.cfg.sms; c != nil {
+		pagers[schedule.ChannelSMS] = sms.New(*c)
+	}
+	if c := r.cfg.call; c != nil {
+		// Without an answer: what a pressed key would be reported to is not served yet.
+		pagers[schedule.ChannelCall] = call.New(*c)
+	}
+	return pagers
+}
