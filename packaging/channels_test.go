@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"nezuban/packaging/testenv/faketwilio"
+	"nezuban/packaging/testenv/fakewebhook"
 )
 
 // secretFile is a file that holds a secret.
@@ -62,5 +63,38 @@ func TestCalls(t *testing.T) {
 	s.router.await(t, 10*time.Second, 0, "^PAGE bob RESOLVED container-died")
 	if all := account.Calls(); len(all) != 1 {
 		t.Errorf("found %d calls, want none to say that it is over", len(all))
+	}
+}
+
+// prepareStackFor writes a router's files with contacts of its own for alice; bob is reached in the terminal.
+func prepareStackFor(t *testing.T, channel, address, config string) *stack {
+	t.Helper()
+	s := prepareStack(t, pagedBy(channel, "terminal", "10m"), config)
+	s.write("contacts.toml", fmt.Sprintf("[alice]\n%s = %q\n", channel, address), 0o600)
+	return s
+}
+
+func TestWebhooks(t *testing.T) {
+	receiver := fakewebhook.New(t, fakewebhook.Secret)
+	config := fmt.Sprintf("[webhook]\nsecret_files = [%q]\n", secretFile(t, fakewebhook.Secret))
+	s := prepareStackFor(t, "webhook", receiver.URL+"/alice", config)
+	s.startRouter()
+	receiver.Swallow(1) // taken and never answered: sent again with the same id
+	at := time.Now()
+	s.post(die(at))
+	first, err := receiver.WaitFor(within(t, 10*time.Second), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := receiver.Await(within(t, 20*time.Second), func() bool { return receiver.Doubled() == 1 }); err != nil {
+		t.Fatalf("the page was not sent again with its id: %v", err)
+	}
+	s.post(event("shop", "start", at.Add(time.Second), ""))
+	over, err := receiver.WaitFor(within(t, 10*time.Second), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first[0].Said["type"] != "page.trigger" || over[1].Said["type"] != "page.resolve" || !strings.Contains(string(first[0].Body), "container shop died") {
+		t.Errorf("found %s and %s", first[0].Body, over[1].Body)
 	}
 }

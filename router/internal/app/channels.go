@@ -8,6 +8,7 @@ import (
 	"nezuban/router/internal/page/sms"
 	"nezuban/router/internal/page/terminal"
 	"nezuban/router/internal/page/twilio"
+	"nezuban/router/internal/page/webhook"
 )
 
 // twilioSettings are [sms] and [call], which may be one account or two.
@@ -29,6 +30,34 @@ func (l *loader) twilio(s twilioSettings, table, from string) *twilio.Config {
 	return &twilio.Config{BaseURL: s.BaseURL, AccountSID: s.AccountSID, AuthToken: l.Secret(s.TokenFile, table, "auth_token_file"), From: s.From}
 }
 
+// webhookSettings is [webhook]; the URLs are in the contacts.
+type webhookSettings struct {
+	SecretFiles []string `toml:"secret_files"`
+}
+
+// webhook checks the secrets; nil when there is no such table.
+func (l *loader) webhook(s webhookSettings) *webhook.Config {
+	if s.SecretFiles == nil {
+		return nil
+	}
+	var c webhook.Config
+	if len(s.SecretFiles) == 0 {
+		l.Wrong("[]", "at least one file that holds a secret", "webhook", "secret_files")
+	}
+	for i, name := range s.SecretFiles {
+		text := l.Secret(name, "webhook", "secret_files", i)
+		if text == "" {
+			continue // said already
+		}
+		secret, err := webhook.ParseSecret(text)
+		if err != nil {
+			l.Wrong(name, "a file with one secret: "+err.Error(), "webhook", "secret_files", i)
+		}
+		c.Secrets = append(c.Secrets, secret)
+	}
+	return &c
+}
+
 // provided are the channels through which this router can send.
 func (c Config) provided() map[string]bool {
 	provided := map[string]bool{schedule.ChannelTerminal: true}
@@ -36,6 +65,7 @@ func (c Config) provided() map[string]bool {
 		schedule.ChannelPagerDuty: c.pagerDuty.used(),
 		schedule.ChannelSMS:       c.sms != nil,
 		schedule.ChannelCall:      c.call != nil,
+		schedule.ChannelWebhook:   c.webhook != nil,
 	} {
 		if configured {
 			provided[channel] = true
@@ -56,6 +86,9 @@ func (r *router) pagers() map[string]page.Pager {
 	if c := r.cfg.call; c != nil {
 		// Without an answer: what a pressed key would be reported to is not served yet.
 		pagers[schedule.ChannelCall] = call.New(*c)
+	}
+	if c := r.cfg.webhook; c != nil {
+		pagers[schedule.ChannelWebhook] = webhook.New(*c)
 	}
 	return pagers
 }

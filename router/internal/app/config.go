@@ -19,6 +19,7 @@ import (
 	"nezuban/router/internal/ingest"
 	"nezuban/router/internal/page/call"
 	"nezuban/router/internal/page/twilio"
+	"nezuban/router/internal/page/webhook"
 	"nezuban/router/internal/rule"
 )
 
@@ -44,6 +45,7 @@ type settings struct {
 	PagerDuty pagerDutySettings `toml:"pagerduty"`
 	SMS       twilioSettings    `toml:"sms"`
 	Call      twilioSettings    `toml:"call"`
+	Webhook   webhookSettings   `toml:"webhook"`
 	Projects  []projectSettings `toml:"project"`
 	rule.Config
 }
@@ -90,8 +92,9 @@ type Config struct {
 	pagerDutyToken string
 
 	// The accounts of the other channels; nil where router.toml has none.
-	sms  *twilio.Config
-	call *call.Config
+	sms     *twilio.Config
+	call    *call.Config
+	webhook *webhook.Config
 }
 
 // Load reads router.toml and the files that it names, and reports every problem of them at once. Relative paths are
@@ -186,6 +189,7 @@ func (l *loader) channels(cfg *Config, s settings) {
 	if account := l.twilio(s.Call, "call", "the number that calls come from"); account != nil {
 		cfg.call = &call.Config{Config: *account}
 	}
+	cfg.webhook = l.webhook(s.Webhook)
 }
 
 func (l *loader) webURLOrNothing(text string, path ...any) {

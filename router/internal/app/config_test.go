@@ -95,6 +95,10 @@ func TestChannelsNeedTheirKeys(t *testing.T) {
 		{"call", "[call]\nbase_url = \"ftp://x\"\n", []string{
 			`router.toml:2: call.base_url: found "ftp://x"`, "call.account_sid", "call.auth_token_file", "call.from",
 		}},
+		{"webhook without a secret", "[webhook]\nsecret_files = []\n", []string{"router.toml:2: webhook.secret_files"}},
+		{"webhook with a wrong secret", "[webhook]\nsecret_files = [\n  \"nowhere\",\n  \"secret\",\n]\n", []string{
+			`router.toml:3: webhook.secret_files[0]: found "nowhere"`, `router.toml:4: webhook.secret_files[1]: found "secret"`, `"whsec_"`,
+		}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			_, err := Load(writeConfig(t, row.table, map[string]string{"secret": "s3cret\n"}), noEnv)
@@ -105,6 +109,9 @@ func TestChannelsNeedTheirKeys(t *testing.T) {
 				if !strings.Contains(err.Error(), want) {
 					t.Errorf("not said: %s\nsaid:\n%v", want, err)
 				}
+			}
+			if strings.Contains(err.Error(), "s3cret") {
+				t.Errorf("the secret is said:\n%v", err)
 			}
 		})
 	}

@@ -21,7 +21,10 @@ import (
 // TestDocsExamples loads every router.toml of the documentation together with the last, which is the full, example of
 // each file that it names.
 func TestDocsExamples(t *testing.T) {
-	beside := map[string]string{"sentry.dsn": "secret\n", "pagerduty.token": "secret\n", "sms.token": "secret\n", "call.token": "secret\n"}
+	beside := map[string]string{
+		"sentry.dsn": "secret\n", "pagerduty.token": "secret\n", "sms.token": "secret\n", "call.token": "secret\n",
+		"webhook.secret": "whsec_S0VFUC1JVC1TRUNSRVQta2VlcC1pdC1zZWNyZXQ=\n",
+	}
 	for i, text := range docsExamples(t, "router.md", "router.toml") {
 		// The minimal examples of all pages go together, and so do the full ones.
 		for file, page := range map[string]string{"checks.toml": "checks.md", "oncall.toml": "oncall.md", "contacts.toml": "oncall.md"} {
