@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"nezuban/packaging/testenv/fakeslack"
 	"nezuban/packaging/testenv/faketwilio"
 	"nezuban/packaging/testenv/fakewebhook"
 )
@@ -96,5 +97,29 @@ func TestWebhooks(t *testing.T) {
 	}
 	if first[0].Said["type"] != "page.trigger" || over[1].Said["type"] != "page.resolve" || !strings.Contains(string(first[0].Body), "container shop died") {
 		t.Errorf("found %s and %s", first[0].Body, over[1].Body)
+	}
+}
+
+func TestSlack(t *testing.T) {
+	workspace := fakeslack.New(t)
+	config := fmt.Sprintf("[slack]\nbase_url = %q\ntoken_file = %q\n", workspace.URL, secretFile(t, fakeslack.Token))
+	s := prepareStackFor(t, "slack", fakeslack.Alice, config)
+	s.startRouter()
+	workspace.Swallow(1) // posted and never answered: it is looked for, and not posted again
+	at := time.Now()
+	s.post(die(at))
+	if _, err := workspace.WaitFor(within(t, 10*time.Second), 1); err != nil {
+		t.Fatal(err)
+	}
+	s.post(event("shop", "start", at.Add(time.Second), ""))
+	over, err := workspace.WaitFor(within(t, 20*time.Second), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first := over[0]; first.Channel != fakeslack.AliceDM || !strings.Contains(first.Text, "container shop died") || len(first.Links) != 1 {
+		t.Errorf("found %+v", first)
+	}
+	if last := over[1]; !strings.HasPrefix(last.Text, "RESOLVED") || last.Thread != over[0].TS || len(over) != 2 {
+		t.Errorf("found %+v", over)
 	}
 }

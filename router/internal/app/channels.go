@@ -5,6 +5,7 @@ import (
 	"nezuban/router/internal/page"
 	"nezuban/router/internal/page/call"
 	"nezuban/router/internal/page/pagerduty"
+	"nezuban/router/internal/page/slack"
 	"nezuban/router/internal/page/sms"
 	"nezuban/router/internal/page/terminal"
 	"nezuban/router/internal/page/twilio"
@@ -28,6 +29,21 @@ func (l *loader) twilio(s twilioSettings, table, from string) *twilio.Config {
 	l.required(s.AccountSID, "an account SID", table, "account_sid")
 	l.required(s.From, from, table, "from")
 	return &twilio.Config{BaseURL: s.BaseURL, AccountSID: s.AccountSID, AuthToken: l.Secret(s.TokenFile, table, "auth_token_file"), From: s.From}
+}
+
+// slackSettings is [slack].
+type slackSettings struct {
+	BaseURL   string `toml:"base_url"`
+	TokenFile string `toml:"token_file"`
+}
+
+// slack checks the workspace; nil when there is no such table.
+func (l *loader) slack(s slackSettings) *slack.Config {
+	if s == (slackSettings{}) {
+		return nil
+	}
+	l.webURLOrNothing(s.BaseURL, "slack", "base_url")
+	return &slack.Config{BaseURL: s.BaseURL, Token: l.Secret(s.TokenFile, "slack", "token_file")}
 }
 
 // webhookSettings is [webhook]; the URLs are in the contacts.
@@ -65,6 +81,7 @@ func (c Config) provided() map[string]bool {
 		schedule.ChannelPagerDuty: c.pagerDuty.used(),
 		schedule.ChannelSMS:       c.sms != nil,
 		schedule.ChannelCall:      c.call != nil,
+		schedule.ChannelSlack:     c.slack != nil,
 		schedule.ChannelWebhook:   c.webhook != nil,
 	} {
 		if configured {
@@ -86,6 +103,9 @@ func (r *router) pagers() map[string]page.Pager {
 	if c := r.cfg.call; c != nil {
 		// Without an answer: what a pressed key would be reported to is not served yet.
 		pagers[schedule.ChannelCall] = call.New(*c)
+	}
+	if c := r.cfg.slack; c != nil {
+		pagers[schedule.ChannelSlack] = slack.New(*c)
 	}
 	if c := r.cfg.webhook; c != nil {
 		pagers[schedule.ChannelWebhook] = webhook.New(*c)

@@ -18,6 +18,7 @@ import (
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/ingest"
 	"nezuban/router/internal/page/call"
+	"nezuban/router/internal/page/slack"
 	"nezuban/router/internal/page/twilio"
 	"nezuban/router/internal/page/webhook"
 	"nezuban/router/internal/rule"
@@ -45,6 +46,7 @@ type settings struct {
 	PagerDuty pagerDutySettings `toml:"pagerduty"`
 	SMS       twilioSettings    `toml:"sms"`
 	Call      twilioSettings    `toml:"call"`
+	Slack     slackSettings     `toml:"slack"`
 	Webhook   webhookSettings   `toml:"webhook"`
 	Projects  []projectSettings `toml:"project"`
 	rule.Config
@@ -94,6 +96,7 @@ type Config struct {
 	// The accounts of the other channels; nil where router.toml has none.
 	sms     *twilio.Config
 	call    *call.Config
+	slack   *slack.Config
 	webhook *webhook.Config
 }
 
@@ -189,6 +192,7 @@ func (l *loader) channels(cfg *Config, s settings) {
 	if account := l.twilio(s.Call, "call", "the number that calls come from"); account != nil {
 		cfg.call = &call.Config{Config: *account}
 	}
+	cfg.slack = l.slack(s.Slack)
 	cfg.webhook = l.webhook(s.Webhook)
 }
 

@@ -95,6 +95,7 @@ func TestChannelsNeedTheirKeys(t *testing.T) {
 		{"call", "[call]\nbase_url = \"ftp://x\"\n", []string{
 			`router.toml:2: call.base_url: found "ftp://x"`, "call.account_sid", "call.auth_token_file", "call.from",
 		}},
+		{"slack", "[slack]\nbase_url = \"slack.com\"\n", []string{`router.toml:2: slack.base_url: found "slack.com"`, "slack.token_file"}},
 		{"webhook without a secret", "[webhook]\nsecret_files = []\n", []string{"router.toml:2: webhook.secret_files"}},
 		{"webhook with a wrong secret", "[webhook]\nsecret_files = [\n  \"nowhere\",\n  \"secret\",\n]\n", []string{
 			`router.toml:3: webhook.secret_files[0]: found "nowhere"`, `router.toml:4: webhook.secret_files[1]: found "secret"`, `"whsec_"`,

@@ -22,7 +22,7 @@ import (
 // each file that it names.
 func TestDocsExamples(t *testing.T) {
 	beside := map[string]string{
-		"sentry.dsn": "secret\n", "pagerduty.token": "secret\n", "sms.token": "secret\n", "call.token": "secret\n",
+		"sentry.dsn": "secret\n", "pagerduty.token": "secret\n", "sms.token": "secret\n", "call.token": "secret\n", "slack.token": "secret\n",
 		"webhook.secret": "whsec_S0VFUC1JVC1TRUNSRVQta2VlcC1pdC1zZWNyZXQ=\n",
 	}
 	for i, text := range docsExamples(t, "router.md", "router.toml") {
