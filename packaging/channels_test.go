@@ -8,10 +8,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
+	"nezuban/packaging/testenv/fakepagerduty"
 	"nezuban/packaging/testenv/fakeslack"
+	"nezuban/packaging/testenv/fakesmtp"
 	"nezuban/packaging/testenv/faketwilio"
 	"nezuban/packaging/testenv/fakewebhook"
+	"nezuban/packaging/testenv/hostile"
 )
 
 // secretFile is a file that holds a secret.
@@ -121,5 +125,100 @@ func TestSlack(t *testing.T) {
 	}
 	if last := over[1]; !strings.HasPrefix(last.Text, "RESOLVED") || last.Thread != over[0].TS || len(over) != 2 {
 		t.Errorf("found %+v", over)
+	}
+}
+
+// mailConfig is the router's configuration for a server, whose certificate the router is made to trust.
+func mailConfig(t *testing.T, server *fakesmtp.Server) string {
+	t.Helper()
+	t.Setenv("SSL_CERT_FILE", server.CAFile)
+	return fmt.Sprintf("[email]\nserver = %q\nfrom = \"Nezuban <nezuban@example.org>\"\nusername = %q\npassword_file = %q\n",
+		server.Addr, fakesmtp.Username, secretFile(t, fakesmtp.Password))
+}
+
+func TestMail(t *testing.T) {
+	server := fakesmtp.New(t, fakesmtp.Options{Mechanisms: []string{"PLAIN"}})
+	s := prepareStackFor(t, "email", fakesmtp.Alice, mailConfig(t, server))
+	s.startRouter()
+	server.Refuse(fakesmtp.Rcpt, 450, "4.7.1 Greylisted, come again")
+	at := time.Now()
+	s.post(die(at))
+	if _, err := server.WaitFor(within(t, 10*time.Second), 1); err != nil {
+		t.Fatal(err)
+	}
+	s.post(event("shop", "start", at.Add(time.Second), ""))
+	mails, err := server.WaitFor(within(t, 10*time.Second), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, last := mails[0], mails[1]
+	if !first.TLS || first.User != fakesmtp.Username || !strings.HasPrefix(first.Subject, "TRIGGERED (repeat) container-died: container shop died") {
+		t.Errorf("found %+v", first)
+	}
+	if !strings.HasPrefix(last.Subject, "RESOLVED ") || last.Header.Get("In-Reply-To") != first.Header.Get("Message-Id") {
+		t.Errorf("found %+v", last)
+	}
+}
+
+// What a sender calls a container reaches each person as text and does nothing on the way.
+func TestOneHostileContainerNameGoesThroughEveryChannelHarmlessly(t *testing.T) {
+	pagerDuty, pagerDutyConfig := newPagerDuty(t)
+	phone, workspace, receiver := faketwilio.New(t), fakeslack.New(t), fakewebhook.New(t, fakewebhook.Secret)
+	mailbox := fakesmtp.New(t, fakesmtp.Options{Mechanisms: []string{"LOGIN"}})
+	s := prepareStack(t, strings.Replace(oncallText, `alice = { page = ["terminal"] }`,
+		`alice = { page = ["terminal", "pagerduty", "sms", "call", "email", "slack", "webhook"] }`, 1),
+		pagerDutyConfig+twilioConfig(t, "sms", phone)+twilioConfig(t, "call", phone)+mailConfig(t, mailbox)+
+			fmt.Sprintf("[slack]\nbase_url = %q\ntoken_file = %q\n", workspace.URL, secretFile(t, fakeslack.Token))+
+			fmt.Sprintf("[webhook]\nsecret_files = [%q]\n", secretFile(t, fakewebhook.Secret)))
+	s.write("contacts.toml", fmt.Sprintf("[alice]\npagerduty = \"PALICE\"\nsms = \"+4915110000001\"\ncall = \"+4915110000001\"\nemail = %q\nslack = %q\nwebhook = %q\n",
+		fakesmtp.Alice, fakeslack.Alice, receiver.URL), 0o600)
+	s.startRouter()
+	name := strings.NewReplacer(",", `\,`, "=", `\=`, " ", `\ `).Replace(hostile.Container)
+	if code, body := s.post(event(name, "die", time.Now(), ",exit_code=7i,requested=false")); code != 204 {
+		t.Fatalf("found %d %s", code, body)
+	}
+
+	ctx := within(t, 20*time.Second)
+	texts := map[string]string{"terminal": s.router.await(t, 20*time.Second, 0, "^PAGE alice TRIGGERED container-died")}
+	open := await(t, pagerDuty, 20*time.Second, func(s fakepagerduty.Snapshot) bool { return len(s.Incidents) == 1 })
+	texts["pagerduty"] = open.Incidents[0].Title
+	sent, err := phone.WaitFor(ctx, func(s faketwilio.Snapshot) bool { return len(s.Messages) == 1 && len(s.Calls) == 1 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts["sms"], texts["call"] = sent.Messages[0].Body, sent.Calls[0].Spoken[0] // the fake knows no verb but those that speak
+	mails, err := mailbox.WaitFor(ctx, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts["email"] = mails[0].Subject // the fake knows no header but a page's
+	if mail := mails[0]; len(mail.To) != 1 || strings.Contains(mail.HTML, "<img") || strings.Count(mail.HTML, "<a ") != 1 {
+		t.Errorf("the mail to %q has the HTML\n%s", mail.To, mail.HTML)
+	}
+	posted, err := workspace.WaitFor(ctx, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts["slack"] = strings.ReplaceAll(posted[0].Shown[1], "\n", " ")
+	if post := posted[0]; post.Mentions != nil || len(post.Links) != 1 || !strings.HasPrefix(post.Links[0], "http://"+s.addr+"/incidents/") {
+		t.Errorf("in Slack it calls %q and leads to %q", post.Mentions, post.Links)
+	}
+	taken, err := receiver.WaitFor(ctx, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, _ := taken[0].Said["data"].(map[string]any)
+	texts["webhook"] = fmt.Sprint(data["title"])
+	if len(data) != 7 || data["repeat"] != false {
+		t.Errorf("the webhook says %q", data)
+	}
+
+	for channel, text := range texts {
+		if !strings.Contains(text, `<!channel> <@U024BE7LH`) { // a text message has no room for more
+			t.Errorf("%s: the name is another in %q", channel, text)
+		}
+		if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			t.Errorf("%s: unprintable: %q", channel, text)
+		}
 	}
 }

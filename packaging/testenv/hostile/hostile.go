@@ -6,7 +6,7 @@ package hostile
 
 // Container is a name that line protocol can carry, with something for each channel.
 const Container = "<!channel> <@U024BE7LH> <https://evil.example|log in> *_~`@here &amp; \"'</Say><Dial>+19005550006</Dial>" +
-	"<img src=x onerror=alert(1)> =?utf-8?q?x?= \u202egnp.exe\x1b[2J {{.}} %s $(id)"
+	"<img src=x onerror=alert(1)> =?utf-8?q?x?= \u202egnp.exe{{.}} %s $(id)"
 
 // Names returns names that try to be more than text, by what they try.
 func Names() map[string]string {

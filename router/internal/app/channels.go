@@ -1,9 +1,13 @@
 package app
 
 import (
+	"net/mail"
+	"strings"
+
 	"nezuban/oncall/schedule"
 	"nezuban/router/internal/page"
 	"nezuban/router/internal/page/call"
+	"nezuban/router/internal/page/email"
 	"nezuban/router/internal/page/pagerduty"
 	"nezuban/router/internal/page/slack"
 	"nezuban/router/internal/page/sms"
@@ -29,6 +33,39 @@ func (l *loader) twilio(s twilioSettings, table, from string) *twilio.Config {
 	l.required(s.AccountSID, "an account SID", table, "account_sid")
 	l.required(s.From, from, table, "from")
 	return &twilio.Config{BaseURL: s.BaseURL, AccountSID: s.AccountSID, AuthToken: l.Secret(s.TokenFile, table, "auth_token_file"), From: s.From}
+}
+
+// emailSettings is [email].
+type emailSettings struct {
+	Server       string `toml:"server"`
+	TLS          string `toml:"tls"`
+	From         string `toml:"from"`
+	Username     string `toml:"username"`
+	PasswordFile string `toml:"password_file"`
+}
+
+// email checks the server; nil when there is no such table.
+func (l *loader) email(s emailSettings) *email.Config {
+	if s == (emailSettings{}) {
+		return nil
+	}
+	c := email.Config{Server: s.Server, TLS: email.TLS(s.TLS), Username: s.Username}
+	if key, expected := email.Check(s.Server, c.TLS, s.Username); key != "" {
+		l.Wrong(map[string]string{"server": s.Server, "tls": s.TLS}[key], expected, "email", key)
+	}
+	from, err := mail.ParseAddress(s.From)
+	if err != nil || !strings.Contains(from.Address, "@") {
+		l.Wrong(s.From, `a mail address such as "Nezuban <nezuban@example.org>"`, "email", "from")
+	} else {
+		c.From = *from
+	}
+	switch {
+	case s.Username != "":
+		c.Password = l.Secret(s.PasswordFile, "email", "password_file")
+	case s.PasswordFile != "":
+		l.Wrong(nil, "the user whose password it is", "email", "username")
+	}
+	return &c
 }
 
 // slackSettings is [slack].
@@ -81,6 +118,7 @@ func (c Config) provided() map[string]bool {
 		schedule.ChannelPagerDuty: c.pagerDuty.used(),
 		schedule.ChannelSMS:       c.sms != nil,
 		schedule.ChannelCall:      c.call != nil,
+		schedule.ChannelEmail:     c.email != nil,
 		schedule.ChannelSlack:     c.slack != nil,
 		schedule.ChannelWebhook:   c.webhook != nil,
 	} {
@@ -103,6 +141,9 @@ func (r *router) pagers() map[string]page.Pager {
 	if c := r.cfg.call; c != nil {
 		// Without an answer: what a pressed key would be reported to is not served yet.
 		pagers[schedule.ChannelCall] = call.New(*c)
+	}
+	if c := r.cfg.email; c != nil {
+		pagers[schedule.ChannelEmail] = email.New(*c)
 	}
 	if c := r.cfg.slack; c != nil {
 		pagers[schedule.ChannelSlack] = slack.New(*c)

@@ -18,6 +18,7 @@ import (
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/ingest"
 	"nezuban/router/internal/page/call"
+	"nezuban/router/internal/page/email"
 	"nezuban/router/internal/page/slack"
 	"nezuban/router/internal/page/twilio"
 	"nezuban/router/internal/page/webhook"
@@ -46,6 +47,7 @@ type settings struct {
 	PagerDuty pagerDutySettings `toml:"pagerduty"`
 	SMS       twilioSettings    `toml:"sms"`
 	Call      twilioSettings    `toml:"call"`
+	Email     emailSettings     `toml:"email"`
 	Slack     slackSettings     `toml:"slack"`
 	Webhook   webhookSettings   `toml:"webhook"`
 	Projects  []projectSettings `toml:"project"`
@@ -96,6 +98,7 @@ type Config struct {
 	// The accounts of the other channels; nil where router.toml has none.
 	sms     *twilio.Config
 	call    *call.Config
+	email   *email.Config
 	slack   *slack.Config
 	webhook *webhook.Config
 }
@@ -192,6 +195,7 @@ func (l *loader) channels(cfg *Config, s settings) {
 	if account := l.twilio(s.Call, "call", "the number that calls come from"); account != nil {
 		cfg.call = &call.Config{Config: *account}
 	}
+	cfg.email = l.email(s.Email)
 	cfg.slack = l.slack(s.Slack)
 	cfg.webhook = l.webhook(s.Webhook)
 }

@@ -95,6 +95,11 @@ func TestChannelsNeedTheirKeys(t *testing.T) {
 		{"call", "[call]\nbase_url = \"ftp://x\"\n", []string{
 			`router.toml:2: call.base_url: found "ftp://x"`, "call.account_sid", "call.auth_token_file", "call.from",
 		}},
+		{"email", "[email]\nserver = \"mail.example.org\"\nfrom = \"nobody\"\nusername = \"u\"\n", []string{
+			`router.toml:2: email.server: found "mail.example.org"`, `router.toml:3: email.from: found "nobody"`, "email.password_file",
+		}},
+		{"email without TLS", "[email]\nserver = \"10.0.0.1:25\"\ntls = \"none\"\nfrom = \"a@b.example\"\n", []string{`router.toml:3: email.tls: found "none"`}},
+		{"email with a password of nobody's", "[email]\nserver = \"mx.example.org:25\"\nfrom = \"a@b.example\"\npassword_file = \"secret\"\n", []string{"email.username"}},
 		{"slack", "[slack]\nbase_url = \"slack.com\"\n", []string{`router.toml:2: slack.base_url: found "slack.com"`, "slack.token_file"}},
 		{"webhook without a secret", "[webhook]\nsecret_files = []\n", []string{"router.toml:2: webhook.secret_files"}},
 		{"webhook with a wrong secret", "[webhook]\nsecret_files = [\n  \"nowhere\",\n  \"secret\",\n]\n", []string{

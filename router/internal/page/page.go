@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	"nezuban/router/internal/incident"
@@ -77,6 +78,15 @@ func (m Message) Only(channel, address string) (Recipient, error) {
 		return Recipient{}, Permanent("%s %s: %s has no %s in the contacts", channel, m.PageID, to.Person, address)
 	}
 	return to, nil
+}
+
+// Link is the address of the incident, if a browser could be sent there; else "".
+func (m Message) Link() string {
+	u, err := url.Parse(m.URL)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return ""
+	}
+	return u.String()
 }
 
 // Pager delivers messages on one channel. Implementations are safe for concurrent use.

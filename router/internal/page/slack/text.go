@@ -1,7 +1,6 @@
 package slack
 
 import (
-	"net/url"
 	"strings"
 	"unicode/utf16"
 
@@ -79,16 +78,12 @@ func plain(escaped string) *words { return &words{Type: "plain_text", Text: esca
 
 // link leads to the incident, where a button acknowledges; "" when there is no address.
 func link(m page.Message) string {
-	u, err := url.Parse(m.URL)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return ""
-	}
 	said := "Open the incident"
 	if m.Kind == page.KindTrigger {
 		said = "Open the incident to acknowledge it"
 	}
-	address := strings.NewReplacer("&", "&amp;", "<", "%3C", ">", "%3E", "|", "%7C", " ", "%20").Replace(u.String())
-	if len(address) > sectionMax/2 {
+	address := strings.NewReplacer("&", "&amp;", "<", "%3C", ">", "%3E", "|", "%7C", " ", "%20").Replace(m.Link())
+	if address == "" || len(address) > sectionMax/2 {
 		return ""
 	}
 	return "<" + address + "|" + said + ">"
