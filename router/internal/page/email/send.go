@@ -118,7 +118,7 @@ func (s *session) signIn() error {
 		return nil
 	}
 	_, offered := s.client.Extension("AUTH")
-	for _, mechanism := range strings.Fields(offered) {
+	for mechanism := range strings.FieldsSeq(offered) {
 		switch strings.ToUpper(mechanism) {
 		case "PLAIN":
 			return s.client.Auth(smtp.PlainAuth("", c.Username, c.Password, s.pager.host, false))
