@@ -109,7 +109,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	waiting := s.refusals[method]
 	switch {
 	case token != Token:
-		fakehttp.WriteJSON(w, http.StatusOK, map[string]any{"ok": false, "error": "invalid_auth", "warning": token})
+		fakehttp.WriteJSON(w, http.StatusOK, refusal("invalid_auth"))
 	case len(waiting) > 0:
 		s.refusals[method] = waiting[1:]
 		fakehttp.WriteJSON(w, http.StatusOK, refusal(waiting[0]))
@@ -212,7 +212,7 @@ func (m *Message) read(p posting) (problem string) {
 			switch {
 			case len([]rune(t.Text)) > limit || t.Text == "":
 				return "invalid_blocks"
-			case t.Type == "mrkdwn":
+			case t.Type == "mrkdwn" && t.Emoji == nil:
 				m.take(t.Text)
 			case t.Type != "plain_text" || t.Emoji == nil || *t.Emoji:
 				return "invalid_blocks_format" // the real one would make emoji of ":fire:"
@@ -244,6 +244,7 @@ func (m *Message) take(text string) {
 	}
 }
 
+// shown is what people see of a text: in a formatted one links by their labels, and not the signs that format.
 func shown(t words) string {
 	text := t.Text
 	if t.Type == "mrkdwn" {
@@ -251,6 +252,7 @@ func shown(t words) string {
 			_, label, _ := strings.Cut(strings.TrimSuffix(inside, ">"), "|")
 			text = label
 		}
+		text = strings.NewReplacer("*", "", "_", "", "~", "", "`", "").Replace(text)
 	}
 	return unescape(text)
 }

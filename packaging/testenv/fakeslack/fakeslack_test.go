@@ -42,7 +42,11 @@ func post(t *testing.T, server *fakeslack.Server, token string, arguments map[st
 }
 
 func section(kind, text string) []any {
-	return []any{map[string]any{"type": "section", "text": map[string]any{"type": kind, "text": text, "emoji": false}}}
+	words := map[string]any{"type": kind, "text": text}
+	if kind == "plain_text" {
+		words["emoji"] = false
+	}
+	return []any{map[string]any{"type": "section", "text": words}}
 }
 
 func TestRefusals(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 type failure struct {
 	said    page.Error
 	unclear bool // it may have taken effect
+	unread  bool // there was an answer, which cannot be read
 }
 
 // Error is the cause's text.
@@ -51,24 +52,21 @@ func (p *Pager) call(ctx context.Context, to page.Recipient, method string, argu
 		Error  string `json:"error"`
 		Needed string `json:"needed"` // scopes
 	}
-	unread := json.Unmarshal(answer.Body, &said)
-	if unread == nil && said.OK && answer.Status/100 == 2 {
-		if unread = json.Unmarshal(answer.Body, into); unread == nil {
-			return nil
-		}
+	if json.Unmarshal(answer.Body, &said) == nil && said.OK && answer.Status/100 == 2 && json.Unmarshal(answer.Body, into) == nil {
+		return nil
 	}
-	f := p.failed(to, attempt.Retryable(answer.Status) || slices.Contains(passing(), said.Error), fmt.Errorf("%s: answered %d", method, answer.Status))
+	unread := false
+	reason, unclear := fmt.Errorf("%s: answered %d", method, answer.Status), attempt.Unclear(answer.Status) || slices.Contains(broken(), said.Error)
 	switch {
 	case said.Error != "" && said.Needed != "":
-		f.said.Err = fmt.Errorf("%w, %q, needed: %q", f.said.Err, page.Line(said.Error, reasonMax), page.Line(said.Needed, reasonMax))
+		reason = fmt.Errorf("%w, %q, needed: %q", reason, page.Line(said.Error, reasonMax), page.Line(said.Needed, reasonMax))
 	case said.Error != "":
-		f.said.Err = fmt.Errorf("%w, %q", f.said.Err, page.Line(said.Error, reasonMax))
+		reason = fmt.Errorf("%w, %q", reason, page.Line(said.Error, reasonMax))
 	case answer.Status/100 == 2:
-		f.said.Retry, f.unclear = true, true
-		f.said.Err = fmt.Errorf("%w, which cannot be read", f.said.Err)
+		reason, unclear, unread = fmt.Errorf("%w, which cannot be read", reason), true, true
 	}
-	f.said.After = attempt.Wait(answer.Header, time.Now())
-	f.unclear = f.unclear || attempt.Unclear(answer.Status) || slices.Contains(broken(), said.Error)
+	f := p.failed(to, unclear || attempt.Retryable(answer.Status) || slices.Contains(passing(), said.Error), reason)
+	f.said.After, f.unclear, f.unread = attempt.Wait(answer.Header, time.Now()), unclear, unread
 	return f
 }
 

@@ -23,7 +23,7 @@ import (
 
 const (
 	publicURL = "https://slack.com/api"
-	recent    = "200" // messages that a look-up reads
+	recent    = "100" // messages that a look-up reads
 	reasonMax = 100   // characters of an error's text
 )
 
@@ -85,10 +85,10 @@ func (p *Pager) Page(ctx context.Context, m page.Message) (providerID string, er
 		switch found, failed := p.lookUp(ctx, m, to, root); {
 		case failed == nil && found != place{}:
 			return first(root, found), nil
-		case failed != nil && failed.said.Retry:
+		case failed != nil && failed.said.Retry && !failed.unread:
 			return "", failed
 		}
-		// Not there, or this token may not look: better twice, and saying so, than never.
+		// Not there, or it cannot be known: this token may not look, or there is too much to read. Better twice, and saying so, than never.
 	}
 	posted, failed := p.post(ctx, m, to, root)
 	if failed != nil && threaded && !failed.said.Retry {

@@ -238,27 +238,45 @@ func TestClassification(t *testing.T) {
 func TestAnswerThatCannotBeRead(t *testing.T) {
 	server := fakeslack.New(t)
 	config := configFor(server)
-	config.HTTPClient = &http.Client{Transport: broken{}}
+	config.HTTPClient = &http.Client{Transport: broken{http.MethodPost}}
 	_, err := slack.New(config).Page(t.Context(), message(page.KindTrigger))
 	if err == nil || page.IsPermanent(err) || !strings.Contains(err.Error(), "cannot be read") {
 		t.Errorf("found %v", err)
 	}
 }
 
-// broken answers 200 and nothing that Slack would say.
-type broken struct{}
+// A conversation that is too long to be read must not keep a page back for ever.
+func TestLookUpThatCannotBeReadDoesNotHoldUpThePage(t *testing.T) {
+	server := fakeslack.New(t)
+	config, m := configFor(server), message(page.KindTrigger)
+	config.HTTPClient = &http.Client{Transport: broken{http.MethodGet}}
+	m.Repeat = true
+	mustPage(t, slack.New(config), m)
+	if sent := server.Messages(); len(sent) != 1 || !strings.Contains(sent[0].Text, "(repeat)") {
+		t.Errorf("sent %+v, want one that may be a repeat", sent)
+	}
+}
 
-func (broken) RoundTrip(*http.Request) (*http.Response, error) {
-	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody}, nil
+// broken answers the requests of one method with 200 and nothing that Slack would say.
+type broken struct{ method string }
+
+func (b broken) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == b.method {
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody}, nil
+	}
+	return http.DefaultTransport.RoundTrip(r)
 }
 
 func TestNoSecretAndNoAddressInErrors(t *testing.T) {
 	server := fakeslack.New(t)
 	for name, misbehave := range map[string]func(*slack.Config, *page.Message){
-		"token repeated by the answer": func(c *slack.Config, _ *page.Message) { c.Token = "xoxb-wrong-token-which-is-secret" },
-		"unknown member":               func(_ *slack.Config, m *page.Message) { m.People[0].Address = "U0PRIVATE" },
-		"no answer":                    func(c *slack.Config, _ *page.Message) { c.BaseURL = "http://127.0.0.1:1" },
-		"no answer to a look-up":       func(c *slack.Config, m *page.Message) { c.BaseURL, m.Repeat = "http://127.0.0.1:1", true },
+		"wrong token": func(c *slack.Config, _ *page.Message) { c.Token = "xoxb-wrong-token-which-is-secret" },
+		"both repeated by the answer": func(c *slack.Config, m *page.Message) {
+			server.Refuse("chat.postMessage", "no "+m.People[0].Address+" for "+c.Token)
+		},
+		"unknown member":         func(_ *slack.Config, m *page.Message) { m.People[0].Address = "U0PRIVATE" },
+		"no answer":              func(c *slack.Config, _ *page.Message) { c.BaseURL = "http://127.0.0.1:1" },
+		"no answer to a look-up": func(c *slack.Config, m *page.Message) { c.BaseURL, m.Repeat = "http://127.0.0.1:1", true },
 	} {
 		t.Run(name, func(t *testing.T) {
 			config, m := configFor(server), message(page.KindTrigger)

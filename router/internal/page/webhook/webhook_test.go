@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 	"unicode"
@@ -190,14 +191,21 @@ func TestAnUnknownCertificateIsRefused(t *testing.T) {
 	}
 }
 
-func TestAHostThatNobodyKnowsIsNotNamed(t *testing.T) {
-	unknown := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
-		return nil, &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "hooks.carol.example", IsNotFound: true}}
-	}}
-	p := webhook.New(webhook.Config{Secrets: secrets(t, fakewebhook.Secret), HTTPClient: &http.Client{Transport: unknown}})
-	_, err := p.Page(t.Context(), message(page.KindTrigger, "https://hooks.carol.example/x"))
-	if err == nil || page.IsPermanent(err) || err.Error() != "webhook to carol: the name of its host cannot be looked up" {
-		t.Errorf("found %v", err)
+// What the network says of a failure names the host; what is passed on of it does not.
+func TestTheHostIsNotNamed(t *testing.T) {
+	for says, cause := range map[string]error{
+		"the name of its host cannot be looked up": &net.DNSError{Err: "no such host", Name: "hooks.carol.example", IsNotFound: true},
+		"connection reset by peer":                 syscall.ECONNRESET,
+		"the request failed":                       errors.New("proxy: hooks.carol.example is not allowed"),
+	} {
+		failing := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+			return nil, &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(10, 1, 2, 3), Port: 443}, Err: cause}
+		}}
+		p := webhook.New(webhook.Config{Secrets: secrets(t, fakewebhook.Secret), HTTPClient: &http.Client{Transport: failing}})
+		_, err := p.Page(t.Context(), message(page.KindTrigger, "https://hooks.carol.example/x"))
+		if err == nil || page.IsPermanent(err) || err.Error() != "webhook to carol: "+says {
+			t.Errorf("found %v, want %q", err, says)
+		}
 	}
 }
 
