@@ -2,6 +2,7 @@ package fakeslack_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -16,9 +17,7 @@ func post(t *testing.T, server *fakeslack.Server, token string, arguments map[st
 	all := map[string]any{
 		"channel": fakeslack.Channel, "text": "x", "mrkdwn": false, "parse": "none", "unfurl_links": false, "unfurl_media": false,
 	}
-	for name, value := range arguments {
-		all[name] = value
-	}
+	maps.Copy(all, arguments)
 	body, err := json.Marshal(all)
 	if err != nil {
 		t.Fatal(err)

@@ -26,7 +26,7 @@ func send(t *testing.T, server *fakesmtp.Server, to, mail string) int {
 	if err != nil {
 		return code(t, err)
 	}
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	if err := client.StartTLS(&tls.Config{ServerName: "localhost", RootCAs: server.Roots}); err != nil {
 		return code(t, err)
 	}

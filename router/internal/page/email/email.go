@@ -34,8 +34,9 @@ const (
 )
 
 const (
-	timeout   = 10 * time.Second // of one step: servers let strangers wait some seconds before they greet
-	reasonMax = 200              // characters of a server's reply
+	timeout    = 10 * time.Second // of one step: servers let strangers wait some seconds before they greet
+	repliesMax = 256 << 10        // bytes of all replies, and of what TLS adds to them
+	reasonMax  = 200              // characters of a server's reply
 )
 
 // Config is what a pager needs to know. TLS, Username and Password, Roots and Timeout may be zero, nothing else.

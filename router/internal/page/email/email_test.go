@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"io"
+	"net"
 	"net/mail"
 	"slices"
 	"strings"
@@ -254,6 +256,29 @@ func TestNoAnswerToTheMail(t *testing.T) {
 	server.Hang(fakesmtp.Data)
 	_, err := email.New(configFor(server)).Page(t.Context(), message(page.KindTrigger))
 	if err == nil || page.IsPermanent(err) || !strings.Contains(err.Error(), "DATA: no answer within 500ms") {
+		t.Errorf("found %v", err)
+	}
+}
+
+func TestAServerThatTalksWithoutEndIsLeft(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	go func() {
+		conn, err := listener.Accept()
+		if err != nil {
+			return // the test is over
+		}
+		defer conn.Close()
+		for err == nil {
+			_, err = io.WriteString(conn, "220-"+strings.Repeat("welcome ", 1000)+"\r\n")
+		}
+	}()
+	config := email.Config{Server: listener.Addr().String(), From: mail.Address{Address: "nezuban@example.org"}, Timeout: time.Minute}
+	_, err = email.New(config).Page(t.Context(), message(page.KindTrigger))
+	if err == nil || page.IsPermanent(err) || !strings.Contains(err.Error(), "greeting: the server says too much") {
 		t.Errorf("found %v", err)
 	}
 }

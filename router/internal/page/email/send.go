@@ -68,6 +68,7 @@ func (s *session) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	conn = &bounded{Conn: conn, left: repliesMax}
 	s.conn = conn
 	switch s.pager.config.TLS {
 	case Implicit:
@@ -85,6 +86,21 @@ func (s *session) connect(ctx context.Context) error {
 	case STARTTLS:
 	}
 	return nil
+}
+
+// bounded ends a connection over which the server says more than it could have to.
+type bounded struct {
+	net.Conn
+	left int // bytes
+}
+
+func (b *bounded) Read(into []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errors.New("the server says too much")
+	}
+	n, err := b.Conn.Read(into[:min(len(into), b.left)])
+	b.left -= n
+	return n, err
 }
 
 func (s *session) tls() *tls.Config {
