@@ -36,6 +36,20 @@ func within(t *testing.T, d time.Duration) context.Context {
 	return ctx
 }
 
+// unsaid looks for what may stand in no line that the router has printed or logged.
+func (s *stack) unsaid(secrets ...string) {
+	s.t.Helper()
+	printed := strings.Join(s.router.output(), "\n")
+	s.router.mu.Lock()
+	printed += s.router.log.String()
+	s.router.mu.Unlock()
+	for _, secret := range secrets {
+		if strings.Contains(printed, secret) {
+			s.t.Errorf("%q is in\n%s", secret, printed)
+		}
+	}
+}
+
 // twilioConfig is the router's configuration for an account; the table is sms or call.
 func twilioConfig(t *testing.T, table string, account *faketwilio.Server) string {
 	t.Helper()
@@ -66,6 +80,7 @@ func TestCalls(t *testing.T) {
 	s.router.await(t, 10*time.Second, 0, "^PAGE bob TRIGGERED container-died")
 	s.post(event("shop", "start", at.Add(time.Second), ""))
 	s.router.await(t, 10*time.Second, 0, "^PAGE bob RESOLVED container-died")
+	s.unsaid(faketwilio.AuthToken, "+4915110000001")
 	if all := account.Calls(); len(all) != 1 {
 		t.Errorf("found %d calls, want none to say that it is over", len(all))
 	}
@@ -99,6 +114,7 @@ func TestWebhooks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.unsaid(fakewebhook.Secret, receiver.URL)
 	if first[0].Said["type"] != "page.trigger" || over[1].Said["type"] != "page.resolve" || !strings.Contains(string(first[0].Body), "container shop died") {
 		t.Errorf("found %s and %s", first[0].Body, over[1].Body)
 	}
@@ -123,6 +139,7 @@ func TestSlack(t *testing.T) {
 	if first := over[0]; first.Channel != fakeslack.AliceDM || !strings.Contains(first.Text, "container shop died") || len(first.Links) != 1 {
 		t.Errorf("found %+v", first)
 	}
+	s.unsaid(fakeslack.Token, fakeslack.Alice)
 	if last := over[1]; !strings.HasPrefix(last.Text, "RESOLVED") || last.Thread != over[0].TS || len(over) != 2 {
 		t.Errorf("found %+v", over)
 	}
@@ -140,7 +157,7 @@ func TestMail(t *testing.T) {
 	server := fakesmtp.New(t, fakesmtp.Options{Mechanisms: []string{"PLAIN"}})
 	s := prepareStackFor(t, "email", fakesmtp.Alice, mailConfig(t, server))
 	s.startRouter()
-	server.Refuse(fakesmtp.Rcpt, 450, "4.7.1 Greylisted, come again")
+	server.Refuse(fakesmtp.Rcpt, 450, "4.7.1 <"+fakesmtp.Alice+"> is greylisted for "+fakesmtp.Username+", come again")
 	at := time.Now()
 	s.post(die(at))
 	if _, err := server.WaitFor(within(t, 10*time.Second), 1); err != nil {
@@ -155,6 +172,7 @@ func TestMail(t *testing.T) {
 	if !first.TLS || first.User != fakesmtp.Username || !strings.HasPrefix(first.Subject, "TRIGGERED (repeat) container-died: container shop died") {
 		t.Errorf("found %+v", first)
 	}
+	s.unsaid(fakesmtp.Alice, fakesmtp.Username, fakesmtp.Password)
 	if !strings.HasPrefix(last.Subject, "RESOLVED ") || last.Header.Get("In-Reply-To") != first.Header.Get("Message-Id") {
 		t.Errorf("found %+v", last)
 	}

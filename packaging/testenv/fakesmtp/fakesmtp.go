@@ -287,14 +287,14 @@ func (l *login) Next(response []byte) (challenge []byte, done bool, err error) {
 	return nil, true, l.check("", l.username, string(response))
 }
 
-func (s *session) Mail(from string, _ *smtp.MailOptions) error {
+func (s *session) Mail(from string, options *smtp.MailOptions) error {
 	if err := s.server.enter(Mail, s.conn.Conn()); err != nil {
 		return err
 	}
 	if len(s.server.options.Mechanisms) > 0 && s.mail.User == "" {
 		return &smtp.SMTPError{Code: 530, EnhancedCode: smtp.EnhancedCode{5, 7, 0}, Message: "Authentication required"}
 	}
-	s.mail.From = from
+	s.mail.From, s.mail.UTF8 = from, options.UTF8
 	return nil
 }
 

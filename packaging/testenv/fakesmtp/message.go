@@ -17,7 +17,7 @@ import (
 type Message struct {
 	From, User string   // of the envelope; User: who had signed in
 	To         []string // of the envelope
-	TLS        bool     // how it came
+	TLS, UTF8  bool     // how it came; UTF8: SMTPUTF8 was asked for, which not every server on the way has
 	Header     mail.Header
 	Subject    string // decoded
 	Text, HTML string // the two parts, decoded, with line feeds alone

@@ -51,7 +51,7 @@ func TestSend(t *testing.T) {
 	server := fakesmtp.New(t, fakesmtp.Options{})
 	id := mustPage(t, email.New(configFor(server)), message(page.KindTrigger))
 	mails := server.Mails()
-	if len(mails) != 1 || !mails[0].TLS || mails[0].From != "nezuban@example.org" || !slices.Equal(mails[0].To, []string{fakesmtp.Alice}) {
+	if len(mails) != 1 || !mails[0].TLS || mails[0].UTF8 || mails[0].From != "nezuban@example.org" || !slices.Equal(mails[0].To, []string{fakesmtp.Alice}) {
 		t.Fatalf("sent %+v, want one, to alice, over TLS", mails)
 	}
 	got := mails[0]
