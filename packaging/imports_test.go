@@ -38,10 +38,10 @@ func TestWhatEachProgramCarries(t *testing.T) {
 		program string
 		without []string // parts of package paths
 	}{
-		{"./agent", []string{"etcd", "html/template", "nezuban/checks", "nezuban/oncall", "nezuban/router", "go-pagerduty"}},
-		{"./checks", []string{"etcd", "html/template", "nezuban/oncall", "nezuban/router", "cadvisor", "go-pagerduty"}},
-		{"./oncall", []string{"etcd", "html/template", "nezuban/checks", "nezuban/router", "cadvisor", "go-pagerduty"}},
-		{"./router", []string{"cadvisor", "nezuban/agent/internal", "nezuban/checks/internal", "nezuban/oncall/internal"}},
+		{"./agent", []string{"etcd", "html/template", "nezuban/checks", "nezuban/oncall", "nezuban/router", "go-pagerduty", "go-mail"}},
+		{"./checks", []string{"etcd", "html/template", "nezuban/oncall", "nezuban/router", "cadvisor", "go-pagerduty", "go-mail"}},
+		{"./oncall", []string{"etcd", "html/template", "nezuban/checks", "nezuban/router", "cadvisor", "go-pagerduty", "go-mail"}},
+		{"./router", []string{"cadvisor", "nezuban/agent/internal", "nezuban/checks/internal", "nezuban/oncall/internal", "emersion", "standard-webhooks"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.program, func(t *testing.T) {

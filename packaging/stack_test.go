@@ -86,11 +86,18 @@ after = "5s"
 // newStack writes a router's files and starts it; more is added to its configuration.
 func newStack(t *testing.T, oncall, more string) *stack {
 	t.Helper()
+	s := prepareStack(t, oncall, more)
+	s.startRouter()
+	return s
+}
+
+// prepareStack writes a router's files.
+func prepareStack(t *testing.T, oncall, more string) *stack {
+	t.Helper()
 	s := &stack{t: t, dir: t.TempDir(), addr: freeAddress(t)}
 	s.write("oncall.toml", oncall, 0o644)
-	s.write("contacts.toml", "[alice]\npagerduty = \"PALICE\"\nsms = \"+4915110000001\"\n[bob]\npagerduty = \"PBOB\"\nsms = \"+4915110000002\"\n", 0o600)
+	s.write("contacts.toml", "[alice]\npagerduty = \"PALICE\"\nsms = \"+4915110000001\"\ncall = \"+4915110000001\"\n[bob]\npagerduty = \"PBOB\"\nsms = \"+4915110000002\"\n", 0o600)
 	s.write("router.toml", fmt.Sprintf("listen = %q\n%s\n[ingest]\nopen_on_loopback = true\n", s.addr, more)+rulesText, 0o644)
-	s.startRouter()
 	return s
 }
 

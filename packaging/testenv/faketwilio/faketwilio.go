@@ -1,5 +1,5 @@
-// Package faketwilio is a Twilio account on a loopback port, for tests: the sending and listing of messages in the
-// REST API of 2010-04-01, on the real wire, with its errors and limits.
+// Package faketwilio is a Twilio account on a loopback port, for tests: the sending and listing of messages and the
+// making and ending of calls in the REST API of 2010-04-01, on the real wire, with its errors and limits.
 //
 // What misbehaves on demand comes from package fakehttp: Fail, Limit, Hang, Swallow.
 package faketwilio
@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,11 +28,14 @@ const (
 )
 
 const (
-	path      = "/2010-04-01/Accounts/" + AccountSID + "/Messages.json"
-	bodyMax   = 1600 // characters of a message
-	pageSize  = 50   // messages of a list, when the client does not say
-	timeStyle = "Mon, 02 Jan 2006 15:04:05 +0000"
+	accountPath = "/2010-04-01/Accounts/" + AccountSID
+	path        = accountPath + "/Messages.json"
+	bodyMax     = 1600 // characters of a message
+	pageSize    = 50   // messages of a list, when the client does not say
+	timeStyle   = "Mon, 02 Jan 2006 15:04:05 +0000"
 )
+
+var number = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
 
 // Server is one account.
 type Server struct {
@@ -39,6 +43,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	messages []Message // as accepted
+	calls    []Call    // as accepted
 }
 
 // Message is one message that the account has accepted.
@@ -51,6 +56,7 @@ type Message struct {
 // Snapshot is the account at one time.
 type Snapshot struct {
 	Messages []Message // as accepted
+	Calls    []Call    // as accepted
 	Requests []fakehttp.Request
 }
 
@@ -74,11 +80,11 @@ func (s *Server) Messages() []Message {
 func (s *Server) WaitFor(ctx context.Context, seen func(Snapshot) bool) (Snapshot, error) {
 	var last Snapshot
 	err := s.Await(ctx, func() bool {
-		last = Snapshot{Messages: s.Messages(), Requests: s.Requests()}
+		last = Snapshot{Messages: s.Messages(), Calls: s.Calls(), Requests: s.Requests()}
 		return seen(last)
 	})
 	if err != nil {
-		return last, fmt.Errorf("await fake twilio: %w; it has seen %d requests and has %+v", err, len(last.Requests), last.Messages)
+		return last, fmt.Errorf("await fake twilio: %w; it has seen %d requests and has %+v and %+v", err, len(last.Requests), last.Messages, last.Calls)
 	}
 	return last, nil
 }
@@ -103,6 +109,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case user != AccountSID || password != AuthToken:
 		fakehttp.WriteJSON(w, http.StatusUnauthorized, problem(http.StatusUnauthorized, 20003, "Authentication Error for "+password))
+	case r.URL.Path == callsPath && r.Method == http.MethodPost:
+		s.dial(w, r)
+	case r.Method == http.MethodPost && strings.HasPrefix(r.URL.Path, accountPath+"/Calls/"):
+		s.change(w, r, strings.TrimSuffix(strings.TrimPrefix(r.URL.Path, accountPath+"/Calls/"), ".json"))
 	case r.URL.Path != path:
 		fakehttp.WriteJSON(w, http.StatusNotFound, problem(http.StatusNotFound, 20404, "The requested resource "+r.URL.Path+" was not found"))
 	case r.Method == http.MethodPost:
@@ -125,7 +135,7 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case to == "":
 		code, message = 21604, "A 'To' phone number is required."
-	case !regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`).MatchString(to):
+	case !number.MatchString(to):
 		code, message = 21211, "Invalid 'To' Phone Number: "+to
 	case from != From:
 		code, message = 21606, "The From phone number "+from+" is not a valid, SMS-capable inbound phone number for your account."

@@ -19,10 +19,6 @@ import (
 	"nezuban/agent/daemon"
 	"nezuban/router/internal/access"
 	"nezuban/router/internal/incident"
-	"nezuban/router/internal/page"
-	"nezuban/router/internal/page/pagerduty"
-	"nezuban/router/internal/page/sms"
-	"nezuban/router/internal/page/terminal"
 	"nezuban/router/internal/rule"
 	"nezuban/router/internal/state"
 )
@@ -163,18 +159,6 @@ func (r *router) measure() {
 		r.d.Metrics.GetOrCreateGauge(name, func() float64 { return float64(count(r.engine.counters())) })
 	}
 	r.d.Metrics.GetOrCreateGauge("nezuban_incidents_open", func() float64 { return float64(len(r.engine.incidents())) })
-}
-
-// pagers are the channels that this router can send through.
-func (r *router) pagers() map[string]page.Pager {
-	pagers := map[string]page.Pager{"terminal": terminal.New(r.out)}
-	if p := r.cfg.pagerDuty; p.used() {
-		pagers["pagerduty"] = pagerduty.New(pagerduty.Config{BaseURL: p.BaseURL, Token: r.cfg.pagerDutyToken, From: p.From, ServiceID: p.Service})
-	}
-	if s := r.cfg.sms; s.used() {
-		pagers["sms"] = sms.New(sms.Config{BaseURL: s.BaseURL, AccountSID: s.AccountSID, AuthToken: r.cfg.smsToken, From: s.From})
-	}
-	return pagers
 }
 
 // letIn makes the tokens, kept in files for this machine's own commands, and the gate that knows them.

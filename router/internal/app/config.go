@@ -17,6 +17,11 @@ import (
 	"nezuban/oncall/schedule"
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/ingest"
+	"nezuban/router/internal/page/call"
+	"nezuban/router/internal/page/email"
+	"nezuban/router/internal/page/slack"
+	"nezuban/router/internal/page/twilio"
+	"nezuban/router/internal/page/webhook"
 	"nezuban/router/internal/rule"
 )
 
@@ -41,7 +46,11 @@ type settings struct {
 
 	Ingest    ingestSettings    `toml:"ingest"`
 	PagerDuty pagerDutySettings `toml:"pagerduty"`
-	SMS       smsSettings       `toml:"sms"`
+	SMS       twilioSettings    `toml:"sms"`
+	Call      twilioSettings    `toml:"call"`
+	Email     emailSettings     `toml:"email"`
+	Slack     slackSettings     `toml:"slack"`
+	Webhook   webhookSettings   `toml:"webhook"`
 	Projects  []projectSettings `toml:"project"`
 	rule.Config
 }
@@ -59,15 +68,6 @@ type pagerDutySettings struct {
 }
 
 func (s pagerDutySettings) used() bool { return s != pagerDutySettings{} }
-
-type smsSettings struct {
-	BaseURL    string `toml:"base_url"`
-	AccountSID string `toml:"account_sid"`
-	TokenFile  string `toml:"auth_token_file"`
-	From       string `toml:"from"`
-}
-
-func (s smsSettings) used() bool { return s != smsSettings{} }
 
 type projectSettings struct {
 	ID       string            `toml:"id"`
@@ -96,8 +96,13 @@ type Config struct {
 
 	pagerDuty      pagerDutySettings
 	pagerDutyToken string
-	sms            smsSettings
-	smsToken       string
+
+	// The accounts of the other channels; nil where router.toml has none.
+	sms     *twilio.Config
+	call    *call.Config
+	email   *email.Config
+	slack   *slack.Config
+	webhook *webhook.Config
 }
 
 // Load reads router.toml and the files that it names, and reports every problem of them at once. Relative paths are
@@ -130,7 +135,7 @@ func (l *loader) config(s settings) Config {
 	cfg := Config{
 		Listen: s.Listen, StateDir: l.Path(s.StateDir), OnCallSource: s.Source, OnCall: l.onCall(s), Contacts: l.Path(s.Contacts),
 		LogLevel: s.LogLevel, OpenOnLoopback: s.Ingest.OpenOnLoopback, MaxBytes: s.Ingest.MaxBytes,
-		pagerDuty: s.PagerDuty, sms: s.SMS,
+		pagerDuty: s.PagerDuty,
 	}
 	l.plain(&cfg, s)
 	l.channels(&cfg, s)
@@ -202,12 +207,13 @@ func (l *loader) channels(cfg *Config, s settings) {
 		}
 		cfg.pagerDutyToken = l.Secret(p.TokenFile, "pagerduty", "token_file")
 	}
-	if p := s.SMS; p.used() {
-		l.webURLOrNothing(p.BaseURL, "sms", "base_url")
-		l.required(p.AccountSID, "an account SID", "sms", "account_sid")
-		l.required(p.From, "the number that messages come from", "sms", "from")
-		cfg.smsToken = l.Secret(p.TokenFile, "sms", "auth_token_file")
+	cfg.sms = l.twilio(s.SMS, "sms", "the number that messages come from")
+	if account := l.twilio(s.Call, "call", "the number that calls come from"); account != nil {
+		cfg.call = &call.Config{Config: *account}
 	}
+	cfg.email = l.email(s.Email)
+	cfg.slack = l.slack(s.Slack)
+	cfg.webhook = l.webhook(s.Webhook)
 }
 
 func (l *loader) webURLOrNothing(text string, path ...any) {
@@ -271,18 +277,6 @@ func CheckOnCall(c Config) error {
 		return err
 	}
 	return c.unreachable(contacts, file).Err()
-}
-
-// provided are the channels through which this router can send.
-func (c Config) provided() map[string]bool {
-	provided := map[string]bool{schedule.ChannelTerminal: true}
-	if c.pagerDuty.used() {
-		provided[schedule.ChannelPagerDuty] = true
-	}
-	if c.sms.used() {
-		provided[schedule.ChannelSMS] = true
-	}
-	return provided
 }
 
 // unreachable lists the channels of the rotation file by which this router would not get through: without an address, or

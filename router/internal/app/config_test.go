@@ -82,8 +82,44 @@ key = "abc"
 	if cfg.PublicURL != "http://127.0.0.1:17070" || cfg.OnCall != filepath.Join(dir, "oncall.toml") || cfg.StateDir != filepath.Join(dir, "state") {
 		t.Errorf("defaults: found %+v", cfg)
 	}
-	if cfg.smsToken != "s3cret" || cfg.SentryDSN == "" || len(cfg.Checks) != 1 || len(cfg.ChecksText) == 0 || cfg.Projects[0].Severity != "page" {
+	if cfg.sms.AuthToken != "s3cret" || cfg.SentryDSN == "" || len(cfg.Checks) != 1 || len(cfg.ChecksText) == 0 || cfg.Projects[0].Severity != "page" {
 		t.Errorf("found %+v", cfg)
+	}
+}
+
+func TestChannelsNeedTheirKeys(t *testing.T) {
+	for _, row := range []struct {
+		name, table string
+		says        []string
+	}{
+		{"call", "[call]\nbase_url = \"ftp://x\"\n", []string{
+			`router.toml:2: call.base_url: found "ftp://x"`, "call.account_sid", "call.auth_token_file", "call.from",
+		}},
+		{"email", "[email]\nserver = \"mail.example.org\"\nfrom = \"nobody\"\nusername = \"u\"\n", []string{
+			`router.toml:2: email.server: found "mail.example.org"`, `router.toml:3: email.from: found "nobody"`, "email.password_file",
+		}},
+		{"email without TLS", "[email]\nserver = \"10.0.0.1:25\"\ntls = \"none\"\nfrom = \"a@b.example\"\n", []string{`router.toml:3: email.tls: found "none"`}},
+		{"email with a password of nobody's", "[email]\nserver = \"mx.example.org:25\"\nfrom = \"a@b.example\"\npassword_file = \"secret\"\n", []string{"email.username"}},
+		{"slack", "[slack]\nbase_url = \"slack.com\"\n", []string{`router.toml:2: slack.base_url: found "slack.com"`, "slack.token_file"}},
+		{"webhook without a secret", "[webhook]\nsecret_files = []\n", []string{"router.toml:2: webhook.secret_files"}},
+		{"webhook with a wrong secret", "[webhook]\nsecret_files = [\n  \"nowhere\",\n  \"secret\",\n]\n", []string{
+			`router.toml:3: webhook.secret_files[0]: found "nowhere"`, `router.toml:4: webhook.secret_files[1]: found "secret"`, `"whsec_"`,
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			_, err := Load(writeConfig(t, row.table, map[string]string{"secret": "s3cret\n"}), noEnv)
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			for _, want := range row.says {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("not said: %s\nsaid:\n%v", want, err)
+				}
+			}
+			if strings.Contains(err.Error(), "s3cret") {
+				t.Errorf("the secret is said:\n%v", err)
+			}
+		})
 	}
 }
 

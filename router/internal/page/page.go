@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	"nezuban/router/internal/incident"
@@ -64,6 +65,28 @@ type Message struct {
 type Recipient struct {
 	Person  string // name in the rotation file
 	Address string // from the contacts: PagerDuty user id, phone number; "" for the terminal
+}
+
+// Only is the one person whom a message names, for a channel that reaches one at a time. What the contacts hold for the
+// channel, such as "number", is named by the error when it is missing. The error is permanent.
+func (m Message) Only(channel, address string) (Recipient, error) {
+	if len(m.People) != 1 {
+		return Recipient{}, Permanent("%s %s: for one person, found %d", channel, m.PageID, len(m.People))
+	}
+	to := m.People[0]
+	if to.Address == "" {
+		return Recipient{}, Permanent("%s %s: %s has no %s in the contacts", channel, m.PageID, to.Person, address)
+	}
+	return to, nil
+}
+
+// Link is the address of the incident, if a browser could be sent there; else "".
+func (m Message) Link() string {
+	u, err := url.Parse(m.URL)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return ""
+	}
+	return u.String()
 }
 
 // Pager delivers messages on one channel. Implementations are safe for concurrent use.

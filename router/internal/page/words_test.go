@@ -158,3 +158,34 @@ func TestErrorIsFoundThroughWrapping(t *testing.T) {
 		t.Error("the cause is lost")
 	}
 }
+
+func TestOnly(t *testing.T) {
+	for name, row := range map[string]struct {
+		people []page.Recipient
+		says   string
+	}{
+		"one":        {[]page.Recipient{{Person: "alice", Address: "+1"}}, ""},
+		"nobody":     {nil, "sms 01J-0: for one person, found 0"},
+		"two":        {[]page.Recipient{{Person: "alice", Address: "+1"}, {Person: "bob", Address: "+2"}}, "sms 01J-0: for one person, found 2"},
+		"no address": {[]page.Recipient{{Person: "alice"}}, "sms 01J-0: alice has no number in the contacts"},
+	} {
+		to, err := page.Message{PageID: "01J-0", People: row.people}.Only("sms", "number")
+		switch {
+		case row.says == "" && (err != nil || to.Person != "alice"):
+			t.Errorf("%s: found %v, %v", name, to, err)
+		case row.says != "" && (!page.IsPermanent(err) || err.Error() != row.says):
+			t.Errorf("%s: found %v, want %q for good", name, err, row.says)
+		}
+	}
+}
+
+func TestLink(t *testing.T) {
+	for address, want := range map[string]string{
+		"https://x.example/incidents/1?a=1": "https://x.example/incidents/1?a=1", "http://127.0.0.1:1/": "http://127.0.0.1:1/",
+		"": "", "/incidents/1": "", "javascript:alert(1)": "", "ftp://x.example/": "", "https://": "", "https://x\x00/": "",
+	} {
+		if got := (page.Message{URL: address}).Link(); got != want {
+			t.Errorf("the link of %q is %q, want %q", address, got, want)
+		}
+	}
+}

@@ -11,12 +11,13 @@ import (
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/page"
 	"nezuban/router/internal/page/sms"
+	"nezuban/router/internal/page/twilio"
 )
 
 const alicesNumber = "+4915112345678"
 
-func configFor(server *faketwilio.Server) sms.Config {
-	return sms.Config{
+func configFor(server *faketwilio.Server) twilio.Config {
+	return twilio.Config{
 		BaseURL: server.URL + "/", AccountSID: faketwilio.AccountSID, AuthToken: faketwilio.AuthToken, From: faketwilio.From,
 		Timeout: 300 * time.Millisecond,
 	}
@@ -124,30 +125,34 @@ func TestRepeatIsLookedUp(t *testing.T) {
 func TestClassification(t *testing.T) {
 	for _, row := range []struct {
 		name      string
-		misbehave func(*faketwilio.Server, *sms.Config, *page.Message)
+		misbehave func(*faketwilio.Server, *twilio.Config, *page.Message)
 		permanent bool
 		after     time.Duration
 		says      string
 	}{
-		{"nobody", func(_ *faketwilio.Server, _ *sms.Config, m *page.Message) { m.People = nil }, true, 0, "one person, found 0"},
-		{"two people", func(_ *faketwilio.Server, _ *sms.Config, m *page.Message) { m.People = append(m.People, m.People[0]) }, true, 0, "found 2"},
-		{"no number", func(_ *faketwilio.Server, _ *sms.Config, m *page.Message) { m.People[0].Address = "" }, true, 0, "alice has no number"},
-		{"wrong number", func(_ *faketwilio.Server, _ *sms.Config, m *page.Message) { m.People[0].Address = "0151" }, true, 0, "code 21211"},
-		{"unsubscribed", func(_ *faketwilio.Server, _ *sms.Config, m *page.Message) { m.People[0].Address = faketwilio.Blocked }, true, 0, "code 21610"},
-		{"wrong sender", func(_ *faketwilio.Server, c *sms.Config, _ *page.Message) { c.From = "+1" }, true, 0, "code 21606"},
-		{"wrong token", func(_ *faketwilio.Server, c *sms.Config, _ *page.Message) { c.AuthToken = "wrong" }, true, 0, "code 20003"},
-		{"wrong base URL", func(_ *faketwilio.Server, c *sms.Config, _ *page.Message) { c.BaseURL = "http://bad host" }, true, 0, "base URL"},
-		{"403", func(s *faketwilio.Server, _ *sms.Config, _ *page.Message) { s.Fail(1, 403) }, true, 0, "answered 403"},
-		{"redirect", func(s *faketwilio.Server, _ *sms.Config, _ *page.Message) { s.Fail(1, 307) }, true, 0, "answered 307"},
-		{"408", func(s *faketwilio.Server, _ *sms.Config, _ *page.Message) { s.Fail(1, 408) }, false, 0, "answered 408"},
-		{"500", func(s *faketwilio.Server, _ *sms.Config, _ *page.Message) { s.Fail(1, 500) }, false, 0, "code 20500"},
-		{"429 bare", func(s *faketwilio.Server, _ *sms.Config, _ *page.Message) { s.Limit(1, nil) }, false, 0, "code 20429"},
-		{"429 with Retry-After", func(s *faketwilio.Server, _ *sms.Config, _ *page.Message) {
+		{"nobody", func(_ *faketwilio.Server, _ *twilio.Config, m *page.Message) { m.People = nil }, true, 0, "one person, found 0"},
+		{"two people", func(_ *faketwilio.Server, _ *twilio.Config, m *page.Message) {
+			m.People = append(m.People, m.People[0])
+		}, true, 0, "found 2"},
+		{"no number", func(_ *faketwilio.Server, _ *twilio.Config, m *page.Message) { m.People[0].Address = "" }, true, 0, "alice has no number"},
+		{"wrong number", func(_ *faketwilio.Server, _ *twilio.Config, m *page.Message) { m.People[0].Address = "0151" }, true, 0, "code 21211"},
+		{"unsubscribed", func(_ *faketwilio.Server, _ *twilio.Config, m *page.Message) {
+			m.People[0].Address = faketwilio.Blocked
+		}, true, 0, "code 21610"},
+		{"wrong sender", func(_ *faketwilio.Server, c *twilio.Config, _ *page.Message) { c.From = "+1" }, true, 0, "code 21606"},
+		{"wrong token", func(_ *faketwilio.Server, c *twilio.Config, _ *page.Message) { c.AuthToken = "wrong" }, true, 0, "code 20003"},
+		{"wrong base URL", func(_ *faketwilio.Server, c *twilio.Config, _ *page.Message) { c.BaseURL = "http://bad host" }, true, 0, "base URL"},
+		{"403", func(s *faketwilio.Server, _ *twilio.Config, _ *page.Message) { s.Fail(1, 403) }, true, 0, "answered 403"},
+		{"redirect", func(s *faketwilio.Server, _ *twilio.Config, _ *page.Message) { s.Fail(1, 307) }, true, 0, "answered 307"},
+		{"408", func(s *faketwilio.Server, _ *twilio.Config, _ *page.Message) { s.Fail(1, 408) }, false, 0, "answered 408"},
+		{"500", func(s *faketwilio.Server, _ *twilio.Config, _ *page.Message) { s.Fail(1, 500) }, false, 0, "code 20500"},
+		{"429 bare", func(s *faketwilio.Server, _ *twilio.Config, _ *page.Message) { s.Limit(1, nil) }, false, 0, "code 20429"},
+		{"429 with Retry-After", func(s *faketwilio.Server, _ *twilio.Config, _ *page.Message) {
 			s.Limit(1, http.Header{"Retry-After": {"3"}})
 		}, false, 3 * time.Second, "code 20429"},
-		{"repeat, look-up fails", func(s *faketwilio.Server, _ *sms.Config, m *page.Message) { m.Repeat = true; s.FailReads(1, 503) }, false, 0, "code 20503"},
-		{"unreachable", func(_ *faketwilio.Server, c *sms.Config, _ *page.Message) { c.BaseURL = "http://127.0.0.1:1" }, false, 0, "refused"},
-		{"hangs", func(s *faketwilio.Server, _ *sms.Config, _ *page.Message) { s.Hang() }, false, 0, "no answer within 300ms"},
+		{"repeat, look-up fails", func(s *faketwilio.Server, _ *twilio.Config, m *page.Message) { m.Repeat = true; s.FailReads(1, 503) }, false, 0, "code 20503"},
+		{"unreachable", func(_ *faketwilio.Server, c *twilio.Config, _ *page.Message) { c.BaseURL = "http://127.0.0.1:1" }, false, 0, "refused"},
+		{"hangs", func(s *faketwilio.Server, _ *twilio.Config, _ *page.Message) { s.Hang() }, false, 0, "no answer within 300ms"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			server := faketwilio.New(t)
@@ -169,11 +174,11 @@ func TestClassification(t *testing.T) {
 
 func TestNoSecretAndNoNumberInErrors(t *testing.T) {
 	server := faketwilio.New(t)
-	for name, misbehave := range map[string]func(*sms.Config, *page.Message){
-		"token repeated by the answer":  func(c *sms.Config, _ *page.Message) { c.AuthToken = "wrong-token-which-is-secret" },
-		"number repeated by the answer": func(_ *sms.Config, m *page.Message) { m.People[0].Address = "0151-a-private-number" },
-		"no answer":                     func(c *sms.Config, _ *page.Message) { c.BaseURL = "http://127.0.0.1:1" },
-		"no answer to a look-up":        func(c *sms.Config, m *page.Message) { c.BaseURL, m.Repeat = "http://127.0.0.1:1", true },
+	for name, misbehave := range map[string]func(*twilio.Config, *page.Message){
+		"token repeated by the answer":  func(c *twilio.Config, _ *page.Message) { c.AuthToken = "wrong-token-which-is-secret" },
+		"number repeated by the answer": func(_ *twilio.Config, m *page.Message) { m.People[0].Address = "0151-a-private-number" },
+		"no answer":                     func(c *twilio.Config, _ *page.Message) { c.BaseURL = "http://127.0.0.1:1" },
+		"no answer to a look-up":        func(c *twilio.Config, m *page.Message) { c.BaseURL, m.Repeat = "http://127.0.0.1:1", true },
 	} {
 		t.Run(name, func(t *testing.T) {
 			config, m := configFor(server), trigger()
