@@ -4,6 +4,10 @@ package packaging
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -167,5 +171,26 @@ func TestAnIncidentIsOpenedSnoozedAndHandedOnFromTheCommandLine(t *testing.T) {
 	s.write("history.jsonl", s.command("nezuban-router", "incidents", "-all", "-json", config), 0o600)
 	if again := s.command("nezuban-oncall", "simulate", s.path("oncall.toml"), "--incidents", s.path("history.jsonl"), "--json"); !strings.Contains(again, `"id":"`+id+`"`) || !strings.Contains(again, `"person":"alice"`) {
 		t.Errorf("simulate makes of the history\n%s", again)
+	}
+}
+
+func TestADeadMansSwitchHearsFromTheRouter(t *testing.T) {
+	heard := make(chan string, 10)
+	outside := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { heard <- r.Method + " " + r.URL.Path }))
+	t.Cleanup(outside.Close)
+	url := filepath.Join(t.TempDir(), "dead-man.url")
+	if err := os.WriteFile(url, []byte(outside.URL+"/ping/1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	newStack(t, oncallText, fmt.Sprintf("[dead_man]\nurl_file = %q\nevery = \"5s\"\n", url))
+	for range 2 {
+		select {
+		case got := <-heard:
+			if got != "POST /ping/1" {
+				t.Errorf("heard %s", got)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatal("heard nothing")
+		}
 	}
 }

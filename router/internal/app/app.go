@@ -19,6 +19,7 @@ import (
 	"nezuban/agent/daemon"
 	"nezuban/router/internal/access"
 	"nezuban/router/internal/incident"
+	"nezuban/router/internal/page/attempt"
 	"nezuban/router/internal/rule"
 	"nezuban/router/internal/state"
 )
@@ -45,6 +46,7 @@ type router struct {
 	deliverer *deliverer
 	gate      *access.Gate
 	trouble   *daemon.Condition // with the state
+	deadMan   *deadMan          // nil: nobody outside is told that this router is alive
 	undo      []func()          // what was acquired, in order
 }
 
@@ -52,6 +54,11 @@ type router struct {
 // go to out, a line each; so do a sign-in link and who is on call, at start.
 func Run(ctx context.Context, cfg Config, d *daemon.Daemon, out io.Writer) error {
 	r := &router{cfg: cfg, d: d, out: out, trouble: daemon.NewCondition(d.Log, "state")}
+	if cfg.deadManURL != "" {
+		r.deadMan = &deadMan{
+			url: cfg.deadManURL, every: cfg.deadManEvery, http: attempt.NewClient(nil, 0), trouble: daemon.NewCondition(d.Log, "dead man's switch"),
+		}
+	}
 	defer r.close()
 	for _, step := range []func(context.Context) error{r.listen, r.open, r.resume, r.letIn, r.greet} {
 		if err := step(ctx); err != nil {
@@ -206,6 +213,9 @@ func (r *router) loop(ctx context.Context) error {
 	guard(func() error { r.rotations.watch(running); return nil })
 	guard(func() error { r.tick(running); return nil })
 	guard(func() error { r.deliverer.run(running); return nil })
+	if r.deadMan != nil {
+		guard(func() error { r.deadMan.run(running); return nil })
+	}
 	err := group.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil
@@ -233,6 +243,9 @@ func (r *router) tick(ctx context.Context) {
 			continue
 		}
 		r.trouble.OK()
+		if r.deadMan != nil {
+			r.deadMan.alive(time.Now())
+		}
 	}
 }
 

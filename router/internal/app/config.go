@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	shared "nezuban/agent/settings"
 	"nezuban/agent/tomlfile"
@@ -37,12 +38,13 @@ const (
 // settings is router.toml as it is written; docs/router.md explains each key.
 type settings struct {
 	shared.Daemon
-	PublicURL string `toml:"public_url"`
-	StateDir  string `toml:"state_dir"`
-	OnCall    string `toml:"oncall"`
-	Source    string `toml:"oncall_source"`
-	Contacts  string `toml:"contacts"`
-	Checks    string `toml:"checks"`
+	PublicURL string          `toml:"public_url"`
+	StateDir  string          `toml:"state_dir"`
+	OnCall    string          `toml:"oncall"`
+	Source    string          `toml:"oncall_source"`
+	Contacts  string          `toml:"contacts"`
+	Checks    string          `toml:"checks"`
+	DeadMan   deadManSettings `toml:"dead_man"`
 
 	Ingest    ingestSettings    `toml:"ingest"`
 	PagerDuty pagerDutySettings `toml:"pagerduty"`
@@ -53,6 +55,11 @@ type settings struct {
 	Webhook   webhookSettings   `toml:"webhook"`
 	Projects  []projectSettings `toml:"project"`
 	rule.Config
+}
+
+type deadManSettings struct {
+	URLFile string            `toml:"url_file"`
+	Every   tomlfile.Duration `toml:"every"`
 }
 
 type ingestSettings struct {
@@ -93,6 +100,9 @@ type Config struct {
 	ChecksText     []byte // the checks file as the locations get it; empty without one
 	Rules          *rule.Set
 	Projects       []ingest.Project
+
+	deadManURL   string // secret; "": nobody outside is told that this router is alive
+	deadManEvery time.Duration
 
 	pagerDuty      pagerDutySettings
 	pagerDutyToken string
@@ -138,6 +148,7 @@ func (l *loader) config(s settings) Config {
 		pagerDuty: s.PagerDuty,
 	}
 	l.plain(&cfg, s)
+	l.deadMan(&cfg, s.DeadMan)
 	l.channels(&cfg, s)
 	if s.Checks != "" {
 		cfg.Checks, cfg.ChecksText = l.checks(l.Path(s.Checks))
@@ -189,6 +200,29 @@ func (l *loader) plain(cfg *Config, s settings) {
 	}
 	if s.Ingest.MaxBytes < 0 {
 		l.Wrong(s.Ingest.MaxBytes, "a number of bytes, or nothing for the default", "ingest", "max_bytes")
+	}
+}
+
+// Bounds of how often the router says that it is alive.
+const (
+	defaultDeadManEvery = time.Minute
+	minDeadManEvery     = 5 * time.Second
+	maxDeadManEvery     = time.Hour
+)
+
+// deadMan checks the switch outside; without the table there is none.
+func (l *loader) deadMan(cfg *Config, s deadManSettings) {
+	if s == (deadManSettings{}) {
+		return
+	}
+	cfg.deadManURL, cfg.deadManEvery = l.Secret(s.URLFile, "dead_man", "url_file"), time.Duration(s.Every)
+	if cfg.deadManURL != "" && !webURL(cfg.deadManURL) {
+		l.Wrong(s.URLFile, "a file with a URL like https://example.org/ping/id", "dead_man", "url_file")
+	}
+	if s.Every == 0 {
+		cfg.deadManEvery = defaultDeadManEvery
+	} else if cfg.deadManEvery < minDeadManEvery || cfg.deadManEvery > maxDeadManEvery {
+		l.Wrong(s.Every.String(), `a duration from "5s" to "1h"`, "dead_man", "every")
 	}
 }
 

@@ -98,6 +98,10 @@ func TestChannelsNeedTheirKeys(t *testing.T) {
 		{"email", "[email]\nserver = \"mail.example.org\"\nfrom = \"nobody\"\nusername = \"u\"\n", []string{
 			`router.toml:2: email.server: found "mail.example.org"`, `router.toml:3: email.from: found "nobody"`, "email.password_file",
 		}},
+		{"dead man's switch without a URL", "[dead_man]\nevery = \"1m\"\n", []string{"router.toml:1: dead_man.url_file: found nothing"}},
+		{"dead man's switch with no URL, and too often", "[dead_man]\nurl_file = \"secret\"\nevery = \"1s\"\n", []string{
+			`router.toml:2: dead_man.url_file: found "secret", expected a file with a URL`, `router.toml:3: dead_man.every: found "1s", expected a duration from "5s" to "1h"`,
+		}},
 		{"email without TLS", "[email]\nserver = \"10.0.0.1:25\"\ntls = \"none\"\nfrom = \"a@b.example\"\n", []string{`router.toml:3: email.tls: found "none"`}},
 		{"email with a password of nobody's", "[email]\nserver = \"mx.example.org:25\"\nfrom = \"a@b.example\"\npassword_file = \"secret\"\n", []string{"email.username"}},
 		{"slack", "[slack]\nbase_url = \"slack.com\"\n", []string{`router.toml:2: slack.base_url: found "slack.com"`, "slack.token_file"}},

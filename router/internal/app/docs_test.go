@@ -22,7 +22,7 @@ import (
 func TestDocsExamples(t *testing.T) {
 	beside := map[string]string{
 		"sentry.dsn": "secret\n", "pagerduty.token": "secret\n", "sms.token": "secret\n", "call.token": "secret\n", "slack.token": "secret\n", "smtp.password": "secret\n",
-		"webhook.secret": "whsec_S0VFUC1JVC1TRUNSRVQta2VlcC1pdC1zZWNyZXQ=\n",
+		"dead-man.url": "https://example.org/ping/1\n", "webhook.secret": "whsec_S0VFUC1JVC1TRUNSRVQta2VlcC1pdC1zZWNyZXQ=\n",
 	}
 	for i, text := range docsExamples(t, "router.md", "router.toml") {
 		// The minimal examples of all pages go together, and so do the full ones.
