@@ -7,7 +7,7 @@
 //	nezuban-oncall shifts FILE [--from TIME] [--to TIME] [--schedule NAME] [--person NAME] [--format FORMAT]
 //	nezuban-oncall diff OLD NEW [--from TIME] [--to TIME] [--schedule NAME] [--at TIME] [--hours N] [--format FORMAT]
 //	nezuban-oncall fairness FILE [--from TIME] [--to TIME] [--schedule NAME] [--format FORMAT]
-//	nezuban-oncall simulate FILE [NEW] --incidents LOG [--answers-after TIME] [--format FORMAT]
+//	nezuban-oncall simulate FILE [NEW] --incidents LOG [--answers-after LENGTH] [--format FORMAT]
 //	nezuban-oncall cover | add | off | swap | join | leave FILE …
 //	nezuban-oncall apply FILE --router URL [--token-file FILE] [--by NAME] [--ca FILE] [--plain-http] [--timeout T] [--json]
 //	nezuban-oncall version

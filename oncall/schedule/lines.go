@@ -16,6 +16,7 @@ type Line struct {
 	End      time.Time  // its `to`, exclusive; zero: never
 	Weekly   bool       // hands off every week, or every few weeks
 	Hours    int        // hands off every so many hours; 0: by days, weeks or months, or never
+	Events   int        // about how many handoffs a year has, and windows that open or close
 	Shadow   bool       // its people learn, and are nobody's coverage
 	Skipped  bool       // the clock jumps over its `from`, and Begin is the instant of the jump
 
@@ -33,6 +34,7 @@ func (f *File) Lines() []Line {
 					Schedule: r.name, Layer: y.name, Number: l.number, Ring: l.ring, Begin: l.begin, End: l.end,
 					Weekly:  !l.every.never() && l.every.minutes%(7*minutesPerDay) == 0 && l.every.months == 0,
 					Hours:   l.hours(),
+					Events:  l.events(),
 					Shadow:  l.shadow,
 					Skipped: l.from.skipped(l.zone),
 					line:    l,

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"nezuban/agent/tomlfile"
 )
@@ -145,4 +146,6 @@ func (p *parser) checkName(name, what string, path ...any) {
 	}
 }
 
-func isControl(r rune) bool { return r < ' ' || r == 0x7f || r == '\u2028' || r == '\u2029' }
+// isControl reports whether a rune has no picture of its own: it could move a cursor, or turn text around. One that joins
+// two pictures to one is none.
+func isControl(r rune) bool { return !unicode.IsPrint(r) && r != '\u200d' }

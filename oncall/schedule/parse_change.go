@@ -96,13 +96,17 @@ func (p *parser) time(rawFrom, rawTo any, rawZone string, at func(key string) []
 	zone := p.zone(rawZone, at("zone")...)
 	begin, beginOK := p.day(rawFrom, false, at("from"))
 	end, endOK := p.day(rawTo, true, at("to"))
-	if beginOK && endOK && end <= begin {
-		p.refuse(end.String(), fmt.Sprintf("a time after %q, %s", "from", begin), at("to")...)
-	}
 	if !beginOK || !endOK {
 		return time.Time{}, time.Time{}
 	}
-	return begin.first(zone), end.last(zone)
+	from, to = begin.first(zone), end.last(zone)
+	switch {
+	case end <= begin:
+		p.refuse(asWritten(rawTo), fmt.Sprintf("a time after %q, %s", "from", begin), at("to")...)
+	case !from.Before(to):
+		p.refuse(asWritten(rawTo), fmt.Sprintf("a later time: the clock of %s jumps from %s over all between", zone, begin), at("to")...)
+	}
+	return from, to
 }
 
 // text is nil for a key that is not there, so that a message says "nothing".

@@ -53,7 +53,7 @@ func (p *parser) neverWith(raw map[string]rawSchedule) {
 		for i, o := range others {
 			other, _ := o.(string)
 			if other == name || !p.out.HasSchedule(other) {
-				p.refuse(asWritten(o), p.anotherSchedule(name)+p.suggest(other, p.out.Schedules()), at(i)...)
+				p.refuse(asWritten(o), p.anotherSchedule(name)+p.suggest(other, p.others(name)), at(i)...)
 				continue
 			}
 			p.out.apart = append(p.out.apart, Apart{Schedule: name, Other: other, Line: p.source.Line(at(i)...)})
@@ -63,9 +63,14 @@ func (p *parser) neverWith(raw map[string]rawSchedule) {
 
 // anotherSchedule is what is expected where another schedule than this one must stand.
 func (p *parser) anotherSchedule(name string) string {
-	others := slices.DeleteFunc(p.out.Schedules(), func(other string) bool { return other == name })
+	others := p.others(name)
 	if len(others) == 0 {
 		return "another schedule, of which there are none"
 	}
 	return "another schedule: " + strings.Join(others, ", ")
+}
+
+// others are the schedules but one.
+func (p *parser) others(name string) []string {
+	return slices.DeleteFunc(p.out.Schedules(), func(other string) bool { return other == name })
 }

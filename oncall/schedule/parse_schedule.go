@@ -120,7 +120,7 @@ func (p *parser) line(r rawLine, path []any) written {
 		until, w.ends = p.day(r.To, true, at("to"))
 		w.to = until
 		if w.ends && readable && until <= from {
-			p.refuse(until.String(), fmt.Sprintf("a time after %q, %s", "from", from), at("to")...)
+			p.refuse(asWritten(r.To), fmt.Sprintf("a time after %q, %s", "from", from), at("to")...)
 		}
 	}
 	if len(p.problems) > mistakes || len(ring) == 0 || !readable {

@@ -17,11 +17,12 @@ func (p *parser) suggest(written string, names []string) string {
 		return ""
 	}
 	p.suggested++
+	letters := []rune(written)
 	for _, name := range names {
 		if apart := len(name) - len(written); apart > maxApart || apart < -maxApart {
 			continue
 		}
-		if d := slips([]rune(written), []rune(name)); d < nearest {
+		if d := slips(letters, []rune(name), nearest); d < nearest {
 			best, nearest = name, d
 		}
 	}
@@ -35,13 +36,13 @@ func (p *parser) suggest(written string, names []string) string {
 // longer or shorter.
 const (
 	longestSlip    = 100
-	maxSuggestions = 50
+	maxSuggestions = 20
 	maxApart       = 8
 )
 
 // slips is how many letters must be put in, left out, replaced or changed with their neighbour to turn a into b: the
-// optimal string alignment distance.
-func slips(a, b []rune) int {
+// optimal string alignment distance. From `enough` on it may stop, and give any number that is not below.
+func slips(a, b []rune, enough int) int {
 	rows := [3][]int{} // of a's prefixes two and one shorter, and of this one
 	for i := range rows {
 		rows[i] = make([]int, len(b)+1)
@@ -63,6 +64,9 @@ func slips(a, b []rune) int {
 			}
 		}
 		before, last, row = last, row, before
+		if min(slices.Min(last), slices.Min(before)) >= enough {
+			return enough
+		}
 	}
 	return last[len(b)]
 }

@@ -11,6 +11,7 @@ import (
 
 	"nezuban/agent/tomlfile"
 	"nezuban/oncall/internal/daysoff"
+	"nezuban/oncall/internal/escape"
 	"nezuban/oncall/internal/lint"
 	"nezuban/oncall/internal/report"
 	"nezuban/oncall/schedule"
@@ -51,7 +52,11 @@ func check(args []string, w World) int {
 	} else {
 		err = j.write(w)
 	}
-	if err == nil && *clocks && !*asJSON {
+	switch {
+	case err != nil || !*clocks:
+	case *asJSON:
+		err = writeClockShiftsJSON(w, file, now)
+	default:
 		err = writeClockShifts(w, file, now)
 	}
 	if err != nil {
@@ -114,7 +119,11 @@ func (j judgement) write(w World) error {
 		if w.Colour {
 			word = map[bool]string{true: "\x1b[31m", false: "\x1b[33m"}[f.Error] + word + "\x1b[0m"
 		}
-		fmt.Fprintf(w.Out, "%s:%d: %s: %s\n", j.path, f.Line, word, f.Text)
+		place := j.path
+		if f.Line > 0 {
+			place = fmt.Sprintf("%s:%d", j.path, f.Line)
+		}
+		fmt.Fprintf(w.Out, "%s: %s: %s\n", place, word, escape.Plain(f.Text))
 	}
 	_, err := fmt.Fprintf(w.Out, "%s: schedules %d, people %d, errors %d, warnings %d\n",
 		j.path, len(j.file.Schedules()), len(j.file.People()), j.errors(), len(j.found)-j.errors())
@@ -137,6 +146,31 @@ func writeClockShifts(w World, f *schedule.File, now time.Time) error {
 	}
 	fmt.Fprintln(w.Out)
 	return writeColumns(w.Out, "", rows)
+}
+
+// clockLine is a shift in which the clock is changed, for scripts.
+type clockLine struct {
+	Schedule string     `json:"schedule"`
+	Zone     string     `json:"zone"`
+	At       time.Time  `json:"clock_changes_at"`
+	People   []string   `json:"people"`
+	From     time.Time  `json:"from"`
+	To       *time.Time `json:"to"`    // null: it has no end
+	Hours    *float64   `json:"hours"` // likewise
+}
+
+func writeClockShiftsJSON(w World, f *schedule.File, now time.Time) error {
+	for _, s := range report.ClockShifts(f, now) {
+		line := clockLine{Schedule: s.Schedule, Zone: s.Zone.String(), At: s.At, People: s.People, From: s.From.In(s.Zone), To: orNull(s.To, s.Zone)}
+		if !s.To.IsZero() {
+			length := s.Hours()
+			line.Hours = &length
+		}
+		if err := printJSON(w, line); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // findingLine is a finding for scripts.

@@ -40,6 +40,7 @@ func (a *approvals) String() string { return strings.Join(*a, ",") }
 
 // Set adds names. One that the file does not have approves nothing.
 func (a *approvals) Set(text string) error {
+	*a = append(*a, text) // a name may have a comma in it
 	for name := range strings.SplitSeq(text, ",") {
 		if name = strings.TrimSpace(name); name != "" {
 			*a = append(*a, name)

@@ -15,7 +15,11 @@ func writeColumns(out io.Writer, indent string, rows [][]string) error {
 	var text bytes.Buffer
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	for _, row := range rows {
-		fmt.Fprintln(table, strings.Join(row, "\t"))
+		cells := make([]string, 0, len(row))
+		for _, cell := range row {
+			cells = append(cells, escape.Plain(cell))
+		}
+		fmt.Fprintln(table, strings.Join(cells, "\t"))
 	}
 	if err := table.Flush(); err != nil {
 		return err

@@ -43,7 +43,7 @@ const usage = `usage:
   nezuban-oncall fairness FILE [--from TIME] [--to TIME] [--schedule NAME] [--format FORMAT]
         count the hours, nights, weekends, holidays and shifts back to back of each person in a year, or from TIME to
         TIME; FORMAT is table, json, csv or markdown
-  nezuban-oncall simulate FILE [NEW] --incidents LOG [--answers-after TIME] [--format FORMAT]
+  nezuban-oncall simulate FILE [NEW] --incidents LOG [--answers-after LENGTH] [--format FORMAT]
         let a history of incidents happen under a file, or under two versions of it: who would have been woken at what
         hour, and after how long somebody reached; LOG has JSON lines, - is the input; FORMAT is text, json, csv or markdown
   nezuban-oncall cover FILE --on SCHEDULE --by PERSON --for PERSON --from TIME --to TIME [--zone ZONE]

@@ -10,6 +10,7 @@ import (
 	textdiff "github.com/rogpeppe/go-internal/diff"
 
 	"nezuban/oncall/internal/edit"
+	"nezuban/oncall/internal/escape"
 	"nezuban/oncall/internal/report"
 	"nezuban/oncall/schedule"
 )
@@ -186,14 +187,17 @@ func (w World) showEdit(path string, old, data []byte, before, after *schedule.F
 	return writeDiff(w.Out, c)
 }
 
-// printable is text without what could steer a terminal.
+// printable is a text of lines, each as [escape.Plain] has it.
 func printable(text []byte) []byte {
-	return []byte(strings.Map(func(r rune) rune {
-		if (r < ' ' && r != '\n' && r != '\t') || r == 0x7f {
-			return -1
+	var out strings.Builder
+	for line := range strings.SplitAfterSeq(string(text), "\n") {
+		rest, ended := strings.CutSuffix(line, "\n")
+		out.WriteString(escape.Plain(rest))
+		if ended {
+			out.WriteByte('\n')
 		}
-		return r
-	}, string(text)))
+	}
+	return []byte(out.String())
 }
 
 // errChanged is returned for a file that somebody else has changed meanwhile.

@@ -155,6 +155,9 @@ func (r *reader) event(e *ics.VEvent) error {
 		return nil
 	}
 	starts, err := r.starts(e, start, length)
+	for _, p := range e.GetProperties(ics.ComponentPropertyRdate) {
+		starts = append(starts, r.each(p)...)
+	}
 	for _, s := range starts {
 		day := schedule.Day{From: s.instant(), To: s.add(length).instant()}
 		if day.From.Before(r.to) && r.from.Before(day.To) {
@@ -207,12 +210,8 @@ func (r *reader) starts(e *ics.VEvent, start moment, length time.Duration) ([]mo
 	}
 	except := map[time.Time]bool{}
 	for _, p := range e.GetProperties(ics.ComponentPropertyExdate) {
-		for one := range strings.SplitSeq(p.Value, ",") {
-			single := *p
-			single.Value = one
-			if m, err := r.read(&single); err == nil {
-				except[m.wall] = true
-			}
+		for _, one := range r.each(p) {
+			except[one.wall] = true
 		}
 	}
 	var starts []moment
@@ -224,6 +223,19 @@ func (r *reader) starts(e *ics.VEvent, start moment, length time.Duration) ([]mo
 		}
 	}
 	return starts, nil
+}
+
+// each are the times of a property that may hold several; what is none, such as a period, is left out.
+func (r *reader) each(p *ics.IANAProperty) []moment {
+	var all []moment
+	for one := range strings.SplitSeq(p.Value, ",") {
+		single := *p
+		single.Value = one
+		if m, err := r.read(&single); err == nil {
+			all = append(all, m)
+		}
+	}
+	return all
 }
 
 // repeated are the times of a rule in a span. The library panics at some rules that it takes: that is an error too.

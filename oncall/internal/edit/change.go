@@ -65,7 +65,7 @@ func (t *text) newChange(block string) insertion {
 		if start := t.lineStart(last.Start); start > 0 && !t.blank(start-1) {
 			gap = "" // changes stand close together here
 		}
-		return t.after(last.End, gap+block)
+		return t.after(t.said(last.End), gap+block)
 	}
 	first := len(t.data)
 	for _, path := range [][]any{{"policy"}, {"route", 0}, {"limits"}} {
@@ -95,6 +95,28 @@ func (t *text) header(path ...any) (int, bool) {
 		}
 	}
 	return first, found
+}
+
+// said is where the comments right below a line end, if they belong to it: something else or nothing follows them after a
+// blank line.
+func (t *text) said(at int) int {
+	last := at
+	for end := t.lineEnd(at); end < len(t.data); {
+		begin := end + len(t.end)
+		end = t.lineEnd(begin)
+		switch line := strings.TrimSpace(string(t.data[begin:end])); {
+		case strings.HasPrefix(line, "#"):
+			last = begin
+			if end >= len(t.data) {
+				return last
+			}
+		case line == "":
+			return last
+		default:
+			return at
+		}
+	}
+	return last
 }
 
 // commentStart is where the comments right above a line begin, or the line itself.

@@ -8,7 +8,6 @@ package edit
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -100,29 +99,34 @@ func (t *text) accept(data []byte, now time.Time) (*schedule.File, error) {
 	before, after := errorsOf(t.file, now), errorsOf(f, now)
 	for _, kind := range lint.Kinds() {
 		if len(after[kind]) > len(before[kind]) {
-			return nil, errors.New(news(before[kind], after[kind]))
+			return nil, t.brings(news(before[kind], after[kind]))
 		}
 	}
 	return f, nil
 }
 
 // errorsOf are the errors that check finds, by kind.
-func errorsOf(f *schedule.File, now time.Time) map[lint.Kind][]string {
-	found := map[lint.Kind][]string{}
+func errorsOf(f *schedule.File, now time.Time) map[lint.Kind][]lint.Finding {
+	found := map[lint.Kind][]lint.Finding{}
 	for _, finding := range lint.Run(f, now, nil) {
 		if finding.Error {
-			found[finding.Kind] = append(found[finding.Kind], finding.Text)
+			found[finding.Kind] = append(found[finding.Kind], finding)
 		}
 	}
 	return found
 }
 
-// news is the last of some texts that is not among those of before: what is below an edit names other lines than before,
-// and what an edit brings stands below what was there.
-func news(before, after []string) string {
-	for _, text := range slices.Backward(after) {
-		if !slices.Contains(before, text) {
-			return text
+// brings says which error an edit would bring, and on which line it would stand.
+func (t *text) brings(f lint.Finding) error {
+	return fmt.Errorf("%s:%d, as it would be: %s", t.name, f.Line, f.Text)
+}
+
+// news is the last of some findings whose text is not among those of before: what is below an edit names other lines than
+// before, and what an edit brings stands below what was there.
+func news(before, after []lint.Finding) lint.Finding {
+	for _, f := range slices.Backward(after) {
+		if !slices.ContainsFunc(before, func(b lint.Finding) bool { return b.Text == f.Text }) {
+			return f
 		}
 	}
 	return after[len(after)-1]

@@ -2,11 +2,13 @@ package edit
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
 
 	"nezuban/agent/tomlfile"
+	"nezuban/oncall/schedule"
 )
 
 // Joining is somebody who joins a ring.
@@ -43,16 +45,16 @@ func Join(name string, data []byte, now time.Time, j Joining) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t.recut(layer, j.At, now, func(ring [][]string) ([][]string, error) { return with(ring, j.Person, j.After) })
+	return t.recut(layer, j.At, now, joiner{j.Person, j.After})
 }
 
 // layer finds a layer of a schedule.
-func (t *text) layer(schedule, name string) (rings, error) {
-	if !t.file.HasSchedule(schedule) {
-		return rings{}, fmt.Errorf("schedule: found %q, expected one of %s", schedule, strings.Join(t.file.Schedules(), ", "))
+func (t *text) layer(on, name string) (rings, error) {
+	if !t.file.HasSchedule(on) {
+		return rings{}, fmt.Errorf("schedule: found %q, expected one of %s", on, strings.Join(t.file.Schedules(), ", "))
 	}
 	var names []string
-	all := layers(t.file, schedule)
+	all := layers(t.file, on)
 	for _, r := range all {
 		if r.layer == name || (name == "" && len(all) == 1) {
 			return r, nil
@@ -63,7 +65,7 @@ func (t *text) layer(schedule, name string) (rings, error) {
 }
 
 // recut changes the ring of a layer from a handoff on.
-func (t *text) recut(layer rings, at, now time.Time, change func([][]string) ([][]string, error)) ([]byte, error) {
+func (t *text) recut(layer rings, at, now time.Time, change ringChange) ([]byte, error) {
 	h, err := layer.cut(at, now)
 	if err != nil {
 		return nil, err
@@ -78,7 +80,7 @@ func (t *text) recut(layer rings, at, now time.Time, change func([][]string) ([]
 			first = h.next
 		}
 		before := rotated(l.Ring, first)
-		ring, err := change(before)
+		ring, err := change.ring(before)
 		if err != nil {
 			return nil, fmt.Errorf("the layer %q of %s, line %d: %w", layer.layer, layer.schedule, l.Number, err)
 		}
@@ -93,11 +95,11 @@ func (t *text) recut(layer rings, at, now time.Time, change func([][]string) ([]
 			edits = append(edits, parts...)
 			continue
 		}
-		part, err := t.setRing(l, ring)
+		parts, err := change.within(t, l)
 		if err != nil {
 			return nil, err
 		}
-		edits = append(edits, part)
+		edits = append(edits, parts...)
 	}
 	out := t.with(edits...)
 	after, err := t.accept(out, now)
@@ -107,7 +109,27 @@ func (t *text) recut(layer rings, at, now time.Time, change func([][]string) ([]
 	if err := t.keepsClock(h, out); err != nil {
 		return nil, err
 	}
+	if err := t.onlyThatLayer(layer, after); err != nil {
+		return nil, err
+	}
 	return out, t.unchangedUntil(after, now, h.at)
+}
+
+// onlyThatLayer refuses an edit that would change the ring of another layer: it would be a mistake of the edit's own.
+func (t *text) onlyThatLayer(layer rings, after *schedule.File) error {
+	others := func(f *schedule.File) [][][]string {
+		var rings [][][]string
+		for _, l := range f.Lines() {
+			if l.Schedule != layer.schedule || l.Layer != layer.layer {
+				rings = append(rings, l.Ring)
+			}
+		}
+		return rings
+	}
+	if !reflect.DeepEqual(others(t.file), others(after)) {
+		return fmt.Errorf("it would change the ring of another layer than %q of %s", layer.layer, layer.schedule)
+	}
+	return nil
 }
 
 // keepsClock refuses a cut after which the handoffs would come at other times: a month's last day that is cut in a shorter
@@ -117,17 +139,18 @@ func (t *text) keepsClock(h handoff, out []byte) error {
 	if err != nil {
 		return err
 	}
-	old := h.ring
+	old, found := h.ring, false
 	for _, r := range layers(cut.file, h.Schedule) {
 		for _, l := range r.lines {
 			if r.layer != h.Layer || !l.Begin.Equal(h.at) {
 				continue
 			}
+			found = true
 			for at := h.at; ; {
 				_, _, was, ok := old.Turn(at)
 				_, _, is, still := l.Turn(at)
 				if !ok || !still || was.IsZero() || at.Sub(h.at) > 2*366*24*time.Hour {
-					return nil
+					break
 				}
 				if !was.Equal(is) {
 					return fmt.Errorf("a line that begins at %s would hand off at %s and no more at %s: take another handoff", show(h.at, l), show(is, l), show(was, l))
@@ -135,6 +158,9 @@ func (t *text) keepsClock(h handoff, out []byte) error {
 				at = was
 			}
 		}
+	}
+	if !found {
+		return fmt.Errorf("no line would begin at %s", show(h.at, h.ring))
 	}
 	return nil
 }
@@ -192,30 +218,29 @@ func Leave(name string, data []byte, now time.Time, l Leaving) ([]byte, error) {
 	if l.Schedule != "" && !t.file.HasSchedule(l.Schedule) {
 		return nil, fmt.Errorf("schedule: found %q, expected one of %s", l.Schedule, strings.Join(t.file.Schedules(), ", "))
 	}
-	found := false
-	for _, schedule := range t.file.Schedules() {
-		for _, layer := range layers(t.file, schedule) {
-			if (l.Schedule != "" && l.Schedule != schedule) || (l.Layer != "" && l.Layer != layer.layer) || !layer.ahead(l.Person, now) {
-				continue
-			}
-			found = true
-			out, err := t.recut(layer, l.At, now, func(ring [][]string) ([][]string, error) {
-				left := without(ring, l.Person)
-				if len(left) == 0 {
-					return nil, fmt.Errorf("nobody would be left: end the line, or let somebody join first")
-				}
-				return left, nil
-			})
-			if err != nil {
-				return nil, err
-			}
-			if t, err = read(name, out); err != nil {
-				return nil, err
+	var in []rings
+	for _, on := range t.file.Schedules() {
+		for _, layer := range layers(t.file, on) {
+			if (l.Schedule == "" || l.Schedule == on) && (l.Layer == "" || l.Layer == layer.layer) && layer.ahead(l.Person, now) {
+				in = append(in, layer)
 			}
 		}
 	}
-	if !found {
+	if len(in) == 0 {
 		return nil, fmt.Errorf("%q is in no ring there from now on", l.Person)
+	}
+	for _, was := range in {
+		layer, err := t.layer(was.schedule, was.layer) // each edit moves what stands below it
+		if err != nil {
+			return nil, err
+		}
+		out, err := t.recut(layer, l.At, now, leaver(l.Person))
+		if err != nil {
+			return nil, err
+		}
+		if t, err = read(name, out); err != nil {
+			return nil, err
+		}
 	}
 	return t.data, nil
 }

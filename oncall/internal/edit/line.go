@@ -7,15 +7,6 @@ import (
 	"nezuban/agent/tomlfile"
 )
 
-// setRing replaces the ring of a line.
-func (t *text) setRing(l ring, to [][]string) (insertion, error) {
-	who, ok := t.places.Place(l.path("who")...)
-	if !ok {
-		return insertion{}, t.cannot(l)
-	}
-	return insertion{who.From, who.To, turns(to)}, nil
-}
-
 // cannot says that a line stands in the file in a way that cannot be edited.
 func (t *text) cannot(l ring) error {
 	return fmt.Errorf("%s:%d: this line is written in a way that cannot be edited here: write it as { name = …, who = … }, or below a [[schedule.%s.layers]]", t.name, l.Number, key(l.Schedule))

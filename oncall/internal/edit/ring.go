@@ -121,34 +121,3 @@ func turns(ring [][]string) string {
 func rotated(ring [][]string, first int) [][]string {
 	return slices.Concat(ring[first:], ring[:first])
 }
-
-// with is a ring with one more person, who comes after the turn of somebody, or last.
-func with(ring [][]string, person, after string) ([][]string, error) {
-	if slices.ContainsFunc(ring, func(turn []string) bool { return slices.Contains(turn, person) }) {
-		return nil, fmt.Errorf("%s is in it already", person)
-	}
-	at := len(ring)
-	if after != "" {
-		i := slices.IndexFunc(ring, func(turn []string) bool { return slices.Contains(turn, after) })
-		if i < 0 {
-			return nil, fmt.Errorf("%s, after whom %s should come, is not in it", after, person)
-		}
-		at = i + 1
-	}
-	return slices.Insert(slices.Clone(ring), at, []string{person}), nil
-}
-
-// without is a ring without somebody; a turn of theirs alone goes.
-func without(ring [][]string, person string) [][]string {
-	var left [][]string
-	for _, turn := range ring {
-		if !slices.Contains(turn, person) {
-			left = append(left, turn)
-			continue
-		}
-		if others := slices.DeleteFunc(slices.Clone(turn), func(p string) bool { return p == person }); len(others) > 0 {
-			left = append(left, others)
-		}
-	}
-	return left
-}

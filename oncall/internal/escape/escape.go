@@ -4,11 +4,15 @@
 // read there.
 package escape
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
 // Markdown is text as it stands in a paragraph or a table cell of GitHub's Markdown: nothing in it marks up, links,
 // mentions a person or an issue, or ends the cell.
 func Markdown(text string) string {
+	text = Plain(text)
 	var out strings.Builder
 	for i, r := range text {
 		switch {
@@ -18,8 +22,6 @@ func Markdown(text string) string {
 			out.WriteRune('\\')
 			out.WriteRune(r)
 			out.WriteString("<!-- -->")
-		case r == '\n' || r == '\r':
-			out.WriteRune(' ')
 		case r > ' ' && r < 0x7f && strings.ContainsRune("!$&*.:<>[\\]^_`{|}~", r):
 			out.WriteRune('\\')
 			out.WriteRune(r)
@@ -36,10 +38,24 @@ func inNumber(text string, i int) bool {
 	return digit(i-1) && digit(i+1)
 }
 
+// Plain is text on one line without what could steer a terminal, or turn text around: white space becomes a blank.
+func Plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r) && r != '\u200d': // which joins two pictures to one
+			return -1
+		}
+		return r
+	}, text)
+}
+
 // CSV is text as one cell of a spreadsheet that must not take it for a formula. The quotes of the format are the
 // business of encoding/csv.
 func CSV(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+	text = Plain(text)
+	if text != "" && strings.ContainsRune("=+-@", rune(text[0])) {
 		return "'" + text
 	}
 	return text

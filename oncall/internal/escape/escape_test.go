@@ -29,10 +29,10 @@ func TestMarkdown(t *testing.T) {
 	}
 }
 
-// TestMarkdownKeepsTheText undoes every escape and finds the text again.
+// TestMarkdownKeepsTheText undoes every escape and finds again what of the text can be seen.
 func TestMarkdownKeepsTheText(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		text := strings.NewReplacer("\n", "", "\r", "").Replace(rapid.String().Draw(t, "text"))
+		text := Plain(rapid.String().Draw(t, "text"))
 		var read strings.Builder
 		escaped := false
 		for _, r := range strings.ReplaceAll(Markdown(text), "<!-- -->", "") {
@@ -47,6 +47,17 @@ func TestMarkdownKeepsTheText(t *testing.T) {
 			t.Fatalf("%q reads %q", text, read.String())
 		}
 	})
+}
+
+// TestPlain holds that nothing of a name can steer a terminal, start a line or turn text around.
+func TestPlain(t *testing.T) {
+	for in, want := range map[string]string{
+		"Ann\x1b[2J": "Ann[2J", "Ann\nBob": "Ann Bob", "a\tb": "a b", "\u202eAnn": "Ann", "Zoë 李": "Zoë 李", "👩\u200d💻": "👩\u200d💻", "": "",
+	} {
+		if got := Plain(in); got != want {
+			t.Errorf("%q is %q, want %q", in, got, want)
+		}
+	}
 }
 
 func TestCSV(t *testing.T) {

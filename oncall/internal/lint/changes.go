@@ -9,20 +9,48 @@ import (
 	"nezuban/oncall/schedule"
 )
 
-// bounded is the end of a change, as far as it is looked at: ten years after its beginning.
+// bounded is the end of a change, as far as it is looked at: two years after its beginning.
 func bounded(from, to time.Time) time.Time {
-	return earlier(from.AddDate(10, 0, 0), to)
+	return earlier(from.AddDate(2, 0, 0), to)
 }
 
-// effect is when, from one time to another, other people are on call for some schedules than there would be in a file
-// without a change.
-func effect(f, without *schedule.File, schedules []string, from, to time.Time) []span {
+// budget is how much may still be looked at to judge changes: a file of changes that last for years and of rings that hand
+// off every hour would take for ever. It is used up once for all changes.
+type budget struct {
+	left    float64            // handoffs and windows
+	perYear map[string]float64 // of each schedule
+}
+
+// maxJudged is enough for some ten thousand changes as people make them, and takes some seconds.
+const maxJudged = 20_000_000
+
+func newBudget(f *schedule.File) *budget {
+	b := &budget{left: maxJudged, perYear: map[string]float64{}}
+	for _, l := range f.Lines() {
+		b.perYear[l.Schedule] += float64(l.Events)
+	}
+	return b
+}
+
+// spend pays for a look at a schedule; it is not ok when the budget is used up.
+func (b *budget) spend(name string, from, to time.Time) bool {
+	const year = 365 * 24 * time.Hour
+	b.left -= 10 + b.perYear[name]*to.Sub(from).Hours()/year.Hours()
+	return b.left > 0
+}
+
+// effect is when, from one time to another, other people are on call for some schedules, or learn, than there would be in a
+// file without a change. It says less when the budget is used up.
+func (b *budget) effect(f, without *schedule.File, schedules []string, from, to time.Time) []span {
 	var found []span
 	for _, name := range schedules {
+		if !b.spend(name, from, to) {
+			return found
+		}
 		first := len(found)
 		for shift := range f.Shifts(name, from, to) {
 			for plain := range without.Shifts(name, shift.From, shift.To) {
-				if slices.Equal(shift.People, plain.People) {
+				if slices.Equal(shift.People, plain.People) && slices.Equal(shift.Shadow, plain.Shadow) {
 					continue
 				}
 				if last := len(found) - 1; last >= first && found[last].to.Equal(plain.From) {
@@ -36,6 +64,33 @@ func effect(f, without *schedule.File, schedules []string, from, to time.Time) [
 	return found
 }
 
+// any reports whether there is an effect.
+func (b *budget) any(f, without *schedule.File, schedules []string, from, to time.Time) bool {
+	for _, name := range schedules {
+		if !b.spend(name, from, to) {
+			return true
+		}
+		for shift := range f.Shifts(name, from, to) {
+			for plain := range without.Shifts(name, shift.From, shift.To) {
+				if !slices.Equal(shift.People, plain.People) || !slices.Equal(shift.Shadow, plain.Shadow) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// changes judges them all.
+func changes(f *schedule.File) []Finding {
+	b := newBudget(f)
+	found := slices.Concat(b.covers(f), b.swaps(f), b.offs(f), b.adds(f))
+	if b.left <= 0 {
+		found = append(found, warn(0, KindUnjudged, "the changes are too many, or too long, to be judged: some that change nothing may not be found; take out those that are over"))
+	}
+	return found
+}
+
 func length(list []span) time.Duration {
 	var total time.Duration
 	for _, s := range list {
@@ -45,7 +100,7 @@ func length(list []span) time.Duration {
 }
 
 // covers finds covers that do not do what they look like.
-func covers(f *schedule.File) []Finding {
+func (b *budget) covers(f *schedule.File) []Finding {
 	var found []Finding
 	for i, c := range f.Covers() {
 		if before, ok := chained(f, c); ok {
@@ -58,19 +113,36 @@ func covers(f *schedule.File) []Finding {
 			continue // doubled tells it
 		}
 		to := bounded(c.From, c.To)
-		changed := effect(f, f.WithoutCover(i), []string{c.On}, c.From, to)
+		without := f.WithoutCover(i)
+		changed := b.effect(f, without, []string{c.On}, c.From, to)
 		switch effective, whole := length(changed), to.Sub(c.From); {
+		case b.left <= 0:
+			return found
 		case effective == 0:
 			found = append(found, fail(c.Line, KindNoEffect, "this cover changes nothing: %s has no turn of %s then, or stays on call all the same%s", c.For, c.On, who(f, c.On, c.From)))
 		case effective < whole:
 			found = append(found, warn(c.Line, KindPartly, "this cover changes %s of its %s: %s is not on call for %s the whole time, but %s",
 				hours(effective), hours(whole), c.For, c.On, spans(changed, f.Zone())))
 		}
+		found = append(found, b.merged(f, without, c.Line, c.On, c.By, c.For, c.From, to)...)
 		if c.By != schedule.Nobody {
 			found = append(found, absent(f, c.Line, c.By, "covers", c.From, c.To)...)
 		}
 	}
 	return found
+}
+
+// merged finds somebody who is put in the place of another while they are on call beside them: of two there is one then.
+func (b *budget) merged(f, without *schedule.File, line int, on, by, person string, from, to time.Time) []Finding {
+	if !b.spend(on, from, to) {
+		return nil
+	}
+	for shift := range without.Shifts(on, from, to) {
+		if by != person && slices.Contains(shift.People, by) && slices.Contains(shift.People, person) {
+			return []Finding{warn(line, KindMerged, "%s is on call for %s beside %s already, from %s: of two there is one then", by, on, person, span{shift.From, shift.To}.show(f.Zone()))}
+		}
+	}
+	return nil
 }
 
 // who says who is on call for a schedule at a time, for the end of a message.
@@ -128,7 +200,7 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // swaps finds swaps that do not trade two turns whole.
-func swaps(f *schedule.File) []Finding {
+func (b *budget) swaps(f *schedule.File) []Finding {
 	var found []Finding
 	owners := traded(f)
 	for i, s := range f.Swaps() {
@@ -139,10 +211,11 @@ func swaps(f *schedule.File) []Finding {
 		var idle []string
 		for n, turn := range s.Turns {
 			to := bounded(turn.From, turn.To)
-			if len(effect(f, without, []string{s.On}, turn.From, to)) == 0 {
+			if !b.any(f, without, []string{s.On}, turn.From, to) {
 				idle = append(idle, turn.Person+"'s from "+turn.From.In(f.Zone()).Format(minute)+reason(f, s.Turns[n], to))
 			}
 			found = append(found, absent(f, s.Line, s.Turns[1-n].Person, "gets a turn by this swap", turn.From, to)...)
+			found = append(found, b.merged(f, without, s.Line, s.On, s.Turns[1-n].Person, turn.Person, turn.From, to)...)
 		}
 		switch len(idle) {
 		case 2:
@@ -165,13 +238,13 @@ func reason(f *schedule.File, t schedule.Turn, to time.Time) string {
 }
 
 // offs finds absences that nobody notices.
-func offs(f *schedule.File) []Finding {
+func (b *budget) offs(f *schedule.File) []Finding {
 	var found []Finding
 	for i, o := range f.Offs() {
 		if elsewhere(f, o) {
 			continue // what is wrong with that is told there
 		}
-		if len(effect(f, f.WithoutOff(i), f.Schedules(), o.From, bounded(o.From, o.To))) == 0 {
+		if !b.any(f, f.WithoutOff(i), f.Schedules(), o.From, bounded(o.From, o.To)) {
 			found = append(found, fail(o.Line, KindNoEffect, "this off changes nothing: %s is not on call then, or stays on call all the same; leave it out", o.Who))
 		}
 	}
@@ -202,12 +275,14 @@ func elsewhere(f *schedule.File, o schedule.Off) bool {
 }
 
 // adds finds people who are added where they are already.
-func adds(f *schedule.File) []Finding {
+func (b *budget) adds(f *schedule.File) []Finding {
 	var found []Finding
 	for i, a := range f.Adds() {
 		to := bounded(a.From, a.To)
-		changed := effect(f, f.WithoutAdd(i), []string{a.On}, a.From, to)
+		changed := b.effect(f, f.WithoutAdd(i), []string{a.On}, a.From, to)
 		switch effective, whole := length(changed), to.Sub(a.From); {
+		case b.left <= 0:
+			return found
 		case effective == 0:
 			found = append(found, warn(a.Line, KindNoEffect, "this add changes nothing: %s is on call for %s then all the same", a.Who, a.On))
 		case effective < whole:

@@ -32,6 +32,8 @@ const (
 	KindChained       Kind = "chained"        // error: a cover of somebody who covers
 	KindSkipped       Kind = "skipped"        // error: a from over which the clock jumps
 	KindPartly        Kind = "partly"         // a change that changes only some of its time
+	KindMerged        Kind = "merged"         // a change that puts somebody on call who is on call beside the other already
+	KindUnjudged      Kind = "unjudged"       // more changes than can be judged
 	KindAbsent        Kind = "absent"         // a change that puts somebody on call who is off then
 	KindGap           Kind = "gap"            // nobody is on call
 	KindNever         Kind = "never"          // somebody in a ring who never has a turn
@@ -54,7 +56,7 @@ const (
 // Kinds are all of them.
 func Kinds() []Kind {
 	return []Kind{
-		KindRoute, KindNoEffect, KindDoubled, KindChained, KindSkipped, KindPartly, KindAbsent, KindGap, KindNever, KindWeekday, KindSplitNight,
+		KindRoute, KindNoEffect, KindDoubled, KindChained, KindSkipped, KindPartly, KindMerged, KindUnjudged, KindAbsent, KindGap, KindNever, KindWeekday, KindSplitNight,
 		KindHours, KindLostWindow, KindCollision, KindReach, KindNeverSent, KindAway, KindCalendar, KindNightsRunning, KindNightShare, KindRest,
 		KindPast, KindLate,
 	}
@@ -67,7 +69,7 @@ const ahead = 52 * 7 * 24 * time.Hour
 // Findings come in the order of their lines.
 func Run(f *schedule.File, now time.Time, away map[string][]schedule.Day) []Finding {
 	found := slices.Concat(
-		routes(f), covers(f), swaps(f), offs(f), adds(f), doubled(f), lines(f), nights(f, now), lost(f, now), gaps(f, now), idle(f, now),
+		routes(f), changes(f), doubled(f), lines(f), nights(f, now), lost(f, now), gaps(f, now), idle(f, now),
 		apart(f, now), channels(f), neverSent(f, now), limits(f, now), daysOff(f, now, away),
 	)
 	Sort(found)

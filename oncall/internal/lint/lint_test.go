@@ -58,7 +58,7 @@ func files(tb testing.TB, pattern string, least int) []string {
 
 // Each file of testdata/mistakes has one mistake, and begins with the whole of what is said about it.
 func TestMistakes(t *testing.T) {
-	seen := map[lint.Kind]bool{lint.KindCalendar: true, lint.KindPast: true, lint.KindLate: true} // of the command, and of package guard
+	seen := map[lint.Kind]bool{lint.KindUnjudged: true, lint.KindCalendar: true, lint.KindPast: true, lint.KindLate: true} // of the command, and of package guard
 	for _, path := range files(t, "testdata/mistakes/*.toml", 30) {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".toml"), func(t *testing.T) {
 			data, err := os.ReadFile(path)
@@ -115,6 +115,30 @@ func TestNothingToFind(t *testing.T) {
 		if found, _ := judge(t, string(data)); len(found) > 0 {
 			t.Errorf("%s:\n%s", path, strings.Join(found, "\n"))
 		}
+	}
+}
+
+// A file of long changes and hourly rings is judged as far as that is possible in seconds, and says so.
+func TestTooMuchToJudge(t *testing.T) {
+	var text strings.Builder
+	text.WriteString("zone = \"UTC\"\n[people]\n")
+	for i := range 400 {
+		fmt.Fprintf(&text, "p%d = { page = [\"sms\"], ticket = [\"email\"] }\n", i)
+	}
+	text.WriteString("[schedule.api]\nlayers = [\n")
+	for i := range 8 {
+		fmt.Fprintf(&text, "  { name = \"l%d\", every = \"1h\", from = \"2026-01-01 00:00\", who = [\"p0\", \"p1\"] },\n", i)
+	}
+	text.WriteString("]\n")
+	for i := range 400 {
+		fmt.Fprintf(&text, "[[change]]\noff = { who = \"p%d\", from = \"2026-01-01\", to = \"2036-01-01\" }\n", i)
+	}
+	f, err := schedule.Parse("oncall.toml", []byte(text.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found := lint.Run(f, now, nil); !slices.ContainsFunc(found, func(f lint.Finding) bool { return f.Kind == lint.KindUnjudged }) {
+		t.Errorf("%d findings, and none says that they are not all", len(found))
 	}
 }
 
