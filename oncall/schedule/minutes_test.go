@@ -117,7 +117,7 @@ func agreeing(f *schedule.File, shifts []schedule.Shift, end time.Time) error {
 		if stint.From.After(at) || (!stint.From.Equal(at) && i > 0) || (!stint.To.IsZero() && !stint.To.After(at)) {
 			return fmt.Errorf("a stint from %s to %s where the one before it ended at %s", stint.From, stint.To, at)
 		}
-		if stint.Layer != "" && (stint.Begin.After(stint.From) || (!stint.End.IsZero() && (stint.To.IsZero() || stint.End.Before(stint.To)))) {
+		if stint.Layer != "" && (stint.Begin.After(stint.From) || (!stint.End.IsZero() && !stint.To.IsZero() && stint.End.Before(stint.To))) {
 			return fmt.Errorf("a stint from %s to %s of a turn from %s to %s", stint.From, stint.To, stint.Begin, stint.End)
 		}
 		for ; ; i++ { // all shifts that the stint touches have its people
