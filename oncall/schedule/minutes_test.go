@@ -96,6 +96,12 @@ func agree(tb rapid.TB, file slowFile, start time.Time) {
 	if err := agreeing(f, shifts, end); err != nil {
 		tb.Fatalf("%v, of\n%s", err, text)
 	}
+	for i := 0; i < len(want); i += 97 { // Who has no walk behind it that knows what was before
+		a, err := f.Who("api", start.Add(time.Duration(i)*time.Minute))
+		if err != nil || shown(a.People, a.Shadow) != want[i] {
+			tb.Fatalf("at %s: %v, %v, want %q, of\n%s", a.At, a, err, want[i], text)
+		}
+	}
 }
 
 // agreeing asks Who at both ends of each shift and a second beside them, and Stints for the whole time.
