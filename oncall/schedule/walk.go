@@ -76,7 +76,7 @@ func (w *walk) layer(i int) *held {
 // let the layer below show through. Who is added comes on top.
 func (w *walk) moment() moment {
 	var m moment
-	for i := len(w.layers) - 1; i >= 0; i-- {
+	for i := range slices.Backward(w.layers) {
 		if m.people = w.layer(i).reasons; len(m.people) > 0 {
 			m.deciding = i
 			break

@@ -68,7 +68,8 @@ func (a asker) lines() error {
 	in := bufio.NewReaderSize(a.in, maxLine)
 	for number := 1; ; number++ {
 		line, err := in.ReadSlice('\n')
-		if err != nil && !errors.Is(err, io.EOF) {
+		last := errors.Is(err, io.EOF)
+		if err != nil && !last {
 			return fmt.Errorf("input line %d: %w", number, err)
 		}
 		if text := strings.TrimSpace(string(line)); text != "" {
@@ -76,7 +77,7 @@ func (a asker) lines() error {
 				return fmt.Errorf("input line %d: %w", number, err)
 			}
 		}
-		if err != nil {
+		if last {
 			return nil
 		}
 		if ahead, _ := in.Peek(in.Buffered()); !bytes.Contains(ahead, []byte{'\n'}) {

@@ -37,7 +37,9 @@ func TestWhoAnswersEachLineAtOnce(t *testing.T) {
 	done := make(chan int)
 	go func() {
 		code := Run([]string{"who", path, "--at", "-"}, World{In: in, Out: out, Err: io.Discard})
-		out.Close()
+		if err := out.Close(); err != nil {
+			t.Error(err)
+		}
 		done <- code
 	}()
 	read := bufio.NewScanner(answers)
@@ -52,7 +54,9 @@ func TestWhoAnswersEachLineAtOnce(t *testing.T) {
 			t.Fatalf("%q: got %q, want %q", exchange.question, read.Text(), exchange.answer)
 		}
 	}
-	questions.Close()
+	if err := questions.Close(); err != nil {
+		t.Fatal(err)
+	}
 	if code := <-done; code != exitOK || read.Scan() {
 		t.Errorf("exit code %d, and %q", code, read.Text())
 	}
