@@ -35,7 +35,7 @@ func hostile(t *rapid.T) {
 	if err != nil {
 		return
 	}
-	from := rapid.SampledFrom(hostileStarts).Draw(t, "start").Add(time.Duration(rapid.IntRange(0, 40*24*3600).Draw(t, "seconds")) * time.Second)
+	from := rapid.SampledFrom(hostileStarts).Draw(t, "start").Add(time.Duration(spread(rapid.IntRange(0, 40*24*3600).Draw(t, "seconds"), 40*24*3600)) * time.Second)
 	end := from.AddDate(1, 0, 0)
 	at := from
 	for shift := range f.Shifts("api", from, end) {

@@ -79,8 +79,8 @@ carol = { zone = "America/New_York" }
 func TestLoadsAgainstMinutes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f := drawFile(t)
-		from := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(rapid.IntRange(0, 400*24).Draw(t, "from")) * time.Hour)
-		to := from.Add(time.Duration(rapid.IntRange(1, 10*24).Draw(t, "hours")) * time.Hour)
+		from := drawHour(t)
+		to := from.Add(time.Duration(1+spread(rapid.IntRange(0, 10*24).Draw(t, "hours"), 10*24)) * time.Hour)
 		got := Loads(f, f.Schedules(), from, to)
 		for _, p := range f.People() {
 			minutes, nights, weekends := 0, map[string]bool{}, map[string]bool{}

@@ -75,8 +75,8 @@ func sameBegin(was, is Shift) bool { return was.From.Equal(is.From) }
 func TestShiftsTile(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f := drawFile(t)
-		from := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(rapid.IntRange(0, 400*24).Draw(t, "from")) * time.Hour)
-		to := from.Add(time.Duration(rapid.IntRange(1, 60*24).Draw(t, "hours")) * time.Hour)
+		from := drawHour(t)
+		to := from.Add(time.Duration(1+spread(rapid.IntRange(0, 60*24).Draw(t, "hours"), 60*24)) * time.Hour)
 		seen := map[string]bool{}
 		var total time.Duration
 		at := from
@@ -106,7 +106,16 @@ func TestShiftsTile(t *testing.T) {
 	})
 }
 
-// drawFile makes a rotation file with two layers and some covers, and sometimes without one of them.
+// spread gives what was drawn, most of which is small, an even place below a limit.
+func spread(drawn, limit int) int { return drawn * 1_000_003 % limit }
+
+// drawHour is an hour of 400 days, any of which is as likely.
+func drawHour(t *rapid.T) time.Time {
+	const hours = 400 * 24
+	return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(spread(rapid.IntRange(0, hours).Draw(t, "from"), hours)) * time.Hour)
+}
+
+// drawFile makes a rotation file with a layer or two, with and without windows, and some changes.
 func drawFile(t *rapid.T) *schedule.File {
 	zone := rapid.SampledFrom([]string{"Europe/Berlin", "America/New_York", "Australia/Lord_Howe"}).Draw(t, "zone")
 	name := rapid.SampledFrom([]string{"alice", "bob", "carol", "-"})
@@ -114,8 +123,9 @@ func drawFile(t *rapid.T) *schedule.File {
 	var text strings.Builder
 	fmt.Fprintf(&text, "zone = %q\n[people]\nalice = {}\nbob = { zone = \"Asia/Kathmandu\" }\ncarol = {}\n[schedule.api]\nlayers = [\n", zone)
 	for i := range rapid.IntRange(1, 2).Draw(t, "layers") {
-		fmt.Fprintf(&text, "{ name = \"l%d\", every = \"%dd\", from = \"2026-%02d-01 %02d:30\", who = [\"%s\"] },\n", i,
+		fmt.Fprintf(&text, "{ name = \"l%d\", every = \"%dd\", from = \"2026-%02d-01 %02d:30\"%s, who = [\"%s\"] },\n", i,
 			rapid.IntRange(1, 9).Draw(t, "every"), rapid.IntRange(1, 12).Draw(t, "month"), rapid.IntRange(0, 23).Draw(t, "hour"),
+			rapid.SampledFrom([]string{"", "", `, when = "Mon-Fri 09:00-17:00"`, `, when = "22:00-06:00"`, `, when = "Fri 18:00-Mon 08:00", count = "shifts"`, `, count = "shifts"`}).Draw(t, "when"),
 			strings.Join(ring.Draw(t, "ring"), `", "`))
 	}
 	fmt.Fprintln(&text, "]")
@@ -128,6 +138,11 @@ func drawFile(t *rapid.T) *schedule.File {
 		month := rapid.IntRange(1, 12).Draw(t, "month of the add")
 		fmt.Fprintf(&text, "[[change]]\nadd = { on = \"api\", who = %q, from = \"2026-%02d-%02d 12:00\", to = \"2026-%02d-%02d\" }\n",
 			rapid.SampledFrom([]string{"alice", "bob", "carol"}).Draw(t, "added"), month, day.Draw(t, "from"), month, 10+day.Draw(t, "to"))
+	}
+	for range rapid.IntRange(0, 3).Draw(t, "offs") {
+		month := rapid.IntRange(1, 12).Draw(t, "month of the off")
+		fmt.Fprintf(&text, "[[change]]\noff = { who = %q, from = \"2026-%02d-%02d 12:00\", to = \"2026-%02d-%02d\" }\n",
+			rapid.SampledFrom([]string{"alice", "bob", "carol"}).Draw(t, "away"), month, day.Draw(t, "from"), month, 10+day.Draw(t, "to"))
 	}
 	f, err := schedule.Parse("oncall.toml", []byte(text.String()))
 	if err != nil {
