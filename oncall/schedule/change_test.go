@@ -31,6 +31,11 @@ func TestWhoWithChanges(t *testing.T) {
 			offOf("alice", "2026-01-07", "2026-01-08") + offOf("bob", "2026-01-07", "2026-01-08"), []ask{
 			{"2026-01-07T12:00:00Z", "erin", "2026-01-09 00:00 CET"},
 		}},
+		{"fine print 7: who steps in is of the ring of the line in force", api(
+			line("n", `every = "1w", from = "2026-01-05 09:00", to = "2026-01-08 09:00", who = ["alice", "bob"]`),
+			line("n", `every = "1w", from = "2026-01-08 09:00", who = ["alice", "-", "bob"]`)) + offOf("alice", "2026-01-01", "2026-01-20"), []ask{
+			{"2026-01-06T12:00:00Z", "bob", "2026-01-15 09:00 CET"},
+		}},
 		{"off is everywhere, and overlapping ones are one", api(weekly) + "[schedule.web]\nlayers = [{ name = \"n\", from = \"2026-01-05 09:00\", who = [\"alice\"] }]\n" +
 			offOf("alice", "2026-01-07", "2026-01-09") + offOf("alice", "2026-01-08", "2026-01-08") + offOf("alice", "2026-01-09 12:00", "2026-01-10"), []ask{
 			{"2026-01-07T12:00:00Z", "bob", "2026-01-11 00:00 CET"},

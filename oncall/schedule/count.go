@@ -41,6 +41,7 @@ func newShifts(l line, unit cadence, zones *zoneStore) shifts {
 			days = append(days, dayOf(j.begin), dayOf(j.end))
 		}
 	}
+	days = slices.Compact(days)
 	s.missing = slices.DeleteFunc(l.unitsOf(days), func(k int64) bool { return !s.pattern[k%7] || l.opens(k, l.really) })
 	return s
 }

@@ -25,18 +25,18 @@ func (c slowChange) text() string {
 	return fmt.Sprintf("[[change]]\noff = { who = %q, %s", c.person, when)
 }
 
-// slowSwap is a swap of two turns of one layer, by their numbers; the days on which they start are for the text.
+// slowSwap is a swap of two turns of one line, by their numbers; the days on which they start are for the text.
 type slowSwap struct {
-	layer  int
+	line   int
 	turns  [2]int
 	people [2]string
 	days   [2]string
 	zone   string
 }
 
-func (s slowSwap) text() string {
-	return fmt.Sprintf("[[change]]\nswap = { on = \"api\", layer = \"layer%d\", turns = [\"%s %s\", \"%s %s\"], zone = %q }\n",
-		s.layer, s.people[0], s.days[0], s.people[1], s.days[1], s.zone)
+func (s slowSwap) text(layer string) string {
+	return fmt.Sprintf("[[change]]\nswap = { on = \"api\", layer = %q, turns = [\"%s %s\", \"%s %s\"], zone = %q }\n",
+		layer, s.people[0], s.days[0], s.people[1], s.days[1], s.zone)
 }
 
 // slowFile is a schedule with its changes as the oracle sees them.
@@ -65,6 +65,10 @@ func (f slowFile) slow() []string {
 	}
 	out := make([]string, len(turns[0]))
 	for minute := range out {
+		if minute > 0 && f.unchanged(minute, turns, open, holding) {
+			out[minute] = out[minute-1]
+			continue
+		}
 		holds := func(kind, person string) (slowChange, bool) {
 			for i, c := range f.changes {
 				if c.kind == kind && c.person == person && holding[i][minute] {
@@ -102,6 +106,29 @@ func (f slowFile) slow() []string {
 	return out
 }
 
+// unchanged says whether everything is as it was the minute before.
+func (f slowFile) unchanged(minute int, turns [][]int, open, holding [][]bool) bool {
+	for y := range turns {
+		if turns[y][minute] != turns[y][minute-1] || open[y][minute] != open[y][minute-1] {
+			return false
+		}
+	}
+	for i := range holding {
+		if holding[i][minute] != holding[i][minute-1] {
+			return false
+		}
+	}
+	return true
+}
+
+// layer is the name of the layer of a line: that of the first of the lines that are one layer.
+func (f slowFile) layer(line int) string {
+	for f.lines[line].joins {
+		line--
+	}
+	return fmt.Sprintf("layer%d", line)
+}
+
 // shown is how the oracle writes who is on call and who learns.
 func shown(on, learning []string) string {
 	return strings.Join(on, ", ") + "/" + strings.Join(learning, ", ")
@@ -129,7 +156,7 @@ func (f slowFile) served(y, turn int, holds func(kind, person string) (slowChang
 		serves := person
 		for _, s := range f.swaps {
 			for i := range s.turns {
-				if s.layer == y && own && s.turns[i] == turn && s.people[i] == person {
+				if s.line == y && own && s.turns[i] == turn && s.people[i] == person {
 					serves = s.people[1-i]
 				}
 			}

@@ -22,19 +22,28 @@ func look(zone *time.Location, start time.Time, minutes int) oracle {
 	return o
 }
 
+// near is the minute some days after a local time of UTC. No clock is a day away from UTC, so none shows the local time before
+// one day less or after one more.
+func (o oracle) near(clock string, days int) int {
+	naive := wall(clock).AddDate(0, 0, days).Sub(o.start.UTC()) / time.Minute
+	return int(min(max(0, naive), time.Duration(len(o.wall))))
+}
+
 // first is the first minute at which the clock has reached a local time.
 func (o oracle) first(clock string) int {
-	i := slices.IndexFunc(o.wall, func(shown string) bool { return shown >= clock })
+	begin := o.near(clock, -1)
+	i := slices.IndexFunc(o.wall[begin:], func(shown string) bool { return shown >= clock })
 	if i < 0 {
 		return len(o.wall)
 	}
-	return i
+	return begin + i
 }
 
 // last is the last minute at which the clock shows a local time, or the first after it has skipped it.
 func (o oracle) last(clock string) int {
-	for i, shown := range slices.Backward(o.wall) {
-		if shown == clock {
+	begin := o.near(clock, -1)
+	for i := o.near(clock, 1) - 1; i >= begin; i-- {
+		if o.wall[i] == clock {
 			return i
 		}
 	}
@@ -57,12 +66,25 @@ func hours(clock string, n int) string {
 	return wall(clock).Add(time.Duration(n) * time.Hour).Format("2006-01-02 15:04")
 }
 
+// months is a local time some months later; a day that the month does not have gives way to the one before it.
+func months(clock string, n int) string {
+	t := wall(clock)
+	month := time.Date(t.Year(), t.Month(), 1, 0, 0, 0, 0, time.UTC).AddDate(0, n, 0).Format("2006-01-")
+	for day := t.Day(); ; day-- {
+		text := fmt.Sprintf("%s%02d%s", month, day, clock[10:])
+		if _, err := time.Parse("2006-01-02 15:04", text); err == nil {
+			return text
+		}
+	}
+}
+
 // slowLine is a line of a layer as the oracle sees it.
 type slowLine struct {
 	zone     string
 	from, to string // to may be ""
-	hours    int    // between handoffs, when days is 0
-	days     int
+	every    int    // units between handoffs
+	unit     string // "h", "d", "w" or "mo"
+	joins    bool   // it is of the same layer as the line before it
 	ring     [][]string
 	shadow   bool
 	shifts   bool         // turns are counted by the days on which a window opens
@@ -123,17 +145,24 @@ func (l slowLine) openAt(o oracle) []bool {
 	return open
 }
 
-func (l slowLine) handoff(k int) string {
-	if l.days > 0 {
-		return days(l.from, k*l.days)
+// after is the wall's time some units after the line's from.
+func (l slowLine) after(units int) string {
+	switch l.unit {
+	case "h":
+		return hours(l.from, units)
+	case "d":
+		return days(l.from, units)
+	case "w":
+		return days(l.from, 7*units)
 	}
-	return hours(l.from, k*l.hours)
+	return months(l.from, units)
 }
 
-// counts says of a day of 24 hours on the wall, from one local time on, whether a window opens in it.
-func (l slowLine) counts(o oracle, from string) bool {
-	begin, end := wall(from), wall(from).AddDate(0, 0, 1)
-	for _, day := range []time.Time{begin, end} {
+func (l slowLine) handoff(k int) string { return l.after(k * l.every) }
+
+// counts says of the time on the wall from one local time to another whether a window opens in it.
+func (l slowLine) counts(o oracle, from, to string) bool {
+	for day := wall(from[:10] + " 00:00"); day.Format("2006-01-02 15:04") < to; day = day.AddDate(0, 0, 1) {
 		date := day.Format("2006-01-02")
 		if slices.Contains(l.except, date) || (l.only != nil && !slices.Contains(l.only, date)) {
 			continue
@@ -144,7 +173,7 @@ func (l slowLine) counts(o oracle, from string) bool {
 		}
 		for _, w := range when {
 			opens := date + " " + w.from
-			if w.day != day.Weekday() || wall(opens).Before(begin) || !wall(opens).Before(end) {
+			if w.day != day.Weekday() || opens < from || opens >= to {
 				continue
 			}
 			if o.first(opens) == len(o.wall) { // out of sight, where the clock is not set
@@ -158,7 +187,7 @@ func (l slowLine) counts(o oracle, from string) bool {
 	return false
 }
 
-// turnsByShifts are as turns, where only days that count hand off.
+// turnsByShifts are as turns, where only units that count hand off.
 func (l slowLine) turnsByShifts(o oracle) []int {
 	out := make([]int, len(o.wall))
 	end := len(o.wall)
@@ -169,16 +198,17 @@ func (l slowLine) turnsByShifts(o oracle) []int {
 		out[i] = -1
 	}
 	counted := 0
-	for day := 0; ; day++ {
-		begin := o.first(days(l.from, day))
-		if begin >= end {
+	for unit := 0; ; unit++ {
+		begin, next := l.after(unit), l.after(unit+1)
+		first, last := o.first(begin), min(o.first(next), end)
+		if first >= end {
 			return out
 		}
-		if l.counts(o, days(l.from, day)) {
+		if l.counts(o, begin, next) {
 			counted++
 		}
-		for i := begin; i < end; i++ {
-			out[i] = max(0, counted-1) / l.days
+		for i := first; i < last; i++ {
+			out[i] = max(0, counted-1) / l.every
 		}
 	}
 }
@@ -215,7 +245,8 @@ func (l slowLine) turns(o oracle) []int {
 	return out
 }
 
-func (l slowLine) text(name string) string {
+// text is the line as the file writes it; list is how the names of its lists of days begin.
+func (l slowLine) text(name, list string) string {
 	var turns []string
 	for _, people := range l.ring {
 		switch {
@@ -237,10 +268,10 @@ func (l slowLine) text(name string) string {
 		more += `when = ["` + strings.Join(texts, `", "`) + `"], `
 	}
 	if len(l.except) > 0 {
-		more += fmt.Sprintf("except = %q, ", name+"-except")
+		more += fmt.Sprintf("except = %q, ", list+"-except")
 	}
 	if l.only != nil {
-		more += fmt.Sprintf("only = [%q], ", name+"-only")
+		more += fmt.Sprintf("only = [%q], ", list+"-only")
 	}
 	if l.shifts {
 		more += `count = "shifts", `
@@ -248,9 +279,6 @@ func (l slowLine) text(name string) string {
 	if l.shadow {
 		more += "shadow = true, "
 	}
-	every := fmt.Sprintf("%dd", l.days)
-	if l.days == 0 {
-		every = fmt.Sprintf("%dh", l.hours)
-	}
+	every := fmt.Sprintf("%d%s", l.every, l.unit)
 	return fmt.Sprintf("{ name = %q, every = %q, from = %q, %szone = %q, who = [%s] }", name, every, l.from, more, l.zone, strings.Join(turns, ", "))
 }

@@ -90,6 +90,11 @@ func TestWho(t *testing.T) {
 			{"2026-10-25T00:30:00Z", "carol", "2026-10-26 02:30 CET"},
 			{"2026-10-25T01:30:00Z", "carol", "2026-10-26 02:30 CET"},
 		}},
+		{"row 2: in the second of the two hours the handoff of the first has been", api(line("n", `every = "1h", from = "2026-10-25 00:30", who = ["alice", "bob", "carol", "dan"]`)), []ask{
+			{"2026-10-25T00:15:00Z", "bob", "2026-10-25 02:30 CEST"},
+			{"2026-10-25T00:45:00Z", "carol", "2026-10-25 03:30 CET"},
+			{"2026-10-25T01:15:00Z", "carol", "2026-10-25 03:30 CET"},
+		}},
 		{"row 5: a gap at midnight, São Paulo", api(line("n", `every = "1d", from = "2018-11-03 00:00", zone = "America/Sao_Paulo", who = ["alice", "bob"]`)), []ask{
 			{"2018-11-04T02:59:00Z", "alice", "2018-11-04 04:00 CET"},
 			{"2018-11-04T03:00:00Z", "bob", "2018-11-05 03:00 CET"},

@@ -134,6 +134,7 @@ func TestWhoWithWindows(t *testing.T) {
 		{"fine print 2: days that do not count stay with the turn before them", api(
 			line("n", `every = "1d", from = "2026-01-05 09:00", who = ["alice", "bob", "carol"], when = ["Mon-Thu 09:00-17:00", "Fri 18:00-Mon 08:00"], count = "shifts"`)) + swapOf(`turns = ["bob 2026-01-09", "carol 2026-01-12"]`), []ask{
 			{"2026-01-09T17:00:00Z", "carol", "2026-01-12 08:00 CET"},
+			{"2026-01-10T12:00:00Z", "carol", "2026-01-12 08:00 CET"},
 			{"2026-01-12T09:00:00Z", "bob", "2026-01-12 17:00 CET"},
 		}},
 		{"row 20: outside its windows a layer is transparent", api(weekly, line("top", `every = "1d", from = "2026-01-05 09:00", who = ["dan", "erin"], when = "Mon-Fri 09:00-17:00", zone = "America/New_York"`)), []ask{

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -41,6 +42,15 @@ func Draw(t *rapid.T) File {
 		t.Fatalf("%v in\n%s", err, d.text.String())
 	}
 	return File{File: f, Text: d.text.String(), Holidays: d.holidays}
+}
+
+// Even gives what was drawn, most of which is small, an even place below a limit.
+func Even(drawn, limit int) int { return drawn * 1_000_003 % limit }
+
+// Hour is an hour of the 400 days from 2026 on, any of which is as likely.
+func Hour(t *rapid.T) time.Time {
+	const hours = 400 * 24
+	return time.Date(2026, 1, 1, Even(rapid.IntRange(0, hours).Draw(t, "hour"), hours), 0, 0, 0, time.UTC)
 }
 
 // drawing is a file that is being written.

@@ -75,8 +75,8 @@ func sameBegin(was, is Shift) bool { return was.From.Equal(is.From) }
 func TestShiftsTile(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f := drawn.Draw(t).File
-		from := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(rapid.IntRange(0, 400*24).Draw(t, "from")) * time.Hour)
-		to := from.Add(time.Duration(rapid.IntRange(1, 60*24).Draw(t, "hours")) * time.Hour)
+		from := drawn.Hour(t)
+		to := from.Add(time.Duration(1+drawn.Even(rapid.IntRange(0, 60*24).Draw(t, "hours"), 60*24)) * time.Hour)
 		seen := map[string]bool{}
 		var total time.Duration
 		at := from
