@@ -1,5 +1,5 @@
-// Package app puts a router together and runs it: configuration, the one lock under which decisions happen, the loops
-// with their clocks, the listener. The packages it calls decide, store and deliver; this one only connects them.
+// Package app puts a router together and runs it: configuration, the loops with their clocks, the listener. The packages
+// it calls decide, store and deliver; this one only connects them.
 package app
 
 import (
@@ -18,7 +18,7 @@ import (
 
 	"nezuban/agent/daemon"
 	"nezuban/router/internal/access"
-	"nezuban/router/internal/incident"
+	"nezuban/router/internal/duty"
 	"nezuban/router/internal/page/attempt"
 	"nezuban/router/internal/rule"
 	"nezuban/router/internal/state"
@@ -31,6 +31,8 @@ const (
 	tokenDir   = "tokens"
 	lockFile   = "lock"
 	tickPeriod = time.Second
+
+	commitWithin = 5 * time.Second // one call of the store for a person or a rotation file
 )
 
 // router is what runs, built in the order of its fields.
@@ -41,9 +43,9 @@ type router struct {
 	listener  net.Listener
 	store     *state.Store
 	archive   *state.Archive
-	engine    *engine
+	engine    *duty.Engine
 	rotations *rotations
-	deliverer *deliverer
+	deliverer *duty.Deliverer
 	gate      *access.Gate
 	trouble   *daemon.Condition // with the state
 	deadMan   *deadMan          // nil: nobody outside is told that this router is alive
@@ -127,15 +129,7 @@ func (r *router) resume(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	now := time.Now
-	book := incident.NewBook(stored.Incidents, stored.Rows, stored.Picks)
-	r.engine = &engine{
-		store: r.store, now: now, newID: newID, log: r.d.Log, changed: make(chan struct{}, 1), book: book,
-		rules: rule.NewEngine(r.cfg.Rules, stored.Records, book.Firing(), now()),
-	}
-	for _, err := range r.engine.rules.Unread() {
-		r.d.Log.Error("a stored record of the rules cannot be read", "err", err)
-	}
+	r.engine = duty.New(duty.Options{Store: r.store, Now: time.Now, NewID: duty.NewID, Log: r.d.Log, Rules: r.cfg.Rules}, stored)
 	r.measure()
 	r.rotations = &rotations{
 		source: r.cfg.OnCallSource, path: r.cfg.OnCall, contactsPath: r.cfg.Contacts, engine: r.engine, store: r.store,
@@ -145,12 +139,12 @@ func (r *router) resume(ctx context.Context) error {
 		return err
 	}
 	r.rotations.announce(ctx)
-	if err := r.engine.recover(ctx); err != nil {
+	if err := r.engine.Recover(ctx); err != nil {
 		return err
 	}
-	r.deliverer = &deliverer{
-		engine: r.engine, pagers: r.pagers(), contacts: r.rotations.contacts.Load, guard: r.d.Guard, log: r.d.Log,
-		link: func(id string) string { return r.cfg.PublicURL + "/incidents/" + id },
+	r.deliverer = &duty.Deliverer{
+		Engine: r.engine, Pagers: r.pagers(), Contacts: r.rotations.contacts.Load, Guard: r.d.Guard, Log: r.d.Log,
+		Link: func(id string) string { return r.cfg.PublicURL + "/incidents/" + id },
 	}
 	return nil
 }
@@ -163,9 +157,9 @@ func (r *router) measure() {
 		"malformed":  func(c rule.Counters) uint64 { return c.Malformed },
 	} {
 		name := fmt.Sprintf("nezuban_rule_samples_dropped_total{reason=%q}", reason)
-		r.d.Metrics.GetOrCreateGauge(name, func() float64 { return float64(count(r.engine.counters())) })
+		r.d.Metrics.GetOrCreateGauge(name, func() float64 { return float64(count(r.engine.Counters())) })
 	}
-	r.d.Metrics.GetOrCreateGauge("nezuban_incidents_open", func() float64 { return float64(len(r.engine.incidents())) })
+	r.d.Metrics.GetOrCreateGauge("nezuban_incidents_open", func() float64 { return float64(len(r.engine.Incidents())) })
 }
 
 // letIn makes the tokens, kept in files for this machine's own commands, and the gate that knows them.
@@ -212,7 +206,7 @@ func (r *router) loop(ctx context.Context) error {
 	guard(func() error { return daemon.Serve(running, r.listener, r.handler()) })
 	guard(func() error { r.rotations.watch(running); return nil })
 	guard(func() error { r.tick(running); return nil })
-	guard(func() error { r.deliverer.run(running); return nil })
+	guard(func() error { r.deliverer.Run(running); return nil })
 	if r.deadMan != nil {
 		guard(func() error { r.deadMan.run(running); return nil })
 	}
@@ -233,7 +227,7 @@ func (r *router) tick(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		err := r.engine.tick(ctx)
+		err := r.engine.Tick(ctx)
 		if err == nil {
 			err = r.sweep(ctx)
 		}
@@ -251,12 +245,12 @@ func (r *router) tick(ctx context.Context) {
 
 // sweep files away the incidents that are over: first the file, then out of the store.
 func (r *router) sweep(ctx context.Context) error {
-	over := r.engine.over()
+	over := r.engine.Over()
 	if len(over) == 0 {
 		return nil
 	}
 	if err := r.archive.File(ctx, r.store, over); err != nil {
 		return err
 	}
-	return r.engine.forget(ctx, over)
+	return r.engine.Filed(ctx, over)
 }

@@ -15,19 +15,19 @@ import (
 	"nezuban/agent/daemon"
 	"nezuban/agent/influx"
 	"nezuban/oncall/schedule"
+	"nezuban/router/internal/duty"
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/state"
 	"nezuban/router/internal/web"
 )
 
 // fed is a router's part that waits for files to be applied, started on what the shelf holds.
-func fed(t *testing.T, shelf *shelf, store committer) *rotations {
+func fed(t *testing.T, shelf *shelf, store duty.Committer) *rotations {
 	t.Helper()
 	r := &rotations{
-		source: sourceApply, contactsPath: filepath.Join(t.TempDir(), "contacts.toml"), engine: newEngine(t, store), store: shelf,
+		source: sourceApply, contactsPath: filepath.Join(t.TempDir(), "contacts.toml"), engine: newEngine(t, store, time.Now), store: shelf,
 		log: discard, trouble: daemon.NewCondition(discard, "contacts"), health: &daemon.Health{}, unreachable: Config{}.unreachable,
 	}
-	r.engine.rotation = nil
 	write(t, r.contactsPath, "")
 	if err := r.start(t.Context()); err != nil {
 		t.Fatal(err)
@@ -72,11 +72,11 @@ func TestAnAppliedFileComesInForceAndStays(t *testing.T) {
 			t.Errorf("the same bytes: found %+v and %d records, want the version in force and one", again, len(shelf.versions))
 		}
 		r.apply(t, withPeople("bob"))
-		if who := r.engine.file().OnCall(time.Now()); who[0].People[0] != "bob" {
+		if who := r.engine.File().OnCall(time.Now()); who[0].People[0] != "bob" {
 			t.Errorf("found %v", who)
 		}
 		r = fed(t, shelf, &disk{})
-		if who := r.engine.file().OnCall(time.Now()); who[0].People[0] != "bob" || notReady(t, r.health) != "" {
+		if who := r.engine.File().OnCall(time.Now()); who[0].People[0] != "bob" || notReady(t, r.health) != "" {
 			t.Errorf("after a restart: found %v, not ready: %s", who, notReady(t, r.health))
 		}
 	})
@@ -89,16 +89,16 @@ func TestWithoutAVersionNothingIsTakenIn(t *testing.T) {
 		if why := notReady(t, r.health); !strings.Contains(why, "rotation: no rotation file was ever applied: run nezuban-oncall apply") {
 			t.Errorf("/readyz says %q", why)
 		}
-		if err := e.Ingest(t.Context(), []influx.Point{death(time.Now())}); !errors.Is(err, errNoRotation) {
+		if err := e.Ingest(t.Context(), []influx.Point{death(time.Now())}); !errors.Is(err, duty.ErrNoRotation) {
 			t.Errorf("a sample: found %v", err)
 		}
-		if err := e.Report(t.Context(), []incident.Alert{{Key: "k", Firing: true}}); !errors.Is(err, errNoRotation) {
+		if err := e.Report(t.Context(), []incident.Alert{{Key: "k", Firing: true}}); !errors.Is(err, duty.ErrNoRotation) {
 			t.Errorf("an alert: found %v", err)
 		}
-		if err := e.Forget(t.Context(), "web1"); !errors.Is(err, errNoRotation) {
+		if err := e.Forget(t.Context(), "web1"); !errors.Is(err, duty.ErrNoRotation) {
 			t.Errorf("forget: found %v", err)
 		}
-		if err := e.tick(t.Context()); err != nil || e.over() != nil {
+		if err := e.Tick(t.Context()); err != nil || e.Over() != nil {
 			t.Errorf("tick: found %v", err)
 		}
 		_, err := r.Apply(t.Context(), "oncall.toml", "ci", []byte("[people\n"))
@@ -110,8 +110,8 @@ func TestWithoutAVersionNothingIsTakenIn(t *testing.T) {
 		if why := notReady(t, r.health); why != "" {
 			t.Errorf("/readyz still says %q", why)
 		}
-		if err := e.Ingest(t.Context(), []influx.Point{death(time.Now())}); err != nil || len(e.incidents()) != 1 {
-			t.Errorf("found %d incidents, %v", len(e.incidents()), err)
+		if err := e.Ingest(t.Context(), []influx.Point{death(time.Now())}); err != nil || len(e.Incidents()) != 1 {
+			t.Errorf("found %d incidents, %v", len(e.Incidents()), err)
 		}
 	})
 }
@@ -127,22 +127,22 @@ func TestARefusedApplyLeavesTheLastGoodOneAndTells(t *testing.T) {
 		if !ok || len(refused.Problems) != 2 || !strings.HasPrefix(refused.Problems[0], "ops/oncall.toml:1: zone: found \"Mars\"") || !strings.HasPrefix(refused.Problems[1], "ops/oncall.toml:2: foo") {
 			t.Fatalf("found %v, want both mistakes with file and line", err)
 		}
-		if len(shelf.versions) != 1 || r.engine.file().Zone().String() != "UTC" {
+		if len(shelf.versions) != 1 || r.engine.File().Zone().String() != "UTC" {
 			t.Error("the refused file is in force")
 		}
-		open := r.engine.incidents()
+		open := r.engine.Incidents()
 		if len(open) != 1 || open[0].Lead().Rule != rotationRefused || open[0].Severity != incident.SeverityTicket || !strings.Contains(open[0].Lead().Summary, "ops/oncall.toml:1: zone") {
 			t.Fatalf("found %+v, want a ticket that names the mistake", open)
 		}
 		time.Sleep(time.Second)
 		r.look(t.Context()) // time, and a restart, say nothing of what was refused
 		r.announce(t.Context())
-		if inc, _ := r.engine.book.Incident(open[0].ID); inc.State == incident.Resolved {
+		if inc := r.incident(t, open[0].ID); inc.State == incident.Resolved {
 			t.Error("resolved though no good file was applied")
 		}
 		time.Sleep(time.Second)
 		r.apply(t, rotationText) // the one in force is what is wanted after all
-		if inc, _ := r.engine.book.Incident(open[0].ID); inc.State != incident.Resolved {
+		if inc := r.incident(t, open[0].ID); inc.State != incident.Resolved {
 			t.Errorf("the incident is %s after a good file was applied", inc.State)
 		}
 	})
@@ -158,7 +158,7 @@ func TestAGoodFileEndsEveryRefusal(t *testing.T) {
 		r.path = ""
 		time.Sleep(time.Second)
 		r.apply(t, rotationText)
-		for _, inc := range r.engine.incidents() {
+		for _, inc := range r.engine.Incidents() {
 			if inc.State != incident.Resolved {
 				t.Errorf("still %s: %+v", inc.State, inc.Lead())
 			}
@@ -177,7 +177,7 @@ func TestARefusalThatCannotBeToldIsToldLater(t *testing.T) {
 		}
 		disk.set(nil)
 		r.look(t.Context())
-		if open := r.engine.incidents(); len(open) != 1 || open[0].Lead().Rule != rotationRefused {
+		if open := r.engine.Incidents(); len(open) != 1 || open[0].Lead().Rule != rotationRefused {
 			t.Errorf("found %+v, want the refusal told", open)
 		}
 	})
@@ -196,7 +196,7 @@ func TestAFileWithVeryManyMistakesIsTold(t *testing.T) {
 		if !ok || len(refused.Problems) < 5000 {
 			t.Fatalf("found %.200v", err)
 		}
-		if open := r.engine.incidents(); len(open) != 1 || len(open[0].Lead().Summary) > 2*maxRefusal {
+		if open := r.engine.Incidents(); len(open) != 1 || len(open[0].Lead().Summary) > 2*maxRefusal {
 			t.Errorf("found %d incidents, the first with %d bytes", len(open), len(open[0].Lead().Summary))
 		}
 	})
@@ -211,8 +211,8 @@ func TestWhatCannotBeStoredIsNotInForce(t *testing.T) {
 		if _, err := r.Apply(t.Context(), "oncall.toml", "ci", []byte(withPeople("bob"))); !errors.Is(err, errFull) {
 			t.Fatalf("found %v, want the store's error", err)
 		}
-		if who := r.engine.file().OnCall(time.Now()); who[0].People[0] != "alice" || len(r.engine.incidents()) != 0 {
-			t.Errorf("found %v on call and %d incidents, want the old file, and nobody told that a good one is refused", who, len(r.engine.incidents()))
+		if who := r.engine.File().OnCall(time.Now()); who[0].People[0] != "alice" || len(r.engine.Incidents()) != 0 {
+			t.Errorf("found %v on call and %d incidents, want the old file, and nobody told that a good one is refused", who, len(r.engine.Incidents()))
 		}
 		shelf.err = nil
 		r.look(t.Context())
@@ -239,7 +239,7 @@ func TestAVersionThatMayBeStoredIsSettled(t *testing.T) {
 		r.look(t.Context())
 		shelf.err = nil
 		r.look(t.Context())
-		if who := r.engine.file().OnCall(time.Now()); who[0].People[0] != "bob" || len(shelf.versions) != 2 {
+		if who := r.engine.File().OnCall(time.Now()); who[0].People[0] != "bob" || len(shelf.versions) != 2 {
 			t.Errorf("found %v and %d versions, want what is stored in force", who, len(shelf.versions))
 		}
 		if again := r.apply(t, withPeople("bob")); !again.Already {
@@ -284,7 +284,7 @@ func TestAStoredFileThatDoesNotLoadAnyMore(t *testing.T) {
 	if why := notReady(t, r.health); !strings.Contains(why, "accepted last does not load") || !strings.Contains(why, "old.toml:2") {
 		t.Errorf("/readyz says %q", why)
 	}
-	if err := r.engine.Ingest(t.Context(), []influx.Point{death(time.Now())}); !errors.Is(err, errNoRotation) {
+	if err := r.engine.Ingest(t.Context(), []influx.Point{death(time.Now())}); !errors.Is(err, duty.ErrNoRotation) {
 		t.Errorf("a sample: found %v", err)
 	}
 	if _, _, err := r.FileAt(t.Context(), time.Now()); err == nil || errors.Is(err, web.ErrNoVersion) {
@@ -293,7 +293,7 @@ func TestAStoredFileThatDoesNotLoadAnyMore(t *testing.T) {
 	if r.apply(t, rotationText); notReady(t, r.health) != "" || shelf.versions[1].Seq != 1 {
 		t.Errorf("a good one: still not ready, or %+v", shelf.versions)
 	}
-	if r := watched(t, stored()); r.engine.file() == nil || len(r.Versions()) != 2 {
+	if r := watched(t, stored()); r.engine.File() == nil || len(r.Versions()) != 2 {
 		t.Error("a good file on disk is not in force")
 	}
 }
@@ -345,7 +345,7 @@ func TestWhatWasInForceAtATime(t *testing.T) {
 func TestAClockThatIsPutBackLeavesTheVersionsInOrder(t *testing.T) {
 	r := fed(t, &shelf{}, &disk{})
 	now := time.Now()
-	r.engine.now = func() time.Time { return now }
+	r.engine = newEngine(t, &disk{}, func() time.Time { return now })
 	first := r.apply(t, rotationText)
 	now = now.Add(-time.Hour)
 	later := r.apply(t, withPeople("bob"))
@@ -373,7 +373,8 @@ func TestManyApplyAtOnce(t *testing.T) {
 			t.Fatalf("found %+v", shelf.versions)
 		}
 	}
-	if v, _ := r.known.Load().current(); v.Hash != shelf.versions[len(shelf.versions)-1].Hash || r.engine.version != v.Short() {
+	h := r.known.Load()
+	if v, _ := h.current(); v.Hash != shelf.versions[len(shelf.versions)-1].Hash || r.engine.File() != h.file {
 		t.Error("what is in force is not what was stored last")
 	}
 }
@@ -407,7 +408,7 @@ func TestARunningIncidentKeepsItsPolicy(t *testing.T) {
 		next = strings.Replace(next, "[people]\n", "[people]\nbob = { page = [\"terminal\"] }\n", 1)
 		r.apply(t, next)
 		time.Sleep(5 * time.Minute)
-		if err := r.engine.tick(t.Context()); err != nil {
+		if err := r.engine.Tick(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if row := disk.row(); row.Step != 1 || row.People[0] != "bob" {

@@ -16,7 +16,7 @@ type board struct{ r *router }
 
 // Incidents lists the open incidents, and so many of the closed ones: those that were opened last.
 func (b board) Incidents(most int) []incident.Incident {
-	list := b.r.engine.incidents()
+	list := b.r.engine.Incidents()
 	if most == 0 {
 		return list
 	}
@@ -34,7 +34,7 @@ func (b board) Incidents(most int) []incident.Incident {
 func (b board) Incident(id string) (incident.Incident, []incident.Entry, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), commitWithin)
 	defer cancel()
-	for _, inc := range b.r.engine.incidents() {
+	for _, inc := range b.r.engine.Incidents() {
 		if inc.ID == id {
 			timeline, err := b.r.store.Timeline(ctx, id)
 			return inc, timeline, err
@@ -49,7 +49,7 @@ func (b board) Incident(id string) (incident.Incident, []incident.Entry, error) 
 
 // OnCall says for every schedule who is on call; nil while there is no rotation file.
 func (b board) OnCall(now time.Time) []schedule.Answer {
-	f := b.r.engine.file()
+	f := b.r.engine.File()
 	if f == nil {
 		return nil
 	}

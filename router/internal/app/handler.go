@@ -7,6 +7,7 @@ import (
 
 	"nezuban/agent/daemon"
 	"nezuban/router/internal/access"
+	"nezuban/router/internal/duty"
 	"nezuban/router/internal/ingest"
 	"nezuban/router/internal/web"
 )
@@ -44,8 +45,8 @@ func (r *router) handler() http.Handler {
 
 // ready says whether what is sent now would be taken.
 func (r *router) ready() error {
-	if r.engine.file() == nil {
-		return errNoRotation
+	if r.engine.File() == nil {
+		return duty.ErrNoRotation
 	}
 	if r.trouble.Failing() {
 		return errors.New("the state cannot be written: see /readyz")

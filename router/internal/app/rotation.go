@@ -16,6 +16,7 @@ import (
 	"nezuban/agent/tomlfile"
 	"nezuban/oncall/escalation"
 	"nezuban/oncall/schedule"
+	"nezuban/router/internal/duty"
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/state"
 )
@@ -37,7 +38,7 @@ const maxRefusal = 1000
 type rotations struct {
 	source             string
 	path, contactsPath string // path is "" when source is apply
-	engine             *engine
+	engine             *duty.Engine
 	store              rotationStore
 	log                *slog.Logger
 	trouble            *daemon.Condition // with the contacts
@@ -136,7 +137,7 @@ func (r *rotations) stored(ctx context.Context) (*history, error) {
 // inForce takes over a history whose last version is stored.
 func (r *rotations) inForce(h *history) {
 	v := h.versions[len(h.versions)-1]
-	r.engine.setRotation(h.file, v.Short())
+	r.engine.SetRotation(h.file, v.Short())
 	r.known.Store(h)
 	r.ready(nil)
 	r.log.Info("rotation file in force", "file", v.Name, "version", v.Short(), "since", v.Since, "by", v.By)
@@ -167,7 +168,7 @@ func (r *rotations) accept(ctx context.Context, f *schedule.File, by string, tex
 	if v, ok := before.current(); ok && v.Hash == hash {
 		return v, true, nil
 	}
-	v = state.Rotation{Version: 1, Hash: hash, Since: r.engine.now().UTC(), Name: f.Name(), By: by}
+	v = state.Rotation{Version: 1, Hash: hash, Since: r.engine.Now().UTC(), Name: f.Name(), By: by}
 	if n := len(before.versions); n > 0 {
 		last := before.versions[n-1]
 		v.Seq = last.Seq + 1
@@ -294,7 +295,7 @@ func (r *rotations) tell(ctx context.Context, n notice) bool {
 	for _, key := range keys {
 		alerts = append(alerts, incident.Alert{
 			Key: key, Rule: rotationRefused, Kind: incident.KindState, Firing: n.firing,
-			Severity: incident.SeverityTicket, Labels: map[string]string{"file": n.file}, Summary: n.summary, At: r.engine.now(),
+			Severity: incident.SeverityTicket, Labels: map[string]string{"file": n.file}, Summary: n.summary, At: r.engine.Now(),
 		})
 	}
 	if err := r.engine.Report(ctx, alerts); err != nil {
@@ -307,7 +308,7 @@ func (r *rotations) tell(ctx context.Context, n notice) bool {
 // refusals are the keys under which files are said to be refused, this router's present one among them in any case.
 func (r *rotations) refusals(own string) []string {
 	keys := []string{own}
-	for _, inc := range r.engine.incidents() {
+	for _, inc := range r.engine.Incidents() {
 		for _, key := range inc.FiringKeys(incident.KindState) {
 			if inc.Alerts[key].Rule == rotationRefused && key != own {
 				keys = append(keys, key)

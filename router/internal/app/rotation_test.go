@@ -47,12 +47,15 @@ func (s *shelf) AddRotation(_ context.Context, r state.Rotation, text []byte) er
 func (s *shelf) last() string { return string(s.texts[s.versions[len(s.versions)-1].Hash]) }
 
 // watched is a rotation file on disk that is in force, and what looks at it.
-func watched(t *testing.T, shelf *shelf) *rotations {
+func watched(t *testing.T, shelf *shelf) *rotations { return watchedOn(t, shelf, &disk{}) }
+
+// watchedOn is the same with a store of incidents.
+func watchedOn(t *testing.T, shelf *shelf, disk *disk) *rotations {
 	t.Helper()
 	dir := t.TempDir()
 	r := &rotations{
 		source: sourceFile, path: filepath.Join(dir, "oncall.toml"), contactsPath: filepath.Join(dir, "contacts.toml"),
-		engine: newEngine(t, &disk{}), store: shelf, log: discard, trouble: daemon.NewCondition(discard, "contacts"),
+		engine: newEngine(t, disk, time.Now), store: shelf, log: discard, trouble: daemon.NewCondition(discard, "contacts"),
 		health: &daemon.Health{}, unreachable: Config{}.unreachable,
 	}
 	write(t, r.path, rotationText)
@@ -82,14 +85,14 @@ func TestARotationFileThatDisappearsAndComesBack(t *testing.T) {
 			time.Sleep(time.Second)
 			r.look(t.Context())
 		}
-		open := r.engine.incidents()
+		open := r.engine.Incidents()
 		if len(open) != 1 || open[0].Lead().Rule != rotationRefused || open[0].Entries > 3 {
 			t.Fatalf("found %+v, want one incident, told once", open)
 		}
 		time.Sleep(time.Second)
 		write(t, r.path, rotationText)
 		r.look(t.Context())
-		if inc, _ := r.engine.book.Incident(open[0].ID); inc.State != "resolved" {
+		if inc := r.incident(t, open[0].ID); inc.State != "resolved" {
 			t.Errorf("the incident is %s once the file is back, want it resolved", inc.State)
 		}
 	})
@@ -98,17 +101,17 @@ func TestARotationFileThatDisappearsAndComesBack(t *testing.T) {
 // What the start could not store about the file is stored later.
 func TestARefusalAtTheStartIsToldWhenItCanBe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := watched(t, &shelf{})
+		disk := &disk{}
+		r := watchedOn(t, &shelf{}, disk)
 		write(t, r.path, "[people\n")
 		if err := r.start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		disk := r.engine.store.(*disk)
 		disk.set(state.ErrTooLarge) // not owed by the engine
 		r.announce(t.Context())
 		disk.set(nil)
 		r.look(t.Context())
-		if open := r.engine.incidents(); len(open) != 1 || open[0].Lead().Rule != rotationRefused {
+		if open := r.engine.Incidents(); len(open) != 1 || open[0].Lead().Rule != rotationRefused {
 			t.Errorf("found %+v, want the refusal told", open)
 		}
 	})
@@ -122,7 +125,7 @@ func TestAGoodRotationFileComesInForceOnceItCanBeStored(t *testing.T) {
 		shelf.err = errors.New("no answer")
 		write(t, r.path, changedText)
 		r.look(t.Context())
-		if open := r.engine.incidents(); len(open) != 0 {
+		if open := r.engine.Incidents(); len(open) != 0 {
 			t.Errorf("found %+v, want nobody told that a good file is refused", open)
 		}
 		shelf.err = nil

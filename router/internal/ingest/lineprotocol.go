@@ -19,7 +19,7 @@ import (
 // Answers are InfluxDB's own: 204; 400 for lines that are none, after the good ones have been taken; 413; and 503
 // with Retry-After when the Sink failed.
 //
-// Next on a sample's path: [Sink.Ingest], which is the app's engine.
+// Next on a sample's path: [Sink.Ingest], which is duty's engine.
 func LineProtocol(o Options) http.Handler {
 	o.Limits = o.Limits.or(25*mib, 25*mib)
 	return &lineProtocol{

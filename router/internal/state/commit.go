@@ -39,7 +39,7 @@ func (b Batch) Empty() bool { return b.Change.Empty() && len(b.Put)+len(b.Delete
 // incident knows it by its identity. On an error other than [ErrTooLarge] a part, or all, may be stored; committing the
 // same batch again is safe.
 //
-// Next on a sample's path: the app's deliverer.attempt, woken by the commit.
+// Next on a sample's path: duty's Deliverer.attempt, woken by the commit.
 func (s *Store) Commit(ctx context.Context, b Batch) error {
 	groups, err := b.groups()
 	if err != nil {

@@ -1,4 +1,4 @@
-package app
+package duty
 
 import (
 	"context"
@@ -15,18 +15,18 @@ import (
 	"nezuban/router/internal/state"
 )
 
-// deliverer sends what stands in the outbox. Each row is marked as being sent, durably, before its attempt starts, and
+// Deliverer sends what stands in the outbox. Each row is marked as being sent, durably, before its attempt starts, and
 // its outcome is stored after: a crash in between sends it again, marked as a possible repeat, and never loses it.
-type deliverer struct {
-	engine   *engine
-	pagers   map[string]page.Pager // by channel
-	contacts func() *escalation.Contacts
-	link     func(id string) string          // where an incident is shown
-	guard    func(func() error) func() error // turns a panic into an error
-	log      *slog.Logger
+type Deliverer struct {
+	Engine   *Engine
+	Pagers   map[string]page.Pager // by channel
+	Contacts func() *escalation.Contacts
+	Link     func(id string) string          // where an incident is shown
+	Guard    func(func() error) func() error // turns a panic into an error
+	Log      *slog.Logger
 
 	attempts sync.WaitGroup
-	slots    map[string]chan struct{} // by channel; only run's own goroutine uses the map
+	slots    map[string]chan struct{} // by channel; only Run's own goroutine uses the map
 }
 
 const (
@@ -36,8 +36,8 @@ const (
 	storeRetryWait = time.Second
 )
 
-// run delivers until ctx ends, and returns when no attempt is under way any more.
-func (d *deliverer) run(ctx context.Context) {
+// Run delivers until ctx ends, and returns when no attempt is under way any more.
+func (d *Deliverer) Run(ctx context.Context) {
 	defer d.attempts.Wait()
 	d.slots = map[string]chan struct{}{}
 	for ctx.Err() == nil {
@@ -47,8 +47,8 @@ func (d *deliverer) run(ctx context.Context) {
 				return
 			}
 			if err := d.start(ctx, row); err != nil {
-				d.log.Error("cannot store that a page is being sent; trying again", "incident", row.Incident, "err", err)
-				next = d.engine.now().Add(storeRetryWait)
+				d.Log.Error("cannot store that a page is being sent; trying again", "incident", row.Incident, "err", err)
+				next = d.Engine.now().Add(storeRetryWait)
 				break
 			}
 		}
@@ -57,7 +57,7 @@ func (d *deliverer) run(ctx context.Context) {
 }
 
 // start lets an attempt begin, unless its channel is busy: the end of another attempt wakes the deliverer then.
-func (d *deliverer) start(ctx context.Context, row incident.Row) error {
+func (d *Deliverer) start(ctx context.Context, row incident.Row) error {
 	if d.slots[row.Channel] == nil {
 		d.slots[row.Channel] = make(chan struct{}, maxInFlight)
 	}
@@ -75,35 +75,35 @@ func (d *deliverer) start(ctx context.Context, row incident.Row) error {
 	d.attempts.Go(func() {
 		d.attempt(ctx, row, msg)
 		<-slots
-		d.engine.wake()
+		d.Engine.wake()
 	})
 	return nil
 }
 
 // await returns when rows may have become due.
-func (d *deliverer) await(ctx context.Context, next time.Time) {
+func (d *Deliverer) await(ctx context.Context, next time.Time) {
 	wait := time.Minute
 	if !next.IsZero() {
-		wait = max(next.Sub(d.engine.now()), 0)
+		wait = max(next.Sub(d.Engine.now()), 0)
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 	case <-timer.C:
-	case <-d.engine.changed:
+	case <-d.Engine.changed:
 	}
 }
 
-func (d *deliverer) due() ([]incident.Row, time.Time) {
-	d.engine.mu.Lock()
-	defer d.engine.mu.Unlock()
-	return d.engine.book.Due(d.engine.env().Now)
+func (d *Deliverer) due() ([]incident.Row, time.Time) {
+	d.Engine.mu.Lock()
+	defer d.Engine.mu.Unlock()
+	return d.Engine.book.Due(d.Engine.env().Now)
 }
 
 // begin makes the attempt durable and composes its message; ok is false when the row is not to be sent any more.
-func (d *deliverer) begin(ctx context.Context, row incident.Row) (msg page.Message, ok bool, err error) {
-	e := d.engine
+func (d *Deliverer) begin(ctx context.Context, row incident.Row) (msg page.Message, ok bool, err error) {
+	e := d.Engine
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err := e.settle(ctx); err != nil {
@@ -124,16 +124,16 @@ func (d *deliverer) begin(ctx context.Context, row incident.Row) (msg page.Messa
 // attempt makes one try and stores its outcome.
 //
 // Next on a sample's path, and last: [page.Pager.Page] of the row's channel.
-func (d *deliverer) attempt(ctx context.Context, row incident.Row, msg page.Message) {
+func (d *Deliverer) attempt(ctx context.Context, row incident.Row, msg page.Message) {
 	var out incident.Outcome
-	pager, ok := d.pagers[row.Channel]
+	pager, ok := d.Pagers[row.Channel]
 	if !ok {
 		out = incident.Outcome{Err: fmt.Errorf("channel %q is not configured on this router", row.Channel), Permanent: true}
 	} else {
 		out = d.page(ctx, pager, msg)
 	}
 	if out.Err != nil {
-		d.log.Warn("page not delivered", "incident", row.Incident, "channel", row.Channel, "permanent", out.Permanent, "err", out.Err)
+		d.Log.Warn("page not delivered", "incident", row.Incident, "channel", row.Channel, "permanent", out.Permanent, "err", out.Err)
 	}
 	if ctx.Err() != nil && out.Err != nil {
 		return // stopping: the row stays as being sent, and goes again after the next start
@@ -143,18 +143,18 @@ func (d *deliverer) attempt(ctx context.Context, row incident.Row, msg page.Mess
 
 // page makes the try itself. One that panics would do so again, at each start anew: it has failed for good, so that the
 // person's next channel is taken.
-func (d *deliverer) page(ctx context.Context, pager page.Pager, msg page.Message) incident.Outcome {
+func (d *Deliverer) page(ctx context.Context, pager page.Pager, msg page.Message) incident.Outcome {
 	sending, cancel := lastingLonger(ctx)
 	defer cancel()
 	var id string
 	var failed error
-	panicked := d.guard(func() error {
+	panicked := d.Guard(func() error {
 		id, failed = pager.Page(sending, msg)
 		return nil
 	})()
 	if panicked != nil {
 		if p, ok := errors.AsType[*daemon.PanicError](panicked); ok {
-			d.log.Error("a channel panicked", "page", msg.PageID, "panic", p.Value, "stack", string(p.Stack))
+			d.Log.Error("a channel panicked", "page", msg.PageID, "panic", p.Value, "stack", string(p.Stack))
 		}
 		return incident.Outcome{Err: panicked, Permanent: true}
 	}
@@ -173,15 +173,15 @@ func lastingLonger(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 // finish stores an outcome, and does not give up while the router runs: a lost outcome would be a repeated page.
-func (d *deliverer) finish(ctx context.Context, key incident.RowKey, out incident.Outcome) {
+func (d *Deliverer) finish(ctx context.Context, key incident.RowKey, out incident.Outcome) {
 	for {
-		err := d.engine.act(ctx, func(env incident.Env) (incident.Change, error) {
-			return d.engine.book.Finish(env, key, out), nil
+		err := d.Engine.act(ctx, func(env incident.Env) (incident.Change, error) {
+			return d.Engine.book.Finish(env, key, out), nil
 		})
 		if err == nil {
 			return
 		}
-		d.log.Error("cannot store what became of a page; trying again", "incident", key.Incident, "err", err)
+		d.Log.Error("cannot store what became of a page; trying again", "incident", key.Incident, "err", err)
 		timer := time.NewTimer(storeRetryWait)
 		select {
 		case <-ctx.Done():
@@ -193,10 +193,10 @@ func (d *deliverer) finish(ctx context.Context, key incident.RowKey, out inciden
 }
 
 // compose writes a row's message.
-func (d *deliverer) compose(inc incident.Incident, rows []incident.Row, row incident.Row) page.Message {
+func (d *Deliverer) compose(inc incident.Incident, rows []incident.Row, row incident.Row) page.Message {
 	lead := inc.Lead()
-	contacts := d.contacts()
-	facts := page.Facts{Summaries: inc.Summaries(), Labels: lead.Labels, Rule: lead.Rule, Since: lead.First, URL: d.link(inc.ID)}
+	contacts := d.Contacts()
+	facts := page.Facts{Summaries: inc.Summaries(), Labels: lead.Labels, Rule: lead.Rule, Since: lead.First, URL: d.Link(inc.ID)}
 	switch row.Kind {
 	case incident.MessageTrigger:
 		facts.Why = row.Why

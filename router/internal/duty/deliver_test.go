@@ -1,4 +1,4 @@
-package app
+package duty
 
 import (
 	"context"
@@ -27,15 +27,15 @@ policy = "standard"
 `
 
 // deliverBy runs a deliverer with these channels in the bubble until the test ends.
-func deliverBy(t *testing.T, e *engine, pagers map[string]page.Pager) {
+func deliverBy(t *testing.T, e *Engine, pagers map[string]page.Pager) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	d := &deliverer{
-		engine: e, pagers: pagers, log: discard, guard: quietly,
-		contacts: func() *escalation.Contacts { return &escalation.Contacts{} }, link: func(string) string { return "" },
+	d := &Deliverer{
+		Engine: e, Pagers: pagers, Log: discard, Guard: quietly,
+		Contacts: func() *escalation.Contacts { return &escalation.Contacts{} }, Link: func(string) string { return "" },
 	}
 	done := make(chan struct{})
-	go func() { defer close(done); d.run(ctx) }()
+	go func() { defer close(done); d.Run(ctx) }()
 	t.Cleanup(func() { cancel(); <-done })
 }
 

@@ -1,4 +1,4 @@
-package app
+package duty
 
 import (
 	"context"
@@ -47,14 +47,14 @@ func TestWhatMayHaveBeenStoredIsSettledBeforeAnythingElse(t *testing.T) {
 		if err := e.Ingest(t.Context(), points); !errors.Is(err, errNoAnswer) {
 			t.Fatalf("found %v, want the store's error", err)
 		}
-		if err := e.tick(t.Context()); !errors.Is(err, errNoAnswer) {
+		if err := e.Tick(t.Context()); !errors.Is(err, errNoAnswer) {
 			t.Fatalf("tick: found %v, want the store's error", err)
 		}
 		store.err = nil
-		if err := e.tick(t.Context()); err != nil {
+		if err := e.Tick(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if open := e.incidents(); len(open) != 1 {
+		if open := e.Incidents(); len(open) != 1 {
 			t.Fatalf("found %d incidents though nobody sent the event again, want 1", len(open))
 		}
 		if err := e.Ingest(t.Context(), points); err != nil {
@@ -75,8 +75,8 @@ func TestABatchThatIsRefusedForItsSizeIsNotOwed(t *testing.T) {
 			t.Fatalf("found %v, want the store's error", err)
 		}
 		store.set(nil)
-		if err := e.tick(t.Context()); err != nil || len(e.incidents()) != 0 {
-			t.Errorf("found %d incidents, %v", len(e.incidents()), err)
+		if err := e.Tick(t.Context()); err != nil || len(e.Incidents()) != 0 {
+			t.Errorf("found %d incidents, %v", len(e.Incidents()), err)
 		}
 	})
 }
@@ -102,7 +102,7 @@ func TestEscalationGoesOnWhenWhatTheRulesSayCannotBeStored(t *testing.T) {
 		rows := len(e.book.Rows("I001"))
 		e.rules = alwaysFailing(t)
 		time.Sleep(6 * time.Minute)
-		if err := e.tick(t.Context()); !errors.Is(err, state.ErrTooLarge) {
+		if err := e.Tick(t.Context()); !errors.Is(err, state.ErrTooLarge) {
 			t.Fatalf("tick: found %v, want the store's error", err)
 		}
 		if got := len(e.book.Rows("I001")); got <= rows {

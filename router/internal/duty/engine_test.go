@@ -1,4 +1,4 @@
-package app
+package duty
 
 import (
 	"context"
@@ -85,7 +85,7 @@ func (c *channel) Page(ctx context.Context, m page.Message) (string, error) {
 	return "provider-1", c.reply(ctx, m)
 }
 
-func newEngine(t *testing.T, store committer, more ...rule.RuleConfig) *engine {
+func newEngine(t *testing.T, store Committer, more ...rule.RuleConfig) *Engine {
 	t.Helper()
 	rotation, err := schedule.Parse("oncall.toml", []byte(rotationText))
 	if err != nil {
@@ -96,11 +96,12 @@ func newEngine(t *testing.T, store committer, more ...rule.RuleConfig) *engine {
 		t.Fatal(err)
 	}
 	ids := 0
-	return &engine{
-		store: store, now: time.Now, log: discard, changed: make(chan struct{}, 1), rotation: rotation,
-		newID: func(time.Time) string { ids++; return fmt.Sprintf("I%03d", ids) },
-		book:  incident.NewBook(nil, nil, nil), rules: rule.NewEngine(set, nil, nil, time.Now()),
-	}
+	e := New(Options{
+		Store: store, Now: time.Now, Log: discard, Rules: set,
+		NewID: func(time.Time) string { ids++; return fmt.Sprintf("I%03d", ids) },
+	}, state.Stored{})
+	e.SetRotation(rotation, "")
+	return e
 }
 
 func death(at time.Time) influx.Point {
@@ -121,14 +122,14 @@ func TestABatchThatCannotBeStoredIsNotTakenOver(t *testing.T) {
 		if err := e.Ingest(t.Context(), points); !errors.Is(err, errFull) {
 			t.Fatalf("found %v, want the store's error", err)
 		}
-		if open := e.incidents(); len(open) != 0 {
+		if open := e.Incidents(); len(open) != 0 {
 			t.Fatalf("found %d incidents that are not stored", len(open))
 		}
 		store.set(nil)
 		if err := e.Ingest(t.Context(), points); err != nil {
 			t.Fatal(err)
 		}
-		if open := e.incidents(); len(open) != 1 {
+		if open := e.Incidents(); len(open) != 1 {
 			t.Fatalf("sent again: found %d incidents, want 1", len(open))
 		}
 		stored := len(store.batches)
@@ -153,11 +154,11 @@ func TestAConditionThatHoldsOnAfterItWasResolvedByHandOpensAgain(t *testing.T) {
 		wait := func(d time.Duration) []incident.Incident {
 			t.Helper()
 			time.Sleep(d)
-			if err := e.tick(t.Context()); err != nil {
+			if err := e.Tick(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			var open []incident.Incident
-			for _, inc := range e.incidents() {
+			for _, inc := range e.Incidents() {
 				if inc.State != incident.Resolved {
 					open = append(open, inc)
 				}
@@ -187,16 +188,16 @@ func TestAConditionThatHoldsOnAfterItWasResolvedByHandOpensAgain(t *testing.T) {
 func after(d time.Duration) *tomlfile.Duration { return (*tomlfile.Duration)(&d) }
 
 // deliver runs a deliverer in the bubble until the test ends.
-func deliver(t *testing.T, e *engine, reply func(ctx context.Context, m page.Message) error) (calls chan page.Message, stop func()) {
+func deliver(t *testing.T, e *Engine, reply func(ctx context.Context, m page.Message) error) (calls chan page.Message, stop func()) {
 	t.Helper()
 	calls = make(chan page.Message, 100)
 	ctx, cancel := context.WithCancel(t.Context())
-	d := &deliverer{
-		engine: e, pagers: map[string]page.Pager{"terminal": &channel{calls, reply}}, guard: quietly, log: discard,
-		contacts: func() *escalation.Contacts { return &escalation.Contacts{} }, link: func(id string) string { return "http://router/incidents/" + id },
+	d := &Deliverer{
+		Engine: e, Pagers: map[string]page.Pager{"terminal": &channel{calls, reply}}, Guard: quietly, Log: discard,
+		Contacts: func() *escalation.Contacts { return &escalation.Contacts{} }, Link: func(id string) string { return "http://router/incidents/" + id },
 	}
 	done := make(chan struct{})
-	go func() { defer close(done); d.run(ctx) }()
+	go func() { defer close(done); d.Run(ctx) }()
 	stop = func() { cancel(); <-done }
 	t.Cleanup(stop)
 	return calls, stop
@@ -312,10 +313,10 @@ func TestDelivery(t *testing.T) {
 			if err := e.Ingest(t.Context(), []influx.Point{death(time.Now())}); err != nil {
 				t.Fatal(err)
 			}
-			d := &deliverer{engine: e, guard: quietly, log: discard, contacts: func() *escalation.Contacts { return &escalation.Contacts{} }, link: func(string) string { return "" }}
+			d := &Deliverer{Engine: e, Guard: quietly, Log: discard, Contacts: func() *escalation.Contacts { return &escalation.Contacts{} }, Link: func(string) string { return "" }}
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan struct{})
-			go func() { defer close(done); d.run(ctx) }()
+			go func() { defer close(done); d.Run(ctx) }()
 			synctest.Wait()
 			cancel()
 			<-done

@@ -1,4 +1,4 @@
-package app
+package duty
 
 import (
 	"crypto/rand"
@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// newID makes an incident's id: 16 characters that sort by time, to the millisecond, and end in 32 random bits. Read
+// NewID makes an incident's id: 16 characters that sort by time, to the millisecond, and end in 32 random bits. Read
 // aloud, none of them is taken for another: there are no I, L, O and U.
-func newID(at time.Time) string {
+func NewID(at time.Time) string {
 	var raw [10]byte
 	binary.BigEndian.PutUint64(raw[:8], uint64(at.UnixMilli())<<16)
 	_, _ = rand.Read(raw[6:]) // never fails: it ends the program first

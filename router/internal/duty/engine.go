@@ -1,4 +1,7 @@
-package app
+// Package duty is the watch itself: the one lock under which the router decides, and the deliverer that sends what was
+// decided. The router's app builds both, and gives them the store, the channels and the clock; packages rule and incident,
+// which they call, decide.
+package duty
 
 import (
 	"context"
@@ -15,15 +18,15 @@ import (
 	"nezuban/router/internal/state"
 )
 
-// committer is the durable side of the engine.
-type committer interface {
+// Committer is the durable side of an engine.
+type Committer interface {
 	Commit(ctx context.Context, b state.Batch) error
 }
 
-// engine holds what the router knows and lets one decision at a time happen: decide, make durable, then take over.
+// Engine holds what the router knows and lets one decision at a time happen: decide, make durable, then take over.
 // Nothing is answered, and nothing goes out, before the middle part is done. It is safe for concurrent use.
-type engine struct {
-	store   committer
+type Engine struct {
+	store   Committer
 	now     func() time.Time
 	newID   func(time.Time) string
 	log     *slog.Logger
@@ -38,6 +41,32 @@ type engine struct {
 	owed     *decision      // made, but not known to be stored
 }
 
+// Options are what an engine is built from. Nothing may be nil.
+type Options struct {
+	Store Committer
+	Now   func() time.Time
+	NewID func(time.Time) string // see [NewID]
+	Log   *slog.Logger
+	Rules *rule.Set
+}
+
+// New builds an engine that goes on from what was stored. Nothing is taken in before [Engine.SetRotation] has put a file in
+// force; after that [Engine.Recover] makes what was being sent due again.
+func New(o Options, stored state.Stored) *Engine {
+	book := incident.NewBook(stored.Incidents, stored.Rows, stored.Picks)
+	e := &Engine{
+		store: o.Store, now: o.Now, newID: o.NewID, log: o.Log, changed: make(chan struct{}, 1), book: book,
+		rules: rule.NewEngine(o.Rules, stored.Records, book.Firing(), o.Now()),
+	}
+	for _, err := range e.rules.Unread() {
+		o.Log.Error("a stored record of the rules cannot be read", "err", err)
+	}
+	return e
+}
+
+// Now is the engine's clock.
+func (e *Engine) Now() time.Time { return e.now() }
+
 // decision is what is stored and taken over as one.
 type decision struct {
 	batch state.Batch
@@ -48,7 +77,7 @@ type decision struct {
 const commitWithin = 5 * time.Second
 
 // env is what a decision may know besides the book. The caller holds mu.
-func (e *engine) env() incident.Env {
+func (e *Engine) env() incident.Env {
 	now := e.now()
 	if now.Before(e.last) {
 		now = e.last
@@ -57,13 +86,13 @@ func (e *engine) env() incident.Env {
 	return incident.Env{Now: now, Rotation: e.rotation, Version: e.version, NewID: e.newID}
 }
 
-// errNoRotation is why nothing is taken in that would have to be paged.
-var errNoRotation = errors.New("no rotation file is in force yet: nobody could be paged")
+// ErrNoRotation is why nothing is taken in that would have to be paged.
+var ErrNoRotation = errors.New("no rotation file is in force yet: nobody could be paged")
 
 // prepare settles what is owed before a decision that may page somebody. The caller holds mu.
-func (e *engine) prepare(ctx context.Context) error {
+func (e *Engine) prepare(ctx context.Context) error {
 	if e.rotation == nil {
-		return errNoRotation
+		return ErrNoRotation
 	}
 	return e.settle(ctx)
 }
@@ -71,7 +100,7 @@ func (e *engine) prepare(ctx context.Context) error {
 // Ingest takes in points: it returns nil when everything that they open, change or close is durable.
 //
 // Next on a sample's path: [rule.Engine.Observe].
-func (e *engine) Ingest(ctx context.Context, points []influx.Point) error {
+func (e *Engine) Ingest(ctx context.Context, points []influx.Point) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err := e.prepare(ctx); err != nil {
@@ -82,22 +111,22 @@ func (e *engine) Ingest(ctx context.Context, points []influx.Point) error {
 }
 
 // Report takes in alerts that need no rule, such as application errors, on the same terms as Ingest.
-func (e *engine) Report(ctx context.Context, alerts []incident.Alert) error {
+func (e *Engine) Report(ctx context.Context, alerts []incident.Alert) error {
 	return e.act(ctx, func(env incident.Env) (incident.Change, error) {
 		if env.Rotation == nil {
-			return incident.Change{}, errNoRotation
+			return incident.Change{}, ErrNoRotation
 		}
 		return e.book.Apply(env, alerts, nil), nil
 	})
 }
 
-// tick does what time alone brings about, which is nothing before the first rotation file. Escalation does not depend on
+// Tick does what time alone brings about, which is nothing before the first rotation file. Escalation does not depend on
 // the rules: it goes on when what they say is too large to be stored.
-func (e *engine) tick(ctx context.Context) error {
+func (e *Engine) Tick(ctx context.Context) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err := e.prepare(ctx); err != nil {
-		if errors.Is(err, errNoRotation) {
+		if errors.Is(err, ErrNoRotation) {
 			return nil
 		}
 		return err
@@ -108,13 +137,13 @@ func (e *engine) tick(ctx context.Context) error {
 		return err
 	}
 	change := e.book.Tick(env)
-	change.Closed = nil // filed away by sweep, which reads them from the store first
+	change.Closed = nil // filed away by the app, which reads them from the store first
 	return errors.Join(err, e.conclude(ctx, decision{batch: state.Batch{Change: change}}))
 }
 
 // step applies what the rules said and makes it durable together with what the rules must remember. The caller holds
 // mu.
-func (e *engine) step(ctx context.Context, env incident.Env, step rule.Step) error {
+func (e *Engine) step(ctx context.Context, env incident.Env, step rule.Step) error {
 	remarks := make([]incident.Remark, 0, len(step.Notes))
 	for _, n := range step.Notes {
 		remarks = append(remarks, incident.Remark{Key: n.Key, Event: n.Event, Text: n.Text})
@@ -126,7 +155,7 @@ func (e *engine) step(ctx context.Context, env incident.Env, step rule.Step) err
 // conclude makes a decision durable and takes it over. When the store gives no clear answer the decision stands, because
 // it may be on disk: another one in its place would leave the first behind, to page after the next start. The caller
 // holds mu, and nothing is owed.
-func (e *engine) conclude(ctx context.Context, d decision) error {
+func (e *Engine) conclude(ctx context.Context, d decision) error {
 	err := e.commit(ctx, d.batch)
 	switch {
 	case err == nil:
@@ -138,7 +167,7 @@ func (e *engine) conclude(ctx context.Context, d decision) error {
 }
 
 // settle stores what is owed, before anything else is decided. The caller holds mu.
-func (e *engine) settle(ctx context.Context) error {
+func (e *Engine) settle(ctx context.Context) error {
 	if e.owed == nil {
 		return nil
 	}
@@ -148,7 +177,7 @@ func (e *engine) settle(ctx context.Context) error {
 }
 
 // commit makes a batch durable and takes it over. The caller holds mu.
-func (e *engine) commit(ctx context.Context, batch state.Batch) error {
+func (e *Engine) commit(ctx context.Context, batch state.Batch) error {
 	if batch.Empty() {
 		return nil
 	}
@@ -164,7 +193,7 @@ func (e *engine) commit(ctx context.Context, batch state.Batch) error {
 }
 
 // wake lets the deliverer look again.
-func (e *engine) wake() {
+func (e *Engine) wake() {
 	select {
 	case e.changed <- struct{}{}:
 	default:
@@ -172,30 +201,30 @@ func (e *engine) wake() {
 }
 
 // Acknowledge records that by has taken the incident.
-func (e *engine) Acknowledge(ctx context.Context, id, by, note string) error {
+func (e *Engine) Acknowledge(ctx context.Context, id, by, note string) error {
 	return e.act(ctx, func(env incident.Env) (incident.Change, error) { return e.book.Acknowledge(env, id, by, note) })
 }
 
 // Snooze records that by has the incident and wants to hear of it again at a time. The error wraps [incident.ErrInvalid]
 // for a time that is over or too far away.
-func (e *engine) Snooze(ctx context.Context, id, by, note string, until time.Time) error {
+func (e *Engine) Snooze(ctx context.Context, id, by, note string, until time.Time) error {
 	return e.act(ctx, func(env incident.Env) (incident.Change, error) { return e.book.Snooze(env, id, by, note, until) })
 }
 
 // Reassign gives the incident to somebody else, who is told. The error wraps [incident.ErrInvalid] for somebody whom the
 // rotation file does not have.
-func (e *engine) Reassign(ctx context.Context, id, by, to, note string) error {
+func (e *Engine) Reassign(ctx context.Context, id, by, to, note string) error {
 	return e.act(ctx, func(env incident.Env) (incident.Change, error) { return e.book.Reassign(env, id, by, to, note) })
 }
 
 // Note writes a remark into the incident's timeline.
-func (e *engine) Note(ctx context.Context, id, by, text string) error {
+func (e *Engine) Note(ctx context.Context, id, by, text string) error {
 	return e.act(ctx, func(env incident.Env) (incident.Change, error) { return e.book.Note(env, id, by, text) })
 }
 
 // Page opens an incident in the name of by and returns its id. The same key again, while that incident is open, opens no
 // second one.
-func (e *engine) Page(ctx context.Context, key, by, summary string, severity incident.Severity, labels map[string]string) (id string, err error) {
+func (e *Engine) Page(ctx context.Context, key, by, summary string, severity incident.Severity, labels map[string]string) (id string, err error) {
 	alert, err := incident.Manual(key, by, summary, severity, labels, e.now())
 	if err != nil {
 		return "", err
@@ -214,7 +243,7 @@ func (e *engine) Page(ctx context.Context, key, by, summary string, severity inc
 
 // Resolve records that by says the incident is over. The rules take back what they said of it: a condition that goes on
 // holding opens a new incident.
-func (e *engine) Resolve(ctx context.Context, id, by, note string) error {
+func (e *Engine) Resolve(ctx context.Context, id, by, note string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err := e.settle(ctx); err != nil {
@@ -231,7 +260,7 @@ func (e *engine) Resolve(ctx context.Context, id, by, note string) error {
 
 // Forget records that a host has gone for good: it is not absent until it is seen again, and what fires about it as a
 // condition is over. For a host that no rule knows the error wraps [incident.ErrUnknown].
-func (e *engine) Forget(ctx context.Context, host string) error {
+func (e *Engine) Forget(ctx context.Context, host string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err := e.prepare(ctx); err != nil {
@@ -245,15 +274,15 @@ func (e *engine) Forget(ctx context.Context, host string) error {
 	return e.step(ctx, env, step)
 }
 
-// counters are what the rules have dropped so far.
-func (e *engine) counters() rule.Counters {
+// Counters are what the rules have dropped so far.
+func (e *Engine) Counters() rule.Counters {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.rules.Counters()
 }
 
 // act makes one decision about incidents.
-func (e *engine) act(ctx context.Context, decide func(incident.Env) (incident.Change, error)) error {
+func (e *Engine) act(ctx context.Context, decide func(incident.Env) (incident.Change, error)) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err := e.settle(ctx); err != nil {
@@ -266,8 +295,8 @@ func (e *engine) act(ctx context.Context, decide func(incident.Env) (incident.Ch
 	return e.conclude(ctx, decision{batch: state.Batch{Change: change}})
 }
 
-// over lists the incidents that are resolved and whose messages are done.
-func (e *engine) over() []string {
+// Over lists the incidents that are resolved and whose messages are done.
+func (e *Engine) Over() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.rotation == nil {
@@ -276,13 +305,13 @@ func (e *engine) over() []string {
 	return e.book.Tick(e.env()).Closed
 }
 
-// forget drops incidents that have been filed away.
-func (e *engine) forget(ctx context.Context, ids []string) error {
+// Filed drops incidents that have been filed away.
+func (e *Engine) Filed(ctx context.Context, ids []string) error {
 	return e.act(ctx, func(incident.Env) (incident.Change, error) { return incident.Change{Closed: ids}, nil })
 }
 
-// recover makes what was being sent when the router died due again.
-func (e *engine) recover(ctx context.Context) error {
+// Recover makes what was being sent when the router died due again.
+func (e *Engine) Recover(ctx context.Context) error {
 	err := e.act(ctx, func(env incident.Env) (incident.Change, error) { return e.book.Recover(env), nil })
 	if err != nil {
 		return fmt.Errorf("resume the outbox: %w", err)
@@ -290,22 +319,22 @@ func (e *engine) recover(ctx context.Context) error {
 	return nil
 }
 
-// incidents lists what is not closed, oldest first.
-func (e *engine) incidents() []incident.Incident {
+// Incidents lists what is not closed, oldest first.
+func (e *Engine) Incidents() []incident.Incident {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.book.Incidents()
 }
 
-// file is the rotation file in force; nil while there is none.
-func (e *engine) file() *schedule.File {
+// File is the rotation file in force; nil while there is none.
+func (e *Engine) File() *schedule.File {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.rotation
 }
 
-// setRotation puts another rotation file in force, of this version.
-func (e *engine) setRotation(f *schedule.File, version string) {
+// SetRotation puts another rotation file in force, of this version.
+func (e *Engine) SetRotation(f *schedule.File, version string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.rotation, e.version = f, version
