@@ -245,9 +245,9 @@ func (r *router) tick(ctx context.Context) {
 
 // sweep files away the incidents that are over: first the file, then out of the store.
 func (r *router) sweep(ctx context.Context) error {
-	over := r.engine.Over()
-	if len(over) == 0 {
-		return nil
+	over, err := r.engine.Over(ctx)
+	if len(over) == 0 || err != nil {
+		return err
 	}
 	if err := r.archive.File(ctx, r.store, over); err != nil {
 		return err

@@ -47,13 +47,15 @@ type disk struct {
 	batches []state.Batch
 }
 
-func (d *disk) Commit(_ context.Context, b state.Batch) error {
+func (d *disk) Prepare(*state.Batch) error { return nil }
+
+func (d *disk) Commit(_ context.Context, batches ...state.Batch) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.broken != nil {
 		return d.broken
 	}
-	d.batches = append(d.batches, b)
+	d.batches = append(d.batches, batches...)
 	return nil
 }
 

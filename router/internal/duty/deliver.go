@@ -42,42 +42,123 @@ func (d *Deliverer) Run(ctx context.Context) {
 	d.slots = map[string]chan struct{}{}
 	for ctx.Err() == nil {
 		due, next := d.due()
-		for _, row := range due {
-			if ctx.Err() != nil {
-				return
-			}
-			if err := d.start(ctx, row); err != nil {
-				d.Log.Error("cannot store that a page is being sent; trying again", "incident", row.Incident, "err", err)
-				next = d.Engine.now().Add(storeRetryWait)
-				break
-			}
+		if err := d.start(ctx, d.take(due)); err != nil {
+			d.Log.Error("cannot store that pages are being sent; trying again", "err", err)
+			next = d.Engine.now().Add(storeRetryWait)
 		}
 		d.await(ctx, next)
 	}
 }
 
-// start lets an attempt begin, unless its channel is busy: the end of another attempt wakes the deliverer then.
-func (d *Deliverer) start(ctx context.Context, row incident.Row) error {
-	if d.slots[row.Channel] == nil {
-		d.slots[row.Channel] = make(chan struct{}, maxInFlight)
+// take picks the rows whose channels have a slot free, and takes the slots. The end of an attempt wakes the deliverer for
+// the others.
+func (d *Deliverer) take(due []incident.Row) []incident.Row {
+	var taken []incident.Row
+	for _, row := range due {
+		if d.slots[row.Channel] == nil {
+			d.slots[row.Channel] = make(chan struct{}, maxInFlight)
+		}
+		select {
+		case d.slots[row.Channel] <- struct{}{}:
+			taken = append(taken, row)
+		default:
+		}
 	}
-	slots := d.slots[row.Channel]
-	select {
-	case slots <- struct{}{}:
-	default:
+	return taken
+}
+
+// begun is a row that is being sent, with what its message is composed from.
+type begun struct {
+	row      incident.Row
+	incident incident.Incident
+	rows     []incident.Row // of the incident
+}
+
+// start marks rows as being sent, and lets their attempts begin once that is durable. Of those that are not to be sent any
+// more it gives back the slots.
+func (d *Deliverer) start(ctx context.Context, rows []incident.Row) error {
+	if len(rows) == 0 {
 		return nil
 	}
-	msg, ok, err := d.begin(ctx, row)
-	if !ok || err != nil {
-		<-slots
+	if err := d.Engine.settle(ctx); err != nil {
+		d.release(rows)
 		return err
 	}
-	d.attempts.Go(func() {
-		d.attempt(ctx, row, msg)
-		<-slots
-		d.Engine.wake()
-	})
+	var marked []begun
+	var groups []*group
+	for _, row := range rows {
+		b, g, ok := d.begin(ctx, row)
+		if !ok {
+			d.release([]incident.Row{row})
+			continue
+		}
+		marked, groups = append(marked, b), append(groups, g)
+	}
+	if !d.durable(ctx, groups) {
+		return ctx.Err() // they stand as being sent, and go again after the next start
+	}
+	for _, b := range marked {
+		d.attempts.Go(func() {
+			d.attempt(ctx, b)
+			d.release([]incident.Row{b.row})
+			d.Engine.wake()
+		})
+	}
 	return nil
+}
+
+// release gives back the slots of rows.
+func (d *Deliverer) release(rows []incident.Row) {
+	for _, row := range rows {
+		<-d.slots[row.Channel]
+	}
+}
+
+// begin marks a row as being sent; ok is false when it is not to be sent any more.
+func (d *Deliverer) begin(ctx context.Context, row incident.Row) (b begun, g *group, ok bool) {
+	book := d.Engine.book
+	g, err := d.Engine.join(ctx, func(env incident.Env) (decision, error) {
+		change, wanted := book.Begin(env, row.Key())
+		if !wanted {
+			return decision{}, incident.ErrUnknown
+		}
+		b.row, b.rows = change.Rows[0], book.Rows(row.Incident)
+		b.incident, _ = book.Incident(row.Incident)
+		return decision{batch: state.Batch{Change: change}}, nil
+	})
+	if err != nil && !errors.Is(err, incident.ErrUnknown) {
+		d.Log.Error("cannot store that a page is being sent", "incident", row.Incident, "err", err)
+	}
+	return b, g, err == nil
+}
+
+// durable waits until what these groups hold is, and does not give up while the router runs: nobody else would send the
+// rows that they mark.
+func (d *Deliverer) durable(ctx context.Context, groups []*group) bool {
+	var err error
+	for _, g := range groups {
+		err = errors.Join(err, g.wait())
+	}
+	for err != nil {
+		d.Log.Error("cannot store that pages are being sent; trying again", "err", err)
+		if !pause(ctx, storeRetryWait) {
+			return false
+		}
+		err = d.Engine.settle(ctx)
+	}
+	return true
+}
+
+// pause waits, and reports whether ctx still goes on.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
 }
 
 // await returns when rows may have become due.
@@ -101,36 +182,17 @@ func (d *Deliverer) due() ([]incident.Row, time.Time) {
 	return d.Engine.book.Due(d.Engine.env().Now)
 }
 
-// begin makes the attempt durable and composes its message; ok is false when the row is not to be sent any more.
-func (d *Deliverer) begin(ctx context.Context, row incident.Row) (msg page.Message, ok bool, err error) {
-	e := d.Engine
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if err := e.settle(ctx); err != nil {
-		return page.Message{}, false, err
-	}
-	change, ok := e.book.Begin(e.env(), row.Key())
-	if !ok {
-		return page.Message{}, false, nil
-	}
-	// A mark without an answer is not owed: it would be taken over without an attempt. The row is begun anew.
-	if err := e.commit(ctx, state.Batch{Change: change}); err != nil {
-		return page.Message{}, false, err
-	}
-	inc, _ := e.book.Incident(row.Incident)
-	return d.compose(inc, e.book.Rows(row.Incident), change.Rows[0]), true, nil
-}
-
 // attempt makes one try and stores its outcome.
 //
 // Next on a sample's path, and last: [page.Pager.Page] of the row's channel.
-func (d *Deliverer) attempt(ctx context.Context, row incident.Row, msg page.Message) {
+func (d *Deliverer) attempt(ctx context.Context, b begun) {
+	row := b.row
 	var out incident.Outcome
 	pager, ok := d.Pagers[row.Channel]
 	if !ok {
 		out = incident.Outcome{Err: fmt.Errorf("channel %q is not configured on this router", row.Channel), Permanent: true}
 	} else {
-		out = d.page(ctx, pager, msg)
+		out = d.page(ctx, pager, b)
 	}
 	if out.Err != nil {
 		d.Log.Warn("page not delivered", "incident", row.Incident, "channel", row.Channel, "permanent", out.Permanent, "err", out.Err)
@@ -141,20 +203,20 @@ func (d *Deliverer) attempt(ctx context.Context, row incident.Row, msg page.Mess
 	d.finish(ctx, row.Key(), out)
 }
 
-// page makes the try itself. One that panics would do so again, at each start anew: it has failed for good, so that the
-// person's next channel is taken.
-func (d *Deliverer) page(ctx context.Context, pager page.Pager, msg page.Message) incident.Outcome {
+// page composes the message and makes the try itself. One that panics would do so again, at each start anew: it has failed
+// for good, so that the person's next channel is taken.
+func (d *Deliverer) page(ctx context.Context, pager page.Pager, b begun) incident.Outcome {
 	sending, cancel := lastingLonger(ctx)
 	defer cancel()
 	var id string
 	var failed error
 	panicked := d.Guard(func() error {
-		id, failed = pager.Page(sending, msg)
+		id, failed = pager.Page(sending, d.compose(b.incident, b.rows, b.row))
 		return nil
 	})()
 	if panicked != nil {
 		if p, ok := errors.AsType[*daemon.PanicError](panicked); ok {
-			d.Log.Error("a channel panicked", "page", msg.PageID, "panic", p.Value, "stack", string(p.Stack))
+			d.Log.Error("a channel panicked", "incident", b.row.Incident, "channel", b.row.Channel, "panic", p.Value, "stack", string(p.Stack))
 		}
 		return incident.Outcome{Err: panicked, Permanent: true}
 	}
@@ -182,12 +244,8 @@ func (d *Deliverer) finish(ctx context.Context, key incident.RowKey, out inciden
 			return
 		}
 		d.Log.Error("cannot store what became of a page; trying again", "incident", key.Incident, "err", err)
-		timer := time.NewTimer(storeRetryWait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if !pause(ctx, storeRetryWait) {
 			return
-		case <-timer.C:
 		}
 	}
 }

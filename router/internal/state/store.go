@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -113,9 +114,9 @@ func (s *Store) Load(ctx context.Context) (Stored, error) {
 
 // Timeline reads the timeline of one incident, in order.
 func (s *Store) Timeline(ctx context.Context, id string) ([]incident.Entry, error) {
-	var entries []incident.Entry
-	err := load(ctx, s, timelinePrefix+id+"/", &entries)
-	return entries, err
+	var records []timeline
+	err := load(ctx, s, timelinePrefix+id+"/", &records)
+	return slices.Concat(records...), err
 }
 
 // Outbox reads the rows of one incident, in order.
