@@ -18,6 +18,7 @@ import (
 	"nezuban/router/internal/duty"
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/state"
+	"nezuban/router/internal/state/record"
 	"nezuban/router/internal/web"
 )
 
@@ -174,7 +175,7 @@ func TestARefusalThatCannotBeToldIsToldLater(t *testing.T) {
 		disk := &disk{}
 		r := fed(t, &shelf{}, disk)
 		r.apply(t, rotationText)
-		disk.set(state.ErrTooLarge) // not owed by the engine
+		disk.set(record.ErrTooLarge) // not owed by the engine
 		if _, err := r.Apply(t.Context(), "oncall.toml", "ci", []byte("[people\n")); err == nil {
 			t.Fatal("accepted")
 		}

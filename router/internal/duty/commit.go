@@ -7,26 +7,26 @@ import (
 
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/rule"
-	"nezuban/router/internal/state"
+	"nezuban/router/internal/state/record"
 )
 
 // Committer is the durable side of an engine.
 type Committer interface {
-	// Prepare says whether a batch can be stored at all; the error is [state.ErrTooLarge] when it cannot.
-	Prepare(b *state.Batch) error
+	// Prepare says whether a batch can be stored at all; the error is [record.ErrTooLarge] when it cannot.
+	Prepare(b *record.Batch) error
 	// Commit makes batches durable. After an error some of it may be: the same batches are committed again, before others.
-	Commit(ctx context.Context, batches ...state.Batch) error
+	Commit(ctx context.Context, batches ...record.Batch) error
 }
 
 // decision is what is stored and taken over as one.
 type decision struct {
-	batch state.Batch
+	batch record.Batch
 	step  rule.Step
 }
 
 // group is the decisions that were made while the group before was being stored: they are stored together.
 type group struct {
-	batches []state.Batch
+	batches []record.Batch
 	stored  chan struct{} // closed when err is known
 	err     error
 }
@@ -91,7 +91,7 @@ func (e *Engine) join(ctx context.Context, decide func(incident.Env) (decision, 
 }
 
 // enlist adds to the group that forms, which is stored as soon as the one before is. The caller holds mu.
-func (e *Engine) enlist(ctx context.Context, batches ...state.Batch) *group {
+func (e *Engine) enlist(ctx context.Context, batches ...record.Batch) *group {
 	if e.forming == nil {
 		e.forming = &group{stored: make(chan struct{})}
 		// A sender may hang up: what is decided is stored all the same.

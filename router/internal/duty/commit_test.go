@@ -11,7 +11,7 @@ import (
 	"nezuban/agent/influx"
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/page"
-	"nezuban/router/internal/state"
+	"nezuban/router/internal/state/record"
 )
 
 // gated is a disk whose commits wait, one at a time, until the test lets them go with an answer.
@@ -23,7 +23,7 @@ type gated struct {
 
 func newGated() *gated { return &gated{sizes: make(chan int, 100), let: make(chan error)} }
 
-func (g *gated) Commit(ctx context.Context, batches ...state.Batch) error {
+func (g *gated) Commit(ctx context.Context, batches ...record.Batch) error {
 	g.sizes <- len(batches)
 	if err := <-g.let; err != nil {
 		return err
@@ -155,12 +155,12 @@ func TestAFailedCommitIsAnsweredToAllAndStoredBeforeAnythingElse(t *testing.T) {
 
 func TestOnlyWhatIsTooLargeIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := &picky{refuses: func(b *state.Batch) bool {
+		store := &picky{refuses: func(b *record.Batch) bool {
 			return len(b.Change.Incidents) > 0 && b.Change.Incidents[0].Lead().Key == "huge"
 		}}
 		e := newEngine(t, store)
 		good := []<-chan error{report(t, e, "a"), report(t, e, "b")}
-		if err := <-report(t, e, "huge"); !errors.Is(err, state.ErrTooLarge) {
+		if err := <-report(t, e, "huge"); !errors.Is(err, record.ErrTooLarge) {
 			t.Errorf("found %v", err)
 		}
 		good = append(good, report(t, e, "c"))

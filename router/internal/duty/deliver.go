@@ -12,7 +12,7 @@ import (
 	"nezuban/oncall/escalation"
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/page"
-	"nezuban/router/internal/state"
+	"nezuban/router/internal/state/record"
 )
 
 // Deliverer sends what stands in the outbox. Each row is marked as being sent, durably, before its attempt starts, and
@@ -124,7 +124,7 @@ func (d *Deliverer) begin(ctx context.Context, row incident.Row) (b begun, g *gr
 		}
 		b.row, b.rows = change.Rows[0], book.Rows(row.Incident)
 		b.incident, _ = book.Incident(row.Incident)
-		return decision{batch: state.Batch{Change: change}}, nil
+		return decision{batch: record.Batch{Change: change}}, nil
 	})
 	if err != nil && !errors.Is(err, incident.ErrUnknown) {
 		d.Log.Error("cannot store that a page is being sent", "incident", row.Incident, "err", err)

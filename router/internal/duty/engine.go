@@ -15,7 +15,7 @@ import (
 	"nezuban/oncall/schedule"
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/rule"
-	"nezuban/router/internal/state"
+	"nezuban/router/internal/state/record"
 )
 
 // Engine holds what the router knows and lets one decision at a time happen. Nothing is answered, and nothing goes out,
@@ -35,7 +35,7 @@ type Engine struct {
 	last     time.Time      // the latest time a decision was made at: the clock never goes back
 	forming  *group         // that the next decision joins; nil: none
 	storing  *group         // that is being stored; nil: none
-	owed     []state.Batch  // decided, but not known to be stored
+	owed     []record.Batch // decided, but not known to be stored
 }
 
 // ErrNoRotation is why nothing is taken in that would have to be paged.
@@ -52,7 +52,7 @@ type Options struct {
 
 // New builds an engine that goes on from what was stored. Nothing is taken in before [Engine.SetRotation] has put a file in
 // force; after that [Engine.Recover] makes what was being sent due again.
-func New(o Options, stored state.Stored) *Engine {
+func New(o Options, stored record.Stored) *Engine {
 	book := incident.NewBook(stored.Incidents, stored.Rows, stored.Picks)
 	e := &Engine{
 		store: o.Store, now: o.Now, newID: o.NewID, log: o.Log, changed: make(chan struct{}, 1), book: book,
@@ -111,7 +111,7 @@ func (e *Engine) Tick(ctx context.Context) error {
 	switch {
 	case errors.Is(err, ErrNoRotation):
 		return nil
-	case err != nil && !errors.Is(err, state.ErrTooLarge):
+	case err != nil && !errors.Is(err, record.ErrTooLarge):
 		return err
 	}
 	return errors.Join(err, e.act(ctx, func(env incident.Env) (incident.Change, error) {
@@ -127,7 +127,7 @@ func (e *Engine) follow(env incident.Env, step rule.Step) decision {
 	for _, n := range step.Notes {
 		remarks = append(remarks, incident.Remark{Key: n.Key, Event: n.Event, Text: n.Text})
 	}
-	return decision{state.Batch{Change: e.book.Apply(env, step.Alerts, remarks), Put: step.Put, Delete: step.Delete}, step}
+	return decision{record.Batch{Change: e.book.Apply(env, step.Alerts, remarks), Put: step.Put, Delete: step.Delete}, step}
 }
 
 // Acknowledge records that by has taken the incident.
@@ -181,7 +181,7 @@ func (e *Engine) Resolve(ctx context.Context, id, by, note string) error {
 		}
 		inc, _ := e.book.Incident(id)
 		step := e.rules.Release(inc.FiringKeys(incident.KindState)...)
-		return decision{state.Batch{Change: change, Put: step.Put, Delete: step.Delete}, step}, nil
+		return decision{record.Batch{Change: change, Put: step.Put, Delete: step.Delete}, step}, nil
 	})
 }
 
@@ -211,7 +211,7 @@ func (e *Engine) Counters() rule.Counters {
 func (e *Engine) act(ctx context.Context, decide func(incident.Env) (incident.Change, error)) error {
 	return e.decide(ctx, func(env incident.Env) (decision, error) {
 		change, err := decide(env)
-		return decision{batch: state.Batch{Change: change}}, err
+		return decision{batch: record.Batch{Change: change}}, err
 	})
 }
 

@@ -11,7 +11,7 @@ import (
 	"nezuban/agent/influx"
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/rule"
-	"nezuban/router/internal/state"
+	"nezuban/router/internal/state/record"
 )
 
 // lossy is a disk that stores what it is given and loses the answers, while err is set.
@@ -20,7 +20,7 @@ type lossy struct {
 	err error
 }
 
-func (l *lossy) Commit(ctx context.Context, batches ...state.Batch) error {
+func (l *lossy) Commit(ctx context.Context, batches ...record.Batch) error {
 	return errors.Join(l.disk.Commit(ctx, batches...), l.err)
 }
 
@@ -69,9 +69,9 @@ func TestWhatMayHaveBeenStoredIsSettledBeforeAnythingElse(t *testing.T) {
 // What no store can take must not be owed for ever.
 func TestABatchThatIsRefusedForItsSizeIsNotOwed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := &picky{refuses: func(b *state.Batch) bool { return len(b.Change.Incidents) > 0 }}
+		store := &picky{refuses: func(b *record.Batch) bool { return len(b.Change.Incidents) > 0 }}
 		e := newEngine(t, store)
-		if err := e.Ingest(t.Context(), []influx.Point{death(time.Now())}); !errors.Is(err, state.ErrTooLarge) {
+		if err := e.Ingest(t.Context(), []influx.Point{death(time.Now())}); !errors.Is(err, record.ErrTooLarge) {
 			t.Fatalf("found %v, want the store's error", err)
 		}
 		if err := e.Tick(t.Context()); err != nil || len(e.Incidents()) != 0 {
@@ -83,12 +83,12 @@ func TestABatchThatIsRefusedForItsSizeIsNotOwed(t *testing.T) {
 // picky takes some batches for too large.
 type picky struct {
 	disk
-	refuses func(*state.Batch) bool
+	refuses func(*record.Batch) bool
 }
 
-func (p *picky) Prepare(b *state.Batch) error {
+func (p *picky) Prepare(b *record.Batch) error {
 	if p.refuses(b) {
-		return state.ErrTooLarge
+		return record.ErrTooLarge
 	}
 	return nil
 }
@@ -96,7 +96,7 @@ func (p *picky) Prepare(b *state.Batch) error {
 // A series whose state cannot be stored must not keep the people of another incident from being called.
 func TestEscalationGoesOnWhenWhatTheRulesSayCannotBeStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := &picky{refuses: func(b *state.Batch) bool { return slices.Contains(b.Delete, "series/huge") }}
+		store := &picky{refuses: func(b *record.Batch) bool { return slices.Contains(b.Delete, "series/huge") }}
 		e := newEngine(t, store)
 		if err := e.Ingest(t.Context(), []influx.Point{death(time.Now())}); err != nil {
 			t.Fatal(err)
@@ -104,7 +104,7 @@ func TestEscalationGoesOnWhenWhatTheRulesSayCannotBeStored(t *testing.T) {
 		rows := len(e.book.Rows("I001"))
 		e.rules = alwaysFailing(t)
 		time.Sleep(6 * time.Minute)
-		if err := e.Tick(t.Context()); !errors.Is(err, state.ErrTooLarge) {
+		if err := e.Tick(t.Context()); !errors.Is(err, record.ErrTooLarge) {
 			t.Fatalf("tick: found %v, want the store's error", err)
 		}
 		if got := len(e.book.Rows("I001")); got <= rows {

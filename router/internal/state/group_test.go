@@ -9,6 +9,7 @@ import (
 	"nezuban/oncall/escalation"
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/rule"
+	"nezuban/router/internal/state/record"
 )
 
 // begun is a change that marks a row of an incident as being sent.
@@ -25,34 +26,34 @@ func noted(id string, entries int) incident.Change {
 	return c
 }
 
-func record(key, value string) Batch {
-	return Batch{Put: []rule.Record{{Key: key, Value: []byte(value)}}}
+func recorded(key, value string) record.Batch {
+	return record.Batch{Put: []rule.Record{{Key: key, Value: []byte(value)}}}
 }
 
 func TestBatchesShareATransactionAndOfEachKeyTheLastIsKept(t *testing.T) {
 	tests := []struct {
 		name      string
-		batches   []Batch
+		batches   []record.Batch
 		incidents int
 		rows      []incident.RowStatus
 		entries   int // of I1
 		records   string
 		picks     escalation.Picks
 	}{
-		{name: "nothing", batches: []Batch{{}, {}}},
-		{name: "two incidents", batches: []Batch{{Change: sample("I1", 1, 2)}, {Change: sample("I2", 1, 0)}},
+		{name: "nothing", batches: []record.Batch{{}, {}}},
+		{name: "two incidents", batches: []record.Batch{{Change: sample("I1", 1, 2)}, {Change: sample("I2", 1, 0)}},
 			incidents: 2, rows: []incident.RowStatus{"pending", "pending"}, entries: 2},
-		{name: "an incident whose row is begun", batches: []Batch{{Change: sample("I1", 2, 1)}, {Change: begun("I1", 1)}},
+		{name: "an incident whose row is begun", batches: []record.Batch{{Change: sample("I1", 2, 1)}, {Change: begun("I1", 1)}},
 			incidents: 1, rows: []incident.RowStatus{"pending", "sending"}, entries: 1},
-		{name: "an incident with a later entry", batches: []Batch{{Change: sample("I1", 0, 2)}, {Change: noted("I1", 2)}},
+		{name: "an incident with a later entry", batches: []record.Batch{{Change: sample("I1", 0, 2)}, {Change: noted("I1", 2)}},
 			incidents: 1, entries: 3},
-		{name: "an incident that is opened and closed", batches: []Batch{
+		{name: "an incident that is opened and closed", batches: []record.Batch{
 			{Change: sample("I1", 1, 1)}, {Change: sample("I2", 0, 0)}, {Change: incident.Change{Closed: []string{"I1"}}},
 		}, incidents: 1},
-		{name: "a record written twice, and one deleted", batches: []Batch{record("a", "1"), record("b", "2"), record("a", "3"), {Delete: []string{"b"}}},
+		{name: "a record written twice, and one deleted", batches: []record.Batch{recorded("a", "1"), recorded("b", "2"), recorded("a", "3"), {Delete: []string{"b"}}},
 			records: "a=3 "},
-		{name: "a record deleted and written", batches: []Batch{{Delete: []string{"a"}}, record("a", "1")}, records: "a=1 "},
-		{name: "a turn taken twice", batches: []Batch{
+		{name: "a record deleted and written", batches: []record.Batch{{Delete: []string{"a"}}, recorded("a", "1")}, records: "a=1 "},
+		{name: "a turn taken twice", batches: []record.Batch{
 			{Change: incident.Change{Picks: escalation.Picks{"0/api": "alice"}}}, {Change: incident.Change{Picks: escalation.Picks{"0/api": "bob"}}},
 		}, picks: escalation.Picks{"0/api": "bob"}},
 	}
@@ -78,9 +79,6 @@ func TestBatchesShareATransactionAndOfEachKeyTheLastIsKept(t *testing.T) {
 			if err != nil || len(timeline) != tt.entries {
 				t.Errorf("found the timeline %v, %v, want %d entries", timeline, err, tt.entries)
 			}
-			if tt.picks == nil {
-				tt.picks = escalation.Picks{}
-			}
 			if len(got.Incidents) != tt.incidents || !reflect.DeepEqual(rows, tt.rows) || records != tt.records || !reflect.DeepEqual(got.Picks, tt.picks) {
 				t.Errorf("found %d incidents, rows %v, records %q, turns %v", len(got.Incidents), rows, records, got.Picks)
 			}
@@ -94,7 +92,7 @@ func TestBatchesShareATransactionAndOfEachKeyTheLastIsKept(t *testing.T) {
 // transactions counts those whose writes are still there, but for the one that took the lead.
 func transactions(t *testing.T, s *Store) int {
 	t.Helper()
-	resp, err := s.client.Get(t.Context(), prefix, optionsAll()...)
+	resp, err := s.client.Get(t.Context(), record.Prefix, optionsAll()...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,23 +106,23 @@ func transactions(t *testing.T, s *Store) int {
 
 func TestBatchesOfOneIncidentThatOutgrowATransactionFollowEachOther(t *testing.T) {
 	s := open(t, t.TempDir())
-	var batches []Batch
-	for i := range 2 * maxOps {
-		batches = append(batches, Batch{Change: noted("I1", i)})
+	var batches []record.Batch
+	for i := range 2 * mostOps {
+		batches = append(batches, record.Batch{Change: noted("I1", i)})
 	}
 	if err := s.Commit(t.Context(), batches...); err != nil {
 		t.Fatal(err)
 	}
 	timeline, err := s.Timeline(t.Context(), "I1")
-	if err != nil || len(timeline) != 2*maxOps {
-		t.Fatalf("found %d entries, %v, want %d", len(timeline), err, 2*maxOps)
+	if err != nil || len(timeline) != 2*mostOps {
+		t.Fatalf("found %d entries, %v, want %d", len(timeline), err, 2*mostOps)
 	}
 	for i, entry := range timeline {
 		if entry.Seq != i {
 			t.Fatalf("entry %d is number %d", i, entry.Seq)
 		}
 	}
-	if got, err := s.Load(t.Context()); err != nil || got.Incidents[0].Entries != 2*maxOps {
+	if got, err := s.Load(t.Context()); err != nil || got.Incidents[0].Entries != 2*mostOps {
 		t.Errorf("found %+v, %v, want the last form", got.Incidents, err)
 	}
 }
@@ -138,11 +136,11 @@ func TestATimelineOfTheReleaseBeforeIsRead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.client.Put(t.Context(), timelinePrefix+"I1/"+sequence(entry.Seq), string(value)); err != nil {
+		if _, err := s.client.Put(t.Context(), record.TimelinePrefix+"I1/"+record.Sequence(entry.Seq), string(value)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := s.Commit(t.Context(), Batch{Change: incident.Change{Entries: want[10:]}}); err != nil {
+	if err := s.Commit(t.Context(), record.Batch{Change: incident.Change{Entries: want[10:]}}); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := s.Timeline(t.Context(), "I1"); err != nil || !reflect.DeepEqual(got, want) {

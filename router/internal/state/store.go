@@ -11,29 +11,21 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"sync"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
 
-	"nezuban/oncall/escalation"
 	"nezuban/router/internal/incident"
-	"nezuban/router/internal/rule"
+	"nezuban/router/internal/state/record"
 )
 
-// Keys in etcd. Sequence numbers are padded so that keys sort as they were written.
+// Keys in etcd, beside those of package record.
 const (
-	prefix         = "/nezuban/v1/"
-	incidentPrefix = prefix + "incident/"
-	timelinePrefix = prefix + "timeline/"
-	outboxPrefix   = prefix + "outbox/"
-	pickPrefix     = prefix + "pick/"
-	rulePrefix     = prefix + "rule/"
-	versionPrefix  = prefix + "oncall/version/" // of the rotation file
-	textPrefix     = prefix + "oncall/text/"    // by hash
-	accessPrefix   = prefix + "access/"
-	leaderKey      = prefix + "leader"
+	versionPrefix = record.Prefix + "oncall/version/" // of the rotation file
+	textPrefix    = record.Prefix + "oncall/text/"    // by hash
+	accessPrefix  = record.Prefix + "access/"
+	leaderKey     = record.Prefix + "leader"
 )
 
 // ErrFenced is returned when another process has opened the store since: this one must not write any more.
@@ -84,56 +76,39 @@ func (s *Store) Close() {
 	})
 }
 
-// Stored is what the store holds, as a router needs it at start.
-type Stored struct {
-	Incidents []incident.Incident
-	Rows      []incident.Row
-	Picks     escalation.Picks
-	Records   []rule.Record
-}
-
-// Load reads everything but timelines.
-func (s *Store) Load(ctx context.Context) (Stored, error) {
-	var all Stored
-	if err := load(ctx, s, incidentPrefix, &all.Incidents); err != nil {
-		return Stored{}, err
+// Load reads what a router needs at its start, which is everything but timelines.
+func (s *Store) Load(ctx context.Context) (record.Stored, error) {
+	var all record.Stored
+	for _, under := range []string{record.IncidentPrefix, record.OutboxPrefix, record.PickPrefix, record.RulePrefix} {
+		if err := s.each(ctx, under, all.Add); err != nil {
+			return record.Stored{}, err
+		}
 	}
-	if err := load(ctx, s, outboxPrefix, &all.Rows); err != nil {
-		return Stored{}, err
-	}
-	var err error
-	if all.Picks, err = s.picks(ctx); err != nil {
-		return Stored{}, err
-	}
-	err = s.each(ctx, rulePrefix, func(key string, value []byte) error {
-		all.Records = append(all.Records, rule.Record{Key: key[len(rulePrefix):], Value: value})
-		return nil
-	})
-	return all, err
+	return all, nil
 }
 
 // Timeline reads the timeline of one incident, in order.
 func (s *Store) Timeline(ctx context.Context, id string) ([]incident.Entry, error) {
-	var records []timeline
-	err := load(ctx, s, timelinePrefix+id+"/", &records)
+	var records []record.Timeline
+	err := load(ctx, s, record.TimelinePrefix+id+"/", &records)
 	return slices.Concat(records...), err
 }
 
 // Outbox reads the rows of one incident, in order.
 func (s *Store) Outbox(ctx context.Context, id string) ([]incident.Row, error) {
 	var rows []incident.Row
-	err := load(ctx, s, outboxPrefix+id+"/", &rows)
+	err := load(ctx, s, record.OutboxPrefix+id+"/", &rows)
 	return rows, err
 }
 
 // load appends every record under a prefix.
 func load[T any](ctx context.Context, s *Store, under string, into *[]T) error {
 	return s.each(ctx, under, func(key string, value []byte) error {
-		var record T
-		if err := json.Unmarshal(value, &record); err != nil {
+		var one T
+		if err := json.Unmarshal(value, &one); err != nil {
 			return fmt.Errorf("read record %q: %w", key, err)
 		}
-		*into = append(*into, record)
+		*into = append(*into, one)
 		return nil
 	})
 }
@@ -160,13 +135,4 @@ func (s *Store) each(ctx context.Context, under string, do func(key string, valu
 		}
 		revision = resp.Header.Revision
 	}
-}
-
-func sequence(n int) string {
-	const digits = 8
-	text := strconv.Itoa(n)
-	for len(text) < digits {
-		text = "0" + text
-	}
-	return text
 }
