@@ -9,25 +9,22 @@ import (
 	"nezuban/router/internal/state/record"
 )
 
-// Prepare says whether a batch can be stored at all; the error is [record.ErrTooLarge] when it cannot. Commit does it for
-// batches that were not prepared.
-func (*Store) Prepare(b *record.Batch) error { return b.Prepare() }
+// etcd is the database as package record asks for it.
+type etcd struct{ client *clientv3.Client }
 
-// Commit makes batches durable, in the [record.Transactions] that hold them. On an error other than [record.ErrTooLarge],
-// which refuses all of them, a part, or all, may be stored; committing the same batches again is safe.
-//
-// Next on a sample's path: duty's Deliverer.attempt, woken by the commit.
-func (s *Store) Commit(ctx context.Context, batches ...record.Batch) error {
-	transactions, err := record.Transactions(batches)
+// Txn runs one fenced transaction, of no more operations than etcd takes.
+func (e etcd) Txn(ctx context.Context, guard record.Guard, ops []record.Op) (bool, error) {
+	return e.run(ctx, guard, etcdOps(ops))
+}
+
+func (e etcd) run(ctx context.Context, guard record.Guard, ops []clientv3.Op) (bool, error) {
+	resp, err := e.client.Txn(ctx).
+		If(clientv3.Compare(clientv3.ModRevision(guard.Key), "=", guard.Fence)).
+		Then(ops...).Commit()
 	if err != nil {
-		return err
+		return false, fmt.Errorf("commit to etcd: %w", err)
 	}
-	for _, ops := range transactions {
-		if err := s.transact(ctx, etcdOps(ops)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return resp.Succeeded, nil
 }
 
 // etcdOps says the same in etcd's words.
@@ -46,19 +43,11 @@ func etcdOps(ops []record.Op) []clientv3.Op {
 	return said
 }
 
-// transact runs one fenced transaction, of no more operations than etcd takes.
+// transact runs one fenced transaction in etcd's words, for what package record does not know, such as leases.
 func (s *Store) transact(ctx context.Context, ops []clientv3.Op) error {
-	if len(ops) == 0 {
-		return nil
+	led, err := etcd{s.client}.run(ctx, record.Guard{Key: record.LeaderKey, Fence: s.Fence}, ops)
+	if err == nil && !led {
+		err = record.ErrFenced
 	}
-	resp, err := s.client.Txn(ctx).
-		If(clientv3.Compare(clientv3.ModRevision(leaderKey), "=", s.fence)).
-		Then(ops...).Commit()
-	if err != nil {
-		return fmt.Errorf("commit to etcd: %w", err)
-	}
-	if !resp.Succeeded {
-		return fmt.Errorf("commit to etcd: %w", ErrFenced)
-	}
-	return nil
+	return err
 }

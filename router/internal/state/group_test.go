@@ -100,7 +100,7 @@ func transactions(t *testing.T, s *Store) int {
 	for _, kv := range resp.Kvs {
 		revisions[kv.ModRevision] = true
 	}
-	delete(revisions, s.fence)
+	delete(revisions, s.Fence)
 	return len(revisions)
 }
 

@@ -77,7 +77,7 @@ func (s *Store) AddRotation(ctx context.Context, r Rotation, text []byte) error 
 	if err != nil {
 		return err
 	}
-	return s.transact(ctx, etcdOps(ops))
+	return s.Txn(ctx, ops)
 }
 
 func rotationOps(r Rotation, text []byte) ([]record.Op, error) {
@@ -155,5 +155,5 @@ func (s *Store) upgrade(ctx context.Context) error {
 		}
 		ops = append(more, ops...)
 	}
-	return s.transact(ctx, etcdOps(ops))
+	return s.Txn(ctx, ops)
 }

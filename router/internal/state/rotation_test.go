@@ -138,7 +138,7 @@ func TestTheSingleRecordOfTheReleaseBeforeIsTheFirstVersion(t *testing.T) {
 
 func TestAFencedRouterPutsNoVersionInForce(t *testing.T) {
 	s := open(t, t.TempDir())
-	later := &Store{client: s.client}
+	later := &Store{Writer: record.Writer{KV: etcd{s.client}}, client: s.client}
 	if err := later.lead(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,6 @@ package state
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -25,17 +24,13 @@ const (
 	versionPrefix = record.Prefix + "oncall/version/" // of the rotation file
 	textPrefix    = record.Prefix + "oncall/text/"    // by hash
 	accessPrefix  = record.Prefix + "access/"
-	leaderKey     = record.Prefix + "leader"
 )
 
-// ErrFenced is returned when another process has opened the store since: this one must not write any more.
-var ErrFenced = errors.New("another router has taken over")
-
-// Store is the router's durable state. It is safe for concurrent use.
+// Store is the router's durable state; its Commit is that of [record.Writer]. It is safe for concurrent use.
 type Store struct {
+	record.Writer
 	client *clientv3.Client
 	server *embed.Etcd // nil against an external cluster
-	fence  int64       // ModRevision of the leader key as this process wrote it
 	close  sync.Once
 }
 
@@ -46,7 +41,7 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{client: client, server: server}
+	s := &Store{Writer: record.Writer{KV: etcd{client}}, client: client, server: server}
 	for _, step := range []func(context.Context) error{s.lead, s.upgrade} {
 		if err := step(ctx); err != nil {
 			s.Close()
@@ -58,11 +53,11 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 
 // lead writes the leader key: transactions of whoever led before fail from now on.
 func (s *Store) lead(ctx context.Context) error {
-	resp, err := s.client.Put(ctx, leaderKey, "router")
+	resp, err := s.client.Put(ctx, record.LeaderKey, "router")
 	if err != nil {
 		return fmt.Errorf("take the lead in etcd: %w", err)
 	}
-	s.fence = resp.Header.Revision
+	s.Fence = resp.Header.Revision
 	return nil
 }
 

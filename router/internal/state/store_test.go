@@ -149,12 +149,12 @@ func TestAnIncidentIsStoredAfterItsRowsAndEntries(t *testing.T) {
 
 func TestALaterOpenerFencesTheEarlierOne(t *testing.T) {
 	s := open(t, t.TempDir())
-	later := &Store{client: s.client}
+	later := &Store{Writer: record.Writer{KV: etcd{s.client}}, client: s.client}
 	if err := later.lead(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	err := s.Commit(t.Context(), record.Batch{Change: sample("I1", 1, 1)})
-	if !errors.Is(err, ErrFenced) {
+	if !errors.Is(err, record.ErrFenced) {
 		t.Errorf("found %v, want ErrFenced", err)
 	}
 	if err := later.Commit(t.Context(), record.Batch{Change: sample("I1", 1, 1)}); err != nil {
