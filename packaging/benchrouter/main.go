@@ -160,7 +160,7 @@ func (b *bench) close() {
 func (b *bench) post(ctx context.Context, s *subject, ids []string, severity string, until time.Time) error {
 	var list [][]byte
 	for _, id := range ids {
-		list = append(list, alert(id, severity, b.began.Add(-time.Minute), until))
+		list = append(list, alert(id, severity, b.began, until))
 	}
 	_, _, err := send(ctx, s.host, requests(s.host, list, len(list)), 1)
 	return err

@@ -107,6 +107,9 @@ func (d *Deliverer) start(ctx context.Context, rows []incident.Row) error {
 	return nil
 }
 
+// free is how many slots of a channel nobody has.
+func (d *Deliverer) free(channel string) int { return maxInFlight - len(d.slots[channel]) }
+
 // release gives back the slots of rows.
 func (d *Deliverer) release(rows []incident.Row) {
 	for _, row := range rows {
@@ -179,7 +182,7 @@ func (d *Deliverer) await(ctx context.Context, next time.Time) {
 func (d *Deliverer) due() ([]incident.Row, time.Time) {
 	d.Engine.mu.Lock()
 	defer d.Engine.mu.Unlock()
-	return d.Engine.book.Due(d.Engine.env().Now)
+	return d.Engine.book.DueWithin(d.Engine.env().Now, d.free)
 }
 
 // attempt makes one try and stores its outcome.
