@@ -82,6 +82,7 @@ type projectSettings struct {
 	Key      string            `toml:"key"`
 	Severity string            `toml:"severity"`
 	Labels   map[string]string `toml:"labels"`
+	Runbook  string            `toml:"runbook"`
 }
 
 // Config is a router's configuration after every check: nobody checks it again. It is immutable.
@@ -291,7 +292,10 @@ func (l *loader) project(p projectSettings, i int, before []projectSettings) ing
 	if severity.Rank() == 0 {
 		l.Wrong(p.Severity, `"page", "ticket" or "info"`, "project", i, "severity")
 	}
-	return ingest.Project{ID: p.ID, Name: p.Name, Key: p.Key, Severity: severity, Labels: p.Labels}
+	if p.Runbook != "" && !check.ValidRunbook(p.Runbook) {
+		l.Wrong(p.Runbook, check.ExpectedRunbook, "project", i, "runbook")
+	}
+	return ingest.Project{ID: p.ID, Name: p.Name, Key: p.Key, Severity: severity, Labels: p.Labels, Runbook: p.Runbook}
 }
 
 // TokenDir is the folder of the token files, one for each kind.

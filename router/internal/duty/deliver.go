@@ -194,20 +194,15 @@ func (d *Deliverer) finish(ctx context.Context, key incident.RowKey, out inciden
 
 // compose writes a row's message.
 func (d *Deliverer) compose(inc incident.Incident, rows []incident.Row, row incident.Row) page.Message {
-	lead := inc.Lead()
 	contacts := d.Contacts()
-	facts := page.Facts{Summaries: inc.Summaries(), Labels: lead.Labels, Rule: lead.Rule, Since: lead.First, URL: d.Link(inc.ID)}
-	switch row.Kind {
-	case incident.MessageTrigger:
+	facts := page.FactsOf(inc, page.Kind(row.Kind))
+	facts.URL = d.Link(inc.ID)
+	if row.Kind == incident.MessageTrigger {
 		facts.Why = row.Why
-	case incident.MessageAcknowledge:
-		facts.By = inc.AcknowledgedBy
-	case incident.MessageResolve:
-		facts.By = inc.ResolvedBy
 	}
 	msg := page.Message{
-		Kind: page.Kind(row.Kind), IncidentID: inc.ID, PageID: fmt.Sprintf("%s-%d", inc.ID, row.Seq),
-		Rule: lead.Rule, Severity: inc.Severity, Labels: lead.Labels, Why: row.Why, URL: facts.URL, Repeat: row.Repeat,
+		Kind: facts.Kind, IncidentID: inc.ID, PageID: fmt.Sprintf("%s-%d", inc.ID, row.Seq), Rule: facts.Rule, Severity: facts.Severity,
+		Labels: facts.Labels, Why: row.Why, URL: facts.URL, Runbook: facts.Runbook, Repeat: row.Repeat,
 	}
 	msg.Title, msg.Text = page.Words(facts)
 	for _, person := range row.People {
