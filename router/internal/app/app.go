@@ -143,7 +143,8 @@ func (r *router) resume(ctx context.Context) error {
 		return err
 	}
 	r.deliverer = &duty.Deliverer{
-		Engine: r.engine, Pagers: r.pagers(), Contacts: r.rotations.contacts.Load, Guard: r.d.Guard, Log: r.d.Log,
+		Templates: r.cfg.Templates,
+		Engine:    r.engine, Pagers: r.pagers(), Contacts: r.rotations.contacts.Load, Guard: r.d.Guard, Log: r.d.Log,
 		Link: func(id string) string { return r.cfg.PublicURL + "/incidents/" + id },
 	}
 	return nil

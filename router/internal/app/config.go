@@ -23,6 +23,7 @@ import (
 	"nezuban/router/internal/page/slack"
 	"nezuban/router/internal/page/twilio"
 	"nezuban/router/internal/page/webhook"
+	"nezuban/router/internal/page/wording"
 	"nezuban/router/internal/rule"
 )
 
@@ -45,6 +46,7 @@ type settings struct {
 	Contacts  string          `toml:"contacts"`
 	Checks    string          `toml:"checks"`
 	DeadMan   deadManSettings `toml:"dead_man"`
+	Templates wording.Config  `toml:"templates"`
 
 	Ingest    ingestSettings    `toml:"ingest"`
 	PagerDuty pagerDutySettings `toml:"pagerduty"`
@@ -101,6 +103,8 @@ type Config struct {
 	ChecksText     []byte // the checks file as the locations get it; empty without one
 	Rules          *rule.Set
 	Projects       []ingest.Project
+	Templates      *wording.Set   // the words of messages; nil: the built-in ones
+	TemplateFiles  []wording.File // that Templates were compiled with
 
 	deadManURL   string // secret; "": nobody outside is told that this router is alive
 	deadManEvery time.Duration
@@ -151,6 +155,7 @@ func (l *loader) config(s settings) Config {
 	l.plain(&cfg, s)
 	l.deadMan(&cfg, s.DeadMan)
 	l.channels(&cfg, s)
+	cfg.Templates, cfg.TemplateFiles = l.templates(s.Templates)
 	if s.Checks != "" {
 		cfg.Checks, cfg.ChecksText = l.checks(l.Path(s.Checks))
 	}

@@ -12,18 +12,20 @@ import (
 	"nezuban/oncall/escalation"
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/page"
+	"nezuban/router/internal/page/wording"
 	"nezuban/router/internal/state"
 )
 
 // Deliverer sends what stands in the outbox. Each row is marked as being sent, durably, before its attempt starts, and
 // its outcome is stored after: a crash in between sends it again, marked as a possible repeat, and never loses it.
 type Deliverer struct {
-	Engine   *Engine
-	Pagers   map[string]page.Pager // by channel
-	Contacts func() *escalation.Contacts
-	Link     func(id string) string          // where an incident is shown
-	Guard    func(func() error) func() error // turns a panic into an error
-	Log      *slog.Logger
+	Engine    *Engine
+	Pagers    map[string]page.Pager // by channel
+	Contacts  func() *escalation.Contacts
+	Link      func(id string) string          // where an incident is shown
+	Guard     func(func() error) func() error // turns a panic into an error
+	Templates *wording.Set                    // the words of messages; nil: the built-in ones
+	Log       *slog.Logger
 
 	attempts sync.WaitGroup
 	slots    map[string]chan struct{} // by channel; only Run's own goroutine uses the map
@@ -102,20 +104,20 @@ func (d *Deliverer) due() ([]incident.Row, time.Time) {
 }
 
 // begin makes the attempt durable and composes its message; ok is false when the row is not to be sent any more.
-func (d *Deliverer) begin(ctx context.Context, row incident.Row) (msg page.Message, ok bool, err error) {
+func (d *Deliverer) begin(ctx context.Context, row incident.Row) (msg composed, ok bool, err error) {
 	e := d.Engine
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err := e.settle(ctx); err != nil {
-		return page.Message{}, false, err
+		return composed{}, false, err
 	}
 	change, ok := e.book.Begin(e.env(), row.Key())
 	if !ok {
-		return page.Message{}, false, nil
+		return composed{}, false, nil
 	}
 	// A mark without an answer is not owed: it would be taken over without an attempt. The row is begun anew.
 	if err := e.commit(ctx, state.Batch{Change: change}); err != nil {
-		return page.Message{}, false, err
+		return composed{}, false, err
 	}
 	inc, _ := e.book.Incident(row.Incident)
 	return d.compose(inc, e.book.Rows(row.Incident), change.Rows[0]), true, nil
@@ -124,13 +126,15 @@ func (d *Deliverer) begin(ctx context.Context, row incident.Row) (msg page.Messa
 // attempt makes one try and stores its outcome.
 //
 // Next on a sample's path, and last: [page.Pager.Page] of the row's channel.
-func (d *Deliverer) attempt(ctx context.Context, row incident.Row, msg page.Message) {
+func (d *Deliverer) attempt(ctx context.Context, row incident.Row, c composed) {
 	var out incident.Outcome
 	pager, ok := d.Pagers[row.Channel]
 	if !ok {
 		out = incident.Outcome{Err: fmt.Errorf("channel %q is not configured on this router", row.Channel), Permanent: true}
 	} else {
+		msg, remark := d.worded(c, row.Channel)
 		out = d.page(ctx, pager, msg)
+		out.Remark = remark
 	}
 	if out.Err != nil {
 		d.Log.Warn("page not delivered", "incident", row.Incident, "channel", row.Channel, "permanent", out.Permanent, "err", out.Err)
@@ -193,18 +197,10 @@ func (d *Deliverer) finish(ctx context.Context, key incident.RowKey, out inciden
 }
 
 // compose writes a row's message.
-func (d *Deliverer) compose(inc incident.Incident, rows []incident.Row, row incident.Row) page.Message {
+func (d *Deliverer) compose(inc incident.Incident, rows []incident.Row, row incident.Row) composed {
 	contacts := d.Contacts()
-	facts := page.FactsOf(inc, page.Kind(row.Kind))
-	facts.URL = d.Link(inc.ID)
-	if row.Kind == incident.MessageTrigger {
-		facts.Why = row.Why
-	}
-	msg := page.Message{
-		Kind: facts.Kind, IncidentID: inc.ID, PageID: fmt.Sprintf("%s-%d", inc.ID, row.Seq), Rule: facts.Rule, Severity: facts.Severity,
-		Labels: facts.Labels, Why: row.Why, URL: facts.URL, Runbook: facts.Runbook, Repeat: row.Repeat,
-	}
-	msg.Title, msg.Text = page.Words(facts)
+	msg, facts := page.Draft(inc, page.Kind(row.Kind), row.Why, d.Link(inc.ID))
+	msg.PageID, msg.Repeat = fmt.Sprintf("%s-%d", inc.ID, row.Seq), row.Repeat
 	for _, person := range row.People {
 		address, _ := contacts.Address(person, row.Channel)
 		msg.People = append(msg.People, page.Recipient{Person: person, Address: address})
@@ -214,5 +210,21 @@ func (d *Deliverer) compose(inc incident.Incident, rows []incident.Row, row inci
 			msg.ProviderID = other.ProviderID
 		}
 	}
-	return msg
+	return composed{msg, facts}
+}
+
+// composed is a message with its built-in words, and the facts behind them for templates.
+type composed struct {
+	page.Message
+	facts page.Facts
+}
+
+// worded is the message in the words of the templates. Where they fail the built-in words stay, and remark says why.
+func (d *Deliverer) worded(c composed, channel string) (msg page.Message, remark string) {
+	msg, err := d.Templates.Apply(c.Message, wording.ViewOf(c.Message, c.facts, channel))
+	if err != nil {
+		d.Log.Error("a template failed: the built-in words are sent", "page", c.PageID, "channel", channel, "err", err)
+		remark = fmt.Sprintf("the built-in words are sent by %s, because a template failed: %v", channel, err)
+	}
+	return msg, remark
 }

@@ -20,6 +20,9 @@ const (
 	marksMax     = 5   // changes named in the text
 )
 
+// NoSummary stands for the summary of an alert that has none.
+const NoSummary = "no summary was given"
+
 // Facts is what a message is composed from. Summaries, Labels, Reason and Before come from senders and are treated as data.
 type Facts struct {
 	Kind      Kind
@@ -53,11 +56,26 @@ func FactsOf(inc incident.Incident, kind Kind) Facts {
 	return f
 }
 
+// Draft is a message about an incident with its built-in words, and the facts that they say: why is why it goes to whom it
+// goes, url where the incident is shown. The page's id, the people and whether it is a repeat are the caller's to set.
+func Draft(inc incident.Incident, kind Kind, why, url string) (Message, Facts) {
+	f := FactsOf(inc, kind)
+	f.URL = url
+	if kind == KindTrigger {
+		f.Why = why
+	}
+	m := Message{
+		Kind: kind, IncidentID: inc.ID, Rule: f.Rule, Severity: f.Severity, Labels: f.Labels, Why: why, URL: url, Runbook: f.Runbook,
+	}
+	m.Title, m.Text = Words(f)
+	return m, f
+}
+
 // Words composes the two texts of a message: a title of one line that says what is the matter, and a text that says
 // what, where, since when, why now, why to this person, what to do and what changed just before, a line each. Both hold no
 // control characters (the text's own line breaks apart) and are bounded by [TitleMax] and [TextMax].
 func Words(f Facts) (title, text string) {
-	what := "no summary was given"
+	what := NoSummary
 	if len(f.Summaries) > 0 && Line(f.Summaries[0], 1) != "" {
 		what = f.Summaries[0]
 	}
