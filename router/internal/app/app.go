@@ -19,6 +19,7 @@ import (
 	"nezuban/agent/daemon"
 	"nezuban/router/internal/access"
 	"nezuban/router/internal/duty"
+	"nezuban/router/internal/incident"
 	"nezuban/router/internal/page/attempt"
 	"nezuban/router/internal/rule"
 	"nezuban/router/internal/state"
@@ -253,5 +254,17 @@ func (r *router) sweep(ctx context.Context) error {
 	if err := r.archive.File(ctx, r.store, over); err != nil {
 		return err
 	}
-	return r.engine.Filed(ctx, over)
+	var closed []incident.Incident
+	for _, id := range over {
+		if inc, ok := r.engine.Incident(id); ok {
+			closed = append(closed, inc)
+		}
+	}
+	if err := r.engine.Filed(ctx, over); err != nil {
+		return err
+	}
+	for _, inc := range closed {
+		countIncident(r.d.Metrics, inc)
+	}
+	return nil
 }
