@@ -4,7 +4,7 @@
 //	nezuban-router run -config router.toml
 //	nezuban-router check-config -config router.toml
 //	nezuban-router incidents | ack ID | resolve ID | snooze ID | reassign ID | note ID TEXT | page TEXT
-//	nezuban-router forget HOST | signin PERSON | who | rotations
+//	nezuban-router forget HOST | signin PERSON | who | rotations | preview
 //	nezuban-router version
 package main
 
@@ -40,6 +40,8 @@ const usage = `usage:
   nezuban-router who          [-at TIME] [-schedule NAME] [-json]
                                               say who is, or was, on call by the rotation file in force then
   nezuban-router rotations    [-json]         list the versions of the rotation file that were accepted
+  nezuban-router preview      [-template FILE] [-channel email] [-kind trigger] [-incident ID|sample]
+                                              show what messages would say
   nezuban-router version
 
 Commands that ask a running router find it, and the token to ask with, through
@@ -90,6 +92,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		err = c.who(args[1:])
 	case "rotations":
 		err = c.rotations(args[1:])
+	case "preview":
+		err = c.preview(args[1:])
 	case "version":
 		fmt.Fprintln(stdout, "nezuban-router", daemon.Version())
 	case "help", "-h", "-help", "--help":

@@ -19,6 +19,7 @@ import (
 	"nezuban/agent/daemon"
 	"nezuban/router/internal/access"
 	"nezuban/router/internal/duty"
+	"nezuban/router/internal/incident"
 	"nezuban/router/internal/page/attempt"
 	"nezuban/router/internal/rule"
 	"nezuban/router/internal/state"
@@ -143,7 +144,8 @@ func (r *router) resume(ctx context.Context) error {
 		return err
 	}
 	r.deliverer = &duty.Deliverer{
-		Engine: r.engine, Pagers: r.pagers(), Contacts: r.rotations.contacts.Load, Guard: r.d.Guard, Log: r.d.Log,
+		Templates: r.cfg.Templates,
+		Engine:    r.engine, Pagers: r.pagers(), Contacts: r.rotations.contacts.Load, Guard: r.d.Guard, Log: r.d.Log,
 		Link: func(id string) string { return r.cfg.PublicURL + "/incidents/" + id },
 	}
 	return nil
@@ -252,5 +254,17 @@ func (r *router) sweep(ctx context.Context) error {
 	if err := r.archive.File(ctx, r.store, over); err != nil {
 		return err
 	}
-	return r.engine.Filed(ctx, over)
+	var closed []incident.Incident
+	for _, id := range over {
+		if inc, ok := r.engine.Incident(id); ok {
+			closed = append(closed, inc)
+		}
+	}
+	if err := r.engine.Filed(ctx, over); err != nil {
+		return err
+	}
+	for _, inc := range closed {
+		countIncident(r.d.Metrics, inc)
+	}
+	return nil
 }

@@ -12,18 +12,20 @@ import (
 	"nezuban/oncall/escalation"
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/page"
+	"nezuban/router/internal/page/wording"
 	"nezuban/router/internal/state/record"
 )
 
 // Deliverer sends what stands in the outbox. Each row is marked as being sent, durably, before its attempt starts, and
 // its outcome is stored after: a crash in between sends it again, marked as a possible repeat, and never loses it.
 type Deliverer struct {
-	Engine   *Engine
-	Pagers   map[string]page.Pager // by channel
-	Contacts func() *escalation.Contacts
-	Link     func(id string) string          // where an incident is shown
-	Guard    func(func() error) func() error // turns a panic into an error
-	Log      *slog.Logger
+	Engine    *Engine
+	Pagers    map[string]page.Pager // by channel
+	Contacts  func() *escalation.Contacts
+	Link      func(id string) string          // where an incident is shown
+	Guard     func(func() error) func() error // turns a panic into an error
+	Templates *wording.Set                    // the words of messages; nil: the built-in ones
+	Log       *slog.Logger
 
 	attempts sync.WaitGroup
 	slots    map[string]chan struct{} // by channel; only Run's own goroutine uses the map
@@ -211,19 +213,21 @@ func (d *Deliverer) attempt(ctx context.Context, b begun) {
 func (d *Deliverer) page(ctx context.Context, pager page.Pager, b begun) incident.Outcome {
 	sending, cancel := lastingLonger(ctx)
 	defer cancel()
-	var id string
+	var id, remark string
 	var failed error
 	panicked := d.Guard(func() error {
-		id, failed = pager.Page(sending, d.compose(b.incident, b.rows, b.row))
+		var msg page.Message
+		msg, remark = d.worded(d.compose(b.incident, b.rows, b.row), b.row.Channel)
+		id, failed = pager.Page(sending, msg)
 		return nil
 	})()
 	if panicked != nil {
 		if p, ok := errors.AsType[*daemon.PanicError](panicked); ok {
 			d.Log.Error("a channel panicked", "incident", b.row.Incident, "channel", b.row.Channel, "panic", p.Value, "stack", string(p.Stack))
 		}
-		return incident.Outcome{Err: panicked, Permanent: true}
+		return incident.Outcome{Err: panicked, Permanent: true, Remark: remark}
 	}
-	return incident.Outcome{ProviderID: id, Err: failed, Permanent: page.IsPermanent(failed), After: page.RetryAfter(failed)}
+	return incident.Outcome{ProviderID: id, Err: failed, Permanent: page.IsPermanent(failed), After: page.RetryAfter(failed), Remark: remark}
 }
 
 // lastingLonger bounds one attempt, and lets it go on for a while when the router is told to stop: cut off, it would
@@ -254,23 +258,10 @@ func (d *Deliverer) finish(ctx context.Context, key incident.RowKey, out inciden
 }
 
 // compose writes a row's message.
-func (d *Deliverer) compose(inc incident.Incident, rows []incident.Row, row incident.Row) page.Message {
-	lead := inc.Lead()
+func (d *Deliverer) compose(inc incident.Incident, rows []incident.Row, row incident.Row) composed {
 	contacts := d.Contacts()
-	facts := page.Facts{Summaries: inc.Summaries(), Labels: lead.Labels, Rule: lead.Rule, Since: lead.First, URL: d.Link(inc.ID)}
-	switch row.Kind {
-	case incident.MessageTrigger:
-		facts.Why = row.Why
-	case incident.MessageAcknowledge:
-		facts.By = inc.AcknowledgedBy
-	case incident.MessageResolve:
-		facts.By = inc.ResolvedBy
-	}
-	msg := page.Message{
-		Kind: page.Kind(row.Kind), IncidentID: inc.ID, PageID: fmt.Sprintf("%s-%d", inc.ID, row.Seq),
-		Rule: lead.Rule, Severity: inc.Severity, Labels: lead.Labels, Why: row.Why, URL: facts.URL, Repeat: row.Repeat,
-	}
-	msg.Title, msg.Text = page.Words(facts)
+	msg, facts := page.Draft(inc, page.Kind(row.Kind), row.Why, d.Link(inc.ID))
+	msg.PageID, msg.Repeat = fmt.Sprintf("%s-%d", inc.ID, row.Seq), row.Repeat
 	for _, person := range row.People {
 		address, _ := contacts.Address(person, row.Channel)
 		msg.People = append(msg.People, page.Recipient{Person: person, Address: address})
@@ -280,5 +271,21 @@ func (d *Deliverer) compose(inc incident.Incident, rows []incident.Row, row inci
 			msg.ProviderID = other.ProviderID
 		}
 	}
-	return msg
+	return composed{msg, facts}
+}
+
+// composed is a message with its built-in words, and the facts behind them for templates.
+type composed struct {
+	page.Message
+	facts page.Facts
+}
+
+// worded is the message in the words of the templates. Where they fail the built-in words stay, and remark says why.
+func (d *Deliverer) worded(c composed, channel string) (msg page.Message, remark string) {
+	msg, err := d.Templates.Apply(c.Message, wording.ViewOf(c.Message, c.facts, channel))
+	if err != nil {
+		d.Log.Error("a template failed: the built-in words are sent", "page", c.PageID, "channel", channel, "err", err)
+		remark = fmt.Sprintf("the built-in words are sent by %s, because a template failed: %v", channel, err)
+	}
+	return msg, remark
 }

@@ -248,6 +248,13 @@ func (e *Engine) Incidents() []incident.Incident {
 	return e.book.Incidents()
 }
 
+// Incident is an incident that is not closed.
+func (e *Engine) Incident(id string) (incident.Incident, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.book.Incident(id)
+}
+
 // File is the rotation file in force; nil while there is none.
 func (e *Engine) File() *schedule.File {
 	e.mu.Lock()
