@@ -25,7 +25,7 @@ func hours(h float64) string {
 func (l listing) rows() [][]string {
 	rows := [][]string{{"schedule", "from", "to", "hours", "on call", "because of"}}
 	for _, s := range l.clipped() {
-		rows = append(rows, []string{s.Schedule, l.at(s.From), l.at(s.To), hours(s.Hours()), everybody(s.People), because(s)})
+		rows = append(rows, []string{s.Schedule, l.at(s.From), l.at(s.To), hours(s.Hours()), everybody(s.People), because(s, l.absences(s))})
 	}
 	return rows
 }
@@ -46,6 +46,8 @@ type shiftLine struct {
 	People   []string          `json:"people"` // empty for a gap
 	Reasons  []schedule.Reason `json:"reasons"`
 	UID      *string           `json:"uid"` // names the turn; null for a gap
+
+	Absences []schedule.Absence `json:"absences,omitempty"` // which changes take somebody out of it
 }
 
 // writeJSON writes one object a line.
@@ -56,6 +58,7 @@ func writeJSON(out io.Writer, l listing) error {
 		if s.UID != "" {
 			line.UID = &s.UID
 		}
+		line.Absences = l.absences(s)
 		if err := lines.Encode(line); err != nil {
 			return err
 		}
@@ -88,7 +91,7 @@ func writeICal(out io.Writer, l listing) error {
 		if len(s.People) == 0 {
 			continue
 		}
-		events = append(events, event(s, l.to))
+		events = append(events, event(s, l.absences(s), l.to))
 	}
 	name := "on call: " + strings.Join(l.schedules, ", ")
 	if l.person != "" {
@@ -97,13 +100,16 @@ func writeICal(out io.Writer, l listing) error {
 	return calendar.Write(out, name, l.now, events)
 }
 
-func event(s report.Shift, limit time.Time) calendar.Event {
+func event(s report.Shift, absences []schedule.Absence, limit time.Time) calendar.Event {
 	if s.To.IsZero() {
 		s.To = limit
 	}
 	var reasons []string
 	for _, r := range s.Reasons {
 		reasons = append(reasons, r.String())
+	}
+	for _, a := range absences {
+		reasons = append(reasons, "not "+a.String())
 	}
 	return calendar.Event{
 		UID: s.UID, From: s.From, To: s.To,

@@ -119,6 +119,7 @@ func (a asker) print(answer schedule.Answer, at string) error {
 		return json.NewEncoder(a.out).Encode(answerLine{
 			At: at, Schedule: answer.Schedule, People: answer.People, Shadow: answer.Shadow,
 			Until: orNull(answer.Until, a.file.Zone()), Reasons: append([]schedule.Reason{}, answer.Reasons...),
+			Absences: a.file.Absences(answer.Schedule, answer.At, answer.At.Add(1)),
 		})
 	}
 	_, err := fmt.Fprintln(a.out, answer)
@@ -133,4 +134,6 @@ type answerLine struct {
 	Shadow   []string          `json:"shadow"`
 	Until    *time.Time        `json:"until"` // null: nothing changes within ten years
 	Reasons  []schedule.Reason `json:"reasons"`
+
+	Absences []schedule.Absence `json:"absences,omitempty"` // which changes take somebody out of the turns that decide
 }
