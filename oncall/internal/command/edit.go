@@ -114,11 +114,7 @@ func when(text, path string, data []byte) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	at, err := dayOrTime(text, 0, f.Zone())
-	if err != nil {
-		return at, fmt.Errorf("--at: %w", err)
-	}
-	return at, nil
+	return moment(text, World{}, f.Zone())
 }
 
 // change runs one of the commands that change the file: it shows what would be written, and then writes it.

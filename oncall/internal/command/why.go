@@ -36,7 +36,7 @@ func why(args []string, w World) int {
 	if err != nil {
 		return refuse(w, "why", err)
 	}
-	when, err := moment(*at, w)
+	when, err := moment(*at, w, file.Zone())
 	if err != nil {
 		return refuse(w, "why", err)
 	}
