@@ -118,23 +118,32 @@ func event(s report.Shift, absences []schedule.Absence, limit time.Time) calenda
 	}
 }
 
-// writeMonths draws every month that the time asked for touches.
+// writeMonths draws every month that the time asked for touches. A letter stands for the same people in all of them; where
+// there are not enough letters for that, in all months of a schedule.
 func writeMonths(out io.Writer, l listing) error {
-	for i, name := range l.schedules {
+	all := &month.Letters{}
+	text := l.months(func() *month.Letters { return all })
+	if all.TooFew() {
+		text = l.months(func() *month.Letters { return &month.Letters{} })
+	}
+	_, err := io.WriteString(out, text)
+	return err
+}
+
+// months draws them with letters that are asked for once for each schedule.
+func (l listing) months(letters func() *month.Letters) string {
+	var drawn []string
+	for _, name := range l.schedules {
+		known := letters()
 		first, last := l.from.In(l.zone), l.to.Add(-1).In(l.zone)
 		for m := 0; ; m++ {
 			year, number := first.Year(), first.Month()+time.Month(m)
 			if !schedule.Clock(year, number, 1, 0, 0, l.zone).Before(last) && m > 0 {
 				break
 			}
-			if i+m > 0 {
-				fmt.Fprintln(out)
-			}
 			day := time.Date(year, number, 1, 0, 0, 0, 0, time.UTC)
-			if _, err := io.WriteString(out, month.Draw(l.file, name, day.Year(), day.Month(), l.zone, l.colour)); err != nil {
-				return err
-			}
+			drawn = append(drawn, month.Draw(l.file, name, day.Year(), day.Month(), l.zone, l.colour, known))
 		}
 	}
-	return nil
+	return strings.Join(drawn, "\n")
 }
