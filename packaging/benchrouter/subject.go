@@ -43,8 +43,8 @@ policy = "standard"
 `
 
 // newRouter writes the files of a Nezuban router with embedded etcd that pages the receiver.
-func newRouter(path, dir string, to *receiver) (*subject, error) {
-	host, err := freeAddress()
+func newRouter(ctx context.Context, path, dir string, to *receiver) (*subject, error) {
+	host, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -65,8 +65,8 @@ const (
 )
 
 // newAlertmanager writes the files of an Alertmanager.
-func newAlertmanager(name, path, dir, route string, to *receiver) (*subject, error) {
-	host, err := freeAddress()
+func newAlertmanager(ctx context.Context, name, path, dir, route string, to *receiver) (*subject, error) {
+	host, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -170,8 +170,8 @@ func (s *subject) rss() (all, own float64, err error) {
 	return all, own, nil
 }
 
-func freeAddress() (string, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+func freeAddress(ctx context.Context) (string, error) {
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
