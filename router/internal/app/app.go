@@ -161,7 +161,7 @@ func (r *router) measure() {
 		name := fmt.Sprintf("nezuban_rule_samples_dropped_total{reason=%q}", reason)
 		r.d.Metrics.GetOrCreateGauge(name, func() float64 { return float64(count(r.engine.Counters())) })
 	}
-	r.d.Metrics.GetOrCreateGauge("nezuban_incidents_open", func() float64 { return float64(len(r.engine.Incidents())) })
+	r.d.Metrics.GetOrCreateGauge("nezuban_incidents_open", func() float64 { return float64(r.engine.Open()) })
 }
 
 // letIn makes the tokens, kept in files for this machine's own commands, and the gate that knows them.

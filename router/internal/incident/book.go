@@ -106,6 +106,9 @@ func (b *Book) Incidents() []Incident {
 	return list
 }
 
+// Len counts the incidents that are not closed.
+func (b *Book) Len() int { return len(b.incidents) }
+
 // Incident is the incident with the given id, unless it is closed or was never opened.
 func (b *Book) Incident(id string) (Incident, bool) {
 	inc, ok := b.incidents[id]

@@ -22,6 +22,7 @@ import (
 const (
 	quotaBytes       = 2 << 30
 	keptRevisions    = "1000" // compaction keeps this many
+	snapshotEvery    = 200    // transactions: its log keeps them in memory until then
 	readyWithin      = 30 * time.Second
 	longestSocketDir = 90 // bytes: the kernel takes 107 for a socket's whole path
 )
@@ -45,6 +46,8 @@ func startEmbedded(ctx context.Context, dir string) (*embed.Etcd, *clientv3.Clie
 	cfg.ListenPeerUrls, cfg.AdvertisePeerUrls = []url.URL{peer}, []url.URL{peer}
 	cfg.InitialCluster = cfg.InitialClusterFromName(cfg.Name)
 	cfg.QuotaBackendBytes = quotaBytes
+	// Entries of its log stay in memory for members that lag behind, of which there are none.
+	cfg.SnapshotCount, cfg.SnapshotCatchUpEntries = snapshotEvery, 1
 	cfg.AutoCompactionMode, cfg.AutoCompactionRetention = embed.CompactorModeRevision, keptRevisions
 	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop()) // its troubles come back as errors of each call
 
