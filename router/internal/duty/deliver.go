@@ -27,6 +27,10 @@ type Deliverer struct {
 	Templates *wording.Set                    // the words of messages; nil: the built-in ones
 	Log       *slog.Logger
 
+	// Personal is what a message bears for its receiver alone: where it is acknowledged, and the code of an answer, each ""
+	// for none. Nil: nothing.
+	Personal func(row incident.Row, pageID string) (link, code string)
+
 	attempts sync.WaitGroup
 	slots    map[string]chan struct{} // by channel; only Run's own goroutine uses the map
 }
@@ -261,7 +265,12 @@ func (d *Deliverer) finish(ctx context.Context, key incident.RowKey, out inciden
 func (d *Deliverer) compose(inc incident.Incident, rows []incident.Row, row incident.Row) composed {
 	contacts := d.Contacts()
 	msg, facts := page.Draft(inc, page.Kind(row.Kind), row.Why, d.Link(inc.ID))
-	msg.PageID, msg.Repeat = fmt.Sprintf("%s-%d", inc.ID, row.Seq), row.Repeat
+	msg.PageID, msg.Repeat = row.PageID(), row.Repeat
+	if d.Personal != nil {
+		facts.AckURL, msg.Code = d.Personal(row, msg.PageID)
+		msg.AckURL = facts.AckURL
+		msg.Title, msg.Text = page.Words(facts)
+	}
 	for _, person := range row.People {
 		address, _ := contacts.Address(person, row.Channel)
 		msg.People = append(msg.People, page.Recipient{Person: person, Address: address})

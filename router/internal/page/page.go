@@ -9,6 +9,7 @@
 package page
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,6 +60,7 @@ type Message struct {
 	URL        string            // of the incident in the console; opening it changes nothing
 	AckURL     string            // where the person named can acknowledge it; opening it changes nothing; "" for nowhere
 	Runbook    string            // URL of what to do; "" for none
+	Code       string            // what "ack CODE" in an answer acknowledges; "" where answers are not read
 	Repeat     bool              // an earlier try of this message may have arrived: set on every try after one that did not end cleanly
 	ProviderID string            // what Page returned for an earlier message of this incident on this channel; "" if none is known
 }
@@ -82,9 +84,10 @@ func (m Message) Only(channel, address string) (Recipient, error) {
 	return to, nil
 }
 
-// Link is the address of the incident, if a browser could be sent there; else "".
+// Link is where a message leads, if a browser could be sent there: where its receiver can acknowledge, else where the
+// incident is shown; else "".
 func (m Message) Link() string {
-	u, err := url.Parse(m.URL)
+	u, err := url.Parse(cmp.Or(m.AckURL, m.URL))
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return ""
 	}

@@ -58,7 +58,8 @@ type Pager struct {
 	bucket *rate.Limiter
 
 	mu     sync.Mutex
-	paused time.Time // no request goes out before
+	paused time.Time       // no request goes out before
+	own    map[string]bool // by user id: whether it is the one in whose name this router writes
 }
 
 var _ page.Pager = (*Pager)(nil)
@@ -73,6 +74,7 @@ func New(c Config) *Pager {
 		config: c,
 		http:   attempt.NewClient(c.HTTPClient, c.Timeout),
 		bucket: rate.NewLimiter(rate.Every(time.Minute/perMinute), burst),
+		own:    map[string]bool{},
 	}
 }
 
