@@ -139,7 +139,9 @@ func (c Config) provided() map[string]bool {
 func (r *router) pagers() map[string]page.Pager {
 	pagers := map[string]page.Pager{schedule.ChannelTerminal: terminal.New(r.out)}
 	if p := r.cfg.pagerDuty; p.used() {
-		r.pagerDuty = pagerduty.New(pagerduty.Config{BaseURL: p.BaseURL, Token: r.cfg.pagerDutyToken, From: p.From, ServiceID: p.Service})
+		r.pagerDuty = pagerduty.New(pagerduty.Config{
+			BaseURL: p.BaseURL, Token: r.cfg.pagerDutyToken, From: p.From, ServiceID: p.Service, EventsURL: p.EventsURL, EventsKey: r.cfg.pagerDutyEvents,
+		})
 		pagers[schedule.ChannelPagerDuty] = r.pagerDuty
 	}
 	if c := r.cfg.sms; c != nil {

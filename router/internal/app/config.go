@@ -79,6 +79,8 @@ type pagerDutySettings struct {
 	From               string   `toml:"from"`
 	Service            string   `toml:"service"`
 	WebhookSecretFiles []string `toml:"webhook_secret_files"`
+	EventsURL          string   `toml:"events_url"`
+	EventsKeyFile      string   `toml:"events_key_file"`
 }
 
 func (s pagerDutySettings) used() bool { return !reflect.ValueOf(s).IsZero() }
@@ -119,6 +121,7 @@ type Config struct {
 	pagerDuty        pagerDutySettings
 	pagerDutyToken   string
 	pagerDutySecrets []string // of its webhooks
+	pagerDutyEvents  string   // integration key of its Events API; "": there is none
 
 	// The accounts of the other channels; nil where router.toml has none.
 	sms     *twilio.Config
@@ -256,6 +259,10 @@ func (l *loader) channels(cfg *Config, s settings) {
 			l.Wrong(p.From, "the e-mail address of a PagerDuty user who is nobody on call", "pagerduty", "from")
 		}
 		cfg.pagerDutyToken = l.Secret(p.TokenFile, "pagerduty", "token_file")
+		l.webURLOrNothing(p.EventsURL, "pagerduty", "events_url")
+		if p.EventsKeyFile != "" {
+			cfg.pagerDutyEvents = l.Secret(p.EventsKeyFile, "pagerduty", "events_key_file")
+		}
 		cfg.pagerDutySecrets = l.webhookSecrets(p, cfg.outside != nil)
 	}
 	cfg.sms = l.twilio(s.SMS.twilioSettings, "sms", "the number that messages come from")

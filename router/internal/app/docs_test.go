@@ -24,7 +24,7 @@ import (
 func TestDocsExamples(t *testing.T) {
 	beside := map[string]string{
 		"sentry.dsn": "secret\n", "pagerduty.token": "secret\n", "sms.token": "secret\n", "call.token": "secret\n", "slack.token": "secret\n", "smtp.password": "secret\n",
-		"pagerduty-webhook.secret": "secret\n", "dead-man.url": "https://example.org/ping/1\n", "webhook.secret": "whsec_S0VFUC1JVC1TRUNSRVQta2VlcC1pdC1zZWNyZXQ=\n",
+		"pagerduty-webhook.secret": "secret\n", "pagerduty-events.key": "secret\n", "dead-man.url": "https://example.org/ping/1\n", "webhook.secret": "whsec_S0VFUC1JVC1TRUNSRVQta2VlcC1pdC1zZWNyZXQ=\n",
 	}
 	beside["templates/trigger.tmpl"] = docsTemplate(t)
 	for i, text := range docsExamples(t, "router.md", "router.toml") {

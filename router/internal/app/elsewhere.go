@@ -205,8 +205,8 @@ func (w *elsewhere) held() []held {
 		}
 		h := held{id: inc.ID, state: inc.State, by: inc.AcknowledgedBy, rows: inc.Rows, asked: w.engine.Now()}
 		for _, row := range rows {
-			if row.Channel == incident.ChannelPagerDuty && row.ProviderID != "" {
-				h.providerID = row.ProviderID
+			if id := pagerduty.IncidentID(row.ProviderID); row.Channel == incident.ChannelPagerDuty && id != "" {
+				h.providerID = id
 			}
 		}
 		if h.providerID != "" {

@@ -44,6 +44,7 @@ type Row struct {
 	NotBefore  time.Time   `json:"not_before"`
 	Status     RowStatus   `json:"status"`
 	Attempt    int         `json:"attempt"`               // attempts begun
+	FirstTry   time.Time   `json:"first_try,omitzero"`    // when the first attempt began; zero also in rows of older releases
 	Repeat     bool        `json:"repeat,omitempty"`      // an earlier attempt may have arrived
 	Hurried    bool        `json:"hurried,omitempty"`     // its failing has already called the next step
 	ProviderID string      `json:"provider_id,omitempty"` // the provider's name for what was sent

@@ -62,6 +62,7 @@ type Message struct {
 	Runbook    string            // URL of what to do; "" for none
 	Code       string            // what "ack CODE" in an answer acknowledges; "" where answers are not read
 	Repeat     bool              // an earlier try of this message may have arrived: set on every try after one that did not end cleanly
+	Failing    time.Duration     // how long tries of this message have failed; 0 for the first
 	ProviderID string            // what Page returned for an earlier message of this incident on this channel; "" if none is known
 }
 
@@ -105,6 +106,14 @@ type Pager interface {
 	//
 	// An error that is an [Error] says whether to try again; any other is worth another try with the caller's backoff.
 	Page(ctx context.Context, m Message) (providerID string, err error)
+}
+
+// Explainer is a Pager with several ways to deliver a message.
+type Explainer interface {
+	Pager
+	// Explain says by which way a message went, by what Page returned for it, in words for its incident's timeline; "" when
+	// there is nothing to say.
+	Explain(m Message, providerID string) string
 }
 
 // Error is a failed try, classified once for all channels.
