@@ -21,6 +21,7 @@ import (
 	"nezuban/router/internal/duty"
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/page/attempt"
+	"nezuban/router/internal/page/pagerduty"
 	"nezuban/router/internal/rule"
 	"nezuban/router/internal/state"
 )
@@ -42,10 +43,15 @@ type router struct {
 	d         *daemon.Daemon
 	out       io.Writer // the terminal channel, and what the operator sees at start
 	listener  net.Listener
+	outside   net.Listener // for ack pages and providers; nil: there is none
+	certs     []*certificate
 	store     *state.Store
 	archive   *state.Archive
 	engine    *duty.Engine
 	rotations *rotations
+	personal  *personal        // nil: messages bear nothing for their receivers alone
+	pagerDuty *pagerduty.Pager // nil: there is no such channel
+	elsewhere *elsewhere       // nil: as pagerDuty
 	deliverer *duty.Deliverer
 	gate      *access.Gate
 	trouble   *daemon.Condition // with the state
@@ -80,13 +86,30 @@ func (r *router) close() {
 
 // listen takes the port first: a second router on it fails before it touches any state.
 func (r *router) listen(ctx context.Context) error {
-	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", r.cfg.Listen)
-	if err != nil {
-		return fmt.Errorf("listen on %s: %w", r.cfg.Listen, err)
+	var err error
+	if r.listener, err = r.bind(ctx, r.cfg.Listen, r.cfg.tls); err != nil || r.cfg.outside == nil {
+		return err
 	}
-	r.listener = ln
+	r.outside, err = r.bind(ctx, r.cfg.outside.listen, r.cfg.outside.tls)
+	return err
+}
+
+// bind takes a port; with files it is served by TLS.
+func (r *router) bind(ctx context.Context, address string, files *keyPair) (net.Listener, error) {
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", address, err)
+	}
 	r.undo = append(r.undo, func() { _ = ln.Close() })
-	return nil
+	if files == nil {
+		return ln, nil
+	}
+	cert, err := newCertificate(*files, time.Now, daemon.NewCondition(r.d.Log, "certificate "+files.cert))
+	if err != nil {
+		return nil, err
+	}
+	r.certs = append(r.certs, cert)
+	return cert.listener(ln), nil
 }
 
 // open takes the state folder for this process and opens what is in it.
@@ -143,10 +166,20 @@ func (r *router) resume(ctx context.Context) error {
 	if err := r.engine.Recover(ctx); err != nil {
 		return err
 	}
+	if r.cfg.outside != nil {
+		key, err := r.store.Secret(ctx, "links")
+		if err != nil {
+			return err
+		}
+		r.personal = &personal{links: access.NewLinks(key), url: r.cfg.outside.url, replies: r.cfg.replies}
+	}
 	r.deliverer = &duty.Deliverer{
-		Templates: r.cfg.Templates,
-		Engine:    r.engine, Pagers: r.pagers(), Contacts: r.rotations.contacts.Load, Guard: r.d.Guard, Log: r.d.Log,
+		Templates: r.cfg.Templates, Personal: r.personal.of,
+		Engine: r.engine, Pagers: r.pagers(), Contacts: r.rotations.contacts.Load, Guard: r.d.Guard, Log: r.d.Log,
 		Link: func(id string) string { return r.cfg.PublicURL + "/incidents/" + id },
+	}
+	if r.pagerDuty != nil {
+		r.elsewhere = newElsewhere(r.engine, r.pagerDuty, r.rotations.contacts.Load, daemon.NewCondition(r.d.Log, "pagerduty"))
 	}
 	return nil
 }
@@ -206,6 +239,15 @@ func (r *router) loop(ctx context.Context) error {
 	group, running := errgroup.WithContext(running)
 	guard := func(body func() error) { group.Go(r.d.Guard(body)) }
 	guard(func() error { return daemon.Serve(running, r.listener, r.handler()) })
+	if r.outside != nil {
+		guard(func() error { return daemon.Serve(running, r.outside, r.publicHandler()) })
+	}
+	for _, cert := range r.certs {
+		guard(func() error { cert.watch(running); return nil })
+	}
+	if r.elsewhere != nil {
+		guard(func() error { r.elsewhere.run(running); return nil })
+	}
 	guard(func() error { r.rotations.watch(running); return nil })
 	guard(func() error { r.tick(running); return nil })
 	guard(func() error { r.deliverer.Run(running); return nil })

@@ -24,6 +24,12 @@ type twilioSettings struct {
 	From       string `toml:"from"`
 }
 
+// smsSettings is [sms].
+type smsSettings struct {
+	twilioSettings
+	Replies bool `toml:"replies"`
+}
+
 // twilio checks the account in a table; nil when there is no such table.
 func (l *loader) twilio(s twilioSettings, table, from string) *twilio.Config {
 	if s == (twilioSettings{}) {
@@ -133,14 +139,18 @@ func (c Config) provided() map[string]bool {
 func (r *router) pagers() map[string]page.Pager {
 	pagers := map[string]page.Pager{schedule.ChannelTerminal: terminal.New(r.out)}
 	if p := r.cfg.pagerDuty; p.used() {
-		pagers[schedule.ChannelPagerDuty] = pagerduty.New(pagerduty.Config{BaseURL: p.BaseURL, Token: r.cfg.pagerDutyToken, From: p.From, ServiceID: p.Service})
+		r.pagerDuty = pagerduty.New(pagerduty.Config{
+			BaseURL: p.BaseURL, Token: r.cfg.pagerDutyToken, From: p.From, ServiceID: p.Service, EventsURL: p.EventsURL, EventsKey: r.cfg.pagerDutyEvents,
+		})
+		pagers[schedule.ChannelPagerDuty] = r.pagerDuty
 	}
 	if c := r.cfg.sms; c != nil {
 		pagers[schedule.ChannelSMS] = sms.New(*c)
 	}
 	if c := r.cfg.call; c != nil {
-		// Without an answer: what a pressed key would be reported to is not served yet.
-		pagers[schedule.ChannelCall] = call.New(*c)
+		account := *c
+		account.Answer = r.personal.keyAddress
+		pagers[schedule.ChannelCall] = call.New(account)
 	}
 	if c := r.cfg.email; c != nil {
 		pagers[schedule.ChannelEmail] = email.New(*c)

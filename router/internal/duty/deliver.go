@@ -27,6 +27,10 @@ type Deliverer struct {
 	Templates *wording.Set                    // the words of messages; nil: the built-in ones
 	Log       *slog.Logger
 
+	// Personal is what a message bears for its receiver alone: where it is acknowledged, and the code of an answer, each ""
+	// for none. Nil: nothing.
+	Personal func(row incident.Row, pageID string) (link, code string)
+
 	attempts sync.WaitGroup
 	slots    map[string]chan struct{} // by channel; only Run's own goroutine uses the map
 }
@@ -214,9 +218,9 @@ func (d *Deliverer) page(ctx context.Context, pager page.Pager, b begun) inciden
 	sending, cancel := lastingLonger(ctx)
 	defer cancel()
 	var id, remark string
+	var msg page.Message
 	var failed error
 	panicked := d.Guard(func() error {
-		var msg page.Message
 		msg, remark = d.worded(d.compose(b.incident, b.rows, b.row), b.row.Channel)
 		id, failed = pager.Page(sending, msg)
 		return nil
@@ -227,7 +231,11 @@ func (d *Deliverer) page(ctx context.Context, pager page.Pager, b begun) inciden
 		}
 		return incident.Outcome{Err: panicked, Permanent: true, Remark: remark}
 	}
-	return incident.Outcome{ProviderID: id, Err: failed, Permanent: page.IsPermanent(failed), After: page.RetryAfter(failed), Remark: remark}
+	out := incident.Outcome{ProviderID: id, Err: failed, Permanent: page.IsPermanent(failed), After: page.RetryAfter(failed), Remark: remark}
+	if ways, ok := pager.(page.Explainer); ok && failed == nil {
+		out.How = ways.Explain(msg, id)
+	}
+	return out
 }
 
 // lastingLonger bounds one attempt, and lets it go on for a while when the router is told to stop: cut off, it would
@@ -261,7 +269,12 @@ func (d *Deliverer) finish(ctx context.Context, key incident.RowKey, out inciden
 func (d *Deliverer) compose(inc incident.Incident, rows []incident.Row, row incident.Row) composed {
 	contacts := d.Contacts()
 	msg, facts := page.Draft(inc, page.Kind(row.Kind), row.Why, d.Link(inc.ID))
-	msg.PageID, msg.Repeat = fmt.Sprintf("%s-%d", inc.ID, row.Seq), row.Repeat
+	msg.PageID, msg.Repeat, msg.Failing = row.PageID(), row.Repeat, max(d.Engine.now().Sub(row.FirstTry), 0)
+	if d.Personal != nil {
+		facts.AckURL, msg.Code = d.Personal(row, msg.PageID)
+		msg.AckURL = facts.AckURL
+		msg.Title, msg.Text = page.Words(facts)
+	}
 	for _, person := range row.People {
 		address, _ := contacts.Address(person, row.Channel)
 		msg.People = append(msg.People, page.Recipient{Person: person, Address: address})

@@ -1,6 +1,8 @@
 package incident
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -42,6 +44,7 @@ type Row struct {
 	NotBefore  time.Time   `json:"not_before"`
 	Status     RowStatus   `json:"status"`
 	Attempt    int         `json:"attempt"`               // attempts begun
+	FirstTry   time.Time   `json:"first_try,omitzero"`    // when the first attempt began; zero also in rows of older releases
 	Repeat     bool        `json:"repeat,omitempty"`      // an earlier attempt may have arrived
 	Hurried    bool        `json:"hurried,omitempty"`     // its failing has already called the next step
 	ProviderID string      `json:"provider_id,omitempty"` // the provider's name for what was sent
@@ -57,6 +60,23 @@ type RowKey struct {
 
 // Key is the row's name.
 func (r Row) Key() RowKey { return RowKey{r.Incident, r.Seq} }
+
+// PageID names a row to the outside: the incident, a dash and the row's number.
+func (k RowKey) PageID() string { return fmt.Sprintf("%s-%d", k.Incident, k.Seq) }
+
+// PageID is that of the row's key.
+func (r Row) PageID() string { return r.Key().PageID() }
+
+// ParsePageID reads what [RowKey.PageID] writes; false for anything else.
+func ParsePageID(text string) (RowKey, bool) {
+	at := strings.LastIndexByte(text, '-')
+	if at < 0 {
+		return RowKey{}, false
+	}
+	seq, err := strconv.Atoi(text[at+1:])
+	key := RowKey{text[:at], seq}
+	return key, err == nil && key.PageID() == text
+}
 
 // Done says that nothing more happens to the row.
 func (r Row) Done() bool {
