@@ -68,10 +68,13 @@ func (s *Store) Commit(ctx context.Context, b Batch) error {
 // transact runs one fenced transaction; operations beyond the bound, which only a step that calls very many people can
 // bring, follow in further ones.
 func (s *Store) transact(ctx context.Context, ops []clientv3.Op) error {
+	if s.fence == 0 && len(ops) > 0 {
+		return fmt.Errorf("commit to etcd: %w", ErrFenced)
+	}
 	for len(ops) > 0 {
 		n := min(len(ops), maxOps)
 		resp, err := s.client.Txn(ctx).
-			If(clientv3.Compare(clientv3.ModRevision(leaderKey), "=", s.fence)).
+			If(clientv3.Compare(clientv3.CreateRevision(leaderKey), "=", s.fence)).
 			Then(ops[:n]...).Commit()
 		if err != nil {
 			return fmt.Errorf("commit to etcd: %w", err)

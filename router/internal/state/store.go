@@ -1,8 +1,11 @@
 // Package state makes the router's decisions durable: incidents, their timeline, the outbox and the few facts that
 // rules must not forget, in etcd. The router's app calls it; package incident decides what is stored.
 //
-// Whatever belongs to one incident is stored in one transaction, and each transaction succeeds only while this process
-// is the one that opened the store last (the fence). Samples and heartbeats never come here.
+// Whatever belongs to one incident is stored in one transaction, and each transaction succeeds only while the leader key is
+// the one that this router made when its term began (the fence). Samples and heartbeats never come here.
+//
+// [Connect] starts the embedded member, or finds an external cluster; [Conn.Campaign] waits until this router leads; the
+// [Store] of its term reads and writes.
 package state
 
 import (
@@ -11,10 +14,9 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"sync"
+	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
-	"go.etcd.io/etcd/server/v3/embed"
 
 	"nezuban/oncall/escalation"
 	"nezuban/router/internal/incident"
@@ -35,52 +37,38 @@ const (
 	leaderKey      = prefix + "leader"
 )
 
-// ErrFenced is returned when another process has opened the store since: this one must not write any more.
+// ErrFenced is returned when the term is over: another router leads, or may.
 var ErrFenced = errors.New("another router has taken over")
 
-// Store is the router's durable state. It is safe for concurrent use.
+// Store is the router's durable state as one term of leadership writes it: from the end of the term on every write is
+// refused. It is safe for concurrent use.
 type Store struct {
 	client *clientv3.Client
-	server *embed.Etcd // nil against an external cluster
-	fence  int64       // ModRevision of the leader key as this process wrote it
-	close  sync.Once
+	fence  int64 // CreateRevision of the leader key of this term; 0: it may only be read
+	own    *Conn // closed with the store; nil: it is somebody else's
 }
 
 // Open starts the embedded etcd member whose data is in dir, takes the lead, and brings what the release before has stored
 // into this one's form. Only one process can have dir open.
 func Open(ctx context.Context, dir string) (*Store, error) {
-	server, client, err := startEmbedded(ctx, dir)
+	conn, err := Connect(ctx, Options{Dir: dir})
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{client: client, server: server}
-	for _, step := range []func(context.Context) error{s.lead, s.upgrade} {
-		if err := step(ctx); err != nil {
-			s.Close()
-			return nil, err
-		}
-	}
-	return s, nil
-}
-
-// lead writes the leader key: transactions of whoever led before fail from now on.
-func (s *Store) lead(ctx context.Context) error {
-	resp, err := s.client.Put(ctx, leaderKey, "router")
+	term, err := conn.Campaign(ctx, Candidate{Name: "router", Now: time.Now})
 	if err != nil {
-		return fmt.Errorf("take the lead in etcd: %w", err)
+		conn.Close()
+		return nil, err
 	}
-	s.fence = resp.Header.Revision
-	return nil
+	term.Store.own = conn
+	return term.Store, nil
 }
 
-// Close ends the client and the embedded member. What Commit returned nil for is on disk already.
+// Close ends what Open started. What Commit returned nil for is on disk already.
 func (s *Store) Close() {
-	s.close.Do(func() {
-		_ = s.client.Close() // in process: there is nothing it could fail to do
-		if s.server != nil {
-			s.server.Close()
-		}
-	})
+	if s.own != nil {
+		s.own.Close()
+	}
 }
 
 // Stored is what the store holds, as a router needs it at start.

@@ -28,6 +28,16 @@ func open(t *testing.T, dir string) *Store {
 	return s
 }
 
+// take begins another term on the same etcd.
+func take(t *testing.T, s *Store) *Store {
+	t.Helper()
+	term, err := s.own.Campaign(t.Context(), Candidate{Name: "other", Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return term.Store
+}
+
 var at = time.Date(2026, 3, 4, 10, 0, 0, 123456789, time.UTC)
 
 func sample(id string, rows, entries int) incident.Change {
@@ -145,10 +155,7 @@ func TestAnIncidentIsStoredAfterItsRowsAndEntries(t *testing.T) {
 
 func TestALaterOpenerFencesTheEarlierOne(t *testing.T) {
 	s := open(t, t.TempDir())
-	later := &Store{client: s.client}
-	if err := later.lead(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	later := take(t, s)
 	err := s.Commit(t.Context(), Batch{Change: sample("I1", 1, 1)})
 	if !errors.Is(err, ErrFenced) {
 		t.Errorf("found %v, want ErrFenced", err)
