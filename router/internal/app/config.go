@@ -24,6 +24,7 @@ import (
 	"nezuban/router/internal/page/twilio"
 	"nezuban/router/internal/page/webhook"
 	"nezuban/router/internal/rule"
+	"nezuban/router/internal/state"
 )
 
 // defaultListen is where a router answers when its configuration does not say.
@@ -45,6 +46,8 @@ type settings struct {
 	Contacts  string          `toml:"contacts"`
 	Checks    string          `toml:"checks"`
 	DeadMan   deadManSettings `toml:"dead_man"`
+	Advertise string          `toml:"advertise"`
+	Etcd      etcdSettings    `toml:"etcd"`
 
 	Ingest    ingestSettings    `toml:"ingest"`
 	PagerDuty pagerDutySettings `toml:"pagerduty"`
@@ -92,6 +95,7 @@ type Config struct {
 	OnCallSource   string // file or apply
 	OnCall         string // path of the rotation file; "" when it is applied
 	Contacts       string // path of the contacts
+	Advertise      string // URL under which other routers reach this one, without a trailing slash; "" when it is alone
 	LogLevel       string
 	SentryDSN      string // secret
 	OpenOnLoopback bool
@@ -100,6 +104,8 @@ type Config struct {
 	ChecksText     []byte // the checks file as the locations get it; empty without one
 	Rules          *rule.Set
 	Projects       []ingest.Project
+
+	etcd state.Options // of an external cluster; without endpoints the state is embedded
 
 	deadManURL   string // secret; "": nobody outside is told that this router is alive
 	deadManEvery time.Duration
@@ -149,6 +155,7 @@ func (l *loader) config(s settings) Config {
 	}
 	l.plain(&cfg, s)
 	l.deadMan(&cfg, s.DeadMan)
+	l.cluster(&cfg, s)
 	l.channels(&cfg, s)
 	if s.Checks != "" {
 		cfg.Checks, cfg.ChecksText = l.checks(l.Path(s.Checks))

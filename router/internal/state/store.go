@@ -130,22 +130,30 @@ const pageSize = 500
 
 // each calls do for every record under a prefix, in order of keys, all as of one revision.
 func (s *Store) each(ctx context.Context, under string, do func(key string, value []byte) error) error {
-	from, end, revision := under, clientv3.GetPrefixRangeEnd(under), int64(0)
+	_, err := s.eachAt(ctx, under, 0, do)
+	return err
+}
+
+// eachAt is each as of a revision, which is returned; 0 is the present one.
+func (s *Store) eachAt(ctx context.Context, under string, revision int64, do func(key string, value []byte) error) (int64, error) {
+	from, end := under, clientv3.GetPrefixRangeEnd(under)
 	for {
 		resp, err := s.client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(pageSize), clientv3.WithRev(revision))
 		if err != nil {
-			return fmt.Errorf("read %q from etcd: %w", under, err)
+			return 0, fmt.Errorf("read %q from etcd: %w", under, err)
+		}
+		if revision == 0 {
+			revision = resp.Header.Revision
 		}
 		for _, kv := range resp.Kvs {
 			if err := do(string(kv.Key), kv.Value); err != nil {
-				return err
+				return 0, err
 			}
 			from = string(kv.Key) + "\x00"
 		}
 		if !resp.More {
-			return nil
+			return revision, nil
 		}
-		revision = resp.Header.Revision
 	}
 }
 
