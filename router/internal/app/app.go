@@ -43,7 +43,9 @@ type router struct {
 	gate      *access.Gate
 	served    http.Handler      // all that only the leader answers
 	trouble   *daemon.Condition // with the state
-	deadMan   *deadMan          // nil: nobody outside is told that this router is alive
+
+	roomTrouble *daemon.Condition // with the room in it
+	deadMan     *deadMan          // nil: nobody outside is told that this router is alive
 }
 
 // resume builds the engine from what was stored, and makes what was being sent at the last end due again.
@@ -104,6 +106,7 @@ func (r *router) loop(ctx context.Context) error {
 	guard := func(body func() error) { group.Go(r.d.Guard(body)) }
 	guard(func() error { r.rotations.watch(running); return nil })
 	guard(func() error { return r.tick(running) })
+	guard(func() error { r.tend(running); return nil })
 	guard(func() error { r.deliverer.Run(running); return nil })
 	if r.deadMan != nil {
 		guard(func() error { r.deadMan.run(running); return nil })
@@ -129,15 +132,22 @@ func (r *router) tick(ctx context.Context) error {
 		if err == nil {
 			err = r.sweep(ctx)
 		}
+		if err == nil {
+			err = r.store.Room()
+		}
 		if errors.Is(err, state.ErrFenced) {
 			return err
 		}
 		r.d.Health.Set("state", err)
 		if err != nil {
 			r.trouble.Failed(err)
+			if !errors.Is(err, state.ErrTooLarge) {
+				r.node.emergency.failed(err)
+			}
 			continue
 		}
 		r.trouble.OK()
+		r.node.emergency.ok(ctx)
 		if r.deadMan != nil {
 			r.deadMan.alive(time.Now())
 		}

@@ -11,6 +11,12 @@ import (
 	"nezuban/router/internal/state"
 )
 
+// Bounds of what the embedded etcd may take, in bytes: below, its own overhead fills it; above, etcd warns of slow starts.
+const (
+	minState = 16 << 20
+	maxState = 8 << 30
+)
+
 // etcdSettings is [etcd]; without it the router keeps its state itself.
 type etcdSettings struct {
 	Endpoints    []string `toml:"endpoints"`
@@ -27,12 +33,18 @@ func (s etcdSettings) used() bool {
 
 // cluster checks the external cluster, and how routers on it reach each other.
 func (l *loader) cluster(cfg *Config, s settings) {
+	if cfg.etcd.QuotaBytes = s.MaxState; s.MaxState != 0 && (s.MaxState < minState || s.MaxState > maxState) {
+		l.Wrong(s.MaxState, "a number of bytes from 16777216 to 8589934592, or nothing for 2147483648", "state_max_bytes")
+	}
 	cfg.Advertise = strings.TrimRight(s.Advertise, "/")
 	if !s.Etcd.used() {
 		if s.Advertise != "" {
 			l.Wrong(s.Advertise, "nothing: a router without [etcd] is alone", "advertise")
 		}
 		return
+	}
+	if s.MaxState != 0 {
+		l.Wrong(s.MaxState, "nothing: the external cluster has its own quota", "state_max_bytes")
 	}
 	if !webURL(cfg.Advertise) {
 		l.Wrong(s.Advertise, `a URL like "http://router1.internal:17070" under which the other routers reach this one`, "advertise")

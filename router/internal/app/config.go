@@ -46,6 +46,7 @@ type settings struct {
 	Contacts  string          `toml:"contacts"`
 	Checks    string          `toml:"checks"`
 	DeadMan   deadManSettings `toml:"dead_man"`
+	MaxState  int64           `toml:"state_max_bytes"`
 	Advertise string          `toml:"advertise"`
 	Etcd      etcdSettings    `toml:"etcd"`
 

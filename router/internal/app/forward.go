@@ -20,10 +20,11 @@ const forwardedBy = "Nezuban-Forwarded-By"
 
 // forwarder passes requests on to the leader and relays its answers. It is safe for concurrent use.
 type forwarder struct {
-	own    string // URL of this router, as others reach it
-	leader func() (state.Leader, bool)
-	proxy  *httputil.ReverseProxy
-	client *http.Transport
+	own     string // URL of this router, as others reach it
+	leader  func() (state.Leader, bool)
+	refused func() // is told of each report that was sent away
+	proxy   *httputil.ReverseProxy
+	client  *http.Transport
 }
 
 // Times of a request that is passed on.
@@ -33,16 +34,16 @@ const (
 	retryForwarded      = "2" // seconds: by then another router may lead
 )
 
-func newForwarder(own string, leader func() (state.Leader, bool)) *forwarder {
-	f := &forwarder{own: own, leader: leader}
+func newForwarder(own string, leader func() (state.Leader, bool), refused func()) *forwarder {
+	f := &forwarder{own: own, leader: leader, refused: refused}
 	f.client = &http.Transport{
 		DialContext: (&net.Dialer{Timeout: forwardDialWithin}).DialContext, TLSHandshakeTimeout: forwardDialWithin,
 		ResponseHeaderTimeout: forwardAnswerWithin, MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute,
 	}
 	f.proxy = &httputil.ReverseProxy{
 		Transport: f.client, Rewrite: f.rewrite, ErrorLog: log.New(io.Discard, "", 0),
-		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) {
-			unavailable(w, "the router that leads does not answer: send it again")
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, _ error) {
+			f.unavailable(w, r, "the router that leads does not answer: send it again")
 		},
 	}
 	return f
@@ -55,9 +56,9 @@ func (f *forwarder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	leader, ok := f.leader()
 	switch {
 	case r.Header.Get(forwardedBy) != "":
-		unavailable(w, "this router does not lead: send it again")
+		f.unavailable(w, r, "this router does not lead: send it again")
 	case !ok || leader.URL == "" || leader.URL == f.own:
-		unavailable(w, "no router leads now: send it again")
+		f.unavailable(w, r, "no router leads now: send it again")
 	default:
 		f.proxy.ServeHTTP(w, r)
 	}
@@ -80,7 +81,10 @@ func (f *forwarder) rewrite(p *httputil.ProxyRequest) {
 }
 
 // unavailable answers that nothing was taken, in the JSON that InfluxDB's clients read.
-func unavailable(w http.ResponseWriter, message string) {
+func (f *forwarder) unavailable(w http.ResponseWriter, r *http.Request, message string) {
+	if r.Method == http.MethodPost {
+		f.refused()
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Retry-After", retryForwarded)
 	w.WriteHeader(http.StatusServiceUnavailable)

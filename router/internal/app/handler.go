@@ -57,7 +57,7 @@ var sentryPaths = []string{"/api/{project}/envelope/", "/api/{project}/envelope"
 // handler is what only the leader answers: what others send, and what people see.
 func (r *router) handler() http.Handler {
 	options := ingest.Options{
-		Sink: r.engine, Limits: ingest.Limits{Plain: r.cfg.MaxBytes}, Now: time.Now, Metrics: r.d.Metrics, Log: r.d.Log,
+		Sink: sink{r.engine, r.node.emergency}, Limits: ingest.Limits{Plain: r.cfg.MaxBytes}, Now: time.Now, Metrics: r.d.Metrics, Log: r.d.Log,
 	}
 	write := r.gate.Guard(r.gate.Require(access.Ingest, ingest.LineProtocol(options)))
 

@@ -33,6 +33,9 @@ func (n *node) lead(ctx context.Context) error {
 			return err
 		}
 		n.d.Log.Warn("this router leads no more", "err", err)
+		if errors.Is(err, state.ErrLeadLost) {
+			n.emergency.failed(err)
+		}
 		if !errors.Is(err, state.ErrLeadLost) && !errors.Is(err, state.ErrFenced) {
 			pause(ctx, standAgain)
 		}
@@ -83,7 +86,7 @@ func (n *node) preside(term *state.Term) error {
 	ctx := term.Context()
 	r := &router{
 		node: n, cfg: n.cfg, d: n.d, out: n.out, archive: n.archive, store: term.Store,
-		trouble: daemon.NewCondition(n.d.Log, "state"),
+		trouble: daemon.NewCondition(n.d.Log, "state"), roomTrouble: daemon.NewCondition(n.d.Log, "room in the state"),
 	}
 	if n.cfg.deadManURL != "" {
 		r.deadMan = &deadMan{
@@ -95,6 +98,7 @@ func (n *node) preside(term *state.Term) error {
 			return err
 		}
 	}
+	n.emergency.equip(means{rotation: r.engine.File, contacts: r.rotations.contacts.Load, pagers: r.deliverer.Pagers})
 	n.d.Log.Info("this router leads", "incidents", len(r.engine.Incidents()))
 	n.current.Store(r)
 	n.settled()
@@ -119,6 +123,9 @@ func (n *node) follow(ctx context.Context) {
 		n.d.Health.Set("leader", n.noLeader())
 		if ok {
 			n.settled()
+		}
+		if ok && leader.URL != n.cfg.Advertise {
+			n.emergency.ok(ctx)
 		}
 		if ok && !own && leader.URL != said {
 			n.d.Log.Info("another router leads", "name", leader.Name, "url", leader.URL)

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -40,6 +41,9 @@ type node struct {
 	forward  *forwarder
 	undo     []func() // what was acquired, in order
 
+	emergency *emergency
+	space     atomic.Pointer[state.Space] // as last measured by the leader; nil: never
+
 	current atomic.Pointer[router] // nil: this router does not lead
 	known   chan struct{}          // closed when it is known for the first time who leads
 	settle  sync.Once              // closes known
@@ -49,6 +53,7 @@ type node struct {
 // go to out, a line each; so do a sign-in link and who is on call, when it begins to lead.
 func Run(ctx context.Context, cfg Config, d *daemon.Daemon, out io.Writer) error {
 	n := &node{cfg: cfg, d: d, out: out, known: make(chan struct{})}
+	n.emergency = &emergency{router: cmp.Or(cfg.Advertise, cfg.PublicURL), link: cfg.PublicURL, now: time.Now, guard: d.Guard, log: d.Log}
 	defer n.close()
 	for _, step := range []func(context.Context) error{n.listen, n.open, n.letIn} {
 		if err := step(ctx); err != nil {
@@ -125,7 +130,7 @@ func (n *node) letIn(context.Context) error {
 		n.tokens = append(n.tokens, access.Token{Name: "command line", Kind: kind, Hash: access.HashOf(secret)})
 	}
 	n.gate = n.newGate(nil)
-	n.forward = newForwarder(n.cfg.Advertise, n.conn.Leader)
+	n.forward = newForwarder(n.cfg.Advertise, n.conn.Leader, n.emergency.refusedOne)
 	n.undo = append(n.undo, n.forward.close)
 	return nil
 }
@@ -155,6 +160,7 @@ func (n *node) loop(ctx context.Context) error {
 	guard(func() error { return n.serve(running) })
 	guard(func() error { return n.lead(running) })
 	guard(func() error { return n.watchState(running) })
+	guard(func() error { n.emergency.run(running); return nil })
 	if !n.conn.Embedded() {
 		guard(func() error { n.follow(running); return nil })
 		guard(func() error { n.gather(running); return nil })
@@ -179,13 +185,16 @@ func (n *node) serve(ctx context.Context) error {
 // settled notes that it is known who leads.
 func (n *node) settled() { n.settle.Do(func() { close(n.known) }) }
 
-// watchState ends the process when the embedded etcd cannot go on.
+// watchState ends the process when the embedded etcd cannot go on, and tells whoever is on call before that.
 func (n *node) watchState(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return nil
 	case err := <-n.conn.Broken():
-		return fmt.Errorf("the embedded etcd cannot go on: %w", err)
+		err = fmt.Errorf("the embedded etcd cannot go on: %w", err)
+		n.emergency.failed(err)
+		n.emergency.tell(ctx, true)
+		return err
 	}
 }
 
@@ -209,4 +218,17 @@ func (n *node) measure() {
 	}
 	gauge("nezuban_incidents_open", func(e *duty.Engine) float64 { return float64(len(e.Incidents())) })
 	gauge("nezuban_leading", func(*duty.Engine) float64 { return 1 })
+	for part, of := range map[string]func(state.Space) int64{
+		"quota": func(s state.Space) int64 { return s.Quota },
+		"size":  func(s state.Space) int64 { return s.Size },
+		"used":  func(s state.Space) int64 { return s.InUse },
+		"disk":  func(s state.Space) int64 { return s.Free },
+	} {
+		gauge(fmt.Sprintf("nezuban_state_bytes{part=%q}", part), func(*duty.Engine) float64 {
+			if s := n.space.Load(); s != nil {
+				return float64(of(*s))
+			}
+			return 0
+		})
+	}
 }

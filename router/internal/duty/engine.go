@@ -160,7 +160,7 @@ func (e *Engine) conclude(ctx context.Context, d decision) error {
 	switch {
 	case err == nil:
 		e.rules.Accept(d.step)
-	case !errors.Is(err, state.ErrTooLarge):
+	case !errors.Is(err, state.ErrTooLarge) && !errors.Is(err, state.ErrFull):
 		e.owed = &d
 	}
 	return err

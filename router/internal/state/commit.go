@@ -36,12 +36,17 @@ func (b Batch) Empty() bool { return b.Change.Empty() && len(b.Put)+len(b.Delete
 // Commit makes a batch durable. Whatever belongs to one incident goes in one transaction; several incidents share one
 // while they fit. Whose turn comes next in a step that takes turns follows: should a crash come between, somebody has two
 // turns running. Rule records go last: a crash in between leaves an event unapplied, and when it is sent again the
-// incident knows it by its identity. On an error other than [ErrTooLarge] a part, or all, may be stored; committing the
-// same batch again is safe.
+// incident knows it by its identity. On an error other than [ErrTooLarge] and [ErrFull] a part, or all, may be stored;
+// committing the same batch again is safe.
 //
 // Next on a sample's path: duty's Deliverer.attempt, woken by the commit.
 func (s *Store) Commit(ctx context.Context, b Batch) error {
-	groups, err := b.groups()
+	if b.writes() {
+		if err := s.roomFor(b.opens()); err != nil {
+			return fmt.Errorf("commit to etcd: %w", err)
+		}
+	}
+	groups, err := s.lighten(b).groups()
 	if err != nil {
 		return err
 	}

@@ -32,9 +32,13 @@ type Conn struct {
 	client    *clientv3.Client
 	server    *embed.Etcd // nil against an external cluster
 	endpoints []string
+	dir       string                 // of the embedded member
 	leader    atomic.Pointer[Leader] // as last seen; nil: nobody leads
 	clock     clock
-	broken    chan error // holds why the embedded member cannot go on
+	broken    chan error  // holds why the embedded member cannot go on
+	shedding  atomic.Bool // timelines are not kept for now
+	room      atomic.Pointer[Space]
+	compacted int64 // revision; only Tend's caller uses it
 	close     sync.Once
 }
 
@@ -49,11 +53,15 @@ const (
 // Connect starts the embedded member, or finds the external cluster and makes sure that it lets this router in. It gives up
 // after 30 s; the error names the endpoints and what to do.
 func Connect(ctx context.Context, o Options) (*Conn, error) {
-	c := &Conn{endpoints: o.Endpoints, broken: make(chan error, 1)}
+	c := &Conn{endpoints: o.Endpoints, dir: o.Dir, broken: make(chan error, 1)}
 	var err error
 	if len(o.Endpoints) == 0 {
 		c.server, c.client, err = startEmbedded(ctx, o.Dir, o.QuotaBytes, c.fatal)
 		if err != nil {
+			return nil, err
+		}
+		if _, err := c.Tend(ctx); err != nil {
+			c.Close()
 			return nil, err
 		}
 		return c, nil
@@ -100,7 +108,7 @@ func (c *Conn) Close() {
 }
 
 // reader is a store that writes nothing.
-func (c *Conn) reader() *Store { return &Store{client: c.client} }
+func (c *Conn) reader() *Store { return &Store{client: c.client, conn: c} }
 
 // explain says what an operator can do about an external cluster that does not let this router in.
 func (c *Conn) explain(err error) error {

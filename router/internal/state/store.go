@@ -45,7 +45,9 @@ var ErrFenced = errors.New("another router has taken over")
 type Store struct {
 	client *clientv3.Client
 	fence  int64 // CreateRevision of the leader key of this term; 0: it may only be read
-	own    *Conn // closed with the store; nil: it is somebody else's
+	conn   *Conn
+	own    bool // conn is closed with the store
+	shed   shed
 }
 
 // Open starts the embedded etcd member whose data is in dir, takes the lead, and brings what the release before has stored
@@ -60,14 +62,14 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 		conn.Close()
 		return nil, err
 	}
-	term.Store.own = conn
+	term.Store.own = true
 	return term.Store, nil
 }
 
 // Close ends what Open started. What Commit returned nil for is on disk already.
 func (s *Store) Close() {
-	if s.own != nil {
-		s.own.Close()
+	if s.own {
+		s.conn.Close()
 	}
 }
 

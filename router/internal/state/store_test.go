@@ -31,7 +31,7 @@ func open(t *testing.T, dir string) *Store {
 // take begins another term on the same etcd.
 func take(t *testing.T, s *Store) *Store {
 	t.Helper()
-	term, err := s.own.Campaign(t.Context(), Candidate{Name: "other", Now: time.Now})
+	term, err := s.conn.Campaign(t.Context(), Candidate{Name: "other", Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,7 @@ type Term struct {
 }
 
 func (c *Conn) term(ctx context.Context, fence int64, self Candidate) *Term {
-	t := &Term{conn: c, self: self, Store: &Store{client: c.client, fence: fence}}
+	t := &Term{conn: c, self: self, Store: &Store{client: c.client, conn: c, fence: fence}}
 	t.ctx, t.end = context.WithCancelCause(ctx)
 	c.leader.Store(&Leader{Version: 1, Name: self.Name, URL: self.URL, Tokens: self.Tokens, At: self.Now()})
 	return t
