@@ -5,6 +5,7 @@
 //	nezuban-router check-config -config router.toml
 //	nezuban-router incidents | ack ID | resolve ID | snooze ID | reassign ID | note ID TEXT | page TEXT
 //	nezuban-router forget HOST | signin PERSON | who | rotations
+//	nezuban-router state backup FILE | restore FILE | dump
 //	nezuban-router version
 package main
 
@@ -40,6 +41,9 @@ const usage = `usage:
   nezuban-router who          [-at TIME] [-schedule NAME] [-json]
                                               say who is, or was, on call by the rotation file in force then
   nezuban-router rotations    [-json]         list the versions of the rotation file that were accepted
+  nezuban-router state backup  FILE           write all that the router knows into a file
+  nezuban-router state restore FILE           bring it back into an empty state; nothing is sent again
+  nezuban-router state dump                   print it, a JSON object a line
   nezuban-router version
 
 Commands that ask a running router find it, and the token to ask with, through
@@ -90,6 +94,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		err = c.who(args[1:])
 	case "rotations":
 		err = c.rotations(args[1:])
+	case "state":
+		err = c.state(args[1:])
 	case "version":
 		fmt.Fprintln(stdout, "nezuban-router", daemon.Version())
 	case "help", "-h", "-help", "--help":

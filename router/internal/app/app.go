@@ -50,6 +50,10 @@ type router struct {
 
 // resume builds the engine from what was stored, and makes what was being sent at the last end due again.
 func (r *router) resume(ctx context.Context) error {
+	restored, untold, err := r.store.Restored(ctx)
+	if err != nil {
+		return err
+	}
 	stored, err := r.store.Load(ctx)
 	if err != nil {
 		return err
@@ -65,6 +69,15 @@ func (r *router) resume(ctx context.Context) error {
 	r.rotations.announce(ctx)
 	if err := r.engine.Recover(ctx); err != nil {
 		return err
+	}
+	if untold && r.engine.File() != nil {
+		err := r.engine.Restored(ctx, restored.Taken, restored.Held)
+		if err == nil {
+			err = r.store.RestoreTold(ctx)
+		}
+		if err != nil {
+			return fmt.Errorf("tell that the state was restored: %w", err)
+		}
 	}
 	r.deliverer = &duty.Deliverer{
 		Engine: r.engine, Pagers: r.pagers(), Contacts: r.rotations.contacts.Load, Guard: r.d.Guard, Log: r.d.Log,

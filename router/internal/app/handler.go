@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"time"
@@ -73,6 +74,9 @@ func (r *router) handler() http.Handler {
 	mux.Handle("/", web.New(web.Options{
 		Board: board{r}, Actor: r.engine, Rotations: r.rotations, Gate: r.gate, Now: time.Now, Log: r.d.Log,
 		ChecksFile: func() []byte { return r.cfg.ChecksText },
+		Backup: func(ctx context.Context) ([]byte, error) {
+			return r.node.conn.Backup(ctx, time.Now(), daemon.Version())
+		},
 	}))
 	return mux
 }
