@@ -85,6 +85,9 @@ func TestPagerDutyIsToldOnceAndAgainWhenItIsOver(t *testing.T) {
 			if len(over.Incidents) != 1 {
 				t.Errorf("found %d incidents, want one", len(over.Incidents))
 			}
+			eventually(t, 10*time.Second, "the figures of the incident", func() bool {
+				return s.metric(`nezuban_incident_time_to_resolve_seconds_count{severity="page"}`) == 1
+			})
 		})
 	}
 }

@@ -4,8 +4,8 @@
 //	nezuban-router run -config router.toml
 //	nezuban-router check-config -config router.toml
 //	nezuban-router incidents | ack ID | resolve ID | snooze ID | reassign ID | note ID TEXT | page TEXT
-//	nezuban-router forget HOST | signin PERSON | who | rotations
 //	nezuban-router state backup FILE | restore FILE | dump
+//	nezuban-router forget HOST | signin PERSON | who | rotations | preview
 //	nezuban-router version
 package main
 
@@ -44,6 +44,8 @@ const usage = `usage:
   nezuban-router state backup  FILE           write all that the router knows into a file
   nezuban-router state restore FILE           bring it back into an empty state; nothing is sent again
   nezuban-router state dump                   print it, a JSON object a line
+  nezuban-router preview      [-template FILE] [-channel email] [-kind trigger] [-incident ID|sample]
+                                              show what messages would say
   nezuban-router version
 
 Commands that ask a running router find it, and the token to ask with, through
@@ -96,6 +98,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		err = c.rotations(args[1:])
 	case "state":
 		err = c.state(args[1:])
+	case "preview":
+		err = c.preview(args[1:])
 	case "version":
 		fmt.Fprintln(stdout, "nezuban-router", daemon.Version())
 	case "help", "-h", "-help", "--help":

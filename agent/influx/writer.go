@@ -26,6 +26,11 @@ type WriterOptions struct {
 	MaxBytes   int           // that wait for one output; 0: 64 MiB
 	FlushEvery time.Duration // longest wait of a point before it is sent; 0: 1 s
 	MaxBatch   int           // lines in a request; 0: 5000
+
+	// Tried, unless nil, is told how each batch that was offered to an output ended, from several goroutines: began is
+	// when the first request for it began, err is nil when a server accepted all of it. What is cut off by our own end,
+	// and what is sent again at once in halves, is not told. It must return quickly.
+	Tried func(output string, began time.Time, err error)
 }
 
 // Writer sends points to several outputs. Each has its own queue and sender, so
@@ -49,6 +54,9 @@ func NewWriter(outputs []Output, opts WriterOptions) *Writer {
 	}
 	if opts.MaxBatch == 0 {
 		opts.MaxBatch = defaultMaxBatch
+	}
+	if opts.Tried == nil {
+		opts.Tried = func(string, time.Time, error) {}
 	}
 	w := &Writer{log: opts.Log, bad: opts.Metrics.GetOrCreateCounter("nezuban_output_bad_points_total")}
 	for _, o := range outputs {

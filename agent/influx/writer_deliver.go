@@ -17,6 +17,8 @@ import (
 //
 // Next on a sample's path: the server that the URL names; in a router of ours, its access.Gate.Require.
 func (s *sender) deliver(ctx context.Context, batch string) (settled bool, asked time.Duration) {
+	began := time.Now()
+	var last error
 	for range s.urls {
 		start := time.Now()
 		err := s.send(ctx, batch)
@@ -26,10 +28,12 @@ func (s *sender) deliver(ctx context.Context, batch string) (settled bool, asked
 		case fateSent:
 			s.trouble.OK()
 			s.figures.sent.Add(lineCount(batch))
+			s.opts.Tried(s.output.Name, began, nil)
 			return true, 0
 		case fateRefused:
 			s.trouble.OK()
 			s.refuse(batch, err)
+			s.opts.Tried(s.output.Name, began, explain(err))
 			return true, 0
 		case fateHalve:
 			s.trouble.OK()
@@ -40,11 +44,15 @@ func (s *sender) deliver(ctx context.Context, batch string) (settled bool, asked
 		if ctx.Err() != nil {
 			break // our own end, not the server's fault
 		}
-		s.trouble.Failed(explain(err))
+		last = explain(err)
+		s.trouble.Failed(last)
 		asked = max(asked, retryAfter(err, time.Now()))
 		s.at = (s.at + 1) % len(s.urls)
 	}
 	s.figures.dropped.Add(s.queue.putBack(batch))
+	if last != nil {
+		s.opts.Tried(s.output.Name, began, last)
+	}
 	return false, asked
 }
 

@@ -21,6 +21,7 @@ type Check struct {
 	Quorum   int               // locations that must agree on down; 0 is the majority, see [Check.Need]
 	Severity string            // page, ticket or info: of the alert when the check is down
 	Labels   map[string]string // for routes and messages; nil when the file gives none
+	Runbook  string            // URL of what to do when the check is down; "" for none
 
 	// Locations, when not empty, are all the locations that make this check: one that has never spoken is known too,
 	// and one that is not listed does not count. Empty, a location becomes known with its first result.

@@ -25,6 +25,7 @@ type entry struct {
 	Quorum   *int               `toml:"quorum"`
 	Severity *string            `toml:"severity"`
 	Labels   map[string]string  `toml:"labels"`
+	Runbook  string             `toml:"runbook"`
 }
 
 // Parse reads a check file; name is the file's name in messages. The checks come in the order of the file, complete
@@ -43,6 +44,7 @@ type entry struct {
 //	quorum = 2                 # locations that must agree on down; the majority when not given
 //	severity = "page"          # or ticket, info
 //	labels = { team = "web" }
+//	runbook = "https://wiki.example/shop"
 func Parse(name string, data []byte) ([]Check, error) {
 	var written file
 	f, err := tomlfile.Decode(name, data, &written)
@@ -120,6 +122,7 @@ func (p *parser) check(e entry, path ...any) Check {
 		Quorum:   or(e.Quorum, 0),
 		Severity: or(e.Severity, "page"),
 		Labels:   e.Labels,
+		Runbook:  e.Runbook,
 	}
 	c.Timeout = time.Duration(or(e.Timeout, tomlfile.Duration(min(DefaultTimeout, c.Interval))))
 	if !ValidName(c.Name) {
@@ -141,6 +144,9 @@ func (p *parser) check(e entry, path ...any) Check {
 	}
 	if c.Severity != "page" && c.Severity != "ticket" && c.Severity != "info" {
 		p.refuse(c.Severity, "page, ticket or info", at("severity")...)
+	}
+	if c.Runbook != "" && !ValidRunbook(c.Runbook) {
+		p.refuse(withoutPassword(c.Runbook), ExpectedRunbook, at("runbook")...)
 	}
 	c.Status = p.status(e.Status, at("status")...)
 	p.labels(c.Labels, at("labels")...)

@@ -11,11 +11,16 @@ import (
 // ExpectedName says in a message what [ValidName] wants.
 const ExpectedName = "a name of 1 to 64 printable characters, without backslashes and without blanks at its ends"
 
+// ExpectedRunbook says in a message what [ValidRunbook] wants.
+const ExpectedRunbook = `an http or https URL like "https://wiki.example/shop", of at most 500 bytes`
+
 const expectedStatus = `status codes from 200 to 599, or classes "2xx" to "5xx"`
 
 const (
 	maxName = 64   // runes
 	maxURL  = 2048 // bytes; a URL is a tag of every result
+
+	maxRunbook = 500 // bytes; it stands in every page
 )
 
 // ValidName reports whether s can be the name of a check or of a location: in a tag, a log line and a message alike.
@@ -60,6 +65,13 @@ func urlProblem(s string) (expected string) {
 		return "a URL with a host and a port from 1 to 65535"
 	}
 	return ""
+}
+
+// ValidRunbook reports whether s can be the address of a runbook: in a message to whoever is paged.
+func ValidRunbook(s string) bool {
+	u, err := url.Parse(s)
+	plain := strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || !unicode.IsPrint(r) }) < 0
+	return err == nil && u.Hostname() != "" && (u.Scheme == "http" || u.Scheme == "https") && u.User == nil && plain && len(s) <= maxRunbook
 }
 
 func validPort(port string) bool {

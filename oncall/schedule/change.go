@@ -87,23 +87,24 @@ type calendar struct {
 	edges []time.Time       // their beginnings and ends, ascending
 }
 
-// newCalendar puts the stays in order and joins those that overlap; the earliest lends its line.
+// newCalendar puts the stays in order and cuts those that overlap: what the earliest begins the next goes on with, so that
+// the line is always one that holds.
 func newCalendar(stays map[string][]stay) calendar {
 	c := calendar{stays: stays}
 	for person, list := range stays {
 		slices.SortStableFunc(list, func(a, b stay) int { return a.from.Compare(b.from) })
-		joined := list[:1]
+		apart := list[:1]
 		for _, s := range list[1:] {
-			last := &joined[len(joined)-1]
-			switch {
-			case !s.from.Before(last.to):
-				joined = append(joined, s)
-			case s.to.After(last.to):
-				last.to = s.to
+			last := apart[len(apart)-1]
+			if s.from.Before(last.to) {
+				s.from = last.to
+			}
+			if s.from.Before(s.to) {
+				apart = append(apart, s)
 			}
 		}
-		stays[person] = joined
-		for _, s := range joined {
+		stays[person] = apart
+		for _, s := range apart {
 			c.edges = append(c.edges, s.from, s.to)
 		}
 	}

@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 )
@@ -114,6 +115,27 @@ func TestParseCadence(t *testing.T) {
 	for _, bad := range []string{"", "w", "0w", "-1w", "+1w", "01w", "1", "1 w", "1m", "9001d", "1.5d", "1y", "1wd", "d1", "0h", "hh", "99999999999999999999d"} {
 		if _, err := parseCadence(bad); !errors.Is(err, errCadence) {
 			t.Errorf("%q: got %v, want %v", bad, err, errCadence)
+		}
+	}
+}
+
+func TestShown(t *testing.T) {
+	for _, test := range []struct {
+		name, zone string
+		day, month int
+		want       []string
+	}{
+		{"once", "Europe/Berlin", 24, 10, []string{"2026-10-24T02:30:00+02:00"}},
+		{"twice", "Europe/Berlin", 25, 10, []string{"2026-10-25T02:30:00+02:00", "2026-10-25T02:30:00+01:00"}},
+		{"never", "Europe/Berlin", 29, 3, nil},
+	} {
+		zone := zoneOf(t, test.zone)
+		var got []string
+		for _, at := range Shown(2026, time.Month(test.month), test.day, 2, 30, zone) {
+			got = append(got, at.Format(time.RFC3339))
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%s: found %v, want %v", test.name, got, test.want)
 		}
 	}
 }

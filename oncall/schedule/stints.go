@@ -13,9 +13,10 @@ type Stint struct {
 	People   []string  // sorted; empty for a gap
 	Reasons  []Reason  // one for each of People, in their order; they stay true from From to To
 
-	Layer string    // the layer that decides; empty when none has anybody
-	Begin time.Time // the handoff with which the turn begins, in the zone of its line; zero without a layer
-	End   time.Time // the next handoff; zero: there is none
+	Layer  string    // the layer that decides; empty when none has anybody
+	Owners []string  // whose turn it is by the ring, sorted, whatever changes make of it; nil without a layer
+	Begin  time.Time // the handoff with which the turn begins, in the zone of its line; zero without a layer
+	End    time.Time // the next handoff; zero: there is none
 }
 
 // Stints lists what decides who is on call for a schedule from `from` to `to`, without gap or overlap: times in which
@@ -72,7 +73,7 @@ func (r *rotation) wholeFrom(from time.Time) time.Time {
 func (w *walk) stint(m moment) Stint {
 	stint := Stint{From: w.t, Reasons: m.people, People: m.names()}
 	if h := w.layer(m.deciding); len(h.reasons) > 0 {
-		stint.Layer = w.r.layers[m.deciding].name
+		stint.Layer, stint.Owners = w.r.layers[m.deciding].name, h.people()
 		_, stint.Begin, stint.End = h.line.turnAt(w.t)
 	}
 	return stint

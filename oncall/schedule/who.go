@@ -10,7 +10,7 @@ import (
 // Who says who is on call for a schedule at an instant. It is a pure function of the file and the instant, and its
 // cost does not grow with the time since the schedule began. The only error is a schedule that the file does not have.
 //
-// Next on a sample's path: the answer becomes a row of the outbox, which the router's state.Store.Commit makes durable.
+// Next on a sample's path: the answer becomes a row of the outbox, which the router's record.Writer.Commit makes durable.
 func (f *File) Who(schedule string, at time.Time) (Answer, error) {
 	r := f.rotation(schedule)
 	if r == nil {

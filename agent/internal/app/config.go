@@ -5,6 +5,7 @@ import (
 	"os"
 	"time"
 
+	"nezuban/agent/deadman"
 	"nezuban/agent/influx"
 	"nezuban/agent/settings"
 	"nezuban/agent/tomlfile"
@@ -32,11 +33,12 @@ type Config struct {
 	Host         string        // name of this machine in every point
 	Interval     time.Duration // between two samples, 1 s to 1 min
 	DockerSocket string        // empty: no Docker
-	StateDir     string        // remembers until when Docker's events were seen; empty: nothing is remembered
+	StateDir     string        // remembers until when Docker's events were seen, and what DeadMan triggered; empty: nothing is remembered
 	Listen       string        // address of /healthz, /readyz and /metrics; empty: none
 	LogLevel     string        // debug, info, warn or error
 	SentryDSN    string        // empty: crashes are only logged
 	Outputs      []influx.Output
+	DeadMan      *deadman.Config // nil: nobody outside is told when the router takes nothing
 }
 
 // file is agent.toml as it is written.
@@ -47,6 +49,7 @@ type file struct {
 	DockerSocket string            `toml:"docker_socket"`
 	StateDir     string            `toml:"state_dir"`
 	Outputs      []settings.Output `toml:"output"`
+	DeadMan      settings.DeadMan  `toml:"dead_man"`
 }
 
 // LoadConfig reads agent.toml and the secrets that it names. Mistakes in the
@@ -84,5 +87,8 @@ func (in file) config(v *tomlfile.Validator, env settings.LookupEnv) Config {
 	}
 	cfg.SentryDSN = in.Validate(v, env, defaultListen, true)
 	cfg.Outputs = settings.Outputs(v, env, in.Outputs)
+	if cfg.DeadMan = in.DeadMan.Validate(v, cfg.Outputs, cfg.StateDir); cfg.DeadMan != nil {
+		cfg.DeadMan.Program, cfg.DeadMan.Source = "nezuban-agent", cfg.Host
+	}
 	return cfg
 }

@@ -22,8 +22,8 @@ func TestDocsExamples(t *testing.T) {
 	env := func(key string) (string, bool) { return "https://key@sentry.example/1", key != "" }
 	for _, text := range examples {
 		dir := t.TempDir()
-		for _, name := range []string{"sentry.dsn", "influxdb.token", "router.token"} {
-			if err := os.WriteFile(filepath.Join(dir, name), []byte("secret\n"), 0o600); err != nil {
+		for _, name := range []string{"sentry.dsn", "influxdb.token", "router.token", "events.key"} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte("a secret of thirty-two characters"[:32]), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"nezuban/agent/daemon"
+	"nezuban/agent/deadman"
 	"nezuban/agent/influx"
 	"nezuban/agent/internal/cgroup"
 	"nezuban/agent/internal/docker"
@@ -35,7 +36,13 @@ func Run(ctx context.Context, d *daemon.Daemon, cfg Config) error {
 			return fmt.Errorf("listen for health and metrics: %w", err)
 		}
 	}
-	writer := influx.NewWriter(cfg.Outputs, influx.WriterOptions{Log: d.Log, Metrics: d.Metrics})
+	options := influx.WriterOptions{Log: d.Log, Metrics: d.Metrics}
+	var deadMan *deadman.Watch
+	if cfg.DeadMan != nil {
+		deadMan = deadman.New(*cfg.DeadMan, d, nil)
+		options.Tried = deadMan.Tried
+	}
+	writer := influx.NewWriter(cfg.Outputs, options)
 	table := docker.NewTable()
 	s := newSampler(d, cfg, table, writer)
 
@@ -51,6 +58,9 @@ func Run(ctx context.Context, d *daemon.Daemon, cfg Config) error {
 		watching.Go(d.Guard(func() error { return follow(watchCtx, d, cfg, table, writer) }))
 	} else {
 		d.Log.Info("containers are not followed: docker_socket is empty")
+	}
+	if deadMan != nil {
+		watching.Go(d.Guard(func() error { return deadMan.Run(watchCtx) }))
 	}
 	if listener != nil {
 		watching.Go(d.Guard(func() error { return daemon.Serve(watchCtx, listener, d.Handler()) }))

@@ -29,9 +29,13 @@ func newOutput(t testing.TB) *output {
 	o := &output{}
 	o.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
+		if err != nil { // an agent that is stopped cuts off what it is sending: a server takes nothing of it
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
 		points, bad := influx.Decode(body, lineprotocol.Nanosecond, time.Now())
-		if err != nil || len(bad) > 0 {
-			t.Errorf("body of %d bytes: %v, %v", len(body), err, bad)
+		if len(bad) > 0 {
+			t.Errorf("body of %d bytes: %v", len(body), bad)
 		}
 		o.Write(points...)
 		w.WriteHeader(http.StatusNoContent)

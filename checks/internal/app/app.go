@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"nezuban/agent/daemon"
+	"nezuban/agent/deadman"
 	"nezuban/agent/influx"
 	"nezuban/checks/check"
 	"nezuban/checks/internal/probe"
@@ -20,7 +21,13 @@ import (
 func Run(ctx context.Context, cfg Config, d *daemon.Daemon) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	out := influx.NewWriter(cfg.Outputs, influx.WriterOptions{Log: d.Log, Metrics: d.Metrics})
+	options := influx.WriterOptions{Log: d.Log, Metrics: d.Metrics}
+	var deadMan *deadman.Watch
+	if cfg.DeadMan != nil {
+		deadMan = deadman.New(*cfg.DeadMan, d, nil)
+		options.Tried = deadMan.Tried
+	}
+	out := influx.NewWriter(cfg.Outputs, options)
 	report := newReporter(cfg.Location, out, d.Metrics, time.Now())
 
 	// The writer outlives the rest, so that the last words go out.
@@ -32,7 +39,7 @@ func Run(ctx context.Context, cfg Config, d *daemon.Daemon) error {
 		return out.Run(writing)
 	}))
 
-	err := watch(ctx, cfg, d, report)
+	err := watch(ctx, cfg, d, report, deadMan)
 	if err == nil {
 		report.goodbye(time.Now())
 	}
@@ -41,7 +48,7 @@ func Run(ctx context.Context, cfg Config, d *daemon.Daemon) error {
 }
 
 // watch runs all but the writer until ctx ends or one part fails.
-func watch(ctx context.Context, cfg Config, d *daemon.Daemon, report *reporter) error {
+func watch(ctx context.Context, cfg Config, d *daemon.Daemon, report *reporter, deadMan *deadman.Watch) error {
 	agent := "nezuban-checks/" + daemon.Version()
 	prober := probe.New(probe.Options{Location: cfg.Location, UserAgent: agent, Now: time.Now})
 	checks := newLoop(cfg, d, func(ctx context.Context, c check.Check) {
@@ -63,6 +70,9 @@ func watch(ctx context.Context, cfg Config, d *daemon.Daemon, report *reporter) 
 			return fmt.Errorf("serve health: %w", err)
 		}
 		group.Go(d.Guard(func() error { return daemon.Serve(ctx, ln, d.Handler()) }))
+	}
+	if deadMan != nil {
+		group.Go(d.Guard(func() error { return deadMan.Run(ctx) }))
 	}
 	group.Go(d.Guard(func() error { return checks.run(ctx) }))
 	group.Go(d.Guard(func() error { return follow.run(ctx) }))

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"time"
 
+	"nezuban/agent/deadman"
 	"nezuban/agent/influx"
 	"nezuban/agent/settings"
 	"nezuban/agent/tomlfile"
@@ -34,7 +35,7 @@ const (
 // Config is what a location runs with. It is complete and valid: nobody checks it again.
 type Config struct {
 	Location    string        // name of this location in every result
-	StateDir    string        // holds the last good check file
+	StateDir    string        // holds the last good check file, and what DeadMan triggered
 	Listen      string        // address of /healthz, /readyz and /metrics; empty: none
 	Heartbeat   time.Duration // between two points of nezuban_checks
 	Concurrency int           // requests at the same time
@@ -42,6 +43,7 @@ type Config struct {
 	SentryDSN   string        // empty: crashes are only logged
 	Router      Router
 	Outputs     []influx.Output
+	DeadMan     *deadman.Config // nil: nobody outside is told when the router takes nothing
 }
 
 // Router says where the check file comes from.
@@ -60,6 +62,7 @@ type file struct {
 	Concurrency int               `toml:"concurrency"`
 	Router      fileRouter        `toml:"router"`
 	Outputs     []settings.Output `toml:"output"`
+	DeadMan     settings.DeadMan  `toml:"dead_man"`
 }
 
 type fileRouter struct {
@@ -113,6 +116,9 @@ func (in file) config(v *tomlfile.Validator, env settings.LookupEnv) Config {
 	cfg.Router.URLs, cfg.Router.Token = in.Router.Validate(v, env, "router")
 	period(v, cfg.Router.Refresh, "router", "refresh")
 	cfg.Outputs = settings.Outputs(v, env, in.Outputs)
+	if cfg.DeadMan = in.DeadMan.Validate(v, cfg.Outputs, cfg.StateDir); cfg.DeadMan != nil {
+		cfg.DeadMan.Program, cfg.DeadMan.Source = "nezuban-checks", cfg.Location
+	}
 	return cfg
 }
 

@@ -28,6 +28,9 @@ func TestDocsExamples(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		if err := os.WriteFile(filepath.Join(dir, "dead-man.url"), []byte("https://example.org/hook\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 		path := filepath.Join(dir, "checks-agent.toml")
 		if err := os.WriteFile(path, []byte(strings.ReplaceAll(text, "/etc/nezuban", dir)), 0o600); err != nil {
 			t.Fatal(err)

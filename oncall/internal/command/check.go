@@ -30,13 +30,13 @@ func check(args []string, w World) int {
 	if err != nil {
 		return exitRefused
 	}
-	now, err := moment(*at, w)
-	if err != nil {
-		return refuse(w, "check", err)
-	}
 	file, err := load(path)
 	if err != nil {
 		return refused(path, err, *asJSON, w)
+	}
+	now, err := moment(*at, w, file.Zone())
+	if err != nil {
+		return refuse(w, "check", err)
 	}
 	broken, err := guards.findings(file, now)
 	if err != nil {

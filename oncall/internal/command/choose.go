@@ -40,16 +40,36 @@ func names(f *schedule.File) []string {
 	return slices.Clip(names)
 }
 
-// moment reads --at; without it, it is now.
-func moment(text string, w World) (time.Time, error) {
+// moment reads --at: an instant, or a local time or day of the file's zone; without it, it is now. Unlike --from, which
+// only cuts what is shown, it must name one instant.
+func moment(text string, w World, zone *time.Location) (time.Time, error) {
 	if text == "" {
 		return w.Now, nil
 	}
-	at, err := instant(text)
+	at, err := dayOrTime(text, 0, zone)
+	if err == nil {
+		err = oneInstant(text, at, zone)
+	}
 	if err != nil {
 		return at, fmt.Errorf("--at: %w", err)
 	}
 	return at, nil
+}
+
+// oneInstant refuses a local time that the clock of a zone jumps over or shows twice; at is what it was read as.
+func oneInstant(text string, at time.Time, zone *time.Location) error {
+	t, err := time.Parse(localForm, text)
+	if err != nil {
+		return nil
+	}
+	switch shown := schedule.Shown(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), zone); len(shown) {
+	case 0:
+		return fmt.Errorf("found %q, over which the clock of %s jumps: expected a time that it shows, such as that after the jump, %s", text, zone, at.Format(time.RFC3339))
+	case 1:
+		return nil
+	default:
+		return fmt.Errorf("found %q, which the clock of %s shows twice: expected %s or %s", text, zone, shown[0].Format(time.RFC3339), shown[1].Format(time.RFC3339))
+	}
 }
 
 // until shows an end in a zone; zero is none.

@@ -30,7 +30,7 @@ const usage = `usage:
         or to change somebody's time within the notice of [limits] who has not approved; --clock-changes also lists how
         long the shifts are in which a clock is changed
   nezuban-oncall who FILE [--schedule NAME] [--at TIME] [--json]
-        say who is on call, one line for each schedule; --at - reads times from the input, one a line
+        say who is on call, one line for each schedule; --at - reads times with a zone from the input, one a line
   nezuban-oncall next FILE PERSON [--schedule NAME] [--at TIME] [--json]
         say until when a person is on call, and when they are next
   nezuban-oncall why FILE [--schedule NAME] [--at TIME] [--json]
@@ -60,8 +60,8 @@ const usage = `usage:
   nezuban-oncall version
         print the version, and the release of the tz database in it
 
-TIME is such as 2026-11-30T09:00:00+01:00; without --at it is now. For --from and --to it may also be a local time
-such as "2026-11-30 09:00", or a day such as 2026-11-30, which --to includes. The FILE of shifts and fairness, too, may be
+TIME is such as 2026-11-30T09:00:00+01:00, a local time of the file's zone such as "2026-11-30 09:00", or a day such as
+2026-11-30, which --to includes. Without --at it is now. The FILE of shifts and fairness, too, may be
 a git revision of it, FILE@REV.
 `
 
@@ -182,7 +182,7 @@ func read(path string) ([]byte, error) {
 	return data, nil
 }
 
-// instant reads a time of --at.
+// instant reads a time of the input of who, which has a zone.
 func instant(text string) (time.Time, error) {
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {

@@ -56,14 +56,14 @@ func diff(args []string, w World) int {
 	if *hours < 0 || *hours > 24*366 {
 		return refuse(w, "diff", fmt.Errorf("--hours: found %d, expected 0 to %d", *hours, 24*366))
 	}
-	now, err := moment(*at, w)
-	if err != nil {
-		return refuse(w, "diff", err)
-	}
 	versions, err := loadBoth(given)
 	if err != nil {
 		fmt.Fprintln(w.Err, err)
 		return exitRefused
+	}
+	now, err := moment(*at, w, versions[1].Zone())
+	if err != nil {
+		return refuse(w, "diff", err)
 	}
 	c, err := compare(versions, *name, span, now, time.Duration(*hours)*time.Hour)
 	if err != nil {

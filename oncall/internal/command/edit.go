@@ -11,6 +11,7 @@ import (
 
 	"nezuban/oncall/internal/edit"
 	"nezuban/oncall/internal/escape"
+	"nezuban/oncall/internal/lint"
 	"nezuban/oncall/internal/report"
 	"nezuban/oncall/schedule"
 )
@@ -114,11 +115,7 @@ func when(text, path string, data []byte) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	at, err := dayOrTime(text, 0, f.Zone())
-	if err != nil {
-		return at, fmt.Errorf("--at: %w", err)
-	}
-	return at, nil
+	return moment(text, World{}, f.Zone())
 }
 
 // change runs one of the commands that change the file: it shows what would be written, and then writes it.
@@ -159,6 +156,7 @@ func change(e editing, args []string, w World) int {
 	if past := report.Moves(before, after, report.Schedules(before, after), w.Now.AddDate(-1, 0, 0), w.Now); len(past) > 0 {
 		fmt.Fprintf(w.Out, "\nThis alters who was on call before now, from %s on.\n", past[0].From.In(after.Zone()).Format(minute))
 	}
+	w.showNews(path, before, after)
 	if *dry {
 		fmt.Fprintf(w.Out, "\n%s is not written: --dry-run\n", path)
 		return exitOK
@@ -185,6 +183,18 @@ func (w World) showEdit(path string, old, data []byte, before, after *schedule.F
 	c.old, c.new, c.colour = path, path, w.Colour
 	fmt.Fprintln(w.Out)
 	return writeDiff(w.Out, c)
+}
+
+// showNews shows what check would warn of and has not warned of before.
+func (w World) showNews(path string, before, after *schedule.File) {
+	news := lint.News(lint.Run(before, w.Now, nil), lint.Run(after, w.Now, nil))
+	if len(news) == 0 {
+		return
+	}
+	fmt.Fprintln(w.Out, "\nNew to check:")
+	for _, f := range news {
+		fmt.Fprintf(w.Out, "%s:%d: warning: %s\n", path, f.Line, escape.Plain(f.Text))
+	}
 }
 
 // printable is a text of lines, each as [escape.Plain] has it.

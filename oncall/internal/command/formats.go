@@ -25,7 +25,7 @@ func hours(h float64) string {
 func (l listing) rows() [][]string {
 	rows := [][]string{{"schedule", "from", "to", "hours", "on call", "because of"}}
 	for _, s := range l.clipped() {
-		rows = append(rows, []string{s.Schedule, l.at(s.From), l.at(s.To), hours(s.Hours()), everybody(s.People), because(s)})
+		rows = append(rows, []string{s.Schedule, l.at(s.From), l.at(s.To), hours(s.Hours()), everybody(s.People), because(s, l.absences(s))})
 	}
 	return rows
 }
@@ -46,6 +46,8 @@ type shiftLine struct {
 	People   []string          `json:"people"` // empty for a gap
 	Reasons  []schedule.Reason `json:"reasons"`
 	UID      *string           `json:"uid"` // names the turn; null for a gap
+
+	Absences []schedule.Absence `json:"absences,omitempty"` // which changes take somebody out of it
 }
 
 // writeJSON writes one object a line.
@@ -56,6 +58,7 @@ func writeJSON(out io.Writer, l listing) error {
 		if s.UID != "" {
 			line.UID = &s.UID
 		}
+		line.Absences = l.absences(s)
 		if err := lines.Encode(line); err != nil {
 			return err
 		}
@@ -88,7 +91,7 @@ func writeICal(out io.Writer, l listing) error {
 		if len(s.People) == 0 {
 			continue
 		}
-		events = append(events, event(s, l.to))
+		events = append(events, event(s, l.absences(s), l.to))
 	}
 	name := "on call: " + strings.Join(l.schedules, ", ")
 	if l.person != "" {
@@ -97,13 +100,16 @@ func writeICal(out io.Writer, l listing) error {
 	return calendar.Write(out, name, l.now, events)
 }
 
-func event(s report.Shift, limit time.Time) calendar.Event {
+func event(s report.Shift, absences []schedule.Absence, limit time.Time) calendar.Event {
 	if s.To.IsZero() {
 		s.To = limit
 	}
 	var reasons []string
 	for _, r := range s.Reasons {
 		reasons = append(reasons, r.String())
+	}
+	for _, a := range absences {
+		reasons = append(reasons, "not "+a.String())
 	}
 	return calendar.Event{
 		UID: s.UID, From: s.From, To: s.To,
@@ -112,23 +118,32 @@ func event(s report.Shift, limit time.Time) calendar.Event {
 	}
 }
 
-// writeMonths draws every month that the time asked for touches.
+// writeMonths draws every month that the time asked for touches. A letter stands for the same people in all of them; where
+// there are not enough letters for that, in all months of a schedule.
 func writeMonths(out io.Writer, l listing) error {
-	for i, name := range l.schedules {
+	all := &month.Letters{}
+	text := l.months(func() *month.Letters { return all })
+	if all.TooFew() {
+		text = l.months(func() *month.Letters { return &month.Letters{} })
+	}
+	_, err := io.WriteString(out, text)
+	return err
+}
+
+// months draws them with letters that are asked for once for each schedule.
+func (l listing) months(letters func() *month.Letters) string {
+	var drawn []string
+	for _, name := range l.schedules {
+		known := letters()
 		first, last := l.from.In(l.zone), l.to.Add(-1).In(l.zone)
 		for m := 0; ; m++ {
 			year, number := first.Year(), first.Month()+time.Month(m)
 			if !schedule.Clock(year, number, 1, 0, 0, l.zone).Before(last) && m > 0 {
 				break
 			}
-			if i+m > 0 {
-				fmt.Fprintln(out)
-			}
 			day := time.Date(year, number, 1, 0, 0, 0, 0, time.UTC)
-			if _, err := io.WriteString(out, month.Draw(l.file, name, day.Year(), day.Month(), l.zone, l.colour)); err != nil {
-				return err
-			}
+			drawn = append(drawn, month.Draw(l.file, name, day.Year(), day.Month(), l.zone, l.colour, known))
 		}
 	}
-	return nil
+	return strings.Join(drawn, "\n")
 }

@@ -32,7 +32,7 @@ func next(args []string, w World) int {
 	if err != nil {
 		return refuse(w, "next", err)
 	}
-	from, err := moment(*at, w)
+	from, err := moment(*at, w, file.Zone())
 	if err != nil {
 		return refuse(w, "next", err)
 	}

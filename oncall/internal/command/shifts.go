@@ -2,6 +2,7 @@ package command
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -98,27 +99,56 @@ func (l listing) clipped() []report.Shift {
 // at shows a time in the zone of the listing.
 func (l listing) at(t time.Time) string { return t.In(l.zone).Format(minute) }
 
-// because is the layer and turn behind a shift, and who stands in for whom, without lines of the file.
-func because(s report.Shift) string {
-	if len(s.Reasons) == 0 {
-		return ""
+// absences are the changes that take somebody out of a shift, or leave it to a lower layer.
+func (l listing) absences(s report.Shift) []schedule.Absence {
+	end := s.To
+	if end.IsZero() {
+		end = l.to
 	}
-	turns := []string{}
+	return l.file.Absences(s.Schedule, s.From, end)
+}
+
+// because is the layer and turn behind a shift, who stands in for whom, and who is missing, without lines of the file.
+func because(s report.Shift, absences []schedule.Absence) string {
+	var parts []string
+	say := func(part string) {
+		if !slices.Contains(parts, part) {
+			parts = append(parts, part)
+		}
+	}
 	for _, r := range s.Reasons {
-		turn := fmt.Sprintf("%s, turn %d", r.Layer, r.Turn)
-		if r.Layer != "" && !slices.Contains(turns, turn) {
-			turns = append(turns, turn)
+		if r.Layer != "" {
+			say(fmt.Sprintf("%s, turn %d", r.Layer, r.Turn))
 		}
 	}
 	for _, r := range s.Reasons {
 		switch {
 		case r.Covers != "":
-			turns = append(turns, fmt.Sprintf("%s for %s", r.Person, r.Covers))
+			say(fmt.Sprintf("%s for %s", r.Person, r.Covers))
 		case r.ChangeLine > 0:
-			turns = append(turns, r.Person+" besides")
+			say(r.Person + " besides")
 		}
 	}
-	return strings.Join(turns, "; ")
+	for _, a := range absences {
+		if named(s, a) {
+			continue
+		}
+		missing := a.Person + " off"
+		if a.Change != schedule.ChangeOff {
+			missing = fmt.Sprintf("%s for %s", cmp.Or(a.By, "nobody"), a.Person)
+		}
+		if a.Layer != s.Layer {
+			missing += " (" + a.Layer + ")"
+		}
+		say(missing)
+	}
+	return strings.Join(parts, "; ")
+}
+
+// named reports whether "carol for alice, bob" names an absence by an off already: those whose turn it is are all off.
+func named(s report.Shift, a schedule.Absence) bool {
+	return a.Layer == s.Layer && a.Change == schedule.ChangeOff && !a.StepsIn &&
+		slices.ContainsFunc(s.Reasons, func(r schedule.Reason) bool { return r.Change == schedule.ChangeOff })
 }
 
 // everybody joins names, or says that there are none.

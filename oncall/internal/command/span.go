@@ -49,13 +49,16 @@ func (s *spanFlags) span(now time.Time, days int, zone *time.Location) (from, to
 
 var errWhen = errors.New(`a time like 2026-11-30T09:00:00+01:00, a local one like "2026-11-30 09:00", or a day like 2026-11-30`)
 
+// localForm is how a local time is written.
+const localForm = "2006-01-02 15:04"
+
 // dayOrTime reads an instant, a local time or a day of a zone. As in the file, a day as an end includes that day: days
 // is then 1.
 func dayOrTime(text string, days int, zone *time.Location) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339, text); err == nil {
 		return t, nil
 	}
-	if t, err := time.Parse("2006-01-02 15:04", text); err == nil {
+	if t, err := time.Parse(localForm, text); err == nil {
 		return schedule.Clock(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), zone), nil
 	}
 	t, err := time.Parse("2006-01-02", text)

@@ -42,15 +42,10 @@ func who(args []string, w World) int {
 		return exitRefused
 	}
 	ask := asker{file: file, schedule: *name, json: *asJSON, in: w.In, out: bufio.NewWriter(w.Out)}
-	switch *at {
-	case "":
-		err = ask.at(w.Now.In(file.Zone()).Format(time.RFC3339))
-	case "-":
+	if *at == "-" {
 		err = ask.lines()
-	default:
-		if err = ask.at(*at); err != nil {
-			err = fmt.Errorf("--at: %w", err)
-		}
+	} else {
+		err = ask.flag(*at, w)
 	}
 	if err := errors.Join(err, ask.out.Flush()); err != nil {
 		fmt.Fprintf(w.Err, "nezuban-oncall who: %v\n", err)
@@ -88,12 +83,28 @@ func (a asker) lines() error {
 	}
 }
 
-// at answers for one time, which the answer echoes as it was written.
+// flag answers for the time of --at. The answer echoes one with a zone as it was written, and any other with its zone.
+func (a asker) flag(text string, w World) error {
+	t, err := moment(text, w, a.file.Zone())
+	if err != nil {
+		return err
+	}
+	if _, err := instant(text); err != nil {
+		text = t.In(a.file.Zone()).Format(time.RFC3339)
+	}
+	return a.answer(t, text)
+}
+
+// at answers for one time of the input, which the answer echoes as it was written.
 func (a asker) at(text string) error {
 	t, err := instant(text)
 	if err != nil {
 		return err
 	}
+	return a.answer(t, text)
+}
+
+func (a asker) answer(t time.Time, text string) error {
 	for _, answer := range a.answers(t) {
 		if err := a.print(answer, text); err != nil {
 			return err
@@ -119,6 +130,7 @@ func (a asker) print(answer schedule.Answer, at string) error {
 		return json.NewEncoder(a.out).Encode(answerLine{
 			At: at, Schedule: answer.Schedule, People: answer.People, Shadow: answer.Shadow,
 			Until: orNull(answer.Until, a.file.Zone()), Reasons: append([]schedule.Reason{}, answer.Reasons...),
+			Absences: a.file.Absences(answer.Schedule, answer.At, answer.At.Add(1)),
 		})
 	}
 	_, err := fmt.Fprintln(a.out, answer)
@@ -133,4 +145,6 @@ type answerLine struct {
 	Shadow   []string          `json:"shadow"`
 	Until    *time.Time        `json:"until"` // null: nothing changes within ten years
 	Reasons  []schedule.Reason `json:"reasons"`
+
+	Absences []schedule.Absence `json:"absences,omitempty"` // which changes take somebody out of the turns that decide
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"flag"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -35,7 +36,7 @@ func why(args []string, w World) int {
 	if err != nil {
 		return refuse(w, "why", err)
 	}
-	when, err := moment(*at, w)
+	when, err := moment(*at, w, file.Zone())
 	if err != nil {
 		return refuse(w, "why", err)
 	}
@@ -79,14 +80,17 @@ func (s source) line(number int) string {
 
 // explained is why some people are on call for a schedule at a time.
 type explained struct {
-	At       time.Time      `json:"at"`
-	Schedule string         `json:"schedule"`
-	People   []string       `json:"people"`
-	Until    *time.Time     `json:"until"`
-	TurnFrom *time.Time     `json:"turn_from"` // the handoff with which the turn begins; null when nobody is on call
-	TurnTo   *time.Time     `json:"turn_to"`   // the next handoff; null when there is none
-	Reasons  []reasonSource `json:"reasons"`
-	Tried    []lineSource   `json:"tried"` // when nobody is on call: the lines of the schedule, none of which has anybody then
+	At       time.Time       `json:"at"`
+	Schedule string          `json:"schedule"`
+	People   []string        `json:"people"`
+	Until    *time.Time      `json:"until"`
+	TurnFrom *time.Time      `json:"turn_from"` // the handoff with which the turn begins; null when nobody is on call
+	TurnTo   *time.Time      `json:"turn_to"`   // the next handoff; null when there is none
+	Reasons  []reasonSource  `json:"reasons"`
+	Absences []absenceSource `json:"absences,omitempty"` // who is taken out of the turn that decides, or of one above that is empty for it
+	Tried    []lineSource    `json:"tried"`              // when nobody is on call: the lines of the schedule, none of which has anybody then
+
+	owners []string // whose turn it is by the ring
 }
 
 // reasonSource is a reason with the text of the lines it names.
@@ -94,6 +98,13 @@ type reasonSource struct {
 	schedule.Reason
 	Text       string `json:"text"`
 	ChangeText string `json:"change_text,omitempty"`
+}
+
+// absenceSource is an absence with the text of the lines it names.
+type absenceSource struct {
+	schedule.Absence
+	Text       string `json:"text"`
+	ChangeText string `json:"change_text"`
 }
 
 // lineSource is a line of the file.
@@ -109,10 +120,13 @@ func explain(f *schedule.File, text source, name string, at time.Time) explained
 		x.People, x.Until = answer.People, orNull(answer.Until, f.Zone())
 	}
 	for stint := range f.Stints(name, at, at.Add(1)) {
-		x.TurnFrom, x.TurnTo = orNull(stint.Begin, f.Zone()), orNull(stint.End, f.Zone())
+		x.TurnFrom, x.TurnTo, x.owners = orNull(stint.Begin, f.Zone()), orNull(stint.End, f.Zone()), stint.Owners
 		for _, r := range stint.Reasons {
 			x.Reasons = append(x.Reasons, reasonSource{Reason: r, Text: text.line(r.Line), ChangeText: text.line(r.ChangeLine)})
 		}
+	}
+	for _, a := range f.Absences(name, at, at.Add(1)) {
+		x.Absences = append(x.Absences, absenceSource{Absence: a, Text: text.line(a.Line), ChangeText: text.line(a.ChangeLine)})
 	}
 	if len(x.People) > 0 {
 		return x
@@ -146,6 +160,7 @@ func (x explained) text(s source) string {
 	for _, l := range x.Tried {
 		fmt.Fprintf(&out, "    %s:%d: %s\n", s.path, l.Line, l.Text)
 	}
+	x.absent(&out, s)
 	return out.String()
 }
 
@@ -153,7 +168,11 @@ func (x explained) text(s source) string {
 func (x explained) reason(out *strings.Builder, s source, r reasonSource) {
 	fmt.Fprintf(out, "  %s\n", r.Person)
 	if r.Layer != "" {
-		fmt.Fprintf(out, "    layer %s, turn %d, is %s's", r.Layer, r.Turn, cmp.Or(r.Covers, r.Person))
+		owner := cmp.Or(r.Covers, r.Person)
+		if away := x.away(r); len(away) > 0 {
+			owner = together(x.owners)
+		}
+		fmt.Fprintf(out, "    layer %s, turn %d, is %s's", r.Layer, r.Turn, owner)
 		if x.TurnFrom != nil {
 			fmt.Fprintf(out, " from %s", x.TurnFrom.Format(minute))
 		}
@@ -162,11 +181,83 @@ func (x explained) reason(out *strings.Builder, s source, r reasonSource) {
 		}
 		fmt.Fprintf(out, "\n      %s:%d: %s\n", s.path, r.Line, r.Text)
 	}
-	if r.ChangeLine > 0 {
+	if away := x.away(r); len(away) > 0 {
+		person := r.Person
+		if r.Change != schedule.ChangeOff {
+			person = r.Covers
+		}
+		are := "is"
+		if len(x.owners) > 1 {
+			are = "are"
+		}
+		fmt.Fprintf(out, "    %s %s off, and %s steps in\n", together(x.owners), are, person)
+		for _, a := range away {
+			fmt.Fprintf(out, "      %s:%d: %s\n", s.path, a.ChangeLine, a.ChangeText)
+		}
+	}
+	if r.ChangeLine > 0 && r.Change != schedule.ChangeOff {
 		place := ""
 		if r.Covers != "" {
 			place = " in place of " + r.Covers
 		}
 		fmt.Fprintf(out, "    a change puts %s there%s\n      %s:%d: %s\n", r.Person, place, s.path, r.ChangeLine, r.ChangeText)
 	}
+}
+
+// together joins names as they are spoken: alice, bob and carol.
+func together(names []string) string {
+	last := len(names) - 1
+	if last < 1 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:last], ", ") + " and " + names[last]
+}
+
+// away are the absences for which somebody steps in on whose account r is: all whose turn it is are off.
+func (x explained) away(r reasonSource) []absenceSource {
+	if r.Layer == "" || slices.Contains(x.owners, cmp.Or(r.Covers, r.Person)) && r.Change != schedule.ChangeOff {
+		return nil
+	}
+	var away []absenceSource
+	for _, a := range x.Absences {
+		if a.Layer == r.Layer && a.Change == schedule.ChangeOff && !a.StepsIn {
+			away = append(away, a)
+		}
+	}
+	return away
+}
+
+// absent writes the chain from the layer to each person whom a change takes out of it, as far as no reason has told it.
+func (x explained) absent(out *strings.Builder, s source) {
+	for _, a := range x.Absences {
+		if slices.ContainsFunc(x.Reasons, func(r reasonSource) bool { return x.tells(r, a) }) {
+			continue
+		}
+		fmt.Fprintf(out, "  not %s\n", a.Person)
+		whose := "is " + a.Person + "'s"
+		if a.StepsIn {
+			whose = "would pass to " + a.Person
+		}
+		fmt.Fprintf(out, "    layer %s, turn %d, %s\n      %s:%d: %s\n", a.Layer, a.Turn, whose, s.path, a.Line, a.Text)
+		what := a.Person + " is off"
+		switch {
+		case a.Change == schedule.ChangeOff:
+		case a.By == "":
+			what = "a change leaves the time of " + a.Person + " to nobody, or to the layer below"
+		default:
+			what = fmt.Sprintf("a change puts %s there in place of %s", a.By, a.Person)
+		}
+		fmt.Fprintf(out, "    %s\n      %s:%d: %s\n", what, s.path, a.ChangeLine, a.ChangeText)
+	}
+}
+
+// tells reports whether what is written of a reason names an absence.
+func (x explained) tells(r reasonSource, a absenceSource) bool {
+	if r.Layer != a.Layer {
+		return false
+	}
+	if r.Change == a.Change && r.ChangeLine == a.ChangeLine && r.Covers == a.Person {
+		return true
+	}
+	return slices.ContainsFunc(x.away(r), func(told absenceSource) bool { return told.Absence == a.Absence })
 }

@@ -57,7 +57,8 @@ func change(name string, data []byte, now time.Time, kind string, keys []string)
 	return out, nil
 }
 
-// newChange puts a change after the last one; in a file without any before the policies, or else at its end.
+// newChange puts a change after the last one; in a file without any after the schedules, or else, where these are keys
+// of no table, before the policies or at the end.
 func (t *text) newChange(block string) insertion {
 	if n := t.places.Len("change"); n > 0 {
 		last, _ := t.places.Place("change", n-1)
@@ -67,8 +68,11 @@ func (t *text) newChange(block string) insertion {
 		}
 		return t.after(t.said(last.End), gap+block)
 	}
+	if end, ok := t.schedulesEnd(); ok {
+		return t.after(t.said(end), "\n"+block)
+	}
 	first := len(t.data)
-	for _, path := range [][]any{{"policy"}, {"route", 0}, {"limits"}} {
+	for _, path := range [][]any{{"policy"}, {"route", 0}} {
 		if p, ok := t.header(path...); ok {
 			first = min(first, p)
 		}
@@ -78,6 +82,22 @@ func (t *text) newChange(block string) insertion {
 	}
 	at := t.commentStart(first)
 	return insertion{at: at, text: block + "\n"}
+}
+
+// schedulesEnd is the last byte of the schedules. It is not ok where they stand before every header: what follows
+// there may be keys of the file itself, which a change would take in.
+func (t *text) schedulesEnd() (end int, ok bool) {
+	headed := func(path ...any) bool {
+		p, found := t.places.Place(path...)
+		return found && p.Header
+	}
+	ok = headed("schedule")
+	for _, name := range t.file.Schedules() {
+		p, _ := t.places.Place("schedule", name)
+		end = max(end, p.End)
+		ok = ok || headed("schedule", name) || headed("schedule", name, "layers", 0)
+	}
+	return max(end-1, 0), ok
 }
 
 // header is where the first header of a table, or of those below it, begins.

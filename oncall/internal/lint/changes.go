@@ -82,9 +82,9 @@ func (b *budget) any(f, without *schedule.File, schedules []string, from, to tim
 }
 
 // changes judges them all.
-func changes(f *schedule.File) []Finding {
+func changes(f *schedule.File, now time.Time) []Finding {
 	b := newBudget(f)
-	found := slices.Concat(b.covers(f), b.swaps(f), b.offs(f), b.adds(f))
+	found := slices.Concat(b.covers(f), b.swaps(f), b.offs(f), b.adds(f), b.fewer(f, now))
 	if b.left <= 0 {
 		found = append(found, warn(0, KindUnjudged, "the changes are too many, or too long, to be judged: some that change nothing may not be found; take out those that are over"))
 	}

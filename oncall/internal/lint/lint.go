@@ -35,6 +35,7 @@ const (
 	KindMerged        Kind = "merged"         // a change that puts somebody on call who is on call beside the other already
 	KindUnjudged      Kind = "unjudged"       // more changes than can be judged
 	KindAbsent        Kind = "absent"         // a change that puts somebody on call who is off then
+	KindFewer         Kind = "fewer"          // a turn of several people that an off makes smaller
 	KindGap           Kind = "gap"            // nobody is on call
 	KindNever         Kind = "never"          // somebody in a ring who never has a turn
 	KindWeekday       Kind = "weekday"        // a layer that hands off on another weekday than before
@@ -56,7 +57,7 @@ const (
 // Kinds are all of them.
 func Kinds() []Kind {
 	return []Kind{
-		KindRoute, KindNoEffect, KindDoubled, KindChained, KindSkipped, KindPartly, KindMerged, KindUnjudged, KindAbsent, KindGap, KindNever, KindWeekday, KindSplitNight,
+		KindRoute, KindNoEffect, KindDoubled, KindChained, KindSkipped, KindPartly, KindMerged, KindUnjudged, KindAbsent, KindFewer, KindGap, KindNever, KindWeekday, KindSplitNight,
 		KindHours, KindLostWindow, KindCollision, KindReach, KindNeverSent, KindAway, KindCalendar, KindNightsRunning, KindNightShare, KindRest,
 		KindPast, KindLate,
 	}
@@ -69,7 +70,7 @@ const ahead = 52 * 7 * 24 * time.Hour
 // Findings come in the order of their lines.
 func Run(f *schedule.File, now time.Time, away map[string][]schedule.Day) []Finding {
 	found := slices.Concat(
-		routes(f), changes(f), doubled(f), lines(f), nights(f, now), lost(f, now), gaps(f, now), idle(f, now),
+		routes(f), changes(f, now), doubled(f), lines(f), nights(f, now), lost(f, now), gaps(f, now), idle(f, now),
 		apart(f, now), channels(f), neverSent(f, now), limits(f, now), daysOff(f, now, away),
 	)
 	Sort(found)

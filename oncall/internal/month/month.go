@@ -6,6 +6,7 @@ package month
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -22,11 +23,20 @@ const (
 	dayWidth = slots + 2
 )
 
-// Draw draws one month of a schedule on the wall of a zone. The key below it names the letters: people on call
-// together have one of their own. A part in which nobody is on call, even for a minute, is a dot; else it shows who has
-// most of it. With colour each letter has one, for a terminal.
-func Draw(f *schedule.File, name string, year int, month time.Month, zone *time.Location, colour bool) string {
-	d := &drawing{file: f, schedule: name, zone: zone, colour: colour}
+// Letters are which letter stands for whom. Whoever draws several months with the same letters can compare them. The zero
+// value is ready; it is for one goroutine.
+type Letters struct {
+	groups []string // people who are on call together, in the order of their letters
+}
+
+// TooFew reports whether some people were drawn for whom no letter was left.
+func (l *Letters) TooFew() bool { return len(l.groups) > len(letters) }
+
+// Draw draws one month of a schedule on the wall of a zone. What is below it names the letters that are in it: people on
+// call together have one of their own. A part in which nobody is on call, even for a minute, is a dot; else it shows who
+// has most of it. With colour each letter has one, for a terminal.
+func Draw(f *schedule.File, name string, year int, month time.Month, zone *time.Location, colour bool, known *Letters) string {
+	d := &drawing{file: f, schedule: name, zone: zone, colour: colour, known: known, drawn: map[int]bool{}}
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s, %s %d, %s, a letter for 3 hours\n", name, month, year, zone)
 	for _, day := range []string{"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"} {
@@ -43,14 +53,15 @@ func Draw(f *schedule.File, name string, year int, month time.Month, zone *time.
 	return out.String()
 }
 
-// drawing remembers which letter stands for whom.
+// drawing is a month that is being drawn.
 type drawing struct {
 	file     *schedule.File
 	schedule string
 	zone     *time.Location
 	colour   bool
-	groups   []string // people who are on call together, in the order of their letters
-	nobody   bool     // a gap has been drawn
+	known    *Letters
+	drawn    map[int]bool // which of the known groups
+	nobody   bool         // a gap has been drawn
 }
 
 // week draws the numbers of seven days, and below them who is on call.
@@ -92,11 +103,12 @@ func (d *drawing) letter(from, to time.Time) rune {
 	if best == "" {
 		return outside // the clock has jumped over all of it
 	}
-	i := slices.Index(d.groups, best)
+	i := slices.Index(d.known.groups, best)
 	if i < 0 {
-		i = len(d.groups)
-		d.groups = append(d.groups, best)
+		i = len(d.known.groups)
+		d.known.groups = append(d.known.groups, best)
 	}
+	d.drawn[i] = true
 	if i >= len(letters) {
 		return tooMany
 	}
@@ -105,10 +117,15 @@ func (d *drawing) letter(from, to time.Time) rune {
 
 // key says what the letters mean.
 func (d *drawing) key(out *strings.Builder) {
-	for i, group := range d.groups[:min(len(d.groups), len(letters))] {
-		fmt.Fprintf(out, "%s %s\n", d.paint(rune(letters[i])), group)
+	others := false
+	for _, i := range slices.Sorted(maps.Keys(d.drawn)) {
+		if i >= len(letters) {
+			others = true
+			break
+		}
+		fmt.Fprintf(out, "%s %s\n", d.paint(rune(letters[i])), d.known.groups[i])
 	}
-	if len(d.groups) > len(letters) {
+	if others {
 		fmt.Fprintf(out, "%c others\n", tooMany)
 	}
 	if d.nobody {

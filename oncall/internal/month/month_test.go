@@ -56,14 +56,33 @@ B alice
 C carol
 . nobody for some or all of it
 `
-	if diff := cmp.Diff(want, Draw(f, "api", 2026, 3, f.Zone(), false)); diff != "" {
+	if diff := cmp.Diff(want, Draw(f, "api", 2026, 3, f.Zone(), false, &Letters{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A letter stays with whom it stands for from month to month, and below a month are those that are in it.
+func TestLettersStay(t *testing.T) {
+	f := parsed(t, file+"[[change]]\ncover = { on = \"api\", by = \"carol\", for = \"alice\", from = \"2026-02-02\", to = \"2026-02-08\" }\n")
+	var known Letters
+	for _, draw := range []struct {
+		month time.Month
+		want  string
+	}{
+		{2, "A bob, carol\nB carol\nC alice\n"},
+		{3, "A bob, carol\nB carol\nC alice\n. nobody for some or all of it\n"},
+		{1, "A bob, carol\nC alice\n. nobody for some or all of it\n"},
+	} {
+		text := Draw(f, "api", 2026, draw.month, f.Zone(), false, &known)
+		if got := text[strings.LastIndex(text, "\nA ")+1:]; got != draw.want {
+			t.Errorf("%s: %q, want %q", draw.month, got, draw.want)
+		}
 	}
 }
 
 func TestDrawColours(t *testing.T) {
 	f := parsed(t, file)
-	plain, coloured := Draw(f, "api", 2026, 4, f.Zone(), false), Draw(f, "api", 2026, 4, f.Zone(), true)
+	plain, coloured := Draw(f, "api", 2026, 4, f.Zone(), false, &Letters{}), Draw(f, "api", 2026, 4, f.Zone(), true, &Letters{})
 	if strings.Contains(plain, "\x1b") || !strings.Contains(coloured, "\x1b[31m.\x1b[0m") {
 		t.Errorf("without colour:\n%q\nwith colour:\n%q", plain, coloured)
 	}
@@ -79,7 +98,11 @@ func TestDrawMorePeopleThanLetters(t *testing.T) {
 	}
 	f := parsed(t, fmt.Sprintf("zone = \"UTC\"\n[people]\n%s[schedule.api]\nlayers = [{ name = \"a\", from = \"2026-01-01 00:00\", who = [\"p00\"] }]\n%s",
 		people.String(), covers.String()))
-	got := Draw(f, "api", 2026, 1, f.Zone(), false)
+	var known Letters
+	got := Draw(f, "api", 2026, 1, f.Zone(), false, &known)
+	if !known.TooFew() {
+		t.Error("the letters were enough")
+	}
 	if !strings.Contains(got, "\n9 p61\n# others\n") || !strings.Contains(got, "89##  AAAA") {
 		t.Errorf("p62 and p63 share a sign:\n%s", got)
 	}

@@ -15,7 +15,9 @@ import (
 	"nezuban/agent/daemon"
 	"nezuban/router/internal/access"
 	"nezuban/router/internal/duty"
+	"nezuban/router/internal/incident"
 	"nezuban/router/internal/state"
+	"nezuban/router/internal/state/record"
 )
 
 // Folders under the state folder.
@@ -80,7 +82,8 @@ func (r *router) resume(ctx context.Context) error {
 		}
 	}
 	r.deliverer = &duty.Deliverer{
-		Engine: r.engine, Pagers: r.pagers(), Contacts: r.rotations.contacts.Load, Guard: r.d.Guard, Log: r.d.Log,
+		Templates: r.cfg.Templates,
+		Engine:    r.engine, Pagers: r.pagers(), Contacts: r.rotations.contacts.Load, Guard: r.d.Guard, Log: r.d.Log,
 		Link: func(id string) string { return r.cfg.PublicURL + "/incidents/" + id },
 	}
 	return nil
@@ -148,13 +151,13 @@ func (r *router) tick(ctx context.Context) error {
 		if err == nil {
 			err = r.store.Room()
 		}
-		if errors.Is(err, state.ErrFenced) {
+		if errors.Is(err, record.ErrFenced) {
 			return err
 		}
 		r.d.Health.Set("state", err)
 		if err != nil {
 			r.trouble.Failed(err)
-			if !errors.Is(err, state.ErrTooLarge) {
+			if !errors.Is(err, record.ErrTooLarge) {
 				r.node.emergency.failed(err)
 			}
 			continue
@@ -170,9 +173,9 @@ func (r *router) tick(ctx context.Context) error {
 // sweep files away the incidents that are over: first the file, and what other routers make theirs of, then out of the
 // store.
 func (r *router) sweep(ctx context.Context) error {
-	over := r.engine.Over()
-	if len(over) == 0 {
-		return nil
+	over, err := r.engine.Over(ctx)
+	if len(over) == 0 || err != nil {
+		return err
 	}
 	if err := r.archive.File(ctx, r.store, over); err != nil {
 		return err
@@ -182,5 +185,17 @@ func (r *router) sweep(ctx context.Context) error {
 			return err
 		}
 	}
-	return r.engine.Filed(ctx, over)
+	var closed []incident.Incident
+	for _, id := range over {
+		if inc, ok := r.engine.Incident(id); ok {
+			closed = append(closed, inc)
+		}
+	}
+	if err := r.engine.Filed(ctx, over); err != nil {
+		return err
+	}
+	for _, inc := range closed {
+		countIncident(r.d.Metrics, inc)
+	}
+	return nil
 }

@@ -23,6 +23,7 @@ import (
 	"nezuban/router/internal/page/slack"
 	"nezuban/router/internal/page/twilio"
 	"nezuban/router/internal/page/webhook"
+	"nezuban/router/internal/page/wording"
 	"nezuban/router/internal/rule"
 	"nezuban/router/internal/state"
 )
@@ -49,6 +50,7 @@ type settings struct {
 	MaxState  int64           `toml:"state_max_bytes"`
 	Advertise string          `toml:"advertise"`
 	Etcd      etcdSettings    `toml:"etcd"`
+	Templates wording.Config  `toml:"templates"`
 
 	Ingest    ingestSettings    `toml:"ingest"`
 	PagerDuty pagerDutySettings `toml:"pagerduty"`
@@ -86,6 +88,7 @@ type projectSettings struct {
 	Key      string            `toml:"key"`
 	Severity string            `toml:"severity"`
 	Labels   map[string]string `toml:"labels"`
+	Runbook  string            `toml:"runbook"`
 }
 
 // Config is a router's configuration after every check: nobody checks it again. It is immutable.
@@ -105,6 +108,8 @@ type Config struct {
 	ChecksText     []byte // the checks file as the locations get it; empty without one
 	Rules          *rule.Set
 	Projects       []ingest.Project
+	Templates      *wording.Set   // the words of messages; nil: the built-in ones
+	TemplateFiles  []wording.File // that Templates were compiled with
 
 	etcd state.Options // of an external cluster; without endpoints the state is embedded
 
@@ -158,6 +163,7 @@ func (l *loader) config(s settings) Config {
 	l.deadMan(&cfg, s.DeadMan)
 	l.cluster(&cfg, s)
 	l.channels(&cfg, s)
+	cfg.Templates, cfg.TemplateFiles = l.templates(s.Templates)
 	if s.Checks != "" {
 		cfg.Checks, cfg.ChecksText = l.checks(l.Path(s.Checks))
 	}
@@ -299,7 +305,10 @@ func (l *loader) project(p projectSettings, i int, before []projectSettings) ing
 	if severity.Rank() == 0 {
 		l.Wrong(p.Severity, `"page", "ticket" or "info"`, "project", i, "severity")
 	}
-	return ingest.Project{ID: p.ID, Name: p.Name, Key: p.Key, Severity: severity, Labels: p.Labels}
+	if p.Runbook != "" && !check.ValidRunbook(p.Runbook) {
+		l.Wrong(p.Runbook, check.ExpectedRunbook, "project", i, "runbook")
+	}
+	return ingest.Project{ID: p.ID, Name: p.Name, Key: p.Key, Severity: severity, Labels: p.Labels, Runbook: p.Runbook}
 }
 
 // TokenDir is the folder of the token files, one for each kind.

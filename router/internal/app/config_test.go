@@ -13,6 +13,9 @@ func writeConfig(t *testing.T, text string, more map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range more {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -16,7 +16,7 @@ import (
 	"nezuban/router/internal/duty"
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/rule"
-	"nezuban/router/internal/state"
+	"nezuban/router/internal/state/record"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -44,16 +44,18 @@ policy = "standard"
 type disk struct {
 	mu      sync.Mutex
 	broken  error
-	batches []state.Batch
+	batches []record.Batch
 }
 
-func (d *disk) Commit(_ context.Context, b state.Batch) error {
+func (d *disk) Prepare(*record.Batch) error { return nil }
+
+func (d *disk) Commit(_ context.Context, batches ...record.Batch) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.broken != nil {
 		return d.broken
 	}
-	d.batches = append(d.batches, b)
+	d.batches = append(d.batches, batches...)
 	return nil
 }
 
@@ -86,7 +88,7 @@ func newEngine(t *testing.T, store duty.Committer, now func() time.Time) *duty.E
 	return duty.New(duty.Options{
 		Store: store, Now: now, Log: discard, Rules: set,
 		NewID: func(time.Time) string { ids++; return fmt.Sprintf("I%03d", ids) },
-	}, state.Stored{})
+	}, record.Stored{})
 }
 
 // incident is the open one of this id.

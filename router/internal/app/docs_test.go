@@ -14,6 +14,7 @@ import (
 	"nezuban/oncall/schedule"
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/ingest"
+	"nezuban/router/internal/page/wording"
 	"nezuban/router/internal/rule"
 )
 
@@ -25,6 +26,7 @@ func TestDocsExamples(t *testing.T) {
 		"etcd.password": "secret\n", "etcd-ca.pem": testCertificate(t).cert, "etcd.pem": testCertificate(t).cert, "etcd-key.pem": testCertificate(t).key,
 		"dead-man.url": "https://example.org/ping/1\n", "webhook.secret": "whsec_S0VFUC1JVC1TRUNSRVQta2VlcC1pdC1zZWNyZXQ=\n",
 	}
+	beside["templates/trigger.tmpl"] = docsTemplate(t)
 	for i, text := range docsExamples(t, "router.md", "router.toml") {
 		// The minimal examples of all pages go together, and so do the full ones.
 		for file, page := range map[string]string{"checks.toml": "checks.md", "oncall.toml": "oncall.md", "contacts.toml": "oncall.md"} {
@@ -77,6 +79,39 @@ func TestDocsHaveARunbook(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// TestDocsNameEveryField compares the table of what a template sees with the view.
+func TestDocsNameEveryField(t *testing.T) {
+	text, err := docs.Page("router.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(text, "| field | holds |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	for _, view := range []reflect.Type{reflect.TypeFor[wording.View](), reflect.TypeFor[wording.Change]()} {
+		for field := range view.Fields() {
+			if !strings.Contains(table, "`."+field.Name+"`") {
+				t.Errorf("docs/router.md does not name .%s", field.Name)
+			}
+		}
+	}
+}
+
+// docsTemplate is the template of the documentation.
+func docsTemplate(t *testing.T) string {
+	t.Helper()
+	text, err := docs.Page("router.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const first = "{{/* trigger.tmpl */ -}}"
+	_, template, found := strings.Cut(text, "```\n"+first)
+	template, _, closed := strings.Cut(template, "\n```\n")
+	if !found || !closed {
+		t.Fatal("found no trigger.tmpl in docs/router.md")
+	}
+	return first + template
 }
 
 func docsExamples(t *testing.T, page, file string) []string {

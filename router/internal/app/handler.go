@@ -65,6 +65,7 @@ func (r *router) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("POST /api/v2/write", write)
 	mux.Handle("POST /write", write)
+	mux.Handle("POST /api/v2/alerts", r.gate.Guard(r.gate.Require(access.Ingest, ingest.Alertmanager(options))))
 	// Clients of InfluxDB 1.x ask for their database before they write.
 	mux.Handle("POST /query", r.gate.Guard(r.gate.Require(access.Ingest, ingest.CreateDatabase())))
 	reports := ingest.Sentry(options, r.cfg.Projects)

@@ -10,6 +10,7 @@ import (
 	"nezuban/agent/daemon"
 	"nezuban/router/internal/page/attempt"
 	"nezuban/router/internal/state"
+	"nezuban/router/internal/state/record"
 )
 
 // standAgain is how long a router that could not lead leaves it to the others.
@@ -36,7 +37,7 @@ func (n *node) lead(ctx context.Context) error {
 		if errors.Is(err, state.ErrLeadLost) {
 			n.emergency.failed(err)
 		}
-		if !errors.Is(err, state.ErrLeadLost) && !errors.Is(err, state.ErrFenced) {
+		if !errors.Is(err, state.ErrLeadLost) && !errors.Is(err, record.ErrFenced) {
 			pause(ctx, standAgain)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"nezuban/agent/daemon"
 	"nezuban/oncall/schedule"
 	"nezuban/router/internal/state"
+	"nezuban/router/internal/state/record"
 )
 
 // shelf keeps versions of a rotation file in memory and can be told to refuse, or to keep one and lose the answer.
@@ -107,7 +108,7 @@ func TestARefusalAtTheStartIsToldWhenItCanBe(t *testing.T) {
 		if err := r.start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		disk.set(state.ErrTooLarge) // not owed by the engine
+		disk.set(record.ErrTooLarge) // not owed by the engine
 		r.announce(t.Context())
 		disk.set(nil)
 		r.look(t.Context())

@@ -62,6 +62,15 @@ func (c *Client) Incidents(ctx context.Context, closed int) ([]incident.Incident
 	return reply.Incidents, nil
 }
 
+// Incident is one incident, open or closed. It needs a read token.
+func (c *Client) Incident(ctx context.Context, id string) (incident.Incident, error) {
+	var reply struct{ Incident incident.Incident }
+	if err := c.do(ctx, http.MethodGet, "/api/v1/incidents/"+url.PathEscape(id), nil, &reply); err != nil {
+		return incident.Incident{}, fmt.Errorf("show incident %q: %w", id, err)
+	}
+	return reply.Incident, nil
+}
+
 // Acknowledge takes an incident in the name of `by`. It needs an act token.
 func (c *Client) Acknowledge(ctx context.Context, id, by, note string) error {
 	return c.act(ctx, "ack", id, by, note)

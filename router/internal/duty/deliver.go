@@ -12,18 +12,20 @@ import (
 	"nezuban/oncall/escalation"
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/page"
-	"nezuban/router/internal/state"
+	"nezuban/router/internal/page/wording"
+	"nezuban/router/internal/state/record"
 )
 
 // Deliverer sends what stands in the outbox. Each row is marked as being sent, durably, before its attempt starts, and
 // its outcome is stored after: a crash in between sends it again, marked as a possible repeat, and never loses it.
 type Deliverer struct {
-	Engine   *Engine
-	Pagers   map[string]page.Pager // by channel
-	Contacts func() *escalation.Contacts
-	Link     func(id string) string          // where an incident is shown
-	Guard    func(func() error) func() error // turns a panic into an error
-	Log      *slog.Logger
+	Engine    *Engine
+	Pagers    map[string]page.Pager // by channel
+	Contacts  func() *escalation.Contacts
+	Link      func(id string) string          // where an incident is shown
+	Guard     func(func() error) func() error // turns a panic into an error
+	Templates *wording.Set                    // the words of messages; nil: the built-in ones
+	Log       *slog.Logger
 
 	attempts sync.WaitGroup
 	slots    map[string]chan struct{} // by channel; only Run's own goroutine uses the map
@@ -42,42 +44,126 @@ func (d *Deliverer) Run(ctx context.Context) {
 	d.slots = map[string]chan struct{}{}
 	for ctx.Err() == nil {
 		due, next := d.due()
-		for _, row := range due {
-			if ctx.Err() != nil {
-				return
-			}
-			if err := d.start(ctx, row); err != nil {
-				d.Log.Error("cannot store that a page is being sent; trying again", "incident", row.Incident, "err", err)
-				next = d.Engine.now().Add(storeRetryWait)
-				break
-			}
+		if err := d.start(ctx, d.take(due)); err != nil {
+			d.Log.Error("cannot store that pages are being sent; trying again", "err", err)
+			next = d.Engine.now().Add(storeRetryWait)
 		}
 		d.await(ctx, next)
 	}
 }
 
-// start lets an attempt begin, unless its channel is busy: the end of another attempt wakes the deliverer then.
-func (d *Deliverer) start(ctx context.Context, row incident.Row) error {
-	if d.slots[row.Channel] == nil {
-		d.slots[row.Channel] = make(chan struct{}, maxInFlight)
+// take picks the rows whose channels have a slot free, and takes the slots. The end of an attempt wakes the deliverer for
+// the others.
+func (d *Deliverer) take(due []incident.Row) []incident.Row {
+	var taken []incident.Row
+	for _, row := range due {
+		if d.slots[row.Channel] == nil {
+			d.slots[row.Channel] = make(chan struct{}, maxInFlight)
+		}
+		select {
+		case d.slots[row.Channel] <- struct{}{}:
+			taken = append(taken, row)
+		default:
+		}
 	}
-	slots := d.slots[row.Channel]
-	select {
-	case slots <- struct{}{}:
-	default:
+	return taken
+}
+
+// begun is a row that is being sent, with what its message is composed from.
+type begun struct {
+	row      incident.Row
+	incident incident.Incident
+	rows     []incident.Row // of the incident
+}
+
+// start marks rows as being sent, and lets their attempts begin once that is durable. Of those that are not to be sent any
+// more it gives back the slots.
+func (d *Deliverer) start(ctx context.Context, rows []incident.Row) error {
+	if len(rows) == 0 {
 		return nil
 	}
-	msg, ok, err := d.begin(ctx, row)
-	if !ok || err != nil {
-		<-slots
+	if err := d.Engine.settle(ctx); err != nil {
+		d.release(rows)
 		return err
 	}
-	d.attempts.Go(func() {
-		d.attempt(ctx, row, msg)
-		<-slots
-		d.Engine.wake()
-	})
+	var marked []begun
+	var groups []*group
+	for _, row := range rows {
+		b, g, ok := d.begin(ctx, row)
+		if !ok {
+			d.release([]incident.Row{row})
+			continue
+		}
+		marked, groups = append(marked, b), append(groups, g)
+	}
+	if !d.durable(ctx, groups) {
+		return ctx.Err() // they stand as being sent, and go again after the next start
+	}
+	for _, b := range marked {
+		d.attempts.Go(func() {
+			d.attempt(ctx, b)
+			d.release([]incident.Row{b.row})
+			d.Engine.wake()
+		})
+	}
 	return nil
+}
+
+// free is how many slots of a channel nobody has.
+func (d *Deliverer) free(channel string) int { return maxInFlight - len(d.slots[channel]) }
+
+// release gives back the slots of rows.
+func (d *Deliverer) release(rows []incident.Row) {
+	for _, row := range rows {
+		<-d.slots[row.Channel]
+	}
+}
+
+// begin marks a row as being sent; ok is false when it is not to be sent any more.
+func (d *Deliverer) begin(ctx context.Context, row incident.Row) (b begun, g *group, ok bool) {
+	book := d.Engine.book
+	g, err := d.Engine.join(ctx, func(env incident.Env) (decision, error) {
+		change, wanted := book.Begin(env, row.Key())
+		if !wanted {
+			return decision{}, incident.ErrUnknown
+		}
+		b.row, b.rows = change.Rows[0], book.Rows(row.Incident)
+		b.incident, _ = book.Incident(row.Incident)
+		return decision{batch: record.Batch{Change: change}}, nil
+	})
+	if err != nil && !errors.Is(err, incident.ErrUnknown) {
+		d.Log.Error("cannot store that a page is being sent", "incident", row.Incident, "err", err)
+	}
+	return b, g, err == nil
+}
+
+// durable waits until what these groups hold is, and does not give up while the router runs: nobody else would send the
+// rows that they mark.
+func (d *Deliverer) durable(ctx context.Context, groups []*group) bool {
+	var err error
+	for _, g := range groups {
+		err = errors.Join(err, g.wait())
+	}
+	for err != nil {
+		d.Log.Error("cannot store that pages are being sent; trying again", "err", err)
+		if !pause(ctx, storeRetryWait) {
+			return false
+		}
+		err = d.Engine.settle(ctx)
+	}
+	return true
+}
+
+// pause waits, and reports whether ctx still goes on.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
 }
 
 // await returns when rows may have become due.
@@ -98,39 +184,20 @@ func (d *Deliverer) await(ctx context.Context, next time.Time) {
 func (d *Deliverer) due() ([]incident.Row, time.Time) {
 	d.Engine.mu.Lock()
 	defer d.Engine.mu.Unlock()
-	return d.Engine.book.Due(d.Engine.env().Now)
-}
-
-// begin makes the attempt durable and composes its message; ok is false when the row is not to be sent any more.
-func (d *Deliverer) begin(ctx context.Context, row incident.Row) (msg page.Message, ok bool, err error) {
-	e := d.Engine
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if err := e.settle(ctx); err != nil {
-		return page.Message{}, false, err
-	}
-	change, ok := e.book.Begin(e.env(), row.Key())
-	if !ok {
-		return page.Message{}, false, nil
-	}
-	// A mark without an answer is not owed: it would be taken over without an attempt. The row is begun anew.
-	if err := e.commit(ctx, state.Batch{Change: change}); err != nil {
-		return page.Message{}, false, err
-	}
-	inc, _ := e.book.Incident(row.Incident)
-	return d.compose(inc, e.book.Rows(row.Incident), change.Rows[0]), true, nil
+	return d.Engine.book.DueWithin(d.Engine.env().Now, d.free)
 }
 
 // attempt makes one try and stores its outcome.
 //
 // Next on a sample's path, and last: [page.Pager.Page] of the row's channel.
-func (d *Deliverer) attempt(ctx context.Context, row incident.Row, msg page.Message) {
+func (d *Deliverer) attempt(ctx context.Context, b begun) {
+	row := b.row
 	var out incident.Outcome
 	pager, ok := d.Pagers[row.Channel]
 	if !ok {
 		out = incident.Outcome{Err: fmt.Errorf("channel %q is not configured on this router", row.Channel), Permanent: true}
 	} else {
-		out = d.page(ctx, pager, msg)
+		out = d.page(ctx, pager, b)
 	}
 	if out.Err != nil {
 		d.Log.Warn("page not delivered", "incident", row.Incident, "channel", row.Channel, "permanent", out.Permanent, "err", out.Err)
@@ -141,24 +208,26 @@ func (d *Deliverer) attempt(ctx context.Context, row incident.Row, msg page.Mess
 	d.finish(ctx, row.Key(), out)
 }
 
-// page makes the try itself. One that panics would do so again, at each start anew: it has failed for good, so that the
-// person's next channel is taken.
-func (d *Deliverer) page(ctx context.Context, pager page.Pager, msg page.Message) incident.Outcome {
+// page composes the message and makes the try itself. One that panics would do so again, at each start anew: it has failed
+// for good, so that the person's next channel is taken.
+func (d *Deliverer) page(ctx context.Context, pager page.Pager, b begun) incident.Outcome {
 	sending, cancel := lastingLonger(ctx)
 	defer cancel()
-	var id string
+	var id, remark string
 	var failed error
 	panicked := d.Guard(func() error {
+		var msg page.Message
+		msg, remark = d.worded(d.compose(b.incident, b.rows, b.row), b.row.Channel)
 		id, failed = pager.Page(sending, msg)
 		return nil
 	})()
 	if panicked != nil {
 		if p, ok := errors.AsType[*daemon.PanicError](panicked); ok {
-			d.Log.Error("a channel panicked", "page", msg.PageID, "panic", p.Value, "stack", string(p.Stack))
+			d.Log.Error("a channel panicked", "incident", b.row.Incident, "channel", b.row.Channel, "panic", p.Value, "stack", string(p.Stack))
 		}
-		return incident.Outcome{Err: panicked, Permanent: true}
+		return incident.Outcome{Err: panicked, Permanent: true, Remark: remark}
 	}
-	return incident.Outcome{ProviderID: id, Err: failed, Permanent: page.IsPermanent(failed), After: page.RetryAfter(failed)}
+	return incident.Outcome{ProviderID: id, Err: failed, Permanent: page.IsPermanent(failed), After: page.RetryAfter(failed), Remark: remark}
 }
 
 // lastingLonger bounds one attempt, and lets it go on for a while when the router is told to stop: cut off, it would
@@ -182,34 +251,17 @@ func (d *Deliverer) finish(ctx context.Context, key incident.RowKey, out inciden
 			return
 		}
 		d.Log.Error("cannot store what became of a page; trying again", "incident", key.Incident, "err", err)
-		timer := time.NewTimer(storeRetryWait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if !pause(ctx, storeRetryWait) {
 			return
-		case <-timer.C:
 		}
 	}
 }
 
 // compose writes a row's message.
-func (d *Deliverer) compose(inc incident.Incident, rows []incident.Row, row incident.Row) page.Message {
-	lead := inc.Lead()
+func (d *Deliverer) compose(inc incident.Incident, rows []incident.Row, row incident.Row) composed {
 	contacts := d.Contacts()
-	facts := page.Facts{Summaries: inc.Summaries(), Labels: lead.Labels, Rule: lead.Rule, Since: lead.First, URL: d.Link(inc.ID)}
-	switch row.Kind {
-	case incident.MessageTrigger:
-		facts.Why = row.Why
-	case incident.MessageAcknowledge:
-		facts.By = inc.AcknowledgedBy
-	case incident.MessageResolve:
-		facts.By = inc.ResolvedBy
-	}
-	msg := page.Message{
-		Kind: page.Kind(row.Kind), IncidentID: inc.ID, PageID: fmt.Sprintf("%s-%d", inc.ID, row.Seq),
-		Rule: lead.Rule, Severity: inc.Severity, Labels: lead.Labels, Why: row.Why, URL: facts.URL, Repeat: row.Repeat,
-	}
-	msg.Title, msg.Text = page.Words(facts)
+	msg, facts := page.Draft(inc, page.Kind(row.Kind), row.Why, d.Link(inc.ID))
+	msg.PageID, msg.Repeat = fmt.Sprintf("%s-%d", inc.ID, row.Seq), row.Repeat
 	for _, person := range row.People {
 		address, _ := contacts.Address(person, row.Channel)
 		msg.People = append(msg.People, page.Recipient{Person: person, Address: address})
@@ -219,5 +271,21 @@ func (d *Deliverer) compose(inc incident.Incident, rows []incident.Row, row inci
 			msg.ProviderID = other.ProviderID
 		}
 	}
-	return msg
+	return composed{msg, facts}
+}
+
+// composed is a message with its built-in words, and the facts behind them for templates.
+type composed struct {
+	page.Message
+	facts page.Facts
+}
+
+// worded is the message in the words of the templates. Where they fail the built-in words stay, and remark says why.
+func (d *Deliverer) worded(c composed, channel string) (msg page.Message, remark string) {
+	msg, err := d.Templates.Apply(c.Message, wording.ViewOf(c.Message, c.facts, channel))
+	if err != nil {
+		d.Log.Error("a template failed: the built-in words are sent", "page", c.PageID, "channel", channel, "err", err)
+		remark = fmt.Sprintf("the built-in words are sent by %s, because a template failed: %v", channel, err)
+	}
+	return msg, remark
 }

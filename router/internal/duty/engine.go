@@ -15,16 +15,11 @@ import (
 	"nezuban/oncall/schedule"
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/rule"
-	"nezuban/router/internal/state"
+	"nezuban/router/internal/state/record"
 )
 
-// Committer is the durable side of an engine.
-type Committer interface {
-	Commit(ctx context.Context, b state.Batch) error
-}
-
-// Engine holds what the router knows and lets one decision at a time happen: decide, make durable, then take over.
-// Nothing is answered, and nothing goes out, before the middle part is done. It is safe for concurrent use.
+// Engine holds what the router knows and lets one decision at a time happen. Nothing is answered, and nothing goes out,
+// before what it follows from is durable: see decide. It is safe for concurrent use.
 type Engine struct {
 	store   Committer
 	now     func() time.Time
@@ -38,8 +33,13 @@ type Engine struct {
 	rotation *schedule.File // nil while no file has been accepted yet
 	version  string         // of rotation, as timelines name it
 	last     time.Time      // the latest time a decision was made at: the clock never goes back
-	owed     *decision      // made, but not known to be stored
+	forming  *group         // that the next decision joins; nil: none
+	storing  *group         // that is being stored; nil: none
+	owed     []record.Batch // decided, but not known to be stored
 }
+
+// ErrNoRotation is why nothing is taken in that would have to be paged.
+var ErrNoRotation = errors.New("no rotation file is in force yet: nobody could be paged")
 
 // Options are what an engine is built from. Nothing may be nil.
 type Options struct {
@@ -52,7 +52,7 @@ type Options struct {
 
 // New builds an engine that goes on from what was stored. Nothing is taken in before [Engine.SetRotation] has put a file in
 // force; after that [Engine.Recover] makes what was being sent due again.
-func New(o Options, stored state.Stored) *Engine {
+func New(o Options, stored record.Stored) *Engine {
 	book := incident.NewBook(stored.Incidents, stored.Rows, stored.Picks)
 	e := &Engine{
 		store: o.Store, now: o.Now, newID: o.NewID, log: o.Log, changed: make(chan struct{}, 1), book: book,
@@ -67,15 +67,6 @@ func New(o Options, stored state.Stored) *Engine {
 // Now is the engine's clock.
 func (e *Engine) Now() time.Time { return e.now() }
 
-// decision is what is stored and taken over as one.
-type decision struct {
-	batch state.Batch
-	step  rule.Step
-}
-
-// commitWithin bounds one commit: a store that hangs must not hang every sender.
-const commitWithin = 5 * time.Second
-
 // env is what a decision may know besides the book. The caller holds mu.
 func (e *Engine) env() incident.Env {
 	now := e.now()
@@ -86,28 +77,16 @@ func (e *Engine) env() incident.Env {
 	return incident.Env{Now: now, Rotation: e.rotation, Version: e.version, NewID: e.newID}
 }
 
-// ErrNoRotation is why nothing is taken in that would have to be paged.
-var ErrNoRotation = errors.New("no rotation file is in force yet: nobody could be paged")
-
-// prepare settles what is owed before a decision that may page somebody. The caller holds mu.
-func (e *Engine) prepare(ctx context.Context) error {
-	if e.rotation == nil {
-		return ErrNoRotation
-	}
-	return e.settle(ctx)
-}
-
 // Ingest takes in points: it returns nil when everything that they open, change or close is durable.
 //
 // Next on a sample's path: [rule.Engine.Observe].
 func (e *Engine) Ingest(ctx context.Context, points []influx.Point) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if err := e.prepare(ctx); err != nil {
-		return err
-	}
-	env := e.env()
-	return e.step(ctx, env, e.rules.Observe(points, env.Now))
+	return e.decide(ctx, func(env incident.Env) (decision, error) {
+		if env.Rotation == nil {
+			return decision{}, ErrNoRotation
+		}
+		return e.follow(env, e.rules.Observe(points, env.Now)), nil
+	})
 }
 
 // Report takes in alerts that need no rule, such as application errors, on the same terms as Ingest.
@@ -121,83 +100,34 @@ func (e *Engine) Report(ctx context.Context, alerts []incident.Alert) error {
 }
 
 // Tick does what time alone brings about, which is nothing before the first rotation file. Escalation does not depend on
-// the rules: it goes on when what they say is too large to be stored.
+// the rules: it goes on when what they say is too large to be stored, or there is no room for it.
 func (e *Engine) Tick(ctx context.Context) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if err := e.prepare(ctx); err != nil {
-		if errors.Is(err, ErrNoRotation) {
-			return nil
+	err := e.decide(ctx, func(env incident.Env) (decision, error) {
+		if env.Rotation == nil {
+			return decision{}, ErrNoRotation
 		}
+		return e.follow(env, e.rules.Tick(env.Now)), nil
+	})
+	switch {
+	case errors.Is(err, ErrNoRotation):
+		return nil
+	case err != nil && !errors.Is(err, record.ErrTooLarge) && !errors.Is(err, record.ErrFull):
 		return err
 	}
-	env := e.env()
-	err := e.step(ctx, env, e.rules.Tick(env.Now))
-	if e.owed != nil {
-		return err
-	}
-	change := e.book.Tick(env)
-	change.Closed = nil // filed away by the app, which reads them from the store first
-	return errors.Join(err, e.conclude(ctx, decision{batch: state.Batch{Change: change}}))
+	return errors.Join(err, e.act(ctx, func(env incident.Env) (incident.Change, error) {
+		change := e.book.Tick(env)
+		change.Closed = nil // filed away by the app, which reads them from the store first
+		return change, nil
+	}))
 }
 
-// step applies what the rules said and makes it durable together with what the rules must remember. The caller holds
-// mu.
-func (e *Engine) step(ctx context.Context, env incident.Env, step rule.Step) error {
+// follow is what the rules said, applied, together with what the rules must remember.
+func (e *Engine) follow(env incident.Env, step rule.Step) decision {
 	remarks := make([]incident.Remark, 0, len(step.Notes))
 	for _, n := range step.Notes {
 		remarks = append(remarks, incident.Remark{Key: n.Key, Event: n.Event, Text: n.Text})
 	}
-	batch := state.Batch{Change: e.book.Apply(env, step.Alerts, remarks), Put: step.Put, Delete: step.Delete}
-	return e.conclude(ctx, decision{batch, step})
-}
-
-// conclude makes a decision durable and takes it over. When the store gives no clear answer the decision stands, because
-// it may be on disk: another one in its place would leave the first behind, to page after the next start. The caller
-// holds mu, and nothing is owed.
-func (e *Engine) conclude(ctx context.Context, d decision) error {
-	err := e.commit(ctx, d.batch)
-	switch {
-	case err == nil:
-		e.rules.Accept(d.step)
-	case !errors.Is(err, state.ErrTooLarge) && !errors.Is(err, state.ErrFull):
-		e.owed = &d
-	}
-	return err
-}
-
-// settle stores what is owed, before anything else is decided. The caller holds mu.
-func (e *Engine) settle(ctx context.Context) error {
-	if e.owed == nil {
-		return nil
-	}
-	d := *e.owed
-	e.owed = nil
-	return e.conclude(ctx, d)
-}
-
-// commit makes a batch durable and takes it over. The caller holds mu.
-func (e *Engine) commit(ctx context.Context, batch state.Batch) error {
-	if batch.Empty() {
-		return nil
-	}
-	// The sender may hang up at any time; what is decided is stored all the same.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitWithin)
-	defer cancel()
-	if err := e.store.Commit(ctx, batch); err != nil {
-		return err
-	}
-	e.book.Accept(batch.Change)
-	e.wake()
-	return nil
-}
-
-// wake lets the deliverer look again.
-func (e *Engine) wake() {
-	select {
-	case e.changed <- struct{}{}:
-	default:
-	}
+	return decision{record.Batch{Change: e.book.Apply(env, step.Alerts, remarks), Put: step.Put, Delete: step.Delete}, step}
 }
 
 // Acknowledge records that by has taken the incident.
@@ -244,34 +174,30 @@ func (e *Engine) Page(ctx context.Context, key, by, summary string, severity inc
 // Resolve records that by says the incident is over. The rules take back what they said of it: a condition that goes on
 // holding opens a new incident.
 func (e *Engine) Resolve(ctx context.Context, id, by, note string) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if err := e.settle(ctx); err != nil {
-		return err
-	}
-	change, err := e.book.Resolve(e.env(), id, by, note)
-	if err != nil {
-		return err
-	}
-	inc, _ := e.book.Incident(id)
-	step := e.rules.Release(inc.FiringKeys(incident.KindState)...)
-	return e.conclude(ctx, decision{state.Batch{Change: change, Put: step.Put, Delete: step.Delete}, step})
+	return e.decide(ctx, func(env incident.Env) (decision, error) {
+		change, err := e.book.Resolve(env, id, by, note)
+		if err != nil {
+			return decision{}, err
+		}
+		inc, _ := e.book.Incident(id)
+		step := e.rules.Release(inc.FiringKeys(incident.KindState)...)
+		return decision{record.Batch{Change: change, Put: step.Put, Delete: step.Delete}, step}, nil
+	})
 }
 
 // Forget records that a host has gone for good: it is not absent until it is seen again, and what fires about it as a
 // condition is over. For a host that no rule knows the error wraps [incident.ErrUnknown].
 func (e *Engine) Forget(ctx context.Context, host string) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if err := e.prepare(ctx); err != nil {
-		return err
-	}
-	env := e.env()
-	step := e.rules.Forget(host, env.Now)
-	if step.Empty() {
-		return fmt.Errorf("forget host %q: %w", host, incident.ErrUnknown)
-	}
-	return e.step(ctx, env, step)
+	return e.decide(ctx, func(env incident.Env) (decision, error) {
+		if env.Rotation == nil {
+			return decision{}, ErrNoRotation
+		}
+		step := e.rules.Forget(host, env.Now)
+		if step.Empty() {
+			return decision{}, fmt.Errorf("forget host %q: %w", host, incident.ErrUnknown)
+		}
+		return e.follow(env, step), nil
+	})
 }
 
 // Counters are what the rules have dropped so far.
@@ -283,26 +209,22 @@ func (e *Engine) Counters() rule.Counters {
 
 // act makes one decision about incidents.
 func (e *Engine) act(ctx context.Context, decide func(incident.Env) (incident.Change, error)) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if err := e.settle(ctx); err != nil {
-		return err
-	}
-	change, err := decide(e.env())
-	if err != nil {
-		return err
-	}
-	return e.conclude(ctx, decision{batch: state.Batch{Change: change}})
+	return e.decide(ctx, func(env incident.Env) (decision, error) {
+		change, err := decide(env)
+		return decision{batch: record.Batch{Change: change}}, err
+	})
 }
 
-// Over lists the incidents that are resolved and whose messages are done.
-func (e *Engine) Over() []string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.rotation == nil {
-		return nil
-	}
-	return e.book.Tick(e.env()).Closed
+// Over lists the incidents that are resolved and whose messages are done, all of which is stored.
+func (e *Engine) Over(ctx context.Context) ([]string, error) {
+	var ids []string
+	err := e.decide(ctx, func(env incident.Env) (decision, error) {
+		if env.Rotation != nil {
+			ids = e.book.Tick(env).Closed
+		}
+		return decision{}, nil
+	})
+	return ids, err
 }
 
 // Filed drops incidents that have been filed away.
@@ -324,6 +246,13 @@ func (e *Engine) Incidents() []incident.Incident {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.book.Incidents()
+}
+
+// Incident is an incident that is not closed.
+func (e *Engine) Incident(id string) (incident.Incident, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.book.Incident(id)
 }
 
 // File is the rotation file in force; nil while there is none.

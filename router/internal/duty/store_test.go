@@ -11,7 +11,7 @@ import (
 	"nezuban/agent/influx"
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/rule"
-	"nezuban/router/internal/state"
+	"nezuban/router/internal/state/record"
 )
 
 // lossy is a disk that stores what it is given and loses the answers, while err is set.
@@ -20,8 +20,8 @@ type lossy struct {
 	err error
 }
 
-func (l *lossy) Commit(ctx context.Context, b state.Batch) error {
-	return errors.Join(l.disk.Commit(ctx, b), l.err)
+func (l *lossy) Commit(ctx context.Context, batches ...record.Batch) error {
+	return errors.Join(l.disk.Commit(ctx, batches...), l.err)
 }
 
 // stored is what a router would find that started now.
@@ -69,32 +69,34 @@ func TestWhatMayHaveBeenStoredIsSettledBeforeAnythingElse(t *testing.T) {
 // What no store can take must not be owed for ever.
 func TestABatchThatIsRefusedForItsSizeIsNotOwed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := &disk{broken: state.ErrTooLarge}
+		store := &picky{refuses: func(b *record.Batch) bool { return len(b.Change.Incidents) > 0 }}
 		e := newEngine(t, store)
-		if err := e.Ingest(t.Context(), []influx.Point{death(time.Now())}); !errors.Is(err, state.ErrTooLarge) {
+		if err := e.Ingest(t.Context(), []influx.Point{death(time.Now())}); !errors.Is(err, record.ErrTooLarge) {
 			t.Fatalf("found %v, want the store's error", err)
 		}
-		store.set(nil)
 		if err := e.Tick(t.Context()); err != nil || len(e.Incidents()) != 0 {
 			t.Errorf("found %d incidents, %v", len(e.Incidents()), err)
 		}
 	})
 }
 
-// picky refuses what is about one series.
-type picky struct{ disk }
+// picky takes some batches for too large.
+type picky struct {
+	disk
+	refuses func(*record.Batch) bool
+}
 
-func (p *picky) Commit(ctx context.Context, b state.Batch) error {
-	if slices.Contains(b.Delete, "series/huge") {
-		return state.ErrTooLarge
+func (p *picky) Prepare(b *record.Batch) error {
+	if p.refuses(b) {
+		return record.ErrTooLarge
 	}
-	return p.disk.Commit(ctx, b)
+	return nil
 }
 
 // A series whose state cannot be stored must not keep the people of another incident from being called.
 func TestEscalationGoesOnWhenWhatTheRulesSayCannotBeStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := &picky{}
+		store := &picky{refuses: func(b *record.Batch) bool { return slices.Contains(b.Delete, "series/huge") }}
 		e := newEngine(t, store)
 		if err := e.Ingest(t.Context(), []influx.Point{death(time.Now())}); err != nil {
 			t.Fatal(err)
@@ -102,7 +104,7 @@ func TestEscalationGoesOnWhenWhatTheRulesSayCannotBeStored(t *testing.T) {
 		rows := len(e.book.Rows("I001"))
 		e.rules = alwaysFailing(t)
 		time.Sleep(6 * time.Minute)
-		if err := e.Tick(t.Context()); !errors.Is(err, state.ErrTooLarge) {
+		if err := e.Tick(t.Context()); !errors.Is(err, record.ErrTooLarge) {
 			t.Fatalf("tick: found %v, want the store's error", err)
 		}
 		if got := len(e.book.Rows("I001")); got <= rows {

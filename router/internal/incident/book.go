@@ -20,11 +20,12 @@ type Book struct {
 	byKey     map[string]string // dedup key → id of the unresolved incident that holds it
 	rows      map[string][]Row  // by incident, in order of Seq
 	picks     escalation.Picks  // whom steps that take turns told last
+	lines     map[string]*line  // by channel: which rows come next, see Due
 }
 
 // NewBook is a book that holds what was stored. The order of the arguments' elements does not matter.
 func NewBook(incidents []Incident, rows []Row, picks escalation.Picks) *Book {
-	b := &Book{incidents: map[string]Incident{}, byKey: map[string]string{}, rows: map[string][]Row{}, picks: escalation.Picks{}}
+	b := &Book{incidents: map[string]Incident{}, byKey: map[string]string{}, rows: map[string][]Row{}, picks: escalation.Picks{}, lines: map[string]*line{}}
 	b.Accept(Change{Incidents: incidents, Rows: rows, Picks: picks})
 	return b
 }
@@ -74,6 +75,11 @@ func (b *Book) Accept(c Change) {
 			rows = slices.Insert(slices.Clone(rows), at, row)
 		}
 		b.rows[row.Incident] = rows
+	}
+	for i, row := range c.Rows {
+		if i == 0 || row.Incident != c.Rows[i-1].Incident {
+			b.queue(row.Incident)
+		}
 	}
 	maps.Copy(b.picks, c.Picks)
 	for _, id := range c.Closed {

@@ -75,6 +75,9 @@ func (d *draft) again(inc Incident, alert Alert) {
 		return
 	}
 	refired := !held.Firing
+	if !refired {
+		alert.Before = held.Before // what changed before it began says more than what changed since
+	}
 	held.Alert = alert
 	held.Count++
 	inc.Alerts[alert.Key] = held

@@ -53,15 +53,24 @@ const (
 
 // Alert is what a rule, or the error ingestion, says about one dedup key at one time.
 type Alert struct {
-	Key      string            `json:"key"`              // dedup key, see [DedupKey]
-	Rule     string            `json:"rule"`             // id of the rule that speaks
-	Kind     Kind              `json:"kind"`             // state or occurrence
-	Firing   bool              `json:"firing"`           // false: resolved
-	Severity Severity          `json:"severity"`         // of this alert, now
-	Labels   map[string]string `json:"labels,omitempty"` // host, container_name, check, project … and the rule's own labels; routes match on these
-	Summary  string            `json:"summary"`          // one line of plain text: what is the matter
-	At       time.Time         `json:"at"`               // time of the sample or event itself, not of its arrival
-	Event    string            `json:"event,omitempty"`  // identity of the event, for occurrences: a repeat of it changes nothing
+	Key      string            `json:"key"`               // dedup key, see [DedupKey]
+	Rule     string            `json:"rule"`              // id of the rule that speaks
+	Kind     Kind              `json:"kind"`              // state or occurrence
+	Firing   bool              `json:"firing"`            // false: resolved
+	Severity Severity          `json:"severity"`          // of this alert, now
+	Labels   map[string]string `json:"labels,omitempty"`  // host, container_name, check, project … and the rule's own labels; routes match on these
+	Summary  string            `json:"summary"`           // one line of plain text: what is the matter
+	At       time.Time         `json:"at"`                // time of the sample or event itself, not of its arrival
+	Event    string            `json:"event,omitempty"`   // identity of the event, for occurrences: a repeat of it changes nothing
+	Reason   string            `json:"reason,omitempty"`  // why it is said now: the value and the limit, or what else the rule saw
+	Runbook  string            `json:"runbook,omitempty"` // URL of what to do; "" for none
+	Before   []Mark            `json:"before,omitempty"`  // what changed on its host just before it fired, the newest first
+}
+
+// Mark is something that was changed on a host: a container was started, replaced, or stopped on request.
+type Mark struct {
+	At   time.Time `json:"at"`
+	Text string    `json:"text"`
 }
 
 // Remark is something worth a line in a timeline that neither opens nor resolves anything: a deploy, or an event that

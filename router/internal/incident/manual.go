@@ -22,6 +22,7 @@ func Manual(key, by, summary string, severity Severity, labels map[string]string
 	return Alert{
 		Key: DedupKey(RuleManual, key), Rule: RuleManual, Kind: KindOccurrence, Firing: true, Severity: severity,
 		Labels: labels, Summary: clip(fmt.Sprintf("%s (opened by %s)", summary, by)), At: at, Event: key,
+		Reason: clip(by + " opened it by hand"),
 	}, nil
 }
 

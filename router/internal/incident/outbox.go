@@ -1,38 +1,6 @@
 package incident
 
-import (
-	"maps"
-	"slices"
-	"time"
-)
-
-// Due lists the rows that may be sent now: of each destination the pending row whose time came first, unless another
-// one is on its way there. The second result is when to ask again if nothing else happens: the earliest future
-// NotBefore, or zero when nothing waits.
-func (b *Book) Due(now time.Time) (due []Row, next time.Time) {
-	for _, id := range b.order() {
-		first := map[string]Row{} // by destination
-		busy := map[string]bool{}
-		for _, row := range b.rows[id] {
-			dest := row.Destination()
-			busy[dest] = busy[dest] || row.Status == RowSending
-			if held, ok := first[dest]; row.Status == RowPending && (!ok || row.NotBefore.Before(held.NotBefore)) {
-				first[dest] = row
-			}
-		}
-		for _, dest := range slices.Sorted(maps.Keys(first)) {
-			row := first[dest]
-			switch {
-			case busy[dest]:
-			case !row.NotBefore.After(now):
-				due = append(due, row)
-			case next.IsZero() || row.NotBefore.Before(next):
-				next = row.NotBefore
-			}
-		}
-	}
-	return due, next
-}
+import "slices"
 
 // Begin marks a row as being sent. The attempt may start once the change is durable. It reports false when the row is
 // no longer to be sent: it was cancelled meanwhile, or somebody else began it.

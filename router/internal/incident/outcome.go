@@ -13,6 +13,7 @@ type Outcome struct {
 	Err        error         // nil: the provider took it
 	Permanent  bool          // with Err: trying again is useless
 	After      time.Duration // with Err: the provider asked for at least this pause
+	Remark     string        // something else to be said of it in the timeline, with the first attempt; "" for nothing
 }
 
 // Backoff between attempts of one row.
@@ -42,6 +43,9 @@ func (b *Book) Finish(env Env, key RowKey, out Outcome) Change {
 	}
 	if out.ProviderID != "" {
 		row.ProviderID = out.ProviderID
+	}
+	if out.Remark != "" && row.Attempt == 1 {
+		d.note(&inc, "%s", out.Remark)
 	}
 	switch {
 	case out.Err == nil:

@@ -27,6 +27,25 @@ type sink struct {
 	points []influx.Point
 	alerts []incident.Alert
 	fail   error
+	came   chan struct{} // of await: closed when more alerts come
+}
+
+// await returns nil once cond holds of the alerts, or ctx's error.
+func (s *sink) await(ctx context.Context, cond func([]incident.Alert) bool) error {
+	for {
+		s.mu.Lock()
+		done, came := cond(s.alerts), make(chan struct{})
+		s.came = came
+		s.mu.Unlock()
+		if done {
+			return nil
+		}
+		select {
+		case <-came:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 func (s *sink) Ingest(_ context.Context, points []influx.Point) error {
@@ -43,6 +62,10 @@ func (s *sink) Report(_ context.Context, alerts []incident.Alert) error {
 	defer s.mu.Unlock()
 	if s.fail == nil {
 		s.alerts = append(s.alerts, alerts...)
+	}
+	if s.came != nil {
+		close(s.came)
+		s.came = nil
 	}
 	return s.fail
 }

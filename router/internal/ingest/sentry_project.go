@@ -22,6 +22,7 @@ type Project struct {
 	Key      string // the DSN's public key
 	Severity incident.Severity
 	Labels   map[string]string // added to every alert, for routes to match on
+	Runbook  string            // URL; "" for none
 }
 
 // opensTo reports whether the keys presented, at least one, are all the project's.
@@ -85,6 +86,8 @@ func (p Project) alert(e sentry.Event, now time.Time) incident.Alert {
 		Summary:  e.Title(),
 		At:       at,
 		Event:    e.ID,
+		Reason:   "the first event of an error opens an incident",
+		Runbook:  p.Runbook,
 	}
 }
 

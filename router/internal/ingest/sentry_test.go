@@ -19,7 +19,7 @@ import (
 
 const eventID = "123456789abcdef0123456789abcdef0"
 
-var shop = ingest.Project{ID: "7", Name: "shop", Key: "public", Severity: incident.SeverityPage, Labels: map[string]string{"team": "web"}}
+var shop = ingest.Project{ID: "7", Name: "shop", Key: "public", Severity: incident.SeverityPage, Labels: map[string]string{"team": "web"}, Runbook: "https://wiki.example/shop"}
 
 const envelope = `{"event_id":"` + eventID + `"}` + "\n" + `{"type":"event"}` + "\n" +
 	`{"exception":{"type":"T","value":"boom"},"environment":"prod","release":"1.0","timestamp":"2026-11-22T02:59:00Z"}` + "\n"
@@ -37,6 +37,7 @@ func TestSentryAlert(t *testing.T) {
 		Key: alert.Key, Rule: "error-seen", Kind: incident.KindOccurrence, Firing: true, Severity: incident.SeverityPage,
 		Labels:  map[string]string{"project": "shop", "team": "web", "environment": "prod", "release": "1.0", "error_type": "T"},
 		Summary: "T: boom", At: time.Date(2026, 11, 22, 2, 59, 0, 0, time.UTC), Event: eventID,
+		Reason: "the first event of an error opens an incident", Runbook: "https://wiki.example/shop",
 	}
 	if diff := cmp.Diff(want, alert); diff != "" {
 		t.Error(diff)

@@ -57,6 +57,8 @@ type Message struct {
 	Labels     map[string]string // of the incident's first alert
 	Why        string            // why this person: `step 1 of policy api: on call for api until …`
 	URL        string            // of the incident in the console; opening it changes nothing
+	AckURL     string            // where the person named can acknowledge it; opening it changes nothing; "" for nowhere
+	Runbook    string            // URL of what to do; "" for none
 	Repeat     bool              // an earlier try of this message may have arrived: set on every try after one that did not end cleanly
 	ProviderID string            // what Page returned for an earlier message of this incident on this channel; "" if none is known
 }

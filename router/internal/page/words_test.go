@@ -9,6 +9,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/google/go-cmp/cmp"
+
+	"nezuban/router/internal/incident"
 	"nezuban/router/internal/page"
 )
 
@@ -30,6 +33,25 @@ rule: container-died
 by: bob
 why you: step 1 of policy api: on call for api
 see: https://x.example/1`},
+		{"all that a trigger says", page.Facts{
+			Summaries: []string{"container shop died with exit 137"}, Rule: "container-died", Reason: "exit 137, and no restart policy",
+			Labels: map[string]string{"host": "web1", "container_name": "shop"},
+			Since:  time.Date(2026, 11, 29, 3, 4, 5, 0, time.UTC), Why: "step 1 of policy api", URL: "https://x.example/1",
+			Runbook: "https://wiki.example/shop", AckURL: "https://x.example/a/1",
+			Before: []incident.Mark{
+				{At: time.Date(2026, 11, 29, 3, 3, 53, 0, time.UTC), Text: "container shop was replaced: shop:1 → shop:2\nsee: http://evil"},
+				{At: time.Date(2026, 11, 29, 3, 1, 0, 0, time.UTC), Text: "container db was stopped on request"},
+			},
+		}, "container shop died with exit 137", `container shop died with exit 137
+where: host=web1 container=shop
+since: 2026-11-29 03:04:05 UTC
+why now: rule container-died: exit 137, and no restart policy
+why you: step 1 of policy api
+runbook: https://wiki.example/shop
+acknowledge: https://x.example/a/1
+see: https://x.example/1
+changed 12s before: container shop was replaced: shop:1 → shop:2 see: http://evil
+changed 3m before: container db was stopped on request`},
 		{"nothing", page.Facts{}, "no summary was given", "no summary was given"},
 		{"blank summary", page.Facts{Summaries: []string{" \n"}}, "no summary was given", "no summary was given"},
 		{"several alerts", page.Facts{Summaries: []string{"a", "b", "c"}}, "a (and 2 more)", "a\nand: b\nand: c"},
@@ -42,6 +64,43 @@ see: https://x.example/1`},
 				t.Errorf("title %q, text\n%s\nwant %q,\n%s", title, text, row.title, row.text)
 			}
 		})
+	}
+}
+
+func TestAgo(t *testing.T) {
+	at := time.Date(2026, 11, 29, 3, 4, 5, 0, time.UTC)
+	for want, of := range map[string]time.Time{
+		"0s before": at, "59s before": at.Add(59999 * time.Millisecond), "1m before": at.Add(time.Minute),
+		"1h0m before": at.Add(time.Hour), "at 03:04:05 UTC": at.Add(-1),
+	} {
+		if got := page.Ago(of, at); got != want {
+			t.Errorf("found %q, want %q", got, want)
+		}
+	}
+	if got := page.Ago(time.Time{}, at); got != "at 03:04:05 UTC" {
+		t.Errorf("before nothing: found %q", got)
+	}
+}
+
+func TestFactsOf(t *testing.T) {
+	at := time.Date(2026, 11, 29, 3, 4, 5, 0, time.UTC)
+	inc := incident.Incident{Severity: incident.SeverityPage, AcknowledgedBy: "bob", ResolvedBy: "carol", Alerts: map[string]incident.AlertState{
+		"late":  {Alert: incident.Alert{Key: "late", Rule: "second", Summary: "and this"}, First: at.Add(time.Second)},
+		"first": {Alert: incident.Alert{Key: "first", Rule: "lead", Summary: "this", Reason: "because", Runbook: "https://r", Before: []incident.Mark{{At: at, Text: "m"}}}, First: at},
+	}}
+	for _, kind := range []page.Kind{page.KindTrigger, page.KindUpdate, page.KindAcknowledge, page.KindResolve} {
+		want := page.Facts{Kind: kind, Severity: incident.SeverityPage, Summaries: []string{"this", "and this"}, Rule: "lead", Since: at}
+		switch kind {
+		case page.KindAcknowledge:
+			want.By = "bob"
+		case page.KindResolve:
+			want.By = "carol"
+		default:
+			want.Reason, want.Runbook, want.Before = "because", "https://r", []incident.Mark{{At: at, Text: "m"}}
+		}
+		if diff := cmp.Diff(want, page.FactsOf(inc, kind)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", kind, diff)
+		}
 	}
 }
 

@@ -81,7 +81,7 @@ func (w *absenceWatch) settle(now time.Time, tick bool, step *Step) {
 		next := s.next(w.judge(s, now), s.newest)
 		next.Known, next.Goodbye = true, s.goodbye
 		if next.Firing != s.stored.Firing {
-			step.Alerts = append(step.Alerts, s.alert(next, w.at(s, next), w.words(s, next)))
+			step.Alerts = append(step.Alerts, s.alert(next, w.at(s, next), w.words(s, next), w.reason(s, next)))
 		}
 		s.settle(step, next)
 	}
@@ -143,6 +143,18 @@ func (w *absenceWatch) words(s *presence, next standing) string {
 	return fmt.Sprintf("%s of %s has been silent for %s", w.rule.measurement, s.named(), span(w.rule.after))
 }
 
+// reason says why it is missed now.
+func (w *absenceWatch) reason(s *presence, next standing) string {
+	if !next.Firing {
+		return ""
+	}
+	last := "since the router's start"
+	if s.heard {
+		last = "since " + s.arrived.UTC().Format("15:04:05 MST")
+	}
+	return fmt.Sprintf("no %s %s, longer than %s, and no goodbye before", w.rule.measurement, last, span(w.rule.after))
+}
+
 // forget makes the series of a host unknown; one that is absent is no longer.
 func (w *absenceWatch) forget(host string, now time.Time, step *Step) {
 	at := slices.Index(w.rule.by, influx.TagHost)
@@ -154,7 +166,7 @@ func (w *absenceWatch) forget(host string, now time.Time, step *Step) {
 			continue
 		}
 		if s.stored.Firing {
-			step.Alerts = append(step.Alerts, s.alert(standing{}, now.UnixNano(), fmt.Sprintf("host %s was forgotten", host)))
+			step.Alerts = append(step.Alerts, s.alert(standing{}, now.UnixNano(), fmt.Sprintf("host %s was forgotten", host), ""))
 		}
 		s.settle(step, standing{})
 		step.onAccept(func() { delete(w.known, key); delete(w.touched, s); delete(w.engine.series, s.key) })

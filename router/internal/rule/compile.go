@@ -65,7 +65,7 @@ func (k *compiler) refuse(found any, expected string, key ...any) {
 }
 
 func (k *compiler) rule(r RuleConfig) {
-	s := k.spec(r.ID, r.Severity, defaultSeverity(r.Kind), r.Labels)
+	s := k.spec(r.ID, r.Severity, defaultSeverity(r.Kind), r.Labels, r.Runbook)
 	switch r.Kind {
 	case kindThreshold:
 		k.threshold(r, s)
@@ -80,7 +80,7 @@ func (k *compiler) rule(r RuleConfig) {
 }
 
 // spec checks what every rule has.
-func (k *compiler) spec(id string, severity, standard incident.Severity, labels map[string]string) spec {
+func (k *compiler) spec(id string, severity, standard incident.Severity, labels map[string]string, runbook string) spec {
 	switch {
 	case id == "" || strings.ContainsFunc(id, func(r rune) bool { return !strings.ContainsRune(idRunes, r) }):
 		k.refuse(id, "an id of a-z, 0-9, - and _", "id")
@@ -94,7 +94,10 @@ func (k *compiler) spec(id string, severity, standard incident.Severity, labels 
 	if severity.Rank() == 0 {
 		k.refuse(string(severity), "page, ticket or info", "severity")
 	}
-	return spec{id: id, severity: severity, labels: maps.Clone(labels)}
+	if runbook != "" && !check.ValidRunbook(runbook) {
+		k.refuse(runbook, check.ExpectedRunbook, "runbook")
+	}
+	return spec{id: id, severity: severity, labels: maps.Clone(labels), runbook: runbook}
 }
 
 const idRunes = "abcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -207,7 +210,7 @@ func (k *compiler) words(r RuleConfig, by []string, figures ...string) words {
 }
 
 func (k *compiler) slo(c SLOConfig) {
-	o := &objective{spec: k.spec(c.ID, "", incident.SeverityPage, c.Labels), check: c.Check}
+	o := &objective{spec: k.spec(c.ID, "", incident.SeverityPage, c.Labels, c.Runbook), check: c.Check}
 	of, known := k.checks[c.Check]
 	if !known {
 		k.refuse(c.Check, "the name of a check", "check")

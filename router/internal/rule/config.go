@@ -69,6 +69,7 @@ type RuleConfig struct { //nolint:revive // Config is the whole file's part; thi
 	Severity    incident.Severity  `toml:"severity"`
 	Labels      map[string]string  `toml:"labels"`
 	Summary     string             `toml:"summary"`
+	Runbook     string             `toml:"runbook"` // a URL
 }
 
 // SLOConfig is one [[slo]]: an availability objective over the results of a check.
@@ -80,6 +81,7 @@ type SLOConfig struct {
 	MinBad    *int              `toml:"min_bad"`   // in the long window; 2
 	MinTotal  *int              `toml:"min_total"` // in the short window; 3
 	Labels    map[string]string `toml:"labels"`
+	Runbook   string            `toml:"runbook"`
 }
 
 // Period is a length in whole days, written "30d".

@@ -27,11 +27,13 @@ type container struct {
 	Claimed int64  `json:"claimed"`          // what that event itself claimed, when it came from the future
 	Recent  []seen `json:"recent,omitempty"` // the newest events, applied or noted, oldest first
 
-	Started int64  `json:"started,omitempty"` // of the newest start applied
-	Present int64  `json:"present,omitempty"` // when the agent last found it, running or not
-	Running int64  `json:"running,omitempty"` // since when it ran then; 0: it did not
-	Kill    int64  `json:"kill,omitempty"`    // of the newest kill since the start
-	KillID  string `json:"kill_id,omitempty"`
+	Started   int64  `json:"started,omitempty"`    // of the newest start applied
+	StartedID string `json:"started_id,omitempty"` // whose start that was
+	Image     string `json:"image,omitempty"`      // that it was started from
+	Present   int64  `json:"present,omitempty"`    // when the agent last found it, running or not
+	Running   int64  `json:"running,omitempty"`    // since when it ran then; 0: it did not
+	Kill      int64  `json:"kill,omitempty"`       // of the newest kill since the start
+	KillID    string `json:"kill_id,omitempty"`
 
 	Death  *death  `json:"death,omitempty"`  // the newest crash
 	Deaths []int64 `json:"deaths,omitempty"` // crashes under a restart policy, within the window
@@ -132,10 +134,7 @@ func (c *container) explained(e event, isStop bool) bool {
 
 // facts are the labels that an event adds to host and container_name.
 func (e event) facts() map[string]string {
-	f := map[string]string{"image": e.image, "restart_policy": e.restartPolicy}
-	if e.version != "" && e.version != "unknown" && e.image != "" {
-		f["image"] = e.image + ":" + e.version
-	}
+	f := map[string]string{"image": e.imageRef(), "restart_policy": e.restartPolicy}
 	if e.exitCode != 0 {
 		f["exit_code"] = strconv.FormatInt(e.exitCode, 10)
 	}
@@ -145,6 +144,14 @@ func (e event) facts() map[string]string {
 		}
 	}
 	return f
+}
+
+// imageRef is the image with its version, as far as the event says: app:1.5.
+func (e event) imageRef() string {
+	if e.version != "" && e.version != "unknown" && e.image != "" {
+		return e.image + ":" + e.version
+	}
+	return e.image
 }
 
 // idle says that nothing is waited for and nothing fires: the record may go when it is old.

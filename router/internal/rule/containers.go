@@ -137,6 +137,7 @@ func (w *containerWatch) tell(rule *eventRule, j *judgement, o outcome, step *St
 	alert := incident.Alert{
 		Key: key, Rule: rule.id, Kind: incident.KindOccurrence, Firing: o.firing, Severity: rule.severity,
 		Labels: rule.alertLabels(facts), Summary: o.text, At: time.Unix(0, o.at).UTC(), Event: o.event,
+		Reason: o.reason, Runbook: rule.runbook,
 	}
 	if o.kind == kindContainerUnhealthy {
 		alert.Kind, alert.Event = incident.KindState, ""

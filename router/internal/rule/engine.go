@@ -22,6 +22,8 @@ type Engine struct {
 	sweepAt  time.Time
 	counters Counters
 
+	past past // what changed on each host lately
+
 	containers *containerWatch
 	absences   []*absenceWatch
 	thresholds []*thresholdWatch
@@ -52,7 +54,7 @@ const sweepEvery = 10 * time.Minute
 func NewEngine(set *Set, stored []Record, firing []string, now time.Time) *Engine {
 	e := &Engine{
 		set: set, started: now, index: map[string][]int{}, firing: map[string]bool{}, series: map[string]*series{},
-		mend: map[string]string{}, sweepAt: now.Add(sweepEvery),
+		mend: map[string]string{}, sweepAt: now.Add(sweepEvery), past: past{hosts: map[string]*hostPast{}},
 	}
 	for _, key := range firing {
 		e.firing[key] = true
@@ -112,6 +114,7 @@ func (e *Engine) restore(r Record, quorums *quorumWatch, objectives *objectiveWa
 			e.mend[r.Key] = ""
 		default:
 			e.containers.restore(r.Key, c)
+			e.past.restore(c)
 		}
 		return nil
 	case !strings.HasPrefix(r.Key, seriesPrefix):
@@ -169,6 +172,11 @@ func (e *Engine) adopt(s *series) {
 // Next on a sample's path: incident.Book.Apply.
 func (e *Engine) Observe(points []influx.Point, now time.Time) Step {
 	for i := range points {
+		if points[i].Measurement == influx.ContainerEvent {
+			if event, err := readEvent(points[i], now); err == nil { // a malformed one is counted by the rules
+				e.past.observe(event, now)
+			}
+		}
 		for _, at := range e.index[points[i].Measurement] {
 			e.watches[at].observe(points[i], now)
 			e.touched[at] = true
@@ -181,6 +189,7 @@ func (e *Engine) Observe(points []influx.Point, now time.Time) Step {
 			e.touched[at] = false
 		}
 	}
+	e.past.remind(&step)
 	return step
 }
 
@@ -196,6 +205,7 @@ func (e *Engine) Tick(now time.Time) Step {
 		e.sweep(now, &step)
 	}
 	e.mendRecords(&step)
+	e.past.remind(&step)
 	return step
 }
 
@@ -219,6 +229,7 @@ func (e *Engine) Forget(host string, now time.Time) Step {
 	if e.containers != nil {
 		e.containers.forget(host, &step)
 	}
+	step.onAccept(func() { delete(e.past.hosts, host) })
 	return step
 }
 
@@ -273,6 +284,7 @@ func (e *Engine) sweep(now time.Time, step *Step) {
 	for _, w := range e.thresholds {
 		w.sweep(now)
 	}
+	e.past.sweep(now)
 	if e.containers != nil {
 		e.containers.sweep(now, step)
 	}

@@ -27,6 +27,7 @@ type outcome struct {
 	at     int64
 	facts  map[string]string
 	text   string
+	reason string // why it is said now
 }
 
 // apply takes in one event. Events come in their own order; one that is not newer than the newest applied is noted.
@@ -48,7 +49,7 @@ func (j *judgement) apply(e event) {
 	j.At, j.Claimed = at, e.at.UnixNano()
 	switch e.action {
 	case influx.ActionStart:
-		j.Started, j.Kill, j.KillID = at, 0, ""
+		j.Started, j.StartedID, j.Image, j.Kill, j.KillID = at, e.id, clip(e.imageRef()), 0, ""
 		j.started(at, e)
 	case influx.ActionKill:
 		j.Kill, j.KillID = at, e.id
@@ -62,7 +63,8 @@ func (j *judgement) apply(e event) {
 		j.OOM = at
 		j.add(outcome{
 			kind: kindContainerOOM, firing: true, past: j.late(e.at) && j.over(at), event: e.identity(), at: at, facts: e.facts(),
-			text: fmt.Sprintf("container %s ran out of memory on %s%s", j.Name, j.Host, j.lateWords(at)),
+			text:   fmt.Sprintf("container %s ran out of memory on %s%s", j.Name, j.Host, j.lateWords(at)),
+			reason: "the kernel killed in it for want of memory",
 		})
 	case influx.ActionHealthStatus:
 		j.health(at, e)
@@ -153,7 +155,8 @@ func (j *judgement) health(at int64, e event) {
 		j.Unhealthy = at
 		j.add(outcome{
 			kind: kindContainerUnhealthy, firing: true, event: e.identity(), at: at, facts: e.facts(),
-			text: fmt.Sprintf("container %s is unhealthy on %s%s", j.Name, j.Host, j.lateWords(at)),
+			text:   fmt.Sprintf("container %s is unhealthy on %s%s", j.Name, j.Host, j.lateWords(at)),
+			reason: "its own health check says unhealthy",
 		})
 	case "healthy":
 		j.healed(at, e, "is healthy again")
@@ -195,17 +198,20 @@ func (j *judgement) fire(why reason, past bool) {
 	d := j.Death
 	j.Firing = why
 	text := fmt.Sprintf("container %s died with exit %d on %s", j.Name, d.Exit, j.Host)
+	reason := fmt.Sprintf("exit %d, which nobody asked for, and no restart policy", d.Exit)
 	switch why {
 	case loop:
+		reason = fmt.Sprintf("exit %d, death %d within %s, at %d it fires", d.Exit, len(j.Deaths), span(deathsWindow), deathsLimit)
 		text = fmt.Sprintf("container %s died %d times within %s on %s, last with exit %d", j.Name, len(j.Deaths), span(deathsWindow), j.Host, d.Exit)
 	case notRunning:
 		text += " and was not running again after " + span(restartWait)
+		reason = fmt.Sprintf("exit %d, which nobody asked for, and not running again %s later despite its restart policy", d.Exit, span(restartWait))
 	case died, quiet:
 	}
 	if past {
 		text += ", and has been started again since"
 	}
-	j.add(outcome{kind: kindContainerDied, firing: true, past: past, event: d.Event, at: d.At, facts: d.Facts, text: text + j.lateWords(d.At)})
+	j.add(outcome{kind: kindContainerDied, firing: true, past: past, event: d.Event, at: d.At, facts: d.Facts, text: text + j.lateWords(d.At), reason: reason})
 }
 
 // mend says that what fired is over.

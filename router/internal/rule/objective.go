@@ -103,7 +103,7 @@ func (w *objectiveWatch) settleBudget(b *budget, now time.Time, step *Step) {
 		return
 	}
 	if next.Firing != b.stored.Firing || next.Severity != b.stored.Severity {
-		alert := b.alert(next, b.evaluator.Newest().UnixNano(), b.words(next))
+		alert := b.alert(next, b.evaluator.Newest().UnixNano(), b.words(next), b.reason(next))
 		alert.Severity = incident.Severity(cmp.Or(next.Severity, b.stored.Severity))
 		step.Alerts = append(step.Alerts, alert)
 	}
@@ -126,6 +126,14 @@ func (b *budget) next(a slo.Assessment) standing {
 		next.Fired = b.evaluator.Newest().UnixNano() // new, or worse
 	}
 	return next
+}
+
+// reason says which pair of windows burns.
+func (b *budget) reason(next standing) string {
+	if !next.Firing {
+		return ""
+	}
+	return b.evaluator.Describe(next.Burning)
 }
 
 func (b *budget) words(next standing) string {

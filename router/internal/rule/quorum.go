@@ -37,7 +37,7 @@ func newQuorumWatch(e *Engine) *quorumWatch {
 	w := &quorumWatch{engine: e, checks: map[string]*checked{}, touched: map[*checked]struct{}{}, open: map[*checked]struct{}{}}
 	for _, c := range e.set.checks {
 		q := &checked{check: c, latest: map[string]check.Result{}, claims: map[string]int64{}}
-		q.spec = spec{id: CheckDown, severity: incident.Severity(c.Severity), labels: maps.Clone(c.Labels)}
+		q.spec = spec{id: CheckDown, severity: incident.Severity(c.Severity), labels: maps.Clone(c.Labels), runbook: c.Runbook}
 		q.series = newSeries(&q.spec, []string{influx.TagCheck}, []string{c.Name})
 		q.labels["target"] = c.URL
 		w.checks[c.Name] = q
@@ -98,7 +98,7 @@ func (w *quorumWatch) settle(now time.Time, tick bool, step *Step) {
 		v, newest := q.judge(now)
 		next := q.next(v, newest)
 		if next.Firing != q.stored.Firing {
-			step.Alerts = append(step.Alerts, q.alert(next, newest, q.words(next, now)))
+			step.Alerts = append(step.Alerts, q.alert(next, newest, q.words(next, now), q.reason(next, now)))
 		}
 		if next == q.stored {
 			delete(w.open, q)
@@ -132,14 +132,30 @@ func (q *checked) words(next standing, now time.Time) string {
 		return fmt.Sprintf("check %s is up again: %s", q.check.Name, q.check.URL)
 	}
 	var down []string
-	for _, location := range slices.Sorted(maps.Keys(q.latest)) {
-		r := q.latest[location]
-		if r.OK() || r.Sick || now.Sub(r.Time) > q.check.Fresh() {
-			continue
-		}
-		down = append(down, fmt.Sprintf("%s: %s", location, outcomeWords(r)))
+	for _, location := range q.down(now) {
+		down = append(down, fmt.Sprintf("%s: %s", location, outcomeWords(q.latest[location])))
 	}
 	return clip(fmt.Sprintf("check %s is down: %s (%s)", q.check.Name, q.check.URL, strings.Join(down, "; ")))
+}
+
+// down lists the locations that see the check down, sorted.
+func (q *checked) down(now time.Time) []string {
+	var down []string
+	for _, location := range slices.Sorted(maps.Keys(q.latest)) {
+		if r := q.latest[location]; !r.OK() && !r.Sick && now.Sub(r.Time) <= q.check.Fresh() {
+			down = append(down, location)
+		}
+	}
+	return down
+}
+
+// reason says why it is down now.
+func (q *checked) reason(next standing, now time.Time) string {
+	if !next.Firing {
+		return ""
+	}
+	known := max(len(q.latest), len(q.check.Locations))
+	return fmt.Sprintf("%d of %d locations see it down, %d are enough", len(q.down(now)), known, q.check.Need(known))
 }
 
 func outcomeWords(r check.Result) string {

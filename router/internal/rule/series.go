@@ -22,6 +22,7 @@ type spec struct {
 	id       string
 	severity incident.Severity
 	labels   map[string]string // the rule's own
+	runbook  string            // a URL; "" for none
 }
 
 // alertLabels are the labels of an alert: the rule's own, and the facts, which win.
@@ -75,14 +76,15 @@ func (s *series) settle(step *Step, next standing) {
 	step.onAccept(func() { s.stored = next })
 }
 
-// alert is the alert that says next; at is the time of the sample behind it. A resolve is never as old as its firing.
-func (s *series) alert(next standing, at int64, summary string) incident.Alert {
+// alert is the alert that says next, and why; at is the time of the sample behind it. A resolve is never as old as its
+// firing.
+func (s *series) alert(next standing, at int64, summary, reason string) incident.Alert {
 	if !next.Firing {
 		at = max(at, s.stored.Fired+1)
 	}
 	return incident.Alert{
 		Key: s.key, Rule: s.rule.id, Kind: incident.KindState, Firing: next.Firing, Severity: s.rule.severity,
-		Labels: s.labels, Summary: summary, At: time.Unix(0, at).UTC(),
+		Labels: s.labels, Summary: summary, At: time.Unix(0, at).UTC(), Reason: reason, Runbook: s.rule.runbook,
 	}
 }
 

@@ -207,7 +207,7 @@ func (w *thresholdWatch) forget(host string, now time.Time, step *Step) {
 			continue
 		}
 		if g.stored.Firing {
-			step.Alerts = append(step.Alerts, g.alert(standing{}, now.UnixNano(), fmt.Sprintf("host %s was forgotten", host)))
+			step.Alerts = append(step.Alerts, g.alert(standing{}, now.UnixNano(), fmt.Sprintf("host %s was forgotten", host), ""))
 		}
 		g.settle(step, standing{})
 		step.onAccept(func() { delete(w.groups, key); delete(w.open, g); delete(w.touched, g); delete(w.engine.series, g.key) })
@@ -250,15 +250,18 @@ func (w *thresholdWatch) alert(g *group, next standing, m member) incident.Alert
 		sign = "below"
 	}
 	figures := map[string]string{"value": number(m.value), "limit": limit, "for": span(w.rule.holdFor)}
+	lasting := ""
+	if w.rule.holdFor > 0 {
+		lasting = " for " + span(w.rule.holdFor)
+	}
+	reason := fmt.Sprintf("%s %s is %s, %s %s%s", w.rule.measurement, w.rule.field, number(m.value), sign, limit, lasting)
 	summary := w.rule.summary.fill(g.labels, figures)
 	if summary == "" {
-		summary = fmt.Sprintf("%s %s of %s is %s, %s %s", w.rule.measurement, w.rule.field, g.named(), number(m.value), sign, limit)
-		if w.rule.holdFor > 0 {
-			summary += " for " + span(w.rule.holdFor)
-		}
+		summary = fmt.Sprintf("%s %s of %s is %s, %s %s%s", w.rule.measurement, w.rule.field, g.named(), number(m.value), sign, limit, lasting)
 	}
 	if !next.Firing {
+		reason = ""
 		summary = fmt.Sprintf("%s %s of %s is %s, no longer %s %s", w.rule.measurement, w.rule.field, g.named(), number(m.value), sign, limit)
 	}
-	return g.alert(next, m.at, summary)
+	return g.alert(next, m.at, summary, reason)
 }

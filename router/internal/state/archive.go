@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"nezuban/router/internal/incident"
+	"nezuban/router/internal/state/record"
 )
 
 // Closed is an incident that is over, as it is filed away: one JSON file each.
@@ -48,7 +49,7 @@ func (a *Archive) File(ctx context.Context, s *Store, ids []string) error {
 
 func (s *Store) closed(ctx context.Context, id string) (Closed, error) {
 	var found []incident.Incident
-	if err := load(ctx, s, incidentPrefix+id, &found); err != nil {
+	if err := load(ctx, s, record.IncidentPrefix+id, &found); err != nil {
 		return Closed{}, err
 	}
 	if len(found) != 1 {

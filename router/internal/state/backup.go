@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+
+	"nezuban/router/internal/state/record"
 )
 
 // A backup is gzip of JSON lines: a header, a line for each record, and a last line with their number and the SHA-256 of
@@ -66,7 +68,7 @@ func (c *Conn) Backup(ctx context.Context, taken time.Time, release string) ([]b
 }
 
 func (c *Conn) backup(ctx context.Context, taken time.Time, release string) ([]byte, error) {
-	now, err := c.client.Get(ctx, leaderKey)
+	now, err := c.client.Get(ctx, record.LeaderKey)
 	if err != nil {
 		return nil, err
 	}
@@ -75,12 +77,12 @@ func (c *Conn) backup(ctx context.Context, taken time.Time, release string) ([]b
 	w := lines{to: packed, sum: sha256.New()}
 	w.write(BackupHeader{backupFormat, backupVersion, taken.UTC(), now.Header.Revision, release})
 	records := 0
-	_, err = c.reader().eachAt(ctx, prefix, now.Header.Revision, func(key string, value []byte) error {
+	_, err = c.reader().eachAt(ctx, record.Prefix, now.Header.Revision, func(key string, value []byte) error {
 		if !backedUp(key) {
 			return nil
 		}
 		records++
-		record := BackupRecord{Key: strings.TrimPrefix(key, prefix)}
+		record := BackupRecord{Key: strings.TrimPrefix(key, record.Prefix)}
 		if json.Valid(value) {
 			record.Value = value
 		} else {
@@ -97,7 +99,7 @@ func (c *Conn) backup(ctx context.Context, taken time.Time, release string) ([]b
 
 // backedUp says that a record belongs into a backup: it is no secret, and outlives a process.
 func backedUp(key string) bool {
-	return key != leaderKey && key != restoringKey && !strings.HasPrefix(key, accessPrefix)
+	return key != record.LeaderKey && key != restoringKey && !strings.HasPrefix(key, accessPrefix)
 }
 
 // lines writes JSON lines and sums them up.

@@ -13,6 +13,7 @@ import (
 	"nezuban/router/internal/access"
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/rule"
+	"nezuban/router/internal/state/record"
 )
 
 // backedUpState is a backup of a state with some of everything in it.
@@ -24,7 +25,7 @@ func backedUpState(t *testing.T) []byte {
 		change.Rows[i].Status, change.Rows[i].Attempt = status, i
 	}
 	change.Picks = escalation.Picks{"0/api": "alice"}
-	if err := s.Commit(t.Context(), Batch{Change: change, Put: []rule.Record{{Key: "series/x", Value: []byte(`{"version":1}`)}, {Key: "odd", Value: []byte{0xff, 0}}}}); err != nil {
+	if err := s.Commit(t.Context(), record.Batch{Change: change, Put: []rule.Record{{Key: "series/x", Value: []byte(`{"version":1}`)}, {Key: "odd", Value: []byte{0xff, 0}}}}); err != nil {
 		t.Fatal(err)
 	}
 	r, text := version(0, "a")
@@ -117,7 +118,7 @@ func TestABackupIsOfOneInstant(t *testing.T) {
 		c := sample(fmt.Sprintf("I%06d", i), 1, 0)
 		change.Incidents, change.Rows = append(change.Incidents, c.Incidents...), append(change.Rows, c.Rows...)
 	}
-	if err := s.Commit(t.Context(), Batch{Change: change}); err != nil {
+	if err := s.Commit(t.Context(), record.Batch{Change: change}); err != nil {
 		t.Fatal(err)
 	}
 	stop, stopped := make(chan struct{}), make(chan struct{})
@@ -126,7 +127,7 @@ func TestABackupIsOfOneInstant(t *testing.T) {
 		for n := 1; ; n++ {
 			first, last := change.Incidents[0], change.Incidents[len(change.Incidents)-1]
 			first.AcknowledgedBy, last.AcknowledgedBy = fmt.Sprint(n), fmt.Sprint(n)
-			if err := s.Commit(t.Context(), Batch{Change: incident.Change{Incidents: []incident.Incident{first, last}}}); err != nil {
+			if err := s.Commit(t.Context(), record.Batch{Change: incident.Change{Incidents: []incident.Incident{first, last}}}); err != nil {
 				t.Error(err)
 				return
 			}

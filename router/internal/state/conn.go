@@ -14,6 +14,8 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.uber.org/zap"
+
+	"nezuban/router/internal/state/record"
 )
 
 // Options say where the state is: in the folder of an embedded member, or in an external cluster.
@@ -76,7 +78,7 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
-	if _, err := c.client.Get(ctx, leaderKey); err != nil {
+	if _, err := c.client.Get(ctx, record.LeaderKey); err != nil {
 		_ = c.client.Close() // nothing was sent that matters
 		return nil, c.explain(err)
 	}
@@ -108,7 +110,7 @@ func (c *Conn) Close() {
 }
 
 // reader is a store that writes nothing.
-func (c *Conn) reader() *Store { return &Store{client: c.client, conn: c} }
+func (c *Conn) reader() *Store { return c.store(0) }
 
 // explain says what an operator can do about an external cluster that does not let this router in.
 func (c *Conn) explain(err error) error {
@@ -122,7 +124,7 @@ func (c *Conn) explain(err error) error {
 	case errors.Is(err, rpctypes.ErrAuthNotEnabled):
 		hint = "it has no users: leave etcd.username out, or run etcdctl auth enable"
 	case errors.Is(err, rpctypes.ErrPermissionDenied):
-		hint = "its user needs a role with readwrite on the prefix " + prefix
+		hint = "its user needs a role with readwrite on the prefix " + record.Prefix
 	case strings.Contains(err.Error(), "tls: "), strings.Contains(err.Error(), "x509: "):
 		hint = "the certificates do not fit: see etcd.ca_file, etcd.cert_file and etcd.key_file"
 	}

@@ -14,6 +14,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"nezuban/router/internal/incident"
+	"nezuban/router/internal/state/record"
 )
 
 func optionsAll() []clientv3.OpOption {
@@ -39,7 +40,7 @@ func TestCrashChild(t *testing.T) {
 	}
 	fmt.Println("open")
 	for i := len(stored.Incidents); ; i++ {
-		if err := s.Commit(context.Background(), Batch{Change: sample(fmt.Sprintf("I%06d", i), 2, 2)}); err != nil {
+		if err := s.Commit(context.Background(), record.Batch{Change: sample(fmt.Sprintf("I%06d", i), 2, 2)}); err != nil {
 			t.Fatal(err)
 		}
 		fmt.Println(i)

@@ -10,6 +10,8 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"nezuban/router/internal/state/record"
 )
 
 // Times of leadership.
@@ -119,7 +121,7 @@ func (c *Conn) awaitVacancy(ctx context.Context, self Candidate) error {
 	watching, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
 	defer cancel()
 	beats := 0
-	for news := range c.client.Watch(watching, leaderKey, clientv3.WithRev(resp.Header.Revision+1)) {
+	for news := range c.client.Watch(watching, record.LeaderKey, clientv3.WithRev(resp.Header.Revision+1)) {
 		if err := news.Err(); err != nil {
 			return err
 		}
@@ -159,7 +161,7 @@ func (c *Conn) awaitLeader(ctx context.Context, patience time.Duration) (bool, e
 	}
 	watching, cancel := context.WithTimeout(clientv3.WithRequireLeader(ctx), patience)
 	defer cancel()
-	for news := range c.client.Watch(watching, leaderKey, clientv3.WithRev(resp.Header.Revision+1)) {
+	for news := range c.client.Watch(watching, record.LeaderKey, clientv3.WithRev(resp.Header.Revision+1)) {
 		if err := news.Err(); err != nil && watching.Err() == nil {
 			return false, err
 		}
@@ -175,7 +177,7 @@ func (c *Conn) ask(ctx context.Context) (*clientv3.GetResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
 	asked := time.Now()
-	resp, err := c.client.Get(ctx, leaderKey)
+	resp, err := c.client.Get(ctx, record.LeaderKey)
 	if err == nil {
 		c.clock.trip(time.Since(asked))
 	}
@@ -206,8 +208,8 @@ func (c *Conn) stand(ctx context.Context, self Candidate) (*Term, error) {
 		return nil, err
 	}
 	resp, err := c.client.Txn(asking).
-		If(clientv3.Compare(clientv3.CreateRevision(leaderKey), "=", 0)).
-		Then(clientv3.OpPut(leaderKey, value, clientv3.WithLease(lease.ID))).Commit()
+		If(clientv3.Compare(clientv3.CreateRevision(record.LeaderKey), "=", 0)).
+		Then(clientv3.OpPut(record.LeaderKey, value, clientv3.WithLease(lease.ID))).Commit()
 	if err != nil || !resp.Succeeded {
 		c.revoke(ctx, lease.ID) // with it goes a key that was made although the answer is lost
 		return nil, err
@@ -235,10 +237,10 @@ func (c *Conn) alone(ctx context.Context, self Candidate) (*Term, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := c.client.Delete(ctx, leaderKey); err != nil {
+	if _, err := c.client.Delete(ctx, record.LeaderKey); err != nil {
 		return nil, fmt.Errorf("take the lead in etcd: %w", err)
 	}
-	resp, err := c.client.Put(ctx, leaderKey, value)
+	resp, err := c.client.Put(ctx, record.LeaderKey, value)
 	if err != nil {
 		return nil, fmt.Errorf("take the lead in etcd: %w", err)
 	}

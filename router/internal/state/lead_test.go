@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"nezuban/packaging/testenv"
+	"nezuban/router/internal/state/record"
 )
 
 // connect makes a connection of its own to a cluster.
@@ -82,22 +83,22 @@ func TestTheLeadGoesOnWhenTheLeaderResignsAndOldTermsCannotWrite(t *testing.T) {
 	first := within(t, 5*time.Second, lead(t, a, candidate("a", 0)))
 	next := lead(t, b, candidate("b", 0))
 	until(t, "b sees that a leads", func() bool { l, ok := b.Leader(); return ok && l.Name == "a" && l.URL == "http://a" })
-	if err := first.Store.Commit(t.Context(), Batch{Change: sample("I1", 1, 1)}); err != nil {
+	if err := first.Store.Commit(t.Context(), record.Batch{Change: sample("I1", 1, 1)}); err != nil {
 		t.Fatal(err)
 	}
 	first.Resign()
 	second := within(t, 2*time.Second, next)
-	if err := first.Store.Commit(t.Context(), Batch{Change: sample("I2", 1, 1)}); !errors.Is(err, ErrFenced) {
-		t.Errorf("the old term: found %v, want ErrFenced", err)
+	if err := first.Store.Commit(t.Context(), record.Batch{Change: sample("I2", 1, 1)}); !errors.Is(err, record.ErrFenced) {
+		t.Errorf("the old term: found %v, want record.ErrFenced", err)
 	}
-	if err := b.reader().Commit(t.Context(), Batch{Change: sample("I2", 1, 1)}); !errors.Is(err, ErrFenced) {
-		t.Errorf("a reader: found %v, want ErrFenced", err)
+	if err := b.reader().Commit(t.Context(), record.Batch{Change: sample("I2", 1, 1)}); !errors.Is(err, record.ErrFenced) {
+		t.Errorf("a reader: found %v, want record.ErrFenced", err)
 	}
 	// A router that leads again has a new term: what its old one still had in flight stays out.
 	second.Resign()
 	third := within(t, 2*time.Second, lead(t, a, candidate("a", 0)))
-	if err := first.Store.Commit(t.Context(), Batch{Change: sample("I2", 1, 1)}); !errors.Is(err, ErrFenced) {
-		t.Errorf("the old term of the router that leads: found %v, want ErrFenced", err)
+	if err := first.Store.Commit(t.Context(), record.Batch{Change: sample("I2", 1, 1)}); !errors.Is(err, record.ErrFenced) {
+		t.Errorf("the old term of the router that leads: found %v, want record.ErrFenced", err)
 	}
 	if stored, err := third.Store.Load(t.Context()); err != nil || len(stored.Incidents) != 1 {
 		t.Errorf("found %+v, %v, want what the first term stored", stored, err)
@@ -195,7 +196,7 @@ func TestTheLeadSurvivesTheEndOfAMember(t *testing.T) {
 		until(t, "a commit is taken", func() bool {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			defer cancel()
-			return term.Store.Commit(ctx, Batch{Change: sample("I1", 1, i+1)}) == nil || term.Context().Err() != nil
+			return term.Store.Commit(ctx, record.Batch{Change: sample("I1", 1, i+1)}) == nil || term.Context().Err() != nil
 		})
 		if err := context.Cause(term.Context()); err != nil {
 			t.Fatalf("with member %d killed: %v", i, err)

@@ -10,12 +10,13 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"nezuban/router/internal/incident"
+	"nezuban/router/internal/state/record"
 )
 
 // Keys of a restore. The first stands while it is under way: what is there then is a part.
 const (
-	restoringKey = prefix + "restoring"
-	restoredKey  = prefix + "restored"
+	restoringKey = record.Prefix + "restoring"
+	restoredKey  = record.Prefix + "restored"
 )
 
 // Restored says that the state came from a backup, and that nobody was told yet.
@@ -45,7 +46,7 @@ func (c *Conn) Restore(ctx context.Context, b *Backup, now time.Time) (Restored,
 	}
 	// Only into a state that is still empty, and in which nobody leads, does the first write go.
 	resp, err := c.client.Txn(ctx).
-		If(clientv3.Compare(clientv3.CreateRevision(leaderKey), "=", 0), clientv3.Compare(clientv3.CreateRevision(restoringKey), "=", 0)).
+		If(clientv3.Compare(clientv3.CreateRevision(record.LeaderKey), "=", 0), clientv3.Compare(clientv3.CreateRevision(restoringKey), "=", 0)).
 		Then(clientv3.OpPut(restoringKey, string(marker))).Commit()
 	if err == nil && !resp.Succeeded {
 		err = errNotEmpty
@@ -69,7 +70,7 @@ var errNotEmpty = errors.New("restore the state: it is not empty, or a router ru
 
 // empty says that there is nothing that a restore would mix with.
 func (c *Conn) empty(ctx context.Context) error {
-	resp, err := c.client.Get(ctx, prefix, clientv3.WithPrefix(), clientv3.WithKeysOnly(), clientv3.WithLimit(2))
+	resp, err := c.client.Get(ctx, record.Prefix, clientv3.WithPrefix(), clientv3.WithKeysOnly(), clientv3.WithLimit(2))
 	if err != nil {
 		return fmt.Errorf("restore the state: %w", err)
 	}
@@ -84,22 +85,22 @@ func (r *Restored) batches(b *Backup) ([][]clientv3.Op, error) {
 	var all [][]clientv3.Op
 	var ops []clientv3.Op
 	size := 0
-	for _, record := range b.Records {
-		key, value := prefix+record.Key, []byte(record.Value)
-		if record.Value == nil {
-			value = record.Bytes
+	for _, one := range b.Records {
+		key, value := record.Prefix+one.Key, []byte(one.Value)
+		if one.Value == nil {
+			value = one.Bytes
 		}
 		if !backedUp(key) {
-			return nil, fmt.Errorf("restore the state: found a record %q, which no backup holds", record.Key)
+			return nil, fmt.Errorf("restore the state: found a record %q, which no backup holds", one.Key)
 		}
 		value, held, err := hold(key, value)
 		if err != nil {
-			return nil, fmt.Errorf("restore the state: record %q: %w", record.Key, err)
+			return nil, fmt.Errorf("restore the state: record %q: %w", one.Key, err)
 		}
 		if held {
 			r.Held++
 		}
-		if n := len(key) + len(value); len(ops) == maxOps || size+n > maxBytes && len(ops) > 0 {
+		if n := len(key) + len(value); len(ops) == record.MaxOps || size+n > record.MaxBytes && len(ops) > 0 {
 			all, ops, size = append(all, ops), nil, 0
 		}
 		ops, size = append(ops, clientv3.OpPut(key, string(value))), size+len(key)+len(value)
@@ -112,7 +113,7 @@ func (r *Restored) batches(b *Backup) ([][]clientv3.Op, error) {
 
 // hold is a record as it comes back: a message that has not ended is held.
 func hold(key string, value []byte) (back []byte, held bool, err error) {
-	if len(key) < len(outboxPrefix) || key[:len(outboxPrefix)] != outboxPrefix {
+	if len(key) < len(record.OutboxPrefix) || key[:len(record.OutboxPrefix)] != record.OutboxPrefix {
 		return value, false, nil
 	}
 	var row incident.Row

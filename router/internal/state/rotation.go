@@ -12,7 +12,7 @@ import (
 	"io"
 	"time"
 
-	clientv3 "go.etcd.io/etcd/client/v3"
+	"nezuban/router/internal/state/record"
 )
 
 // Rotation is one version of the rotation file that was accepted. The version with the highest Seq is in force, over
@@ -80,21 +80,21 @@ func (s *Store) AddRotation(ctx context.Context, r Rotation, text []byte) error 
 	if err != nil {
 		return err
 	}
-	return s.transact(ctx, ops)
+	return s.Txn(ctx, ops)
 }
 
-func rotationOps(r Rotation, text []byte) (group, error) {
+func rotationOps(r Rotation, text []byte) ([]record.Op, error) {
 	packed, err := pack(text)
 	if err != nil {
 		return nil, fmt.Errorf("pack rotation file: %w", err)
 	}
 	r.Version = 1
-	var ops group
-	if err := ops.put(textPrefix+r.Hash, rotationText{Version: 1, Gzip: packed}); err != nil {
+	content, err := record.NewPut(textPrefix+r.Hash, rotationText{Version: 1, Gzip: packed})
+	if err != nil {
 		return nil, err
 	}
-	err = ops.put(versionPrefix+sequence(r.Seq), r)
-	return ops, err
+	version, err := record.NewPut(versionPrefix+record.Sequence(r.Seq), r)
+	return []record.Op{content, version}, err
 }
 
 func pack(text []byte) ([]byte, error) {
@@ -122,7 +122,7 @@ func unpack(value []byte) ([]byte, error) {
 }
 
 // oldRotationKey is where the release before kept the file in force, alone.
-const oldRotationKey = prefix + "rotation"
+const oldRotationKey = record.Prefix + "rotation"
 
 // upgrade makes what the release before has stored the latest version: the first one, unless that release was run again
 // after this one. That release wrote the time of its last start for the time in force, so that is since when it is known.
@@ -146,7 +146,7 @@ func (s *Store) upgrade(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ops := group{clientv3.OpDelete(oldRotationKey)}
+	ops := []record.Op{{Kind: record.Delete, Key: oldRotationKey}}
 	next := Rotation{Hash: HashRotation(old.Text), Since: old.Since, Name: old.Name}
 	if n := len(versions); n > 0 {
 		next.Seq = versions[n-1].Seq + 1
@@ -158,5 +158,5 @@ func (s *Store) upgrade(ctx context.Context) error {
 		}
 		ops = append(more, ops...)
 	}
-	return s.transact(ctx, ops)
+	return s.Txn(ctx, ops)
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"nezuban/router/internal/state/record"
 )
 
 // version is the n-th version of a rotation file, and its text.
@@ -58,7 +59,7 @@ func TestEachVersionOfTheRotationFileIsKept(t *testing.T) {
 func TestAVersionComesInForceInOneTransaction(t *testing.T) {
 	s := open(t, t.TempDir())
 	add(t, s, 0, "a")
-	resp, err := s.client.Get(t.Context(), prefix+"oncall/", optionsAll()...)
+	resp, err := s.client.Get(t.Context(), record.Prefix+"oncall/", optionsAll()...)
 	if err != nil || len(resp.Kvs) != 2 || resp.Kvs[0].ModRevision != resp.Kvs[1].ModRevision {
 		t.Errorf("found %v, %v, want text and version at one revision", resp.Kvs, err)
 	}
@@ -72,8 +73,8 @@ func TestATextThatIsNotWhatWasAcceptedIsNeverGiven(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, value := range map[string]string{
-		"another text": string(other[0].ValueBytes()), "no JSON": "{", "no gzip": `{"version":1,"gzip":"YQ=="}`,
-		"cut short": string(other[0].ValueBytes()[:len(other[0].ValueBytes())/2]) + `"}`,
+		"another text": other[0].Value, "no JSON": "{", "no gzip": `{"version":1,"gzip":"YQ=="}`,
+		"cut short": other[0].Value[:len(other[0].Value)/2] + `"}`,
 	} {
 		if _, err := s.client.Put(t.Context(), textPrefix+r.Hash, value); err != nil {
 			t.Fatal(err)
@@ -164,7 +165,7 @@ func TestAYearOfEditsIsSmall(t *testing.T) {
 			day%50, day%60, day%50, day%28+1, day%28+1)
 		add(t, s, day, file.String())
 	}
-	resp, err := s.client.Get(t.Context(), prefix+"oncall/", clientv3.WithPrefix())
+	resp, err := s.client.Get(t.Context(), record.Prefix+"oncall/", clientv3.WithPrefix())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +242,7 @@ func FuzzUnpack(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(ops[0].ValueBytes())
+	f.Add([]byte(ops[0].Value))
 	f.Add([]byte(`{"version":1,"gzip":"YQ=="}`))
 	f.Fuzz(func(t *testing.T, value []byte) {
 		text, err := unpack(value)

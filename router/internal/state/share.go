@@ -13,11 +13,13 @@ import (
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"nezuban/router/internal/state/record"
 )
 
 // closedPrefix is where closed incidents stay for a while, in the form of their files, so that each router of a cluster
 // can file them away too.
-const closedPrefix = prefix + "closed/"
+const closedPrefix = record.Prefix + "closed/"
 
 // Bounds of what is shared.
 const (
@@ -65,7 +67,7 @@ func (s *Store) prune(ctx context.Context) error {
 		return nil
 	}
 	oldest, err := s.client.Get(ctx, closedPrefix, clientv3.WithPrefix(), clientv3.WithKeysOnly(),
-		clientv3.WithSort(clientv3.SortByModRevision, clientv3.SortAscend), clientv3.WithLimit(min(beyond, maxOps)))
+		clientv3.WithSort(clientv3.SortByModRevision, clientv3.SortAscend), clientv3.WithLimit(min(beyond, record.MaxOps)))
 	if err != nil {
 		return fmt.Errorf("read %q from etcd: %w", closedPrefix, err)
 	}

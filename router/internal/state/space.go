@@ -9,6 +9,8 @@ import (
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"nezuban/router/internal/state/record"
 )
 
 // Space is how full the state is. The zero value is empty and without bounds.
@@ -160,7 +162,7 @@ func (c *Conn) Tend(ctx context.Context) (Space, error) {
 
 // compact forgets all revisions but the present one.
 func (c *Conn) compact(ctx context.Context) error {
-	now, err := c.client.Get(ctx, leaderKey, clientv3.WithCountOnly())
+	now, err := c.client.Get(ctx, record.LeaderKey, clientv3.WithCountOnly())
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -13,6 +14,7 @@ import (
 
 	"nezuban/packaging/testenv"
 	"nezuban/router/internal/incident"
+	"nezuban/router/internal/state/record"
 )
 
 // small is a store whose state may take so many MiB.
@@ -30,6 +32,15 @@ func small(t *testing.T, dir string, mib int64) *Store {
 	return term.Store
 }
 
+// put decides nothing, and stores a change as the engine does.
+func (s *Store) put(ctx context.Context, change incident.Change) error {
+	b := record.Batch{Change: change}
+	if err := s.Prepare(&b); err != nil {
+		return err
+	}
+	return s.Commit(ctx, b)
+}
+
 // heavy is an incident that takes about 8 KiB.
 func heavy(i int) incident.Change {
 	c := sample(fmt.Sprintf("I%06d", i), 1, 2)
@@ -42,11 +53,11 @@ func TestARouterThatOverwritesALotNeverStaysFull(t *testing.T) {
 	s := small(t, t.TempDir(), 16)
 	full := 0
 	for i := range 6000 {
-		err := s.Commit(t.Context(), Batch{Change: heavy(i % 20)})
+		err := s.put(t.Context(), heavy(i%20))
 		if err == nil {
 			continue
 		}
-		if !errors.Is(err, rpctypes.ErrNoSpace) && !errors.Is(err, ErrFull) {
+		if !errors.Is(err, rpctypes.ErrNoSpace) && !errors.Is(err, record.ErrFull) {
 			t.Fatal(err)
 		}
 		full++
@@ -69,7 +80,7 @@ func TestTimelinesAreShedBeforeMessages(t *testing.T) {
 	n := 0
 	for !s.conn.shedding.Load() {
 		for range 50 {
-			if err := s.Commit(t.Context(), Batch{Change: heavy(n)}); err != nil {
+			if err := s.put(t.Context(), heavy(n)); err != nil {
 				t.Fatalf("after %d incidents: %v", n, err)
 			}
 			n++
@@ -79,7 +90,7 @@ func TestTimelinesAreShedBeforeMessages(t *testing.T) {
 		}
 	}
 	late := heavy(n)
-	if err := s.Commit(t.Context(), Batch{Change: late}); err != nil {
+	if err := s.put(t.Context(), late); err != nil {
 		t.Fatal(err)
 	}
 	id := late.Incidents[0].ID
@@ -95,7 +106,7 @@ func TestTimelinesAreShedBeforeMessages(t *testing.T) {
 	for i := range n {
 		closed = append(closed, heavy(i).Incidents[0].ID)
 	}
-	if err := s.Commit(t.Context(), Batch{Change: incident.Change{Closed: closed}}); err != nil {
+	if err := s.put(t.Context(), incident.Change{Closed: closed}); err != nil {
 		t.Fatal(err)
 	}
 	if space, err := s.conn.Tend(t.Context()); err != nil || s.conn.shedding.Load() || space.Size > 4<<20 {
@@ -152,7 +163,7 @@ func TestAFullDiskIsRefusedBeforeItBreaksEtcd(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
 	s := small(t, filepath.Join(dir, "etcd"), 64)
-	if err := s.Commit(t.Context(), Batch{Change: sample("I1", 1, 1)}); err != nil {
+	if err := s.put(t.Context(), sample("I1", 1, 1)); err != nil {
 		t.Fatal(err)
 	}
 	free, err := diskFree(dir)
@@ -164,11 +175,11 @@ func TestAFullDiskIsRefusedBeforeItBreaksEtcd(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 100 {
-		if err := s.Commit(t.Context(), Batch{Change: heavy(i)}); !errors.Is(err, ErrFull) {
-			t.Fatalf("found %v, want ErrFull", err)
+		if err := s.put(t.Context(), heavy(i)); !errors.Is(err, record.ErrFull) {
+			t.Fatalf("found %v, want record.ErrFull", err)
 		}
 	}
-	if err := s.Commit(t.Context(), Batch{Change: incident.Change{Closed: []string{"I1"}}}); err != nil {
+	if err := s.put(t.Context(), incident.Change{Closed: []string{"I1"}}); err != nil {
 		t.Errorf("what only deletes: %v", err)
 	}
 	if space, err := s.conn.Tend(t.Context()); err != nil || !space.DiskScant() || !s.conn.shedding.Load() {
@@ -177,7 +188,7 @@ func TestAFullDiskIsRefusedBeforeItBreaksEtcd(t *testing.T) {
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Commit(t.Context(), Batch{Change: sample("I2", 1, 1)}); err != nil {
+	if err := s.put(t.Context(), sample("I2", 1, 1)); err != nil {
 		t.Errorf("with room again: %v", err)
 	}
 	select {

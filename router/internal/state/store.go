@@ -11,43 +11,35 @@ package state
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"strconv"
+	"slices"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
-	"nezuban/oncall/escalation"
 	"nezuban/router/internal/incident"
-	"nezuban/router/internal/rule"
+	"nezuban/router/internal/state/record"
 )
 
-// Keys in etcd. Sequence numbers are padded so that keys sort as they were written.
+// Keys in etcd, beside those of package record.
 const (
-	prefix         = "/nezuban/v1/"
-	incidentPrefix = prefix + "incident/"
-	timelinePrefix = prefix + "timeline/"
-	outboxPrefix   = prefix + "outbox/"
-	pickPrefix     = prefix + "pick/"
-	rulePrefix     = prefix + "rule/"
-	versionPrefix  = prefix + "oncall/version/" // of the rotation file
-	textPrefix     = prefix + "oncall/text/"    // by hash
-	accessPrefix   = prefix + "access/"
-	leaderKey      = prefix + "leader"
+	versionPrefix = record.Prefix + "oncall/version/" // of the rotation file
+	textPrefix    = record.Prefix + "oncall/text/"    // by hash
+	accessPrefix  = record.Prefix + "access/"
 )
-
-// ErrFenced is returned when the term is over: another router leads, or may.
-var ErrFenced = errors.New("another router has taken over")
 
 // Store is the router's durable state as one term of leadership writes it: from the end of the term on every write is
 // refused. It is safe for concurrent use.
 type Store struct {
-	client *clientv3.Client
-	fence  int64 // CreateRevision of the leader key of this term; 0: it may only be read
-	conn   *Conn
-	own    bool // conn is closed with the store
-	shed   shed
+	record.Writer // its Fence is the CreateRevision of the leader key of this term; 0: the store may only be read
+	client        *clientv3.Client
+	conn          *Conn
+	own           bool // conn is closed with the store
+	shed          shed
+}
+
+func (c *Conn) store(fence int64) *Store {
+	return &Store{Writer: record.Writer{KV: etcd{c.client}, Fence: fence}, client: c.client, conn: c}
 }
 
 // Open starts the embedded etcd member whose data is in dir, takes the lead, and brings what the release before has stored
@@ -73,56 +65,39 @@ func (s *Store) Close() {
 	}
 }
 
-// Stored is what the store holds, as a router needs it at start.
-type Stored struct {
-	Incidents []incident.Incident
-	Rows      []incident.Row
-	Picks     escalation.Picks
-	Records   []rule.Record
-}
-
-// Load reads everything but timelines.
-func (s *Store) Load(ctx context.Context) (Stored, error) {
-	var all Stored
-	if err := load(ctx, s, incidentPrefix, &all.Incidents); err != nil {
-		return Stored{}, err
+// Load reads what a router needs at its start, which is everything but timelines.
+func (s *Store) Load(ctx context.Context) (record.Stored, error) {
+	var all record.Stored
+	for _, under := range []string{record.IncidentPrefix, record.OutboxPrefix, record.PickPrefix, record.RulePrefix} {
+		if err := s.each(ctx, under, all.Add); err != nil {
+			return record.Stored{}, err
+		}
 	}
-	if err := load(ctx, s, outboxPrefix, &all.Rows); err != nil {
-		return Stored{}, err
-	}
-	var err error
-	if all.Picks, err = s.picks(ctx); err != nil {
-		return Stored{}, err
-	}
-	err = s.each(ctx, rulePrefix, func(key string, value []byte) error {
-		all.Records = append(all.Records, rule.Record{Key: key[len(rulePrefix):], Value: value})
-		return nil
-	})
-	return all, err
+	return all, nil
 }
 
 // Timeline reads the timeline of one incident, in order.
 func (s *Store) Timeline(ctx context.Context, id string) ([]incident.Entry, error) {
-	var entries []incident.Entry
-	err := load(ctx, s, timelinePrefix+id+"/", &entries)
-	return entries, err
+	var records []record.Timeline
+	err := load(ctx, s, record.TimelinePrefix+id+"/", &records)
+	return slices.Concat(records...), err
 }
 
 // Outbox reads the rows of one incident, in order.
 func (s *Store) Outbox(ctx context.Context, id string) ([]incident.Row, error) {
 	var rows []incident.Row
-	err := load(ctx, s, outboxPrefix+id+"/", &rows)
+	err := load(ctx, s, record.OutboxPrefix+id+"/", &rows)
 	return rows, err
 }
 
 // load appends every record under a prefix.
 func load[T any](ctx context.Context, s *Store, under string, into *[]T) error {
 	return s.each(ctx, under, func(key string, value []byte) error {
-		var record T
-		if err := json.Unmarshal(value, &record); err != nil {
+		var one T
+		if err := json.Unmarshal(value, &one); err != nil {
 			return fmt.Errorf("read record %q: %w", key, err)
 		}
-		*into = append(*into, record)
+		*into = append(*into, one)
 		return nil
 	})
 }
@@ -157,13 +132,4 @@ func (s *Store) eachAt(ctx context.Context, under string, revision int64, do fun
 			return revision, nil
 		}
 	}
-}
-
-func sequence(n int) string {
-	const digits = 8
-	text := strconv.Itoa(n)
-	for len(text) < digits {
-		text = "0" + text
-	}
-	return text
 }

@@ -16,6 +16,7 @@ import (
 	"nezuban/router/internal/access"
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/rule"
+	"nezuban/router/internal/state/record"
 )
 
 func open(t *testing.T, dir string) *Store {
@@ -38,6 +39,9 @@ func take(t *testing.T, s *Store) *Store {
 	return term.Store
 }
 
+// mostOps is how many operations one transaction may hold.
+const mostOps = 100
+
 var at = time.Date(2026, 3, 4, 10, 0, 0, 123456789, time.UTC)
 
 func sample(id string, rows, entries int) incident.Change {
@@ -59,7 +63,7 @@ func TestWhatWasCommittedIsThereAfterARestart(t *testing.T) {
 	s := open(t, dir)
 	change := sample("I1", 2, 12)
 	change.Picks = escalation.Picks{"0/api": "alice", "1/a/b": "bob"}
-	batch := Batch{Change: change, Put: []rule.Record{{Key: "container/web1/shop", Value: []byte(`{"v":1}`)}}}
+	batch := record.Batch{Change: change, Put: []rule.Record{{Key: "container/web1/shop", Value: []byte(`{"v":1}`)}}}
 	if err := s.Commit(t.Context(), batch); err != nil {
 		t.Fatal(err)
 	}
@@ -85,17 +89,17 @@ func TestABatchOfManyIncidentsIsSplitBetweenThemNeverWithinOne(t *testing.T) {
 		c := sample(fmt.Sprintf("I%03d", i), 2, 3) // six operations each: 420 in all
 		all.Incidents, all.Rows, all.Entries = append(all.Incidents, c.Incidents...), append(all.Rows, c.Rows...), append(all.Entries, c.Entries...)
 	}
-	if err := s.Commit(t.Context(), Batch{Change: all}); err != nil {
+	if err := s.Commit(t.Context(), record.Batch{Change: all}); err != nil {
 		t.Fatal(err)
 	}
-	resp, err := s.client.Get(t.Context(), prefix, optionsAll()...)
+	resp, err := s.client.Get(t.Context(), record.Prefix, optionsAll()...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	revisions := map[string]map[int64]bool{}
 	perRevision := map[int64]int{}
 	for _, kv := range resp.Kvs {
-		parts := strings.Split(strings.TrimPrefix(string(kv.Key), prefix), "/")
+		parts := strings.Split(strings.TrimPrefix(string(kv.Key), record.Prefix), "/")
 		if len(parts) < 2 {
 			continue
 		}
@@ -114,8 +118,8 @@ func TestABatchOfManyIncidentsIsSplitBetweenThemNeverWithinOne(t *testing.T) {
 		}
 	}
 	for revision, n := range perRevision {
-		if n > maxOps {
-			t.Errorf("transaction %d holds %d operations, want at most %d", revision, n, maxOps)
+		if n > mostOps {
+			t.Errorf("transaction %d holds %d operations, want at most %d", revision, n, mostOps)
 		}
 	}
 }
@@ -126,7 +130,7 @@ func TestABatchThatIsTooLargeIsRefusedAsAWhole(t *testing.T) {
 	huge := sample("I2", 1, 1)
 	huge.Incidents[0].Alerts["k"] = incident.AlertState{Alert: incident.Alert{Key: "k", Summary: strings.Repeat("x", 2<<20)}}
 	all.Incidents, all.Rows, all.Entries = append(all.Incidents, huge.Incidents...), append(all.Rows, huge.Rows...), append(all.Entries, huge.Entries...)
-	if err := s.Commit(t.Context(), Batch{Change: all}); !errors.Is(err, ErrTooLarge) || len(err.Error()) > 1000 {
+	if err := s.Commit(t.Context(), record.Batch{Change: all}); !errors.Is(err, record.ErrTooLarge) || len(err.Error()) > 1000 {
 		t.Errorf("found %v, want it refused for its size", err)
 	}
 	if left, err := s.Load(t.Context()); err != nil || len(left.Incidents)+len(left.Rows) != 0 {
@@ -136,16 +140,16 @@ func TestABatchThatIsTooLargeIsRefusedAsAWhole(t *testing.T) {
 
 func TestAnIncidentIsStoredAfterItsRowsAndEntries(t *testing.T) {
 	s := open(t, t.TempDir())
-	if err := s.Commit(t.Context(), Batch{Change: sample("I1", 2*maxOps, 3)}); err != nil {
+	if err := s.Commit(t.Context(), record.Batch{Change: sample("I1", 2*mostOps, 3)}); err != nil {
 		t.Fatal(err)
 	}
-	resp, err := s.client.Get(t.Context(), prefix, optionsAll()...)
+	resp, err := s.client.Get(t.Context(), record.Prefix, optionsAll()...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	last := map[bool]int64{} // revision of the incident, and the last of what belongs to it
 	for _, kv := range resp.Kvs {
-		isIncident := string(kv.Key) == incidentPrefix+"I1"
+		isIncident := string(kv.Key) == record.IncidentPrefix+"I1"
 		last[isIncident] = max(last[isIncident], kv.ModRevision)
 	}
 	if last[true] < last[false] {
@@ -156,11 +160,11 @@ func TestAnIncidentIsStoredAfterItsRowsAndEntries(t *testing.T) {
 func TestALaterOpenerFencesTheEarlierOne(t *testing.T) {
 	s := open(t, t.TempDir())
 	later := take(t, s)
-	err := s.Commit(t.Context(), Batch{Change: sample("I1", 1, 1)})
-	if !errors.Is(err, ErrFenced) {
+	err := s.Commit(t.Context(), record.Batch{Change: sample("I1", 1, 1)})
+	if !errors.Is(err, record.ErrFenced) {
 		t.Errorf("found %v, want ErrFenced", err)
 	}
-	if err := later.Commit(t.Context(), Batch{Change: sample("I1", 1, 1)}); err != nil {
+	if err := later.Commit(t.Context(), record.Batch{Change: sample("I1", 1, 1)}); err != nil {
 		t.Errorf("the later one: %v", err)
 	}
 }
@@ -172,7 +176,7 @@ func TestAClosedIncidentMovesToItsFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	change := sample("I1", 2, 3)
-	for _, batch := range []Batch{{Change: change}, {Change: sample("I2", 1, 1)}} {
+	for _, batch := range []record.Batch{{Change: change}, {Change: sample("I2", 1, 1)}} {
 		if err := s.Commit(t.Context(), batch); err != nil {
 			t.Fatal(err)
 		}
@@ -180,7 +184,7 @@ func TestAClosedIncidentMovesToItsFile(t *testing.T) {
 	if err := archive.File(t.Context(), s, []string{"I1"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Commit(t.Context(), Batch{Change: incident.Change{Closed: []string{"I1"}}}); err != nil {
+	if err := s.Commit(t.Context(), record.Batch{Change: incident.Change{Closed: []string{"I1"}}}); err != nil {
 		t.Fatal(err)
 	}
 	left, err := s.Load(t.Context())
@@ -262,12 +266,12 @@ func TestAGrantIsTakenOnce(t *testing.T) {
 
 func TestAnUnreadableRecordIsNamed(t *testing.T) {
 	s := open(t, t.TempDir())
-	if _, err := s.client.Put(t.Context(), incidentPrefix+"I1", "{"); err != nil {
+	if _, err := s.client.Put(t.Context(), record.IncidentPrefix+"I1", "{"); err != nil {
 		t.Fatal(err)
 	}
 	_, err := s.Load(t.Context())
 	var syntax *json.SyntaxError
-	if !errors.As(err, &syntax) || !strings.Contains(err.Error(), incidentPrefix+"I1") {
+	if !errors.As(err, &syntax) || !strings.Contains(err.Error(), record.IncidentPrefix+"I1") {
 		t.Errorf("found %v, want a syntax error that names the record", err)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"nezuban/router/internal/state/record"
 )
 
 // Term is a time for which this router leads.
@@ -24,13 +26,13 @@ type Term struct {
 }
 
 func (c *Conn) term(ctx context.Context, fence int64, self Candidate) *Term {
-	t := &Term{conn: c, self: self, Store: &Store{client: c.client, conn: c, fence: fence}}
+	t := &Term{conn: c, self: self, Store: c.store(fence)}
 	t.ctx, t.end = context.WithCancelCause(ctx)
 	c.leader.Store(&Leader{Version: 1, Name: self.Name, URL: self.URL, Tokens: self.Tokens, At: self.Now()})
 	return t
 }
 
-// Context ends with the term, before another router can lead; its cause wraps [ErrLeadLost] or [ErrFenced] then. It also
+// Context ends with the term, before another router can lead; its cause wraps [ErrLeadLost] or [record.ErrFenced] then. It also
 // ends with the context that Campaign was given.
 func (t *Term) Context() context.Context { return t.ctx }
 
@@ -74,9 +76,9 @@ func (t *Term) beat() error {
 	t.lost.Reset(time.Until(sent.Add(leaseTTL)))
 	value, err := t.self.record()
 	if err == nil {
-		err = t.Store.transact(ctx, []clientv3.Op{clientv3.OpPut(leaderKey, value, clientv3.WithLease(t.lease))})
+		err = t.Store.transact(ctx, []clientv3.Op{clientv3.OpPut(record.LeaderKey, value, clientv3.WithLease(t.lease))})
 	}
-	if errors.Is(err, ErrFenced) {
+	if errors.Is(err, record.ErrFenced) {
 		return err
 	}
 	return nil

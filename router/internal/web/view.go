@@ -44,6 +44,8 @@ type alertView struct {
 	Rule, Summary, State, Labels string
 	Count                        int
 	At                           stampView
+	Reason, Runbook              string
+	Before                       []entryView // what changed on its host just before
 }
 
 type watchedView struct {
@@ -104,7 +106,13 @@ func viewAlert(a incident.AlertState) alertView {
 	for _, name := range slices.Sorted(maps.Keys(a.Labels)) {
 		labels = append(labels, name+"="+a.Labels[name])
 	}
-	return alertView{Rule: a.Rule, Summary: a.Summary, State: state, Labels: strings.Join(labels, " "), Count: a.Count, At: stamp(a.At)}
+	v := alertView{
+		Rule: a.Rule, Summary: a.Summary, State: state, Labels: strings.Join(labels, " "), Count: a.Count, At: stamp(a.At), Reason: a.Reason, Runbook: a.Runbook,
+	}
+	for _, mark := range a.Before {
+		v.Before = append(v.Before, entryView{At: stamp(mark.At), Text: mark.Text})
+	}
+	return v
 }
 
 func viewWatched(w Watched, now time.Time) watchedView {

@@ -41,6 +41,7 @@ func newHouse() *house {
 	alert := incident.Alert{
 		Key: "k", Rule: "died", Kind: incident.KindOccurrence, Firing: true, Severity: incident.SeverityPage,
 		Labels: map[string]string{"host": "h1", "container_name": "api"}, Summary: "api died " + hostile, At: at,
+		Reason: "exit 7 " + hostile, Runbook: "https://wiki.example/api?a=1&b=2", Before: []incident.Mark{{At: at.Add(-time.Minute), Text: "container api was replaced " + hostile}},
 	}
 	return &house{
 		incident: incident.Incident{
@@ -258,6 +259,13 @@ func TestIncidentPage(t *testing.T) {
 	got := do(t, b, http.MethodGet, s.URL+"/incidents/2026-1", nil, nil)
 	if got.status != 200 || !strings.Contains(got.body, "opened &lt;/td&gt;") || strings.Contains(got.body, "<script") {
 		t.Errorf("got %d: %s", got.status, got.body)
+	}
+	for _, want := range []string{
+		"why: <bdi>exit 7 &lt;/td&gt;", `<a href="https://wiki.example/api?a=1&amp;b=2" rel="noreferrer">`, "<bdi>container api was replaced &lt;/td&gt;",
+	} {
+		if !strings.Contains(got.body, want) {
+			t.Errorf("found no %s in %s", want, got.body)
+		}
 	}
 	if got := do(t, b, http.MethodGet, s.URL+"/incidents/nothing", nil, nil); got.status != 404 {
 		t.Errorf("unknown incident: got %d", got.status)

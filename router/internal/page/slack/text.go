@@ -67,7 +67,7 @@ func compose(m page.Message) outgoing {
 		{Type: "header", Text: plain(escape(head, headerMax))},
 		{Type: "section", Text: plain(escape(text, sectionMax))},
 	}
-	if to := link(m); to != "" {
+	if to := strings.TrimSpace(link(m) + " " + anchor(m.Runbook, "Open the runbook")); to != "" {
 		blocks = append(blocks, block{Type: "section", Text: &words{Type: "mrkdwn", Text: to, Verbatim: true}})
 	}
 	blocks = append(blocks, block{Type: "context", Elements: []words{*plain(escape(tail, sectionMax))}})
@@ -82,7 +82,12 @@ func link(m page.Message) string {
 	if m.Kind == page.KindTrigger {
 		said = "Open the incident to acknowledge it"
 	}
-	address := strings.NewReplacer("&", "&amp;", "<", "%3C", ">", "%3E", "|", "%7C", " ", "%20").Replace(m.Link())
+	return anchor(m.Link(), said)
+}
+
+// anchor is a link to an address; "" when there is none, or one that is too long.
+func anchor(to, said string) string {
+	address := strings.NewReplacer("&", "&amp;", "<", "%3C", ">", "%3E", "|", "%7C", " ", "%20").Replace(to)
 	if address == "" || len(address) > sectionMax/2 {
 		return ""
 	}

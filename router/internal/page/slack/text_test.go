@@ -5,6 +5,8 @@ import (
 	"testing"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"nezuban/router/internal/page"
 )
 
 func TestEscape(t *testing.T) {
@@ -27,6 +29,19 @@ func TestEscape(t *testing.T) {
 		if got := escape(row.in, row.limit); got != row.want {
 			t.Errorf("escape(%q, %d) = %q, want %q", row.in, row.limit, got, row.want)
 		}
+	}
+}
+
+func TestTheRunbookIsALinkAndNoMarkup(t *testing.T) {
+	sent := compose(page.Message{
+		Kind: page.KindTrigger, PageID: "p", Title: "t", URL: "https://nezuban.example/incidents/1", Runbook: "https://wiki.example/<!channel>|x?a=1&b=2",
+	})
+	want := "<https://nezuban.example/incidents/1|Open the incident to acknowledge it> <https://wiki.example/%3C!channel%3E%7Cx?a=1&amp;b=2|Open the runbook>"
+	if got := sent.Blocks[2].Text.Text; got != want {
+		t.Errorf("found %s\nwant  %s", got, want)
+	}
+	if got := anchor("", "nothing"); got != "" {
+		t.Errorf("without an address: found %q", got)
 	}
 }
 

@@ -40,6 +40,7 @@ type incident struct {
 	Rule     string            `json:"rule"`
 	Severity string            `json:"severity"`
 	URL      string            `json:"url"`
+	Runbook  string            `json:"runbook,omitempty"`
 	Labels   map[string]string `json:"labels"`
 }
 
@@ -53,7 +54,7 @@ func Body(m page.Message, now time.Time) ([]byte, error) {
 			Title: page.Line(m.Title, page.TitleMax), Text: page.Lines(m.Text, page.TextMax), Why: page.Line(m.Why, valueMax),
 			Incident: incident{
 				ID: page.Line(m.IncidentID, nameMax), Rule: page.Line(m.Rule, nameMax), Severity: page.Line(string(m.Severity), nameMax),
-				URL: page.Line(m.URL, page.TextMax), Labels: labels(m.Labels),
+				URL: page.Line(m.URL, page.TextMax), Runbook: page.Line(m.Runbook, page.TextMax), Labels: labels(m.Labels),
 			},
 		},
 	}

@@ -1,0 +1,81 @@
+package settings
+
+import (
+	"net/url"
+	"slices"
+	"time"
+
+	"nezuban/agent/deadman"
+	"nezuban/agent/influx"
+	"nezuban/agent/tomlfile"
+)
+
+// DeadMan is [dead_man]: who is told when the router takes nothing.
+type DeadMan struct {
+	EventsKeyFile string            `toml:"events_key_file"`
+	BaseURL       string            `toml:"base_url"`
+	URLFile       string            `toml:"url_file"`
+	Output        string            `toml:"output"`
+	After         tomlfile.Duration `toml:"after"`
+}
+
+const (
+	defaultRouterOutput = "router"
+	routingKeyLength    = 32
+	minDeadManAfter     = 10 * time.Second
+	maxDeadManAfter     = time.Hour
+)
+
+// Validate checks the table against the outputs and the state folder, and returns the switch without the names of who uses
+// it; nil when there is no such table.
+func (d DeadMan) Validate(v *tomlfile.Validator, outputs []influx.Output, stateDir string) *deadman.Config {
+	if d == (DeadMan{}) {
+		return nil
+	}
+	c := deadman.Config{Output: d.Output, After: time.Duration(d.After), EventsURL: d.BaseURL, StateDir: stateDir}
+	switch {
+	case (d.EventsKeyFile == "") == (d.URLFile == ""):
+		v.Wrong(nil, "either events_key_file or url_file", "dead_man")
+	case d.EventsKeyFile != "":
+		d.events(v, &c)
+	default:
+		d.webhook(v, &c)
+	}
+	if c.Output == "" {
+		c.Output = defaultRouterOutput
+	}
+	if v.Clean() && !slices.ContainsFunc(outputs, func(o influx.Output) bool { return o.Name == c.Output }) {
+		v.Wrong(c.Output, "the name of the [[output]] that is the router", "dead_man", "output")
+	}
+	if c.After == 0 {
+		c.After = deadman.DefaultAfter
+	} else if c.After < minDeadManAfter || c.After > maxDeadManAfter {
+		v.Wrong(d.After.String(), minDeadManAfter.String()+" to "+maxDeadManAfter.String(), "dead_man", "after")
+	}
+	if stateDir == "" {
+		v.Wrong(nil, "a folder, because [dead_man] must remember what it triggered", "state_dir")
+	}
+	return &c
+}
+
+func (d DeadMan) events(v *tomlfile.Validator, c *deadman.Config) {
+	c.RoutingKey = v.Secret(d.EventsKeyFile, "dead_man", "events_key_file")
+	if c.RoutingKey != "" && len(c.RoutingKey) != routingKeyLength {
+		v.Wrong(d.EventsKeyFile, "a file with the 32 characters of an integration key of type Events API v2", "dead_man", "events_key_file")
+	}
+	if c.EventsURL == "" {
+		c.EventsURL = deadman.EventsURL
+	} else {
+		address(v, c.EventsURL, []any{"dead_man", "base_url"})
+	}
+}
+
+func (d DeadMan) webhook(v *tomlfile.Validator, c *deadman.Config) {
+	if d.BaseURL != "" {
+		v.Wrong(d.BaseURL, "nothing, because url_file names a whole URL", "dead_man", "base_url")
+	}
+	c.WebhookURL = v.Secret(d.URLFile, "dead_man", "url_file")
+	if u, err := url.Parse(c.WebhookURL); c.WebhookURL != "" && (err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https")) {
+		v.Wrong(d.URLFile, "a file with a URL like https://example.org/hook", "dead_man", "url_file")
+	}
+}

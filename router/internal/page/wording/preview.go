@@ -1,0 +1,57 @@
+package wording
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"nezuban/agent/tomlfile"
+	"nezuban/router/internal/page"
+)
+
+// OfFile compiles one more file as the text of all messages of a kind. It may call the templates of the files beside it.
+func OfFile(kind page.Kind, f File, beside []File) (*Set, error) {
+	var c Config
+	of := KindConfig{Text: fmt.Sprintf("{{template %q .}}", f.Name)}
+	switch kind {
+	case page.KindTrigger:
+		c.Trigger = of
+	case page.KindUpdate:
+		c.Update = of
+	case page.KindAcknowledge:
+		c.Acknowledge = of
+	case page.KindResolve:
+		c.Resolve = of
+	default:
+		return nil, fmt.Errorf("kind of message: found %s, expected one of %s", kind.Word(), Kinds())
+	}
+	files := []File{f}
+	for _, other := range beside {
+		if other.Name != f.Name {
+			files = append(files, other)
+		}
+	}
+	set, problems := Compile(c, files, new(tomlfile.File))
+	return set, problems.Err()
+}
+
+// Preview writes what a message would say by a channel, in the words of the sets, a later one before an earlier one. When a
+// template fails it writes the built-in words, which would be sent, and returns why.
+func Preview(w io.Writer, heading, channel string, m page.Message, f page.Facts, sets ...*Set) error {
+	v := ViewOf(m, f, channel)
+	worded := m
+	var failed error
+	for _, set := range sets {
+		next, err := set.Apply(worded, v)
+		if err != nil {
+			worded, failed = m, fmt.Errorf("%s by %s: the built-in words would be sent: %w", heading, channel, err)
+			break
+		}
+		worded = next
+	}
+	_, err := fmt.Fprintf(w, "--- %s, %s by %s\ntitle: %s\ntext:\n%s\n\n", heading, m.Kind, channel, worded.Title, indent(worded.Text))
+	return errors.Join(failed, err)
+}
+
+func indent(text string) string { return "  " + strings.ReplaceAll(text, "\n", "\n  ") }

@@ -1,0 +1,108 @@
+// Package record is the form in which the router's state is stored: keys, JSON, and how what one decision wants to be
+// durable is cut into transactions. Package state runs the transactions on etcd; the simulation runs them in memory.
+package record
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"nezuban/oncall/escalation"
+	"nezuban/router/internal/incident"
+	"nezuban/router/internal/rule"
+)
+
+// Keys. Sequence numbers are padded so that keys sort as they were written.
+const (
+	Prefix         = "/nezuban/v1/" // of everything
+	IncidentPrefix = Prefix + "incident/"
+	TimelinePrefix = Prefix + "timeline/"
+	OutboxPrefix   = Prefix + "outbox/"
+	PickPrefix     = Prefix + "pick/"
+	RulePrefix     = Prefix + "rule/"
+)
+
+// Sequence is a number as it stands in a key.
+func Sequence(n int) string {
+	const digits = 8
+	text := strconv.Itoa(n)
+	if len(text) >= digits {
+		return text
+	}
+	return strings.Repeat("0", digits-len(text)) + text
+}
+
+// OpKind is what an operation does.
+type OpKind int8
+
+// The kinds of operation.
+const (
+	Put         OpKind = iota // stores Value under Key
+	Delete                    // deletes Key
+	DeleteBelow               // deletes all keys that begin with Key
+)
+
+// Op is one operation of a transaction.
+type Op struct {
+	Kind       OpKind
+	Key, Value string
+}
+
+// NewPut stores the JSON of a value.
+func NewPut(key string, value any) (Op, error) {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return Op{}, fmt.Errorf("encode record %q: %w", key, err)
+	}
+	return Op{Put, key, string(text)}, nil
+}
+
+// Stored is what a router needs at its start of what is stored. The zero value is nothing.
+type Stored struct {
+	Incidents []incident.Incident
+	Rows      []incident.Row
+	Picks     escalation.Picks
+	Records   []rule.Record
+}
+
+// Add takes in the record under a key; one that a start does not need, such as a timeline, is left out. The error names the
+// key of one that cannot be read.
+func (s *Stored) Add(key string, value []byte) error {
+	var err error
+	switch {
+	case strings.HasPrefix(key, IncidentPrefix):
+		s.Incidents, err = appendTo(s.Incidents, value)
+	case strings.HasPrefix(key, OutboxPrefix):
+		s.Rows, err = appendTo(s.Rows, value)
+	case strings.HasPrefix(key, PickPrefix):
+		var p pick
+		if err = json.Unmarshal(value, &p); err == nil {
+			if s.Picks == nil {
+				s.Picks = escalation.Picks{}
+			}
+			s.Picks[p.Key] = p.Name
+		}
+	case strings.HasPrefix(key, RulePrefix):
+		s.Records = append(s.Records, rule.Record{Key: key[len(RulePrefix):], Value: value})
+	}
+	if err != nil {
+		return fmt.Errorf("read record %q: %w", key, err)
+	}
+	return nil
+}
+
+func appendTo[T any](list []T, value []byte) ([]T, error) {
+	var record T
+	if err := json.Unmarshal(value, &record); err != nil {
+		return list, err
+	}
+	return append(list, record), nil
+}
+
+// pick is whom a step that takes turns has told last.
+type pick struct {
+	Version int    `json:"version"`
+	Key     string `json:"key"` // see escalation.PickKey
+	Name    string `json:"name"`
+}
