@@ -27,11 +27,8 @@ func (n *node) lead(ctx context.Context) error {
 		err = n.preside(term)
 		term.Resign()
 		_, crashed := errors.AsType[*daemon.PanicError](err)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case n.conn.Embedded() || crashed:
-			return err
+		if n.conn.Embedded() || crashed {
+			return ctxOr(ctx, err)
 		}
 		n.d.Log.Warn("this router leads no more", "err", err)
 		if errors.Is(err, state.ErrLeadLost) {
@@ -46,10 +43,12 @@ func (n *node) lead(ctx context.Context) error {
 
 // ctxOr is an error, unless ctx has ended: that is nobody's fault.
 func ctxOr(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	select {
+	case <-ctx.Done():
 		return nil
+	default:
+		return err
 	}
-	return err
 }
 
 func pause(ctx context.Context, d time.Duration) {

@@ -75,7 +75,9 @@ func (c *Conn) backup(ctx context.Context, taken time.Time, release string) ([]b
 	var out bytes.Buffer
 	packed := gzip.NewWriter(&out)
 	w := lines{to: packed, sum: sha256.New()}
-	w.write(BackupHeader{backupFormat, backupVersion, taken.UTC(), now.Header.Revision, release})
+	if err := w.write(BackupHeader{backupFormat, backupVersion, taken.UTC(), now.Header.Revision, release}); err != nil {
+		return nil, err
+	}
 	records := 0
 	_, err = c.reader().eachAt(ctx, record.Prefix, now.Header.Revision, func(key string, value []byte) error {
 		if !backedUp(key) {

@@ -5,6 +5,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -74,13 +77,13 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 		MaxCallRecvMsgSize: maxMessageBytes,
 	})
 	if err != nil {
-		return nil, c.explain(err)
+		return nil, c.explain(errors.Join(err, probe(ctx, o)))
 	}
-	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	asking, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
-	if _, err := c.client.Get(ctx, record.LeaderKey); err != nil {
+	if _, err := c.client.Get(asking, record.LeaderKey); err != nil {
 		_ = c.client.Close() // nothing was sent that matters
-		return nil, c.explain(err)
+		return nil, c.explain(errors.Join(err, probe(ctx, o)))
 	}
 	return c, nil
 }
@@ -111,6 +114,39 @@ func (c *Conn) Close() {
 
 // reader is a store that writes nothing.
 func (c *Conn) reader() *Store { return c.store(0) }
+
+// probe says why no connection comes about, which the client itself does not: it only says that it took too long. Nil when
+// one does.
+func probe(ctx context.Context, o Options) error {
+	ctx, cancel := context.WithTimeout(ctx, probeWithin)
+	defer cancel()
+	for _, endpoint := range o.Endpoints {
+		u, err := url.Parse(endpoint)
+		if err != nil {
+			return err
+		}
+		var conn net.Conn
+		if u.Scheme == "https" {
+			conn, err = (&tls.Dialer{Config: o.TLS}).DialContext(ctx, "tcp", u.Host)
+		} else {
+			conn, err = new(net.Dialer).DialContext(ctx, "tcp", u.Host)
+		}
+		if err != nil {
+			return err
+		}
+		// A certificate of ours that is refused is refused after the handshake. A member that is content says its settings.
+		deadline, _ := ctx.Deadline()
+		err = conn.SetReadDeadline(deadline)
+		if err == nil {
+			_, err = conn.Read(make([]byte, 1))
+		}
+		_ = conn.Close()
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+	}
+	return nil
+}
 
 // explain says what an operator can do about an external cluster that does not let this router in.
 func (c *Conn) explain(err error) error {

@@ -46,14 +46,14 @@ type Candidate struct {
 	Trouble func(error)
 }
 
-func (self Candidate) trouble(err error) {
-	if self.Trouble != nil {
-		self.Trouble(err)
+func (c Candidate) trouble(err error) {
+	if c.Trouble != nil {
+		c.Trouble(err)
 	}
 }
 
-func (self Candidate) record() (string, error) {
-	value, err := json.Marshal(Leader{Version: 1, Name: self.Name, URL: self.URL, Tokens: self.Tokens, At: self.Now()})
+func (c Candidate) record() (string, error) {
+	value, err := json.Marshal(Leader{Version: 1, Name: c.Name, URL: c.URL, Tokens: c.Tokens, At: c.Now()})
 	return string(value), err
 }
 

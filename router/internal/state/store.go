@@ -102,8 +102,21 @@ func load[T any](ctx context.Context, s *Store, under string, into *[]T) error {
 	})
 }
 
-// pageSize is how many records one read takes, so that no answer grows without bound.
-const pageSize = 500
+// How many records one read takes: so many that an answer is about pageBytes, as the one before tells. For each page etcd
+// counts all that follow, so that many small ones take long; one of many large records would not fit into memory.
+const (
+	pageSize  = 500 // of the first page
+	mostPage  = 10_000
+	pageBytes = 4 << 20
+)
+
+// nextPage is how many records the next page takes, after one of so many with so many bytes.
+func nextPage(records, bytes int) int {
+	if records == 0 {
+		return pageSize
+	}
+	return min(max(pageBytes/max(bytes/records, 1), 1), mostPage)
+}
 
 // each calls do for every record under a prefix, in order of keys, all as of one revision.
 func (s *Store) each(ctx context.Context, under string, do func(key string, value []byte) error) error {
@@ -113,21 +126,24 @@ func (s *Store) each(ctx context.Context, under string, do func(key string, valu
 
 // eachAt is each as of a revision, which is returned; 0 is the present one.
 func (s *Store) eachAt(ctx context.Context, under string, revision int64, do func(key string, value []byte) error) (int64, error) {
-	from, end := under, clientv3.GetPrefixRangeEnd(under)
+	from, end, size := under, clientv3.GetPrefixRangeEnd(under), pageSize
 	for {
-		resp, err := s.client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(pageSize), clientv3.WithRev(revision))
+		resp, err := s.client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(int64(size)), clientv3.WithRev(revision))
 		if err != nil {
 			return 0, fmt.Errorf("read %q from etcd: %w", under, err)
 		}
 		if revision == 0 {
 			revision = resp.Header.Revision
 		}
+		bytes := 0
 		for _, kv := range resp.Kvs {
 			if err := do(string(kv.Key), kv.Value); err != nil {
 				return 0, err
 			}
 			from = string(kv.Key) + "\x00"
+			bytes += len(kv.Value)
 		}
+		size = nextPage(len(resp.Kvs), bytes)
 		if !resp.More {
 			return revision, nil
 		}

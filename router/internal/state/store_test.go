@@ -275,3 +275,13 @@ func TestAnUnreadableRecordIsNamed(t *testing.T) {
 		t.Errorf("found %v, want a syntax error that names the record", err)
 	}
 }
+
+func TestNextPage(t *testing.T) {
+	for _, tt := range []struct{ records, bytes, want int }{
+		{0, 0, pageSize}, {500, 500 * 1024, 4096}, {500, 500, mostPage}, {500, 0, mostPage}, {500, 500 << 20, 4}, {1, 64 << 20, 1},
+	} {
+		if got := nextPage(tt.records, tt.bytes); got != tt.want {
+			t.Errorf("after %d records of %d bytes: found %d, want %d", tt.records, tt.bytes, got, tt.want)
+		}
+	}
+}

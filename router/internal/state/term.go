@@ -71,7 +71,7 @@ func (t *Term) beat() error {
 	if _, err := t.conn.client.KeepAliveOnce(ctx, t.lease); leaseGone(err) {
 		return fmt.Errorf("%w: it has ended", ErrLeadLost)
 	} else if err != nil {
-		return nil //nolint:nilerr // the timer ends the term when no beat succeeds in time
+		return nil // the timer ends the term when no beat succeeds in time
 	}
 	t.lost.Reset(time.Until(sent.Add(leaseTTL)))
 	value, err := t.self.record()
