@@ -4,6 +4,7 @@
 //	nezuban-router run -config router.toml
 //	nezuban-router check-config -config router.toml
 //	nezuban-router incidents | ack ID | resolve ID | snooze ID | reassign ID | note ID TEXT | page TEXT
+//	nezuban-router state backup FILE | restore FILE | dump
 //	nezuban-router forget HOST | signin PERSON | who | rotations | preview
 //	nezuban-router version
 package main
@@ -40,6 +41,9 @@ const usage = `usage:
   nezuban-router who          [-at TIME] [-schedule NAME] [-json]
                                               say who is, or was, on call by the rotation file in force then
   nezuban-router rotations    [-json]         list the versions of the rotation file that were accepted
+  nezuban-router state backup  FILE           write all that the router knows into a file
+  nezuban-router state restore FILE           bring it back into an empty state; nothing is sent again
+  nezuban-router state dump                   print it, a JSON object a line
   nezuban-router preview      [-template FILE] [-channel email] [-kind trigger] [-incident ID|sample]
                                               show what messages would say
   nezuban-router version
@@ -92,6 +96,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		err = c.who(args[1:])
 	case "rotations":
 		err = c.rotations(args[1:])
+	case "state":
+		err = c.state(args[1:])
 	case "preview":
 		err = c.preview(args[1:])
 	case "version":

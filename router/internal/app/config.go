@@ -26,6 +26,7 @@ import (
 	"nezuban/router/internal/page/webhook"
 	"nezuban/router/internal/page/wording"
 	"nezuban/router/internal/rule"
+	"nezuban/router/internal/state"
 )
 
 // defaultListen is where a router answers when its configuration does not say.
@@ -50,6 +51,9 @@ type settings struct {
 	Contacts  string          `toml:"contacts"`
 	Checks    string          `toml:"checks"`
 	DeadMan   deadManSettings `toml:"dead_man"`
+	MaxState  int64           `toml:"state_max_bytes"`
+	Advertise string          `toml:"advertise"`
+	Etcd      etcdSettings    `toml:"etcd"`
 	Templates wording.Config  `toml:"templates"`
 
 	Ingest    ingestSettings    `toml:"ingest"`
@@ -104,6 +108,7 @@ type Config struct {
 	OnCallSource   string // file or apply
 	OnCall         string // path of the rotation file; "" when it is applied
 	Contacts       string // path of the contacts
+	Advertise      string // URL under which other routers reach this one, without a trailing slash; "" when it is alone
 	LogLevel       string
 	SentryDSN      string // secret
 	OpenOnLoopback bool
@@ -114,6 +119,8 @@ type Config struct {
 	Projects       []ingest.Project
 	Templates      *wording.Set   // the words of messages; nil: the built-in ones
 	TemplateFiles  []wording.File // that Templates were compiled with
+
+	etcd state.Options // of an external cluster; without endpoints the state is embedded
 
 	deadManURL   string // secret; "": nobody outside is told that this router is alive
 	deadManEvery time.Duration
@@ -167,6 +174,7 @@ func (l *loader) config(s settings) Config {
 	l.plain(&cfg, s)
 	l.public(&cfg, s)
 	l.deadMan(&cfg, s.DeadMan)
+	l.cluster(&cfg, s)
 	l.channels(&cfg, s)
 	cfg.Templates, cfg.TemplateFiles = l.templates(s.Templates)
 	if s.Checks != "" {

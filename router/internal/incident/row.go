@@ -47,6 +47,7 @@ type Row struct {
 	FirstTry   time.Time   `json:"first_try,omitzero"`    // when the first attempt began; zero also in rows of older releases
 	Repeat     bool        `json:"repeat,omitempty"`      // an earlier attempt may have arrived
 	Hurried    bool        `json:"hurried,omitempty"`     // its failing has already called the next step
+	Held       bool        `json:"held,omitempty"`        // a restore brought it back unsent: it stays so
 	ProviderID string      `json:"provider_id,omitempty"` // the provider's name for what was sent
 	Reason     string      `json:"reason,omitempty"`      // of the last failed attempt, or of the cancelling
 	Created    time.Time   `json:"created"`

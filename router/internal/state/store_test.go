@@ -29,6 +29,16 @@ func open(t *testing.T, dir string) *Store {
 	return s
 }
 
+// take begins another term on the same etcd.
+func take(t *testing.T, s *Store) *Store {
+	t.Helper()
+	term, err := s.conn.Campaign(t.Context(), Candidate{Name: "other", Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return term.Store
+}
+
 // mostOps is how many operations one transaction may hold.
 const mostOps = 100
 
@@ -154,10 +164,7 @@ func TestAnIncidentIsStoredAfterItsRowsAndEntries(t *testing.T) {
 
 func TestALaterOpenerFencesTheEarlierOne(t *testing.T) {
 	s := open(t, t.TempDir())
-	later := &Store{Writer: record.Writer{KV: etcd{s.client}}, client: s.client}
-	if err := later.lead(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	later := take(t, s)
 	err := s.Commit(t.Context(), record.Batch{Change: sample("I1", 1, 1)})
 	if !errors.Is(err, record.ErrFenced) {
 		t.Errorf("found %v, want ErrFenced", err)
@@ -271,5 +278,15 @@ func TestAnUnreadableRecordIsNamed(t *testing.T) {
 	var syntax *json.SyntaxError
 	if !errors.As(err, &syntax) || !strings.Contains(err.Error(), record.IncidentPrefix+"I1") {
 		t.Errorf("found %v, want a syntax error that names the record", err)
+	}
+}
+
+func TestNextPage(t *testing.T) {
+	for _, tt := range []struct{ records, bytes, want int }{
+		{0, 0, pageSize}, {500, 500 * 1024, 4096}, {500, 500, mostPage}, {500, 0, mostPage}, {500, 500 << 20, 4}, {1, 64 << 20, 1},
+	} {
+		if got := nextPage(tt.records, tt.bytes); got != tt.want {
+			t.Errorf("after %d records of %d bytes: found %d, want %d", tt.records, tt.bytes, got, tt.want)
+		}
 	}
 }
