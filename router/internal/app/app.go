@@ -174,7 +174,7 @@ func (r *router) resume(ctx context.Context) error {
 		r.personal = &personal{links: access.NewLinks(key), url: r.cfg.outside.url, replies: r.cfg.replies}
 	}
 	r.deliverer = &duty.Deliverer{
-		Templates: r.cfg.Templates, Personal: r.personal.of,
+		Templates: r.cfg.Templates, Personal: r.personal.of, Caps: r.cfg.caps, Rates: r.cfg.rates,
 		Engine: r.engine, Pagers: r.pagers(), Contacts: r.rotations.contacts.Load, Guard: r.d.Guard, Log: r.d.Log,
 		Link: func(id string) string { return r.cfg.PublicURL + "/incidents/" + id },
 	}
