@@ -120,9 +120,10 @@ func (d *Deliverer) start(ctx context.Context, rows []incident.Row) error {
 		return ctx.Err() // they stand as being sent, and go again after the next start
 	}
 	for _, b := range marked {
+		slots := d.slots[b.row.Channel] // the map is this goroutine's alone
 		d.attempts.Go(func() {
 			d.attempt(ctx, b)
-			d.release([]incident.Row{b.row})
+			<-slots
 			d.Engine.wake()
 		})
 	}
