@@ -26,7 +26,7 @@ type receiver struct {
 }
 
 func (r *receiver) ServeHTTP(w http.ResponseWriter, q *http.Request) {
-	body, _ := io.ReadAll(q.Body) //nolint:errcheck // the fake sends it whole
+	body, _ := io.ReadAll(q.Body)
 	r.mu.Lock()
 	r.bodies, r.signed, r.ids = append(r.bodies, string(body)), append(r.signed, q.Header.Get("X-PagerDuty-Signature")), append(r.ids, q.Header.Get("X-Webhook-Id"))
 	status, slow := r.statuses[0], r.slow > 0

@@ -16,7 +16,7 @@ func TestCallbacks(t *testing.T) {
 	var form url.Values
 	var signature, answer string
 	listening := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_ = r.ParseForm() //nolint:errcheck // the fake's own
+		_ = r.ParseForm()
 		form, signature = r.PostForm, r.Header.Get("X-Twilio-Signature")
 		io.WriteString(w, answer) //nolint:errcheck // the fake reads it
 	}))

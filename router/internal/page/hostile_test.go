@@ -122,7 +122,7 @@ func TestHostileNamesThroughEveryChannel(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			data, _ := got[0].Said["data"].(map[string]any) //nolint:errcheck // looked at below
+			data, _ := got[0].Said["data"].(map[string]any)
 			if len(data) != 7 || data["repeat"] != false || data["person"] != "alice" {
 				t.Errorf("it says %q", data)
 			}

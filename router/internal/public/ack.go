@@ -107,12 +107,12 @@ func durably(ctx context.Context, do func(context.Context) error) error {
 	done := make(chan error, 1)
 	detached := context.WithoutCancel(ctx)
 	go func() { done <- do(detached) }()
-	timer := time.NewTimer(answerWithin)
-	defer timer.Stop()
+	waiting, cancel := context.WithTimeout(detached, answerWithin)
+	defer cancel()
 	select {
 	case err := <-done:
 		return err
-	case <-timer.C:
+	case <-waiting.Done():
 		return errors.New("not durable within " + answerWithin.String())
 	}
 }
