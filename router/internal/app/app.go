@@ -94,7 +94,7 @@ func (r *router) resume(ctx context.Context) error {
 		}
 	}
 	r.deliverer = &duty.Deliverer{
-		Templates: r.cfg.Templates, Personal: r.personal.of,
+		Templates: r.cfg.Templates, Personal: r.personal.of, Caps: r.cfg.caps, Rates: r.cfg.rates,
 		Engine: r.engine, Pagers: r.pagers(), Contacts: r.rotations.contacts.Load, Guard: r.d.Guard, Log: r.d.Log,
 		Link: func(id string) string { return r.cfg.PublicURL + "/incidents/" + id },
 	}

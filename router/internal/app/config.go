@@ -85,6 +85,7 @@ type pagerDutySettings struct {
 	WebhookSecretFiles []string `toml:"webhook_secret_files"`
 	EventsURL          string   `toml:"events_url"`
 	EventsKeyFile      string   `toml:"events_key_file"`
+	PagesPerMinute     int      `toml:"pages_per_minute"`
 }
 
 func (s pagerDutySettings) used() bool { return !reflect.ValueOf(s).IsZero() }
@@ -137,6 +138,9 @@ type Config struct {
 	email   *email.Config
 	slack   *slack.Config
 	webhook *webhook.Config
+
+	caps  map[string]int // by channel: pages a minute, beyond which they are merged
+	rates map[string]int // by channel: messages a minute, beyond which they wait
 }
 
 // Load reads router.toml and the files that it names, and reports every problem of them at once. Relative paths are
@@ -283,6 +287,7 @@ func (l *loader) channels(cfg *Config, s settings) {
 	cfg.email = l.email(s.Email)
 	cfg.slack = l.slack(s.Slack)
 	cfg.webhook = l.webhook(s.Webhook)
+	l.limits(cfg, s)
 }
 
 func (l *loader) webURLOrNothing(text string, path ...any) {
