@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"syscall"
 	"time"
@@ -163,6 +164,7 @@ func (r *router) resume(ctx context.Context) error {
 		return err
 	}
 	r.rotations.announce(ctx)
+	debug.FreeOSMemory() // reading the state leaves more behind than it keeps
 	if err := r.engine.Recover(ctx); err != nil {
 		return err
 	}
