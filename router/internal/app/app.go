@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -74,6 +75,7 @@ func (r *router) resume(ctx context.Context) error {
 		return err
 	}
 	r.rotations.announce(ctx)
+	debug.FreeOSMemory() // reading the state leaves more behind than it keeps
 	if err := r.engine.Recover(ctx); err != nil {
 		return err
 	}
