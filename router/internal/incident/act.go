@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"nezuban/oncall/escalation"
 )
 
 // ErrUnknown is returned for an incident that is not open, and for a host that nobody knows.
@@ -77,12 +75,12 @@ func (b *Book) Resolve(env Env, id, by, note string) (Change, error) {
 	if !ok || inc.State == Resolved {
 		return Change{}, fmt.Errorf("resolve incident %q: %w", id, ErrUnknown)
 	}
-	for key, alert := range inc.Alerts {
+	for _, alert := range inc.Ordered() {
 		if alert.Firing && alert.Kind == KindState {
 			d.note(&inc, "resolved by hand while it still held; if it goes on holding, a new incident opens: %s", alert.Summary)
 		}
 		alert.Firing = false
-		inc.Alerts[key] = alert
+		inc.set(alert)
 	}
 	d.resolve(&inc, by, "resolved by "+by+remark(note))
 	return d.change(), nil
@@ -93,55 +91,6 @@ func remark(note string) string {
 		return ""
 	}
 	return ": " + note
-}
-
-// Tick does what time alone brings about: due escalation steps, acknowledgements that ran out, occurrences that did
-// not come back, and the filing away of incidents that are over and told.
-func (b *Book) Tick(env Env) Change {
-	d := b.draft(env)
-	for _, id := range b.order() {
-		inc, _ := d.incident(id)
-		switch inc.State {
-		case Triggered:
-			if inc.Severity != SeverityInfo && !inc.Progress.Next.After(env.Now) {
-				d.escalate(&inc)
-			}
-		case Acknowledged:
-			d.acknowledgedFor(&inc)
-		case Snoozed:
-			if !inc.SnoozedUntil.After(env.Now) {
-				d.triggerAgain(&inc, fmt.Sprintf("snoozed by %s until now and still open: triggered again", inc.AcknowledgedBy))
-			}
-		case Resolved:
-			if b.told(id) {
-				d.closed = append(d.closed, id)
-			}
-		}
-	}
-	return d.change()
-}
-
-// acknowledgedFor ends an acknowledgement that has lasted long enough.
-func (d *draft) acknowledgedFor(inc *Incident) {
-	now := d.env.Now
-	if quietSince := inc.quietSince(); !quietSince.IsZero() && now.Sub(quietSince) >= ResolveAfter {
-		d.resolve(inc, "", fmt.Sprintf("resolved: acknowledged, and not seen again for %s", ResolveAfter))
-		return
-	}
-	timeout := inc.Policy.AckTimeout.Duration()
-	if timeout <= 0 || inc.Severity != SeverityPage || now.Sub(inc.AcknowledgedAt) < timeout {
-		return
-	}
-	d.triggerAgain(inc, fmt.Sprintf("acknowledged %s ago and still open: triggered again", timeout))
-}
-
-// triggerAgain takes an incident from whoever has it and begins its escalation anew.
-func (d *draft) triggerAgain(inc *Incident, why string) {
-	d.note(inc, "%s", why)
-	d.withdraw(inc, "triggered again before it was sent")
-	inc.untake()
-	inc.Progress = escalation.Progress{}
-	d.escalate(inc)
 }
 
 // take makes an incident somebody's.
@@ -170,14 +119,4 @@ func (inc Incident) quietSince() time.Time {
 		}
 	}
 	return since
-}
-
-// told says that none of the incident's messages is outstanding.
-func (b *Book) told(id string) bool {
-	for _, row := range b.rows[id] {
-		if !row.Done() {
-			return false
-		}
-	}
-	return true
 }

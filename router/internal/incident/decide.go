@@ -1,7 +1,6 @@
 package incident
 
 import (
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +18,9 @@ const ResolveAfter = 24 * time.Hour
 func (b *Book) Apply(env Env, alerts []Alert, remarks []Remark) Change {
 	d := b.draft(env)
 	for _, alert := range alerts {
+		if d.known(alert) {
+			continue
+		}
 		inc, open := d.open(alert.Key)
 		switch {
 		case alert.Firing && open:
@@ -35,6 +37,23 @@ func (b *Book) Apply(env Env, alerts []Alert, remarks []Remark) Change {
 		}
 	}
 	return d.change()
+}
+
+// known says that an alert changes nothing: what it reports has been taken in already. Most are of this kind, as senders
+// repeat what goes on.
+func (d *draft) known(alert Alert) bool {
+	inc, open := d.open(alert.Key)
+	if !open {
+		return !alert.Firing
+	}
+	held := inc.Alerts[alert.Key]
+	switch {
+	case !alert.Firing:
+		return !held.Firing || !alert.At.After(held.At) // only news newer than the firing can resolve it
+	case alert.Event != "" && alert.Event == held.Event:
+		return true // the same event, re-sent
+	}
+	return alert.Kind == KindState && held.Firing && alert.Severity == held.Severity
 }
 
 // remark writes a remark down, unless its event was remarked on lately.
@@ -68,19 +87,13 @@ func (d *draft) begin(alert Alert) {
 // again takes in an alert that fires while its incident is open.
 func (d *draft) again(inc Incident, alert Alert) {
 	held := inc.Alerts[alert.Key]
-	if alert.Event != "" && alert.Event == held.Event {
-		return // the same event, re-sent
-	}
-	if alert.Kind == KindState && held.Firing && alert.Severity == held.Severity {
-		return
-	}
 	refired := !held.Firing
 	if !refired {
 		alert.Before = held.Before // what changed before it began says more than what changed since
 	}
 	held.Alert = alert
 	held.Count++
-	inc.Alerts[alert.Key] = held
+	inc.set(held)
 	d.putIncident(inc)
 	if refired || isMilestone(held.Count) {
 		d.note(&inc, "again (%d times): %s", held.Count, alert.Summary)
@@ -107,11 +120,8 @@ func isMilestone(n int) bool {
 // calm takes in an alert that resolves; when none of the incident's alerts fires any more, the incident is over.
 func (d *draft) calm(inc Incident, alert Alert) {
 	held := inc.Alerts[alert.Key]
-	if !held.Firing || !alert.At.After(held.At) {
-		return // only news newer than the firing can resolve it
-	}
 	held.Firing, held.At = false, alert.At
-	inc.Alerts[alert.Key] = held
+	inc.set(held)
 	d.putIncident(inc)
 	for _, a := range inc.Alerts {
 		if a.Firing {
@@ -172,7 +182,7 @@ func (d *draft) escalate(inc *Incident) {
 		return
 	}
 	progress, notify := escalation.Next(inc.Policy, d.env.Rotation, inc.Progress, d.turns(), string(inc.Severity), d.env.Now)
-	maps.Copy(d.picks, progress.PickedSince(inc.Policy.Name, inc.Progress))
+	d.pick(progress.PickedSince(inc.Policy.Name, inc.Progress))
 	inc.Progress = progress
 	d.putIncident(*inc)
 	earlier := inc.Rows

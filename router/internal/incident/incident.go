@@ -139,6 +139,14 @@ type Incident struct {
 // Lead is the alert that speaks for the incident: the one that fired first.
 func (inc Incident) Lead() AlertState { return inc.Ordered()[0] }
 
+// set puts an alert into the incident. It alters no map that others hold.
+func (inc *Incident) set(a AlertState) {
+	alerts := make(map[string]AlertState, len(inc.Alerts)+1)
+	maps.Copy(alerts, inc.Alerts)
+	alerts[a.Key] = a
+	inc.Alerts = alerts
+}
+
 // Ordered lists the alerts by when they first fired. An incident holds at least one.
 func (inc Incident) Ordered() []AlertState {
 	return slices.SortedFunc(maps.Values(inc.Alerts), func(a, b AlertState) int {

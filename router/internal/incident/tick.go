@@ -1,0 +1,90 @@
+package incident
+
+import (
+	"fmt"
+	"time"
+
+	"nezuban/oncall/escalation"
+)
+
+// Tick does what time alone brings about: due escalation steps, acknowledgements that ran out, occurrences that did
+// not come back, and the filing away of incidents that are over and told.
+func (b *Book) Tick(env Env) Change {
+	d := b.draft(env)
+	ids, _ := b.ticks.due(env.Now)
+	for _, id := range ids {
+		inc, _ := d.incident(id)
+		d.tick(&inc)
+	}
+	return d.change()
+}
+
+// wake is when time alone next changes an incident; false: never, as it stands.
+func (b *Book) wake(inc Incident) (at time.Time, ever bool) {
+	switch inc.State {
+	case Triggered:
+		return inc.Progress.Next, inc.Severity != SeverityInfo
+	case Acknowledged:
+		at = earlier(inc.overAt(), inc.timeoutAt())
+		return at, !at.IsZero()
+	case Snoozed:
+		return inc.SnoozedUntil, true
+	case Resolved:
+		return time.Time{}, b.told(inc.ID)
+	}
+	return time.Time{}, false
+}
+
+// tick does what the time has come for.
+func (d *draft) tick(inc *Incident) {
+	now := d.env.Now
+	switch inc.State {
+	case Triggered:
+		d.escalate(inc)
+	case Acknowledged:
+		if at := inc.overAt(); !at.IsZero() && !at.After(now) {
+			d.resolve(inc, "", fmt.Sprintf("resolved: acknowledged, and not seen again for %s", ResolveAfter))
+			return
+		}
+		d.triggerAgain(inc, fmt.Sprintf("acknowledged %s ago and still open: triggered again", inc.Policy.AckTimeout.Duration()))
+	case Snoozed:
+		d.triggerAgain(inc, fmt.Sprintf("snoozed by %s until now and still open: triggered again", inc.AcknowledgedBy))
+	case Resolved:
+		d.closed = append(d.closed, inc.ID)
+	}
+}
+
+// overAt is when an acknowledged incident counts as over; zero while a state alert fires in it.
+func (inc Incident) overAt() time.Time {
+	if since := inc.quietSince(); !since.IsZero() {
+		return since.Add(ResolveAfter)
+	}
+	return time.Time{}
+}
+
+// timeoutAt is when an acknowledgement has lasted long enough; zero: never.
+func (inc Incident) timeoutAt() time.Time {
+	if timeout := inc.Policy.AckTimeout.Duration(); timeout > 0 && inc.Severity == SeverityPage {
+		return inc.AcknowledgedAt.Add(timeout)
+	}
+	return time.Time{}
+}
+
+// triggerAgain takes an incident from whoever has it and begins its escalation anew.
+func (d *draft) triggerAgain(inc *Incident, why string) {
+	d.note(inc, "%s", why)
+	d.withdraw(inc, "triggered again before it was sent")
+	inc.untake()
+	inc.Progress = escalation.Progress{}
+	d.escalate(inc)
+}
+
+// told says that none of the incident's messages is outstanding.
+func (b *Book) told(id string) bool {
+	for _, row := range b.rows[id] {
+		if !row.Done() {
+			return false
+		}
+	}
+	return true
+}
