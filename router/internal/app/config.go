@@ -61,6 +61,7 @@ type settings struct {
 	Webhook   webhookSettings   `toml:"webhook"`
 	Projects  []projectSettings `toml:"project"`
 	rule.Config
+	lifecycleSettings
 }
 
 type deadManSettings struct {
@@ -114,6 +115,7 @@ type Config struct {
 	Projects       []ingest.Project
 	Templates      *wording.Set   // the words of messages; nil: the built-in ones
 	TemplateFiles  []wording.File // that Templates were compiled with
+	Incidents      incident.Settings
 
 	deadManURL   string // secret; "": nobody outside is told that this router is alive
 	deadManEvery time.Duration
@@ -178,6 +180,7 @@ func (l *loader) config(s settings) Config {
 	set, problems := rule.Compile(s.Config, cfg.Checks, l.File())
 	cfg.Rules = set
 	l.Add(problems...)
+	cfg.Incidents = l.lifecycle(s)
 	return cfg
 }
 

@@ -48,12 +48,15 @@ type Options struct {
 	NewID func(time.Time) string // see [NewID]
 	Log   *slog.Logger
 	Rules *rule.Set
+
+	Incidents incident.Settings // the zero value groups nothing
 }
 
 // New builds an engine that goes on from what was stored. Nothing is taken in before [Engine.SetRotation] has put a file in
 // force; after that [Engine.Recover] makes what was being sent due again.
 func New(o Options, stored record.Stored) *Engine {
 	book := incident.NewBook(stored.Incidents, stored.Rows, stored.Picks)
+	book.Use(o.Incidents)
 	e := &Engine{
 		store: o.Store, now: o.Now, newID: o.NewID, log: o.Log, changed: make(chan struct{}, 1), book: book,
 		rules: rule.NewEngine(o.Rules, stored.Records, book.Firing(), o.Now()),
@@ -179,8 +182,7 @@ func (e *Engine) Resolve(ctx context.Context, id, by, note string) error {
 		if err != nil {
 			return decision{}, err
 		}
-		inc, _ := e.book.Incident(id)
-		step := e.rules.Release(inc.FiringKeys(incident.KindState)...)
+		step := e.rules.Release(e.book.Holds(id)...)
 		return decision{record.Batch{Change: change, Put: step.Put, Delete: step.Delete}, step}, nil
 	})
 }

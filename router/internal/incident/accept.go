@@ -44,14 +44,34 @@ func (b *Book) hold(inc Incident) {
 	for key := range inc.Alerts {
 		b.byKey[key] = inc.ID
 	}
+	if inc.Group != "" && b.groups[inc.Group] <= inc.ID { // the newest leads; ids sort by time
+		b.groups[inc.Group] = inc.ID
+	}
+	if inc.PartOf != "" {
+		if b.parts[inc.PartOf] == nil {
+			b.parts[inc.PartOf] = map[string]struct{}{}
+		}
+		b.parts[inc.PartOf][inc.ID] = struct{}{}
+	}
 }
 
 // release takes back what hold did.
 func (b *Book) release(id string) {
-	for key := range b.incidents[id].Alerts {
+	inc, ok := b.incidents[id]
+	if !ok {
+		return
+	}
+	for key := range inc.Alerts {
 		if b.byKey[key] == id {
 			delete(b.byKey, key)
 		}
+	}
+	if b.groups[inc.Group] == id {
+		delete(b.groups, inc.Group)
+	}
+	delete(b.parts[inc.PartOf], id)
+	if len(b.parts[inc.PartOf]) == 0 {
+		delete(b.parts, inc.PartOf)
 	}
 }
 

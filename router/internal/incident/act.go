@@ -36,11 +36,11 @@ func (b *Book) Acknowledge(env Env, id, by, note string) (Change, error) {
 // on being called.
 func (d *draft) taken(inc *Incident, how string) {
 	d.withdraw(inc, how+" before it was sent")
-	for _, row := range d.rowsOf(inc.ID) {
-		if row.Kind == MessageTrigger && row.Channel == ChannelPagerDuty && row.mayHaveArrived() {
-			why := how + " by " + inc.AcknowledgedBy
-			d.send(inc, Row{Kind: MessageAcknowledge, Channel: row.Channel, People: []string{inc.AcknowledgedBy}, Pass: row.Pass, Step: row.Step, Why: why, NotBefore: d.env.Now})
-			break
+	for _, row := range d.holders(inc.ID) {
+		if row.Channel == ChannelPagerDuty {
+			told := row.follow(MessageAcknowledge, how+" by "+inc.AcknowledgedBy, d.env.Now)
+			told.People = []string{inc.AcknowledgedBy}
+			d.send(inc, told)
 		}
 	}
 }
@@ -79,9 +79,8 @@ func (b *Book) Resolve(env Env, id, by, note string) (Change, error) {
 		if alert.Firing && alert.Kind == KindState {
 			d.note(&inc, "resolved by hand while it still held; if it goes on holding, a new incident opens: %s", alert.Summary)
 		}
-		alert.Firing = false
-		inc.set(alert)
 	}
+	inc.quieten()
 	d.resolve(&inc, by, "resolved by "+by+remark(note))
 	return d.change(), nil
 }

@@ -13,18 +13,22 @@ import (
 // [Change] and alter nothing; [Book.Accept] takes a change over once it is durable. A Book is not safe for
 // concurrent use: the app holds it under one lock.
 type Book struct {
+	settings  Settings
 	incidents map[string]Incident
-	byKey     map[string]string // dedup key → id of the unresolved incident that holds it
-	rows      map[string][]Row  // by incident, in order of Seq
-	picks     escalation.Picks  // whom steps that take turns told last
-	lines     map[string]*line  // by channel: which rows come next, see Due
-	ticks     *agenda           // when time alone changes an incident
+	byKey     map[string]string              // dedup key → id of the unresolved incident that holds it
+	groups    map[string]string              // group → id of the unresolved incident that its alerts join
+	parts     map[string]map[string]struct{} // by incident: its unresolved parts
+	rows      map[string][]Row               // by incident, in order of Seq
+	picks     escalation.Picks               // whom steps that take turns told last
+	ticks     *agenda                        // when time alone changes an incident
+	lines     map[string]*line               // by channel: which rows come next, see Due
 }
 
 // NewBook is a book that holds what was stored. The order of the arguments' elements does not matter.
 func NewBook(incidents []Incident, rows []Row, picks escalation.Picks) *Book {
 	b := &Book{
-		incidents: map[string]Incident{}, byKey: map[string]string{}, rows: map[string][]Row{}, picks: escalation.Picks{},
+		incidents: map[string]Incident{}, byKey: map[string]string{}, groups: map[string]string{}, parts: map[string]map[string]struct{}{},
+		rows: map[string][]Row{}, picks: escalation.Picks{},
 		lines: map[string]*line{}, ticks: newAgenda(),
 	}
 	b.Accept(Change{Incidents: incidents, Rows: rows, Picks: picks})

@@ -25,6 +25,7 @@ func (b *Book) Apply(env Env, alerts []Alert, remarks []Remark) Change {
 		switch {
 		case alert.Firing && open:
 			d.again(inc, alert)
+		case alert.Firing && d.joined(alert):
 		case alert.Firing:
 			d.begin(alert)
 		case open:
@@ -74,6 +75,7 @@ func (d *draft) begin(alert Alert) {
 		ID: d.env.NewID(d.env.Now), State: Triggered, Severity: alert.Severity, OpenedAt: d.env.Now, Policy: policy,
 		Alerts: map[string]AlertState{alert.Key: {Alert: alert, Count: 1, First: alert.At}},
 	}
+	d.joinGroup(&inc, alert)
 	d.note(&inc, "opened by %s: %s", alert.Rule, alert.Summary)
 	if d.env.Version != "" {
 		d.note(&inc, "version %s of the rotation file is in force", d.env.Version)
@@ -98,15 +100,22 @@ func (d *draft) again(inc Incident, alert Alert) {
 	if refired || isMilestone(held.Count) {
 		d.note(&inc, "again (%d times): %s", held.Count, alert.Summary)
 	}
-	if alert.Severity.Rank() <= inc.Severity.Rank() {
-		return
+	if head, ok := d.incident(inc.PartOf); ok && alert.Severity.Rank() > head.Severity.Rank() {
+		d.rise(&head, alert.Severity)
 	}
-	d.note(&inc, "severity rises from %s to %s", inc.Severity, alert.Severity)
-	inc.Severity = alert.Severity
+	if alert.Severity.Rank() > inc.Severity.Rank() {
+		d.rise(&inc, alert.Severity)
+	}
+}
+
+// rise makes an open incident graver: whoever has it, the escalation begins anew.
+func (d *draft) rise(inc *Incident, to Severity) {
+	d.note(inc, "severity rises from %s to %s", inc.Severity, to)
+	inc.Severity = to
 	inc.untake()
 	inc.Progress = escalation.Progress{}
-	d.withdraw(&inc, "severity rose before it was sent")
-	d.escalate(&inc)
+	d.withdraw(inc, "severity rose before it was sent")
+	d.escalate(inc)
 }
 
 // isMilestone keeps the timeline short under a flood: the 2nd, 10th, 100th, 1000th … repeat are written down.
@@ -123,14 +132,15 @@ func (d *draft) calm(inc Incident, alert Alert) {
 	held.Firing, held.At = false, alert.At
 	inc.set(held)
 	d.putIncident(inc)
-	for _, a := range inc.Alerts {
-		if a.Firing {
-			d.note(&inc, "%s: %s", alert.Rule, alert.Summary)
-			return
-		}
+	if inc.firing() || inc.OpenParts > 0 {
+		d.note(&inc, "%s: %s", alert.Rule, alert.Summary)
+		return
 	}
-	d.resolve(&inc, "", "resolved: "+alert.Summary)
+	d.over(&inc, "resolved: "+alert.Summary)
 }
+
+// over ends an incident of which nothing fires any more.
+func (d *draft) over(inc *Incident, text string) { d.resolve(inc, "", text) }
 
 // resolve ends an incident and tells everyone who heard of it.
 func (d *draft) resolve(inc *Incident, by, text string) {
@@ -138,47 +148,15 @@ func (d *draft) resolve(inc *Incident, by, text string) {
 	d.note(inc, "%s", text)
 	d.withdraw(inc, "resolved before it was sent")
 	d.tell(inc, MessageResolve, text)
-}
-
-// tell sends a message to every destination that has, or may have, heard of the incident.
-func (d *draft) tell(inc *Incident, kind MessageKind, why string) {
-	told := map[string]bool{}
-	for _, row := range d.rowsOf(inc.ID) {
-		if row.Kind != MessageTrigger || !row.mayHaveArrived() || told[row.Destination()] {
-			continue
-		}
-		told[row.Destination()] = true
-		people := row.People
-		if row.Channel == ChannelPagerDuty {
-			people = d.assigned(inc.ID)
-		}
-		d.send(inc, Row{Kind: kind, Channel: row.Channel, People: people, Pass: row.Pass, Step: row.Step, Why: why, NotBefore: d.env.Now})
-	}
-}
-
-// assigned is whom PagerDuty's incident is assigned to: the people of the last trigger it may have seen.
-func (d *draft) assigned(id string) []string {
-	var people []string
-	for _, row := range d.rowsOf(id) {
-		if row.Kind == MessageTrigger && row.Channel == ChannelPagerDuty && row.mayHaveArrived() {
-			people = row.People
-		}
-	}
-	return people
-}
-
-// withdraw cancels the triggers and acknowledgements that are still waiting: what they say holds no more.
-func (d *draft) withdraw(inc *Incident, reason string) {
-	for _, row := range d.rowsOf(inc.ID) {
-		if row.Kind != MessageResolve && row.Status == RowPending {
-			d.cancel(inc, row, reason)
-		}
+	d.endParts(inc)
+	if inc.PartOf != "" {
+		d.endPart(*inc)
 	}
 }
 
 // escalate takes the policy's due steps: the rows for the people they name, and when to come back.
 func (d *draft) escalate(inc *Incident) {
-	if inc.Severity == SeverityInfo {
+	if inc.Severity == SeverityInfo || inc.PartOf != "" {
 		return
 	}
 	progress, notify := escalation.Next(inc.Policy, d.env.Rotation, inc.Progress, d.turns(), string(inc.Severity), d.env.Now)

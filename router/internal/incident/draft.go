@@ -16,6 +16,7 @@ type draft struct {
 	env       Env
 	incidents map[string]Incident
 	byKey     map[string]string
+	groups    map[string]string
 	rows      map[string][]Row // of the incidents whose rows change: those that do, in order of Seq
 	picks     escalation.Picks
 	entries   []Entry
@@ -82,9 +83,12 @@ func (d *draft) open(key string) (Incident, bool) {
 func (d *draft) putIncident(inc Incident) {
 	inc.Version = Version
 	if d.incidents == nil {
-		d.incidents, d.byKey = map[string]Incident{}, map[string]string{}
+		d.incidents, d.byKey, d.groups = map[string]Incident{}, map[string]string{}, map[string]string{}
 	}
 	d.incidents[inc.ID] = inc
+	if inc.Group != "" && inc.State != Resolved && d.groups[inc.Group] <= inc.ID {
+		d.groups[inc.Group] = inc.ID
+	}
 	for key := range inc.Alerts {
 		if inc.State != Resolved {
 			d.byKey[key] = inc.ID

@@ -129,11 +129,17 @@ type Incident struct {
 	ResolvedBy     string                `json:"resolved_by,omitempty"` // a person, or "" when the alerts themselves resolved
 	Policy         escalation.Policy     `json:"policy"`                // frozen at opening
 	Progress       escalation.Progress   `json:"progress"`
-	Remarked       []string              `json:"remarked,omitempty"` // events of the latest remarks
-	Heard          []string              `json:"heard,omitempty"`    // events of the latest reports from providers
-	HeardAt        time.Time             `json:"heard_at,omitzero"`  // when the newest report that was heeded happened
-	Entries        int                   `json:"entries"`            // timeline entries written so far
-	Rows           int                   `json:"rows"`               // outbox rows written so far
+	Group          string                `json:"group,omitempty"`       // what its alerts were brought together by
+	GroupUntil     time.Time             `json:"group_until,omitzero"`  // until when further alerts of the group join it
+	PartOf         string                `json:"part_of,omitempty"`     // the incident that it holds an alert of; nobody is paged for a part
+	More           int                   `json:"more,omitempty"`        // alerts that its parts have held
+	OpenParts      int                   `json:"open_parts,omitempty"`  // parts that are not resolved
+	MoreStates     bool                  `json:"more_states,omitempty"` // a part has held a state alert
+	Remarked       []string              `json:"remarked,omitempty"`    // events of the latest remarks
+	Heard          []string              `json:"heard,omitempty"`       // events of the latest reports from providers
+	HeardAt        time.Time             `json:"heard_at,omitzero"`     // when the newest report that was heeded happened
+	Entries        int                   `json:"entries"`               // timeline entries written so far
+	Rows           int                   `json:"rows"`                  // outbox rows written so far
 }
 
 // Lead is the alert that speaks for the incident: the one that fired first.

@@ -47,7 +47,7 @@ func union(a, b []string) []string {
 // wants says that a message of this kind tells the truth about the incident: news that it is over always does.
 func (inc Incident) wants(kind MessageKind) bool {
 	switch kind {
-	case MessageTrigger:
+	case MessageTrigger, MessageUpdate:
 		return inc.State == Triggered
 	case MessageAcknowledge:
 		return inc.State == Acknowledged || inc.State == Snoozed

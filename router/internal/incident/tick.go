@@ -23,7 +23,7 @@ func (b *Book) Tick(env Env) Change {
 func (b *Book) wake(inc Incident) (at time.Time, ever bool) {
 	switch inc.State {
 	case Triggered:
-		return inc.Progress.Next, inc.Severity != SeverityInfo
+		return inc.Progress.Next, inc.Severity != SeverityInfo && inc.PartOf == ""
 	case Acknowledged:
 		at = earlier(inc.overAt(), inc.timeoutAt())
 		return at, !at.IsZero()
@@ -56,7 +56,7 @@ func (d *draft) tick(inc *Incident) {
 
 // overAt is when an acknowledged incident counts as over; zero while a state alert fires in it.
 func (inc Incident) overAt() time.Time {
-	if since := inc.quietSince(); !since.IsZero() {
+	if since := inc.quietSince(); !since.IsZero() && (inc.OpenParts == 0 || !inc.MoreStates) {
 		return since.Add(ResolveAfter)
 	}
 	return time.Time{}
