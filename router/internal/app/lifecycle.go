@@ -14,7 +14,15 @@ import (
 
 // lifecycleSettings are the keys that say how alerts become incidents.
 type lifecycleSettings struct {
-	Groups []groupSettings `toml:"group"`
+	ReopenWithin *tomlfile.Duration `toml:"reopen_within"`
+	Flapping     flappingSettings   `toml:"flapping"`
+	Groups       []groupSettings    `toml:"group"`
+}
+
+type flappingSettings struct {
+	Reopenings *int              `toml:"reopenings"`
+	Within     tomlfile.Duration `toml:"within"`
+	Quiet      tomlfile.Duration `toml:"quiet"`
 }
 
 type groupSettings struct {
@@ -35,7 +43,55 @@ const (
 
 // lifecycle checks them.
 func (l *loader) lifecycle(s settings) incident.Settings {
-	return incident.Settings{Groups: l.groups(s)}
+	return incident.Settings{
+		Groups: l.groups(s), Flapping: l.flapping(s.Flapping),
+		ReopenWithin: l.bounded(s.ReopenWithin, defaultReopen, 0, maxReopen, "reopen_within"),
+	}
+}
+
+// Defaults and bounds of what comes back.
+const (
+	defaultReopen     = 5 * time.Minute
+	maxReopen         = time.Hour
+	defaultReopenings = 2
+	maxReopenings     = 100
+	defaultFlapWithin = time.Hour
+	maxFlapWithin     = 24 * time.Hour
+	defaultQuiet      = 10 * time.Minute
+)
+
+func (l *loader) flapping(s flappingSettings) incident.Flapping {
+	reopenings := defaultReopenings
+	if s.Reopenings != nil {
+		reopenings = *s.Reopenings
+	}
+	if reopenings < 0 || reopenings > maxReopenings {
+		l.Wrong(reopenings, fmt.Sprintf("a number from 1 to %d, or 0 for never", maxReopenings), "flapping", "reopenings")
+	}
+	return incident.Flapping{
+		Reopenings: reopenings,
+		Within:     l.bounded(given(s.Within), defaultFlapWithin, time.Minute, maxFlapWithin, "flapping", "within"),
+		Quiet:      l.bounded(given(s.Quiet), defaultQuiet, time.Minute, maxFlapWithin, "flapping", "quiet"),
+	}
+}
+
+// given is a duration that is written; nil when none is, because zero is no sense there.
+func given(d tomlfile.Duration) *tomlfile.Duration {
+	if d == 0 {
+		return nil
+	}
+	return &d
+}
+
+// bounded is a duration within bounds, or the default when none is written.
+func (l *loader) bounded(d *tomlfile.Duration, standard, least, most time.Duration, path ...any) time.Duration {
+	if d == nil {
+		return standard
+	}
+	if at := time.Duration(*d); at < least || at > most {
+		l.Wrong(d.String(), fmt.Sprintf("a duration from %q to %q", least, most), path...)
+	}
+	return time.Duration(*d)
 }
 
 // groups checks the entries, and puts the default behind them.
@@ -71,13 +127,7 @@ func (l *loader) group(s settings, i int, g groupSettings) incident.Group {
 			l.Wrong(label, "the name of a label, once", "group", i, "by", n)
 		}
 	}
-	within := defaultWithin
-	if g.Within != nil {
-		within = time.Duration(*g.Within)
-	}
-	if within > maxWithin {
-		l.Wrong(g.Within.String(), fmt.Sprintf("a duration up to %q", maxWithin), "group", i, "within")
-	}
+	within := l.bounded(g.Within, defaultWithin, 0, maxWithin, "group", i, "within")
 	return incident.Group{ID: g.ID, Rules: append(slices.Clone(g.Rules), s.OfKinds(g.Kinds...)...), By: g.By, Within: within}
 }
 

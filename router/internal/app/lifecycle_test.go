@@ -62,3 +62,27 @@ func TestGroupsAreRefused(t *testing.T) {
 		`router.toml:7: group[1].by[1]: found "host"`, `router.toml:9: group[2].id: found "a"`,
 	)
 }
+
+func TestWhatComesBack(t *testing.T) {
+	cfg, err := Load(writeConfig(t, "", nil), noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := incident.Flapping{Reopenings: 2, Within: time.Hour, Quiet: 10 * time.Minute}
+	if cfg.Incidents.ReopenWithin != 5*time.Minute || cfg.Incidents.Flapping != want {
+		t.Errorf("defaults: found %s, %+v", cfg.Incidents.ReopenWithin, cfg.Incidents.Flapping)
+	}
+	cfg, err = Load(writeConfig(t, "reopen_within = \"0s\"\n[flapping]\nreopenings = 0\nwithin = \"2h\"\nquiet = \"5m\"\n", nil), noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = incident.Flapping{Within: 2 * time.Hour, Quiet: 5 * time.Minute}
+	if cfg.Incidents.ReopenWithin != 0 || cfg.Incidents.Flapping != want {
+		t.Errorf("found %s, %+v", cfg.Incidents.ReopenWithin, cfg.Incidents.Flapping)
+	}
+	mistaken(
+		t, "reopen_within = \"2h\"\n[flapping]\nreopenings = -1\nwithin = \"1s\"\nquiet = \"25h\"\n",
+		`router.toml:1: reopen_within: found "2h0m0s", expected a duration from "0s" to "1h0m0s"`, `router.toml:3: flapping.reopenings: found -1`,
+		`router.toml:4: flapping.within: found "1s"`, `router.toml:5: flapping.quiet: found "25h0m0s"`,
+	)
+}

@@ -175,7 +175,7 @@ func (e *Engine) Page(ctx context.Context, key, by, summary string, severity inc
 }
 
 // Resolve records that by says the incident is over. The rules take back what they said of it: a condition that goes on
-// holding opens a new incident.
+// holding opens it again.
 func (e *Engine) Resolve(ctx context.Context, id, by, note string) error {
 	return e.decide(ctx, func(env incident.Env) (decision, error) {
 		change, err := e.book.Resolve(env, id, by, note)
@@ -257,11 +257,11 @@ func (e *Engine) Incident(id string) (incident.Incident, bool) {
 	return e.book.Incident(id)
 }
 
-// Open counts what is not closed.
+// Open counts the incidents that are not resolved.
 func (e *Engine) Open() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.book.Len()
+	return e.book.Open()
 }
 
 // File is the rotation file in force; nil while there is none.

@@ -39,8 +39,14 @@ func (b *Book) Accept(c Change) {
 // hold makes an unresolved incident the one that its alerts are looked for in.
 func (b *Book) hold(inc Incident) {
 	if inc.State == Resolved {
+		for key := range inc.Alerts {
+			if b.lately[key] <= inc.ID { // the newest; ids sort by time
+				b.lately[key] = inc.ID
+			}
+		}
 		return
 	}
+	b.open++
 	for key := range inc.Alerts {
 		b.byKey[key] = inc.ID
 	}
@@ -61,9 +67,15 @@ func (b *Book) release(id string) {
 	if !ok {
 		return
 	}
+	if inc.State != Resolved {
+		b.open--
+	}
 	for key := range inc.Alerts {
 		if b.byKey[key] == id {
 			delete(b.byKey, key)
+		}
+		if b.lately[key] == id {
+			delete(b.lately, key)
 		}
 	}
 	if b.groups[inc.Group] == id {

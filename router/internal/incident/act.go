@@ -67,8 +67,7 @@ func (d *draft) takeOver(inc Incident, by, note string) Change {
 	return d.change()
 }
 
-// Resolve records that somebody says it is over. A condition that goes on holding opens a new incident; the timeline
-// says so.
+// Resolve records that somebody says it is over. A condition that goes on holding opens it again; the timeline says so.
 func (b *Book) Resolve(env Env, id, by, note string) (Change, error) {
 	d := b.draft(env)
 	inc, ok := d.incident(id)
@@ -77,7 +76,7 @@ func (b *Book) Resolve(env Env, id, by, note string) (Change, error) {
 	}
 	for _, alert := range inc.Ordered() {
 		if alert.Firing && alert.Kind == KindState {
-			d.note(&inc, "resolved by hand while it still held; if it goes on holding, a new incident opens: %s", alert.Summary)
+			d.note(&inc, "resolved by hand while it still held; if it goes on holding, it is opened again: %s", alert.Summary)
 		}
 	}
 	inc.quieten()
@@ -94,7 +93,7 @@ func remark(note string) string {
 
 // take makes an incident somebody's.
 func (inc *Incident) take(state State, by string, now time.Time) {
-	inc.State, inc.AcknowledgedAt, inc.AcknowledgedBy, inc.SnoozedUntil = state, now, by, time.Time{}
+	inc.State, inc.AcknowledgedAt, inc.AcknowledgedBy, inc.SnoozedUntil, inc.RetriggerAt = state, now, by, time.Time{}, time.Time{}
 	if inc.FirstAckAt.IsZero() {
 		inc.FirstAckAt, inc.FirstAckBy = now, by
 	}
@@ -102,7 +101,8 @@ func (inc *Incident) take(state State, by string, now time.Time) {
 
 // untake makes an incident nobody's.
 func (inc *Incident) untake() {
-	inc.State, inc.AcknowledgedAt, inc.AcknowledgedBy, inc.SnoozedUntil = Triggered, time.Time{}, "", time.Time{}
+	inc.State, inc.AcknowledgedAt, inc.AcknowledgedBy = Triggered, time.Time{}, ""
+	inc.SnoozedUntil, inc.RetriggerAt = time.Time{}, time.Time{}
 }
 
 // quietSince is when an acknowledged incident that holds only occurrences last heard of one, or was acknowledged,

@@ -15,7 +15,9 @@ import (
 type Book struct {
 	settings  Settings
 	incidents map[string]Incident
+	open      int                            // how many of them are not resolved
 	byKey     map[string]string              // dedup key → id of the unresolved incident that holds it
+	lately    map[string]string              // dedup key → id of the resolved incident that held it last
 	groups    map[string]string              // group → id of the unresolved incident that its alerts join
 	parts     map[string]map[string]struct{} // by incident: its unresolved parts
 	rows      map[string][]Row               // by incident, in order of Seq
@@ -27,7 +29,7 @@ type Book struct {
 // NewBook is a book that holds what was stored. The order of the arguments' elements does not matter.
 func NewBook(incidents []Incident, rows []Row, picks escalation.Picks) *Book {
 	b := &Book{
-		incidents: map[string]Incident{}, byKey: map[string]string{}, groups: map[string]string{}, parts: map[string]map[string]struct{}{},
+		incidents: map[string]Incident{}, byKey: map[string]string{}, lately: map[string]string{}, groups: map[string]string{}, parts: map[string]map[string]struct{}{},
 		rows: map[string][]Row{}, picks: escalation.Picks{},
 		lines: map[string]*line{}, ticks: newAgenda(),
 	}
@@ -66,8 +68,8 @@ func (b *Book) Incidents() []Incident {
 	return list
 }
 
-// Len counts the incidents that are not closed.
-func (b *Book) Len() int { return len(b.incidents) }
+// Open counts the incidents that are not resolved.
+func (b *Book) Open() int { return b.open }
 
 // Incident is the incident with the given id, unless it is closed or was never opened.
 func (b *Book) Incident(id string) (Incident, bool) {

@@ -25,7 +25,7 @@ func (b *Book) Apply(env Env, alerts []Alert, remarks []Remark) Change {
 		switch {
 		case alert.Firing && open:
 			d.again(inc, alert)
-		case alert.Firing && d.joined(alert):
+		case alert.Firing && (d.reopened(alert) || d.joined(alert)):
 		case alert.Firing:
 			d.begin(alert)
 		case open:
@@ -45,7 +45,7 @@ func (b *Book) Apply(env Env, alerts []Alert, remarks []Remark) Change {
 func (d *draft) known(alert Alert) bool {
 	inc, open := d.open(alert.Key)
 	if !open {
-		return !alert.Firing
+		return !alert.Firing || d.passed(alert)
 	}
 	held := inc.Alerts[alert.Key]
 	switch {
@@ -55,6 +55,16 @@ func (d *draft) known(alert Alert) bool {
 		return true // the same event, re-sent
 	}
 	return alert.Kind == KindState && held.Firing && alert.Severity == held.Severity
+}
+
+// passed says that an event is one that a resolved incident has taken in: re-sent, it opens nothing. The event of an incident
+// that a person opens is their own word, and counts each time.
+func (d *draft) passed(alert Alert) bool {
+	if alert.Event == "" || alert.Rule == RuleManual {
+		return false
+	}
+	inc, ok := d.closing(alert.Key)
+	return ok && inc.Alerts[alert.Key].Event == alert.Event
 }
 
 // remark writes a remark down, unless its event was remarked on lately.
@@ -88,17 +98,12 @@ func (d *draft) begin(alert Alert) {
 
 // again takes in an alert that fires while its incident is open.
 func (d *draft) again(inc Incident, alert Alert) {
-	held := inc.Alerts[alert.Key]
-	refired := !held.Firing
-	if !refired {
-		alert.Before = held.Before // what changed before it began says more than what changed since
-	}
-	held.Alert = alert
-	held.Count++
-	inc.set(held)
+	refired := !inc.Alerts[alert.Key].Firing
+	inc.fire(alert)
+	inc.flap()
 	d.putIncident(inc)
-	if refired || isMilestone(held.Count) {
-		d.note(&inc, "again (%d times): %s", held.Count, alert.Summary)
+	if count := inc.Alerts[alert.Key].Count; (refired && !inc.Flapping) || isMilestone(count) {
+		d.note(&inc, "again (%d times): %s", count, alert.Summary)
 	}
 	if head, ok := d.incident(inc.PartOf); ok && alert.Severity.Rank() > head.Severity.Rank() {
 		d.rise(&head, alert.Severity)
@@ -139,12 +144,9 @@ func (d *draft) calm(inc Incident, alert Alert) {
 	d.over(&inc, "resolved: "+alert.Summary)
 }
 
-// over ends an incident of which nothing fires any more.
-func (d *draft) over(inc *Incident, text string) { d.resolve(inc, "", text) }
-
 // resolve ends an incident and tells everyone who heard of it.
 func (d *draft) resolve(inc *Incident, by, text string) {
-	inc.State, inc.ResolvedAt, inc.ResolvedBy = Resolved, d.env.Now, by
+	inc.State, inc.ResolvedAt, inc.ResolvedBy, inc.QuietAt = Resolved, d.env.Now, by, time.Time{}
 	d.note(inc, "%s", text)
 	d.withdraw(inc, "resolved before it was sent")
 	d.tell(inc, MessageResolve, text)

@@ -135,6 +135,11 @@ type Incident struct {
 	More           int                   `json:"more,omitempty"`        // alerts that its parts have held
 	OpenParts      int                   `json:"open_parts,omitempty"`  // parts that are not resolved
 	MoreStates     bool                  `json:"more_states,omitempty"` // a part has held a state alert
+	Reopenings     []time.Time           `json:"reopenings,omitempty"`  // the latest times at which it was opened again
+	Flapping       bool                  `json:"flapping,omitempty"`    // it came and went too often: it is over when it has been quiet
+	Flaps          int                   `json:"flaps,omitempty"`       // how often it came back
+	QuietAt        time.Time             `json:"quiet_at,omitzero"`     // nothing of it fires: when that has lasted long enough
+	RetriggerAt    time.Time             `json:"retrigger_at,omitzero"` // acknowledged before it was opened again: when it pages if it still fires
 	Remarked       []string              `json:"remarked,omitempty"`    // events of the latest remarks
 	Heard          []string              `json:"heard,omitempty"`       // events of the latest reports from providers
 	HeardAt        time.Time             `json:"heard_at,omitzero"`     // when the newest report that was heeded happened

@@ -44,7 +44,7 @@ func union(a, b []string) []string {
 	return all
 }
 
-// wants says that a message of this kind tells the truth about the incident: news that it is over always does.
+// wants says that a message of this kind tells the truth about the incident.
 func (inc Incident) wants(kind MessageKind) bool {
 	switch kind {
 	case MessageTrigger, MessageUpdate:
@@ -52,6 +52,7 @@ func (inc Incident) wants(kind MessageKind) bool {
 	case MessageAcknowledge:
 		return inc.State == Acknowledged || inc.State == Snoozed
 	case MessageResolve:
+		return inc.State == Resolved
 	}
 	return true
 }

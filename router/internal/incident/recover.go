@@ -52,6 +52,10 @@ func (d *draft) catchUp(id string) {
 		inc.AcknowledgedAt = d.env.Now
 	}
 	inc.OpenedAt, inc.GroupUntil = inc.OpenedAt.Add(-ahead), before(inc.GroupUntil, ahead)
+	inc.QuietAt, inc.RetriggerAt = before(inc.QuietAt, ahead), before(inc.RetriggerAt, ahead)
+	if inc.ResolvedAt.After(d.env.Now) {
+		inc.ResolvedAt = d.env.Now
+	}
 	d.note(&inc, "the clock was put back by %s or more: what is to come counts from now", ahead.Round(time.Second))
 }
 

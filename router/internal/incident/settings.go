@@ -7,7 +7,9 @@ import (
 
 // Settings say how alerts are brought together. The zero value leaves each by itself.
 type Settings struct {
-	Groups []Group // the first that is for an alert's rule counts
+	Groups       []Group       // the first that is for an alert's rule counts
+	ReopenWithin time.Duration // an alert that fires again so soon after its incident was resolved opens that one again
+	Flapping     Flapping
 }
 
 // Group brings alerts together that have the same cause: those of some rules that agree in some labels and come within a

@@ -21,16 +21,19 @@ func (b *Book) Tick(env Env) Change {
 
 // wake is when time alone next changes an incident; false: never, as it stands.
 func (b *Book) wake(inc Incident) (at time.Time, ever bool) {
+	if !inc.QuietAt.IsZero() {
+		return inc.QuietAt, true
+	}
 	switch inc.State {
 	case Triggered:
 		return inc.Progress.Next, inc.Severity != SeverityInfo && inc.PartOf == ""
 	case Acknowledged:
-		at = earlier(inc.overAt(), inc.timeoutAt())
+		at = earlier(earlier(inc.overAt(), inc.timeoutAt()), inc.RetriggerAt)
 		return at, !at.IsZero()
 	case Snoozed:
 		return inc.SnoozedUntil, true
 	case Resolved:
-		return time.Time{}, b.told(inc.ID)
+		return inc.ResolvedAt.Add(b.settings.ReopenWithin), b.told(inc.ID)
 	}
 	return time.Time{}, false
 }
@@ -38,12 +41,20 @@ func (b *Book) wake(inc Incident) (at time.Time, ever bool) {
 // tick does what the time has come for.
 func (d *draft) tick(inc *Incident) {
 	now := d.env.Now
+	if !inc.QuietAt.IsZero() {
+		d.resolve(inc, "", fmt.Sprintf("resolved: it came back %d times, and has been quiet for %s", inc.Flaps, d.book.settings.Flapping.Quiet))
+		return
+	}
 	switch inc.State {
 	case Triggered:
 		d.escalate(inc)
 	case Acknowledged:
 		if at := inc.overAt(); !at.IsZero() && !at.After(now) {
 			d.resolve(inc, "", fmt.Sprintf("resolved: acknowledged, and not seen again for %s", ResolveAfter))
+			return
+		}
+		if at := inc.RetriggerAt; !at.IsZero() && !at.After(now) {
+			d.triggerAgain(inc, fmt.Sprintf("opened again %s ago and still firing: triggered again", Settle))
 			return
 		}
 		d.triggerAgain(inc, fmt.Sprintf("acknowledged %s ago and still open: triggered again", inc.Policy.AckTimeout.Duration()))
