@@ -35,23 +35,19 @@ func (a *agenda) set(id string, due time.Time, ever bool) {
 	}
 }
 
-// due lists, by id, the incidents whose time has come at now. Next is the first time after it; zero when there is none.
-func (a *agenda) due(now time.Time) (ids []string, next time.Time) {
+// due lists, by id, the incidents whose time has come at now.
+func (a *agenda) due(now time.Time) []string {
+	var ids []string
 	for open := []int{0}; len(open) > 0; {
 		at := open[len(open)-1]
 		open = open[:len(open)-1]
-		if at >= len(a.list) {
-			continue
+		if at < len(a.list) && !a.list[at].due.After(now) {
+			ids = append(ids, a.list[at].id)
+			open = append(open, 2*at+1, 2*at+2)
 		}
-		if one := a.list[at]; one.due.After(now) {
-			next = earlier(next, one.due)
-			continue
-		}
-		ids = append(ids, a.list[at].id)
-		open = append(open, 2*at+1, 2*at+2)
 	}
 	slices.Sort(ids)
-	return ids, next
+	return ids
 }
 
 // earlier is the earlier of two times, of which zero is none.

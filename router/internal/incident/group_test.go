@@ -280,3 +280,16 @@ func TestGroupsHoldEveryAlertOnce(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatFiresSpeaksForAnIncident(t *testing.T) {
+	w := newWorld(t, rotationText).use(deaths)
+	first := w.dies("web1", "a")
+	w.apply(first)
+	w.env.Now = w.env.Now.Add(time.Second)
+	w.apply(w.dies("web1", "b"), w.dies("web1", "c"))
+	want(t, w.only().Summaries(), "container a died", "container b died", "container c died")
+	w.apply(over(first, w.env.Now))
+	want(t, w.only().Summaries(), "container b died", "container c died")
+	w.acted(w.book.Resolve(w.env, "I001", "alice", ""))
+	want(t, w.only().Summaries(), "container a died", "container b died", "container c died")
+}

@@ -147,8 +147,18 @@ type Incident struct {
 	Rows           int                   `json:"rows"`                  // outbox rows written so far
 }
 
-// Lead is the alert that speaks for the incident: the one that fired first.
-func (inc Incident) Lead() AlertState { return inc.Ordered()[0] }
+// Lead is the alert that speaks for the incident: of those that fire the one that fired first, of an incident that is over
+// the one that did of all.
+func (inc Incident) Lead() AlertState { return inc.speaking()[0] }
+
+// speaking lists the alerts that fire, or all when none does, by when they first fired.
+func (inc Incident) speaking() []AlertState {
+	all := inc.Ordered()
+	if firing := slices.DeleteFunc(slices.Clone(all), func(a AlertState) bool { return !a.Firing }); len(firing) > 0 {
+		return firing
+	}
+	return all
+}
 
 // set puts an alert into the incident. It alters no map that others hold.
 func (inc *Incident) set(a AlertState) {
@@ -177,10 +187,10 @@ func (inc Incident) FiringKeys(kind Kind) []string {
 	return keys
 }
 
-// Summaries lists what the alerts say, the lead first.
+// Summaries lists what the alerts that fire say, or all when none does, the lead first.
 func (inc Incident) Summaries() []string {
 	var all []string
-	for _, a := range inc.Ordered() {
+	for _, a := range inc.speaking() {
 		all = append(all, a.Summary)
 	}
 	return all

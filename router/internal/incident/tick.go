@@ -11,8 +11,7 @@ import (
 // not come back, and the filing away of incidents that are over and told.
 func (b *Book) Tick(env Env) Change {
 	d := b.draft(env)
-	ids, _ := b.ticks.due(env.Now)
-	for _, id := range ids {
+	for _, id := range b.ticks.due(env.Now) {
 		inc, _ := d.incident(id)
 		d.tick(&inc)
 	}
