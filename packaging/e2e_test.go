@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -104,6 +105,30 @@ func TestDeathsOnOneHostAreOnePageThatGrows(t *testing.T) {
 	eventually(t, 5*time.Second, "the same incident pages again", func() bool {
 		return len(s.router.matching("^PAGE alice TRIGGERED container-died host=web1 container=db")) == 1
 	})
+}
+
+func TestASilenceSurvivesAKillAndWhatStillHoldsPagesAtItsEnd(t *testing.T) {
+	s := newStack(t, oncallText, "")
+	config := "-config=" + s.path("router.toml")
+	added := s.command("nezuban-router", "silence", "add", "-by", "alice", "-reason", "kernel update", "-for", "1h", config, "host=web1", "container_name=~shop|db")
+	s.router.kill()
+	s.startRouter()
+	s.post(event("shop", "die", time.Now(), ",exit_code=7i,requested=false"))
+	s.post(event("api", "die", time.Now(), ",exit_code=7i,requested=false"))
+	s.router.await(t, 5*time.Second, 0, "^PAGE alice TRIGGERED container-died host=web1 container=api")
+	listed := s.command("nezuban-router", "incidents", config)
+	id := regexp.MustCompile(`(\S+) +triggered, suppressed .*shop`).FindStringSubmatch(listed)
+	if id == nil || len(s.router.matching("container=shop")) > 0 {
+		t.Fatalf("incidents prints\n%s", listed)
+	}
+	if story := s.command("nezuban-router", "show", config, id[1]); !strings.Contains(story, "nobody is paged: silence") || !strings.Contains(story, "kernel update") {
+		t.Errorf("show prints\n%s", story)
+	}
+	if list := s.command("nezuban-router", "silence", "list", config); !strings.Contains(list, `in force`) || !strings.Contains(list, `container_name=~"shop|db"`) {
+		t.Errorf("silence list prints\n%s", list)
+	}
+	s.command("nezuban-router", "silence", "end", "-by", "bob", config, strings.TrimSuffix(strings.Fields(added)[0], ":"))
+	s.router.await(t, 5*time.Second, 0, "^PAGE alice TRIGGERED container-died host=web1 container=shop")
 }
 
 // event is one container_event as an agent writes it.

@@ -38,7 +38,7 @@ func (r *router) handler() http.Handler {
 	mux.Handle("GET /readyz", own)
 	mux.Handle("GET /metrics", r.gate.Guard(r.gate.RequireElsewhere(access.Read, own)))
 	mux.Handle("/", web.New(web.Options{
-		Board: board{r}, Actor: r.engine, Rotations: r.rotations, Gate: r.gate, Now: time.Now, Log: r.d.Log,
+		Board: board{r}, Actor: r.engine, Rotations: r.rotations, Silences: r.engine, Gate: r.gate, Now: time.Now, Log: r.d.Log,
 		ChecksFile: func() []byte { return r.cfg.ChecksText },
 	}))
 	return mux

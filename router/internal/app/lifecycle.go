@@ -17,6 +17,9 @@ type lifecycleSettings struct {
 	ReopenWithin *tomlfile.Duration `toml:"reopen_within"`
 	Flapping     flappingSettings   `toml:"flapping"`
 	Groups       []groupSettings    `toml:"group"`
+
+	Suppress    []suppressSettings    `toml:"suppress"`
+	Maintenance []maintenanceSettings `toml:"maintenance"`
 }
 
 type flappingSettings struct {
@@ -46,6 +49,7 @@ func (l *loader) lifecycle(s settings) incident.Settings {
 	return incident.Settings{
 		Groups: l.groups(s), Flapping: l.flapping(s.Flapping),
 		ReopenWithin: l.bounded(s.ReopenWithin, defaultReopen, 0, maxReopen, "reopen_within"),
+		Suppressions: l.suppressions(s), Maintenance: l.maintenance(s),
 	}
 }
 

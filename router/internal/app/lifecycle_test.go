@@ -86,3 +86,56 @@ func TestWhatComesBack(t *testing.T) {
 		`router.toml:4: flapping.within: found "1s"`, `router.toml:5: flapping.quiet: found "25h0m0s"`,
 	)
 }
+
+func TestSuppressions(t *testing.T) {
+	gone := "[[rule]]\nid = \"agent-gone\"\nkind = \"absence\"\nmeasurement = \"nezuban_agent\"\nafter = \"2m\"\n"
+	for _, row := range []struct {
+		name, text string
+		want       []string
+	}{
+		{"none: a host that is gone hides its containers", gone, []string{`host-gone: rule="agent-gone" hides container_name!="" by host`}},
+		{"none, and no rule about agents", died, nil},
+		{"off", "suppress = []\n" + gone, nil},
+		{
+			"its own", gone + "[[suppress]]\nid = \"rack\"\nsource = [\"rule=switch\"]\ntarget = [\"host=~.+\"]\nequal = [\"rack\", \"site\"]\n",
+			[]string{`rack: rule="switch" hides host=~".+" by rack,site`},
+		},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			cfg, err := Load(writeConfig(t, row.text, nil), noEnv)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, s := range cfg.Incidents.Suppressions {
+				got = append(got, s.ID+": "+s.Source.String()+" hides "+s.Target.String()+" by "+strings.Join(s.Equal, ","))
+			}
+			if diff := cmp.Diff(row.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+	mistaken(
+		t, "[[suppress]]\nid = \"x\"\nsource = [\"host\"]\ntarget = [\"host=~.*\"]\n",
+		`router.toml:3: suppress[0].source[0]: found "host", expected a matcher`, `router.toml:4: suppress[0].target`, "suppress[0].equal",
+	)
+}
+
+func TestMaintenance(t *testing.T) {
+	cfg, err := Load(writeConfig(t, "[[maintenance]]\nid = \"backup\"\nmatch = [\"host=~db.*\"]\nhours = [\"Sun 02:00-04:00\"]\nzone = \"Europe/Berlin\"\n", nil), noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := cfg.Incidents.Maintenance[0]
+	sunday := time.Date(2026, 11, 29, 1, 0, 0, 0, time.UTC)
+	if end := m.Hours.Until(sunday); !end.Equal(sunday.Add(2*time.Hour)) || !m.Hours.Until(sunday.Add(2*time.Hour)).IsZero() || m.ID != "backup" {
+		t.Errorf("window %s ends at %s", m.ID, end)
+	}
+	mistaken(
+		t, "[[maintenance]]\nmatch = [\"host=~.*\"]\nhours = [\"Sunday\"]\nzone = \"Berlin\"\n[[maintenance]]\nid = \"y\"\nmatch = [\"host=a\"]\nhours = [\"00:00-24:00\"]\nzone = \"UTC\"\n"+
+			"[[maintenance]]\nid = \"y\"\nmatch = [\"host=a\"]\nhours = [\"Sunday\"]\nzone = \"UTC\"\n",
+		"maintenance[0].id", `router.toml:2: maintenance[0].match`, `router.toml:4: maintenance[0].zone: found "Berlin"`,
+		`router.toml:8: maintenance[1].hours: found "00:00-24:00", expected hours that leave some of the week out`,
+		`router.toml:11: maintenance[2].id: found "y"`, `router.toml:13: maintenance[2].hours: found "Sunday", expected windows such as`,
+	)
+}

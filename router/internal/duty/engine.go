@@ -57,6 +57,7 @@ type Options struct {
 func New(o Options, stored record.Stored) *Engine {
 	book := incident.NewBook(stored.Incidents, stored.Rows, stored.Picks)
 	book.Use(o.Incidents)
+	book.Restore(stored.Silences)
 	e := &Engine{
 		store: o.Store, now: o.Now, newID: o.NewID, log: o.Log, changed: make(chan struct{}, 1), book: book,
 		rules: rule.NewEngine(o.Rules, stored.Records, book.Firing(), o.Now()),
@@ -185,6 +186,27 @@ func (e *Engine) Resolve(ctx context.Context, id, by, note string) error {
 		step := e.rules.Release(e.book.Holds(id)...)
 		return decision{record.Batch{Change: change, Put: step.Put, Delete: step.Delete}, step}, nil
 	})
+}
+
+// Silence keeps alerts from paging for a time; it returns the silence with its id. The error wraps [incident.ErrInvalid].
+func (e *Engine) Silence(ctx context.Context, s incident.Silence) (incident.Silence, error) {
+	err := e.act(ctx, func(env incident.Env) (change incident.Change, err error) {
+		change, s, err = e.book.Silence(env, s)
+		return change, err
+	})
+	return s, err
+}
+
+// EndSilence ends a silence now. The error wraps [incident.ErrUnknown] for one that is over or was never there.
+func (e *Engine) EndSilence(ctx context.Context, id, by string) error {
+	return e.act(ctx, func(env incident.Env) (incident.Change, error) { return e.book.EndSilence(env, id, by) })
+}
+
+// Silences lists the silences, those that are over for up to a week included, by their begin.
+func (e *Engine) Silences() []incident.Silence {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.book.Silences()
 }
 
 // Forget records that a host has gone for good: it is not absent until it is seen again, and what fires about it as a

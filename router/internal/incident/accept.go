@@ -9,14 +9,25 @@ import (
 // Accept takes over a change that is durable.
 func (b *Book) Accept(c Change) {
 	for _, inc := range c.Incidents {
+		hid := b.hides[inc.ID]
 		b.release(inc.ID)
 		b.incidents[inc.ID] = inc
 		b.hold(inc)
+		if !slices.Equal(hid, b.hides[inc.ID]) {
+			b.changes++
+		}
 	}
 	for _, row := range c.Rows {
 		b.acceptRow(row)
 	}
 	maps.Copy(b.picks, c.Picks)
+	for _, s := range c.Silences {
+		b.silences[s.ID] = s
+	}
+	for _, id := range c.Unsilenced {
+		delete(b.silences, id)
+	}
+	b.changes += len(c.Silences)
 	for _, id := range c.Closed {
 		b.release(id)
 		delete(b.incidents, id)
@@ -50,14 +61,31 @@ func (b *Book) hold(inc Incident) {
 	for key := range inc.Alerts {
 		b.byKey[key] = inc.ID
 	}
-	if inc.Group != "" && b.groups[inc.Group] <= inc.ID { // the newest leads; ids sort by time
-		b.groups[inc.Group] = inc.ID
+	if name := inc.groupName(); name != "" && b.groups[name] <= inc.ID { // the newest leads; ids sort by time
+		b.groups[name] = inc.ID
 	}
+	b.holdSources(inc)
 	if inc.PartOf != "" {
 		if b.parts[inc.PartOf] == nil {
 			b.parts[inc.PartOf] = map[string]struct{}{}
 		}
 		b.parts[inc.PartOf][inc.ID] = struct{}{}
+	}
+}
+
+// holdSources makes the alerts of an incident known that hide others.
+func (b *Book) holdSources(inc Incident) {
+	if len(b.settings.Suppressions) == 0 || inc.SuppressedBy != "" {
+		return
+	}
+	for _, a := range inc.Ordered() {
+		if !a.Firing {
+			continue
+		}
+		for _, place := range b.settings.sourceOf(a.Alert) {
+			b.sources[place] = append(b.sources[place], source{inc.ID, a.Key})
+			b.hides[inc.ID] = append(b.hides[inc.ID], place)
+		}
 	}
 }
 
@@ -78,9 +106,16 @@ func (b *Book) release(id string) {
 			delete(b.lately, key)
 		}
 	}
-	if b.groups[inc.Group] == id {
-		delete(b.groups, inc.Group)
+	if name := inc.groupName(); b.groups[name] == id {
+		delete(b.groups, name)
 	}
+	for _, place := range b.hides[id] {
+		left := slices.DeleteFunc(b.sources[place], func(s source) bool { return s.incident == id })
+		if b.sources[place] = left; len(left) == 0 {
+			delete(b.sources, place)
+		}
+	}
+	delete(b.hides, id)
 	delete(b.parts[inc.PartOf], id)
 	if len(b.parts[inc.PartOf]) == 0 {
 		delete(b.parts, inc.PartOf)

@@ -20,16 +20,22 @@ type Book struct {
 	lately    map[string]string              // dedup key → id of the resolved incident that held it last
 	groups    map[string]string              // group → id of the unresolved incident that its alerts join
 	parts     map[string]map[string]struct{} // by incident: its unresolved parts
-	rows      map[string][]Row               // by incident, in order of Seq
-	picks     escalation.Picks               // whom steps that take turns told last
-	ticks     *agenda                        // when time alone changes an incident
-	lines     map[string]*line               // by channel: which rows come next, see Due
+	sources   map[string][]source            // by place: the alerts that hide others
+	hides     map[string][]string            // by incident: the places of its sources
+	silences  map[string]Silence
+	changes   int // counts what may make another incident page or not
+	reviewed  look
+	rows      map[string][]Row // by incident, in order of Seq
+	picks     escalation.Picks // whom steps that take turns told last
+	ticks     *agenda          // when time alone changes an incident
+	lines     map[string]*line // by channel: which rows come next, see Due
 }
 
 // NewBook is a book that holds what was stored. The order of the arguments' elements does not matter.
 func NewBook(incidents []Incident, rows []Row, picks escalation.Picks) *Book {
 	b := &Book{
 		incidents: map[string]Incident{}, byKey: map[string]string{}, lately: map[string]string{}, groups: map[string]string{}, parts: map[string]map[string]struct{}{},
+		sources: map[string][]source{}, hides: map[string][]string{}, silences: map[string]Silence{}, changes: 1,
 		rows: map[string][]Row{}, picks: escalation.Picks{},
 		lines: map[string]*line{}, ticks: newAgenda(),
 	}
@@ -47,16 +53,18 @@ type Env struct {
 
 // Change is the outcome of a decision. Incidents, entries and rows of one incident belong in one transaction.
 type Change struct {
-	Incidents []Incident       // to be stored, whole
-	Entries   []Entry          // to be appended
-	Rows      []Row            // to be stored, whole
-	Picks     escalation.Picks // to be stored, each by its key
-	Closed    []string         // ids of incidents that are over and whose messages are done: to be filed away
+	Incidents  []Incident       // to be stored, whole
+	Entries    []Entry          // to be appended
+	Rows       []Row            // to be stored, whole
+	Picks      escalation.Picks // to be stored, each by its key
+	Silences   []Silence        // to be stored, whole
+	Unsilenced []string         // ids of silences to be deleted
+	Closed     []string         // ids of incidents that are over and whose messages are done: to be filed away
 }
 
 // Empty says that nothing is to be stored.
 func (c Change) Empty() bool {
-	return len(c.Incidents)+len(c.Entries)+len(c.Rows)+len(c.Picks)+len(c.Closed) == 0
+	return len(c.Incidents)+len(c.Entries)+len(c.Rows)+len(c.Picks)+len(c.Silences)+len(c.Unsilenced)+len(c.Closed) == 0
 }
 
 // Incidents lists the incidents that are not closed, oldest first.

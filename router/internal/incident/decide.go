@@ -86,12 +86,16 @@ func (d *draft) begin(alert Alert) {
 		Alerts: map[string]AlertState{alert.Key: {Alert: alert, Count: 1, First: alert.At}},
 	}
 	d.joinGroup(&inc, alert)
+	d.appears(inc.ID, alert)
 	d.note(&inc, "opened by %s: %s", alert.Rule, alert.Summary)
 	if d.env.Version != "" {
 		d.note(&inc, "version %s of the rotation file is in force", d.env.Version)
 	}
 	if !matched {
 		d.note(&inc, "no route matches its labels: taking policy %q", policy.Name)
+	}
+	if h := d.hush(alert); h.why != "" {
+		d.suppress(&inc, h)
 	}
 	d.escalate(&inc)
 }
@@ -108,7 +112,13 @@ func (d *draft) again(inc Incident, alert Alert) {
 	if head, ok := d.incident(inc.PartOf); ok && alert.Severity.Rank() > head.Severity.Rank() {
 		d.rise(&head, alert.Severity)
 	}
-	if alert.Severity.Rank() > inc.Severity.Rank() {
+	d.appears(inc.ID, alert)
+	switch {
+	case inc.Suppressed != "" && d.reconsider(&inc):
+	case alert.Severity.Rank() <= inc.Severity.Rank():
+	case inc.Suppressed == "" && d.hush(alert).why != "":
+		d.note(&inc, "would rise to %s, but: %s", alert.Severity, d.hush(alert).why)
+	default:
 		d.rise(&inc, alert.Severity)
 	}
 }
@@ -139,6 +149,7 @@ func (d *draft) calm(inc Incident, alert Alert) {
 	d.putIncident(inc)
 	if inc.firing() || inc.OpenParts > 0 {
 		d.note(&inc, "%s: %s", alert.Rule, alert.Summary)
+		d.reconsider(&inc)
 		return
 	}
 	d.over(&inc, "resolved: "+alert.Summary)
@@ -147,9 +158,13 @@ func (d *draft) calm(inc Incident, alert Alert) {
 // resolve ends an incident and tells everyone who heard of it.
 func (d *draft) resolve(inc *Incident, by, text string) {
 	inc.State, inc.ResolvedAt, inc.ResolvedBy, inc.QuietAt = Resolved, d.env.Now, by, time.Time{}
+	inc.ReleaseAt = time.Time{}
 	d.note(inc, "%s", text)
 	d.withdraw(inc, "resolved before it was sent")
 	d.tell(inc, MessageResolve, text)
+	if inc.SuppressedBy != "" {
+		d.sayTo(inc.SuppressedBy, "over, nobody was paged: incident "+inc.ID)
+	}
 	d.endParts(inc)
 	if inc.PartOf != "" {
 		d.endPart(*inc)
@@ -158,7 +173,7 @@ func (d *draft) resolve(inc *Incident, by, text string) {
 
 // escalate takes the policy's due steps: the rows for the people they name, and when to come back.
 func (d *draft) escalate(inc *Incident) {
-	if inc.Severity == SeverityInfo || inc.PartOf != "" {
+	if inc.Severity == SeverityInfo || inc.PartOf != "" || inc.Suppressed != "" {
 		return
 	}
 	progress, notify := escalation.Next(inc.Policy, d.env.Rotation, inc.Progress, d.turns(), string(inc.Severity), d.env.Now)

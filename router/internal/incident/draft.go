@@ -12,15 +12,19 @@ import (
 
 // draft collects a change over a book without altering it.
 type draft struct {
-	book      *Book
-	env       Env
-	incidents map[string]Incident
-	byKey     map[string]string
-	groups    map[string]string
-	rows      map[string][]Row // of the incidents whose rows change: those that do, in order of Seq
-	picks     escalation.Picks
-	entries   []Entry
-	closed    []string
+	book       *Book
+	env        Env
+	incidents  map[string]Incident
+	byKey      map[string]string
+	groups     map[string]string
+	rows       map[string][]Row // of the incidents whose rows change: those that do, in order of Seq
+	picks      escalation.Picks
+	sources    map[string][]source
+	inForce    []curtain // when looked
+	looked     bool
+	unsilenced []string
+	entries    []Entry
+	closed     []string
 }
 
 // draft begins one. Its maps are made when something is put into them: most decisions change nothing.
@@ -28,7 +32,7 @@ func (b *Book) draft(env Env) *draft { return &draft{book: b, env: env} }
 
 // change is what the draft has come to, in a stable order.
 func (d *draft) change() Change {
-	c := Change{Entries: d.entries, Closed: d.closed}
+	c := Change{Entries: d.entries, Unsilenced: d.unsilenced, Closed: d.closed}
 	if len(d.picks) > 0 {
 		c.Picks = d.picks
 	}
@@ -86,8 +90,8 @@ func (d *draft) putIncident(inc Incident) {
 		d.incidents, d.byKey, d.groups = map[string]Incident{}, map[string]string{}, map[string]string{}
 	}
 	d.incidents[inc.ID] = inc
-	if inc.Group != "" && inc.State != Resolved && d.groups[inc.Group] <= inc.ID {
-		d.groups[inc.Group] = inc.ID
+	if name := inc.groupName(); name != "" && inc.State != Resolved && d.groups[name] <= inc.ID {
+		d.groups[name] = inc.ID
 	}
 	for key := range inc.Alerts {
 		if inc.State != Resolved {

@@ -17,12 +17,13 @@ func (d *draft) joined(alert Alert) bool {
 	if name == "" {
 		return false
 	}
-	inc, ok := d.leading(name)
+	inc, ok := d.leading(groupName(name, d.hush(alert).why != ""))
 	if !ok || !d.env.Now.Before(inc.GroupUntil) {
 		return false
 	}
 	if inc.room(alert) {
 		inc.set(AlertState{Alert: alert, Count: 1, First: alert.At})
+		d.appears(inc.ID, alert)
 		d.note(&inc, "joined by %s: %s", alert.Rule, alert.Summary)
 	} else {
 		d.part(&inc, alert)
@@ -45,8 +46,18 @@ func (d *draft) leading(name string) (Incident, bool) {
 		return Incident{}, false
 	}
 	inc, ok := d.incident(id)
-	return inc, ok && inc.State != Resolved && inc.Group == name
+	return inc, ok && inc.State != Resolved && inc.groupName() == name
 }
+
+// groupName is by what alerts find the incident that they join. What is suppressed and what pages do not join each other.
+func groupName(group string, suppressed bool) string {
+	if group != "" && suppressed {
+		return group + "\x00"
+	}
+	return group
+}
+
+func (inc Incident) groupName() string { return groupName(inc.Group, inc.Suppressed != "") }
 
 // room says that the incident's record can hold an alert besides those it has.
 func (inc Incident) room(alert Alert) bool {
@@ -72,6 +83,7 @@ func (d *draft) part(head *Incident, alert Alert) {
 		ID: d.env.NewID(d.env.Now), State: Triggered, Severity: alert.Severity, OpenedAt: d.env.Now, Policy: head.Policy, PartOf: head.ID,
 		Alerts: map[string]AlertState{alert.Key: {Alert: alert, Count: 1, First: alert.At}},
 	}
+	d.appears(part.ID, alert)
 	d.note(&part, "opened by %s as a part of incident %s: %s", alert.Rule, head.ID, alert.Summary)
 	head.More++
 	head.OpenParts++

@@ -64,6 +64,7 @@ type Alert struct {
 	Event    string            `json:"event,omitempty"`   // identity of the event, for occurrences: a repeat of it changes nothing
 	Reason   string            `json:"reason,omitempty"`  // why it is said now: the value and the limit, or what else the rule saw
 	Runbook  string            `json:"runbook,omitempty"` // URL of what to do; "" for none
+	Lasting  bool              `json:"lasting,omitempty"` // an occurrence that a named opposite ends: without that it goes on
 	Before   []Mark            `json:"before,omitempty"`  // what changed on its host just before it fired, the newest first
 }
 
@@ -129,22 +130,31 @@ type Incident struct {
 	ResolvedBy     string                `json:"resolved_by,omitempty"` // a person, or "" when the alerts themselves resolved
 	Policy         escalation.Policy     `json:"policy"`                // frozen at opening
 	Progress       escalation.Progress   `json:"progress"`
-	Group          string                `json:"group,omitempty"`       // what its alerts were brought together by
-	GroupUntil     time.Time             `json:"group_until,omitzero"`  // until when further alerts of the group join it
-	PartOf         string                `json:"part_of,omitempty"`     // the incident that it holds an alert of; nobody is paged for a part
-	More           int                   `json:"more,omitempty"`        // alerts that its parts have held
-	OpenParts      int                   `json:"open_parts,omitempty"`  // parts that are not resolved
-	MoreStates     bool                  `json:"more_states,omitempty"` // a part has held a state alert
-	Reopenings     []time.Time           `json:"reopenings,omitempty"`  // the latest times at which it was opened again
-	Flapping       bool                  `json:"flapping,omitempty"`    // it came and went too often: it is over when it has been quiet
-	Flaps          int                   `json:"flaps,omitempty"`       // how often it came back
-	QuietAt        time.Time             `json:"quiet_at,omitzero"`     // nothing of it fires: when that has lasted long enough
-	RetriggerAt    time.Time             `json:"retrigger_at,omitzero"` // acknowledged before it was opened again: when it pages if it still fires
-	Remarked       []string              `json:"remarked,omitempty"`    // events of the latest remarks
-	Heard          []string              `json:"heard,omitempty"`       // events of the latest reports from providers
-	HeardAt        time.Time             `json:"heard_at,omitzero"`     // when the newest report that was heeded happened
-	Entries        int                   `json:"entries"`               // timeline entries written so far
-	Rows           int                   `json:"rows"`                  // outbox rows written so far
+	Group          string                `json:"group,omitempty"`         // what its alerts were brought together by
+	GroupUntil     time.Time             `json:"group_until,omitzero"`    // until when further alerts of the group join it
+	PartOf         string                `json:"part_of,omitempty"`       // the incident that it holds an alert of; nobody is paged for a part
+	More           int                   `json:"more,omitempty"`          // alerts that its parts have held
+	OpenParts      int                   `json:"open_parts,omitempty"`    // parts that are not resolved
+	MoreStates     bool                  `json:"more_states,omitempty"`   // a part has held a state alert
+	Reopenings     []time.Time           `json:"reopenings,omitempty"`    // the latest times at which it was opened again
+	Flapping       bool                  `json:"flapping,omitempty"`      // it came and went too often: it is over when it has been quiet
+	Flaps          int                   `json:"flaps,omitempty"`         // how often it came back
+	QuietAt        time.Time             `json:"quiet_at,omitzero"`       // nothing of it fires: when that has lasted long enough
+	RetriggerAt    time.Time             `json:"retrigger_at,omitzero"`   // acknowledged before it was opened again: when it pages if it still fires
+	Remarked       []string              `json:"remarked,omitempty"`      // events of the latest remarks
+	Suppressed     string                `json:"suppressed,omitempty"`    // why nobody is paged for it; "": it pages
+	SuppressedBy   string                `json:"suppressed_by,omitempty"` // the incident that hides it
+	ReleaseAt      time.Time             `json:"release_at,omitzero"`     // what hid it is over: when it pages if it still holds
+	Hides          int                   `json:"hides,omitempty"`         // how often its timeline had a word for what it hides
+	Heard          []string              `json:"heard,omitempty"`         // events of the latest reports from providers
+	HeardAt        time.Time             `json:"heard_at,omitzero"`       // when the newest report that was heeded happened
+	Entries        int                   `json:"entries"`                 // timeline entries written so far
+	Rows           int                   `json:"rows"`                    // outbox rows written so far
+}
+
+// Quiet says that an open incident pages nobody for a reason of its own: it is suppressed, or a part of another.
+func (inc Incident) Quiet() bool {
+	return inc.State != Resolved && (inc.Suppressed != "" || inc.PartOf != "")
 }
 
 // Lead is the alert that speaks for the incident: of those that fire the one that fired first, of an incident that is over

@@ -48,7 +48,7 @@ func union(a, b []string) []string {
 func (inc Incident) wants(kind MessageKind) bool {
 	switch kind {
 	case MessageTrigger, MessageUpdate:
-		return inc.State == Triggered
+		return inc.State == Triggered && inc.Suppressed == ""
 	case MessageAcknowledge:
 		return inc.State == Acknowledged || inc.State == Snoozed
 	case MessageResolve:

@@ -53,6 +53,7 @@ func (d *draft) catchUp(id string) {
 	}
 	inc.OpenedAt, inc.GroupUntil = inc.OpenedAt.Add(-ahead), before(inc.GroupUntil, ahead)
 	inc.QuietAt, inc.RetriggerAt = before(inc.QuietAt, ahead), before(inc.RetriggerAt, ahead)
+	inc.ReleaseAt = before(inc.ReleaseAt, ahead)
 	if inc.ResolvedAt.After(d.env.Now) {
 		inc.ResolvedAt = d.env.Now
 	}

@@ -86,12 +86,18 @@ func (d *draft) reopen(inc *Incident, alert Alert) {
 		inc.GroupUntil = now.Add(within)
 	}
 	d.unsay(inc)
+	inc.Suppressed, inc.SuppressedBy = "", ""
+	d.appears(inc.ID, alert)
+	if h := d.hush(alert); h.why != "" {
+		inc.untake()
+		d.suppress(inc, h)
+	}
 	inc.Flapping = flapping.Reopenings > 0 && len(inc.Reopenings) >= flapping.Reopenings
 	switch {
 	case inc.Flapping:
 		inc.Flaps = len(inc.Reopenings)
 		d.note(inc, "it flaps: opened again %d times within %s; it stays open until it has been quiet for %s", inc.Flaps, flapping.Within, flapping.Quiet)
-	case had:
+	case had && inc.Suppressed == "":
 		inc.State, inc.AcknowledgedAt, inc.RetriggerAt = Acknowledged, now, now.Add(Settle)
 		d.note(inc, "%s had it: nobody is paged, unless it goes on for %s", inc.AcknowledgedBy, Settle)
 		return

@@ -10,6 +10,8 @@ type Settings struct {
 	Groups       []Group       // the first that is for an alert's rule counts
 	ReopenWithin time.Duration // an alert that fires again so soon after its incident was resolved opens that one again
 	Flapping     Flapping
+	Suppressions []Suppression
+	Maintenance  []Maintenance
 }
 
 // Group brings alerts together that have the same cause: those of some rules that agree in some labels and come within a
@@ -44,7 +46,9 @@ func (s Settings) group(a Alert) (name string, within time.Duration) {
 // Use puts settings in force. It is called before the book is used, and changes nothing that is stored.
 func (b *Book) Use(s Settings) {
 	b.settings = s
-	for id := range b.incidents {
+	for id, inc := range b.incidents {
+		b.release(id)
+		b.hold(inc)
 		b.appoint(id)
 	}
 }

@@ -11,11 +11,23 @@ import (
 // not come back, and the filing away of incidents that are over and told.
 func (b *Book) Tick(env Env) Change {
 	d := b.draft(env)
+	d.review()
+	d.forgetSilences()
 	for _, id := range b.ticks.due(env.Now) {
-		inc, _ := d.incident(id)
-		d.tick(&inc)
+		if inc, _ := d.incident(id); d.stillDue(inc) {
+			d.tick(&inc)
+		}
 	}
 	return d.change()
+}
+
+// stillDue says that an incident's time has come, also after what this decision has done to it already.
+func (d *draft) stillDue(inc Incident) bool {
+	if _, touched := d.incidents[inc.ID]; !touched {
+		return true
+	}
+	at, ever := d.book.wake(inc)
+	return ever && !at.After(d.env.Now)
 }
 
 // wake is when time alone next changes an incident; false: never, as it stands.
@@ -25,16 +37,18 @@ func (b *Book) wake(inc Incident) (at time.Time, ever bool) {
 	}
 	switch inc.State {
 	case Triggered:
-		return inc.Progress.Next, inc.Severity != SeverityInfo && inc.PartOf == ""
+		if inc.Suppressed == "" && inc.PartOf == "" && inc.Severity != SeverityInfo {
+			return inc.Progress.Next, true
+		}
+		at = inc.ReleaseAt
 	case Acknowledged:
-		at = earlier(earlier(inc.overAt(), inc.timeoutAt()), inc.RetriggerAt)
-		return at, !at.IsZero()
+		at = earlier(earlier(inc.overAt(), inc.timeoutAt()), earlier(inc.RetriggerAt, inc.ReleaseAt))
 	case Snoozed:
-		return inc.SnoozedUntil, true
+		return earlier(inc.SnoozedUntil, inc.ReleaseAt), true
 	case Resolved:
 		return inc.ResolvedAt.Add(b.settings.ReopenWithin), b.told(inc.ID)
 	}
-	return time.Time{}, false
+	return at, !at.IsZero()
 }
 
 // tick does what the time has come for.
@@ -42,6 +56,14 @@ func (d *draft) tick(inc *Incident) {
 	now := d.env.Now
 	if !inc.QuietAt.IsZero() {
 		d.resolve(inc, "", fmt.Sprintf("resolved: it came back %d times, and has been quiet for %s", inc.Flaps, d.book.settings.Flapping.Quiet))
+		return
+	}
+	if at := inc.ReleaseAt; !at.IsZero() && !at.After(now) {
+		if h := d.hushOf(*inc); h.why != "" {
+			d.suppress(inc, h) // by what was released before it
+		} else {
+			d.unsuppress(inc)
+		}
 		return
 	}
 	switch inc.State {
