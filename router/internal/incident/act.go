@@ -3,7 +3,10 @@ package incident
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
+
+	"nezuban/oncall/schedule"
 )
 
 // ErrUnknown is returned for an incident that is not open, and for a host that nobody knows.
@@ -32,16 +35,24 @@ func (b *Book) Acknowledge(env Env, id, by, note string) (Change, error) {
 	return d.change(), nil
 }
 
-// taken stops what is on its way to people, now that somebody has the incident, and tells PagerDuty, where others would go
-// on being called.
+// taken stops what is on its way to people, now that somebody has the incident, and says who: to PagerDuty, where others
+// would go on being called, and to the others who were paged, where that wakes nobody.
 func (d *draft) taken(inc *Incident, how string) {
 	d.withdraw(inc, how+" before it was sent")
+	why := how + " by " + inc.AcknowledgedBy
 	for _, row := range d.holders(inc.ID) {
-		if row.Channel == ChannelPagerDuty {
-			told := row.follow(MessageAcknowledge, how+" by "+inc.AcknowledgedBy, d.env.Now)
+		told := row.follow(MessageAcknowledge, why, d.env.Now)
+		switch row.Channel {
+		case ChannelPagerDuty:
 			told.People = []string{inc.AcknowledgedBy}
-			d.send(inc, told)
+		case schedule.ChannelEmail, schedule.ChannelSlack, schedule.ChannelTerminal, schedule.ChannelWebhook:
+			if slices.Equal(row.People, []string{inc.AcknowledgedBy}) {
+				continue
+			}
+		default:
+			continue
 		}
+		d.send(inc, told)
 	}
 }
 
