@@ -77,22 +77,39 @@ func (f *fleet) start(i int) {
 	f.running[i] = l
 }
 
-// killAfter kills a router when it is so old, counted from its start, and says whether it was still starting.
-func (f *fleet) killAfter(i int, age time.Duration) (inStart bool) {
+// killAfter kills a router when it is so old, counted from its start or from when it began to serve, and says whether it
+// was still starting.
+func (f *fleet) killAfter(i int, age time.Duration, serving bool) (inStart bool) {
 	f.t.Helper()
 	l := f.running[i]
+	since := l.started
+	if serving {
+		eventually(f.t, 30*time.Second, "the router serves", func() bool { return f.serves(i) || l.over() })
+		since = time.Now()
+	}
 	select {
-	case <-time.After(time.Until(l.started.Add(age))):
+	case <-time.After(time.Until(since.Add(age))):
 	case <-l.ended:
 		f.t.Fatalf("router %d ended by itself; its last lines:\n%s", i, f.lastLines(i))
 	}
 	_ = l.cmd.Process.Kill()
 	<-l.ended
+	return !f.serves(i)
+}
+
+// serves says whether a router has greeted in this life, which is the last thing before it serves.
+func (f *fleet) serves(i int) bool {
 	text, err := os.ReadFile(f.routers[i].path("log"))
-	if err != nil {
-		f.t.Fatal(err)
+	return err == nil && strings.Contains(string(text[f.running[i].logged:]), "sign in: ")
+}
+
+func (l *life) over() bool {
+	select {
+	case <-l.ended:
+		return true
+	default:
+		return false
 	}
-	return !strings.Contains(string(text[l.logged:]), "on call: ") // its greeting, the last thing before it serves
 }
 
 // killMember kills a member of etcd and starts it again.
@@ -158,5 +175,5 @@ func crashAlert(name string, until time.Time) string {
 	if !until.IsZero() {
 		ends = fmt.Sprintf(`,"endsAt":%q`, until.UTC().Format(time.RFC3339Nano))
 	}
-	return fmt.Sprintf(`[{"labels":{"alertname":"Crash","problem":%q}%s}]`, name, ends)
+	return fmt.Sprintf(`{"labels":{"alertname":"Crash","problem":%q}%s}`, name, ends)
 }

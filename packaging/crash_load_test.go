@@ -26,7 +26,7 @@ func (c *crashes) report(ctx context.Context, random *rand.Rand, account bool) {
 			c.taken(p, c.anyone(random, http.MethodPost, "/api/v2/write?bucket=nezuban", "", body) == http.StatusNoContent)
 			continue
 		}
-		c.taken(p, c.anyone(random, http.MethodPost, "/api/v2/alerts", "", crashAlert(p.name, time.Time{})) == http.StatusOK)
+		c.taken(p, c.anyone(random, http.MethodPost, "/api/v2/alerts", "", "["+crashAlert(p.name, time.Time{})+"]") == http.StatusOK)
 	}
 }
 
@@ -84,7 +84,7 @@ func (c *crashes) act(ctx context.Context, random *rand.Rand) {
 		case 1:
 			c.resolved(p, c.anyone(random, http.MethodPost, "/api/v1/incidents/"+p.id+"/resolve", "act", `{"by":"alice"}`) == http.StatusOK)
 		default:
-			c.resolved(p, c.anyone(random, http.MethodPost, "/api/v2/alerts", "", crashAlert(p.name, time.Now())) == http.StatusOK)
+			c.resolved(p, c.anyone(random, http.MethodPost, "/api/v2/alerts", "", "["+crashAlert(p.name, time.Now())+"]") == http.StatusOK)
 		}
 	}
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -23,8 +25,7 @@ const (
 const (
 	killsPerEpoch   = 25               // between two looks at everything
 	restartToPage   = 10 * time.Second // what was accepted before a kill is paged at most this long after the next start
-	longestLife     = 1500             // milliseconds from a router's start to its kill
-	startUpLife     = 300              // milliseconds: a quarter of the kills fall into the start
+	longestLife     = 1000             // milliseconds to a router's kill: from its start one time in three, else from when it serves
 	slowestReporter = 60               // milliseconds between two reports of one reporter
 )
 
@@ -99,6 +100,7 @@ type crashes struct {
 type counts struct {
 	kills, inStart, members           int
 	reports, accepted, acks, resolves int
+	waiting                           int           // nobody told of them before a burst's kill
 	slowest                           time.Duration // from a start to the last page
 }
 
@@ -131,12 +133,12 @@ func newCrashes(t *testing.T, account *fakepagerduty.Server, hook *fakewebhook.S
 // run kills so many times, and looks at everything now and then.
 func (c *crashes) run(kills int) {
 	for epoch := 0; c.counted.kills < kills && !c.t.Failed(); epoch++ {
-		c.epoch(epoch, min(killsPerEpoch, kills-c.counted.kills))
+		c.epoch(epoch, min(killsPerEpoch, kills-c.counted.kills-1))
 	}
 	n := c.counted
-	c.t.Logf("%d kills of routers, %d of them while one was starting, %d of etcd's members; %d of %d reports were taken, %d acknowledged, %d resolved; %d deliveries were repeats; the last page was out at most %s after a start",
-		n.kills, n.inStart, n.members, n.accepted, n.reports, n.acks, n.resolves, c.hook.Doubled(), n.slowest.Round(time.Millisecond))
-	if n.accepted < kills || n.acks == 0 || n.resolves == 0 {
+	c.t.Logf("%d kills of routers, %d of them while one was starting, %d of etcd's members; %d of %d reports were taken, %d acknowledged, %d resolved; %d deliveries were repeats; after bursts %d pages were out at most %s after the start",
+		n.kills, n.inStart, n.members, n.accepted, n.reports, n.acks, n.resolves, c.hook.Doubled(), n.waiting, n.slowest.Round(time.Millisecond))
+	if n.accepted < kills || n.acks == 0 || n.resolves == 0 || n.waiting == 0 {
 		c.t.Errorf("too little was taken to prove anything")
 	}
 }
@@ -155,21 +157,44 @@ func (c *crashes) epoch(number, kills int) {
 	}
 	rest()
 	load.Wait()
+	c.burst()
 	c.settle()
+}
+
+// burst kills a router in the moment in which it has taken many problems, most of which nobody has been told.
+func (c *crashes) burst() {
+	const many = 50
+	var problems []*problem
+	var alerts []string
+	for range many {
+		p := c.newProblem(false)
+		problems, alerts = append(problems, p), append(alerts, crashAlert(p.name, time.Time{}))
+	}
+	victim := c.random.IntN(len(c.fleet.routers))
+	eventually(c.t, 30*time.Second, "the burst is taken", func() bool {
+		status, _ := c.fleet.ask(victim, http.MethodPost, "/api/v2/alerts", "", "["+strings.Join(alerts, ",")+"]")
+		return status == http.StatusOK
+	})
+	c.fleet.killAfter(victim, 0, false)
+	for _, p := range problems {
+		c.taken(p, true)
+	}
+	c.listen()
+	c.counted.kills++
+	c.counted.waiting += len(c.missing(false))
+	c.fleet.start(victim)
 }
 
 // kill lets a router live for a while, kills it, and starts it again.
 func (c *crashes) kill() {
 	victim := c.random.IntN(len(c.fleet.routers))
-	life := c.random.IntN(longestLife)
-	if c.random.IntN(4) == 0 {
-		life = c.random.IntN(startUpLife)
-	}
+	serving := c.random.IntN(3) > 0
+	life := time.Duration(c.random.IntN(longestLife)) * time.Millisecond
 	if c.fleet.members != nil && c.random.IntN(3) == 0 {
 		c.fleet.killMember(c.random.IntN(c.fleet.members.Size()))
 		c.counted.members++
 	}
-	inStart := c.fleet.killAfter(victim, time.Duration(life)*time.Millisecond)
+	inStart := c.fleet.killAfter(victim, life, serving)
 	c.counted.kills++
 	if inStart {
 		c.counted.inStart++

@@ -190,3 +190,32 @@ func TestPagerDutyAsksToWait(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A hundred containers die at once: PagerDuty, which asks not to be used so, gets as many incidents as it may, and one that
+// speaks for the others.
+func TestAStormAtPagerDuty(t *testing.T) {
+	account, config := newPagerDuty(t)
+	s := newStack(t, pagedBy("pagerduty", "terminal", "10m"), config+"pages_per_minute = 5\n")
+	var lines []string
+	for n := range 100 {
+		lines = append(lines, event(fmt.Sprintf("shop%03d", n), "die", time.Now(), ",exit_code=7i,requested=false"))
+	}
+	if code, body := s.post(strings.Join(lines, "\n")); code != http.StatusNoContent {
+		t.Fatalf("found %d %s", code, body)
+	}
+	speaks := func(s fakepagerduty.Snapshot) (title string) {
+		for _, i := range s.Incidents {
+			if strings.Contains(i.Title, " incidents: ") {
+				title = i.Title
+			}
+		}
+		return title
+	}
+	got := await(t, account, 20*time.Second, func(s fakepagerduty.Snapshot) bool { return len(s.Incidents) == 6 && speaks(s) != "" })
+	if title := speaks(got); !strings.HasPrefix(title, "95 incidents: container shop") {
+		t.Errorf("found %q", title)
+	}
+	if text := s.command("nezuban-router", "incidents", "-config="+s.path("router.toml")); strings.Count(text, "triggered") != 100 {
+		t.Errorf("not all are open:\n%s", text)
+	}
+}

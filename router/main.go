@@ -5,6 +5,7 @@
 //	nezuban-router check-config -config router.toml
 //	nezuban-router incidents | show ID | ack ID | resolve ID | snooze ID | reassign ID | note ID TEXT | page TEXT
 //	nezuban-router silence add MATCHER... | silence list | silence end ID
+//	nezuban-router state backup FILE | restore FILE | dump
 //	nezuban-router forget HOST | signin PERSON | who | rotations | preview
 //	nezuban-router version
 package main
@@ -45,6 +46,9 @@ const usage = `usage:
   nezuban-router who          [-at TIME] [-schedule NAME] [-json]
                                               say who is, or was, on call by the rotation file in force then
   nezuban-router rotations    [-json]         list the versions of the rotation file that were accepted
+  nezuban-router state backup  FILE           write all that the router knows into a file
+  nezuban-router state restore FILE           bring it back into an empty state; nothing is sent again
+  nezuban-router state dump                   print it, a JSON object a line
   nezuban-router preview      [-template FILE] [-channel email] [-kind trigger] [-incident ID|sample]
                                               show what messages would say
   nezuban-router version
@@ -101,6 +105,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		err = c.who(args[1:])
 	case "rotations":
 		err = c.rotations(args[1:])
+	case "state":
+		err = c.state(args[1:])
 	case "preview":
 		err = c.preview(args[1:])
 	case "version":

@@ -32,7 +32,6 @@ type hooks struct {
 	secrets []string
 	timeout time.Duration
 	retry   time.Duration // pause before an event goes out again
-	done    context.CancelFunc
 	ended   sync.WaitGroup
 	server  *Server
 
@@ -58,7 +57,7 @@ func (s *Server) Subscribe(tb fakehttp.Test, address string, o HookOptions, secr
 	tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	h := &hooks{
-		url: address, secrets: secrets, timeout: o.Timeout, retry: o.Retry, done: cancel, server: s, queued: make(chan struct{}, 1),
+		url: address, secrets: secrets, timeout: o.Timeout, retry: o.Retry, server: s, queued: make(chan struct{}, 1),
 	}
 	if h.timeout == 0 {
 		h.timeout = 5 * time.Second

@@ -71,7 +71,7 @@ func TestACertificateFollowsItsFiles(t *testing.T) {
 			if err != nil {
 				return
 			}
-			_ = conn.(*tls.Conn).HandshakeContext(t.Context()) //nolint:errcheck,forcetypeassert // a refused one is the client's to tell
+			_ = conn.(*tls.Conn).HandshakeContext(t.Context()) // a refused one is the client's to tell
 			_ = conn.Close()
 		}
 	}()
@@ -103,12 +103,12 @@ func TestACertificateFollowsItsFiles(t *testing.T) {
 		said.Reset()
 		row.change()
 		c.look()
-		dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // signed by itself; its serial number is looked at
+		dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} // signed by itself; its serial number is looked at
 		conn, err := dialer.DialContext(t.Context(), "tcp", ln.Addr().String())
 		if err != nil {
 			t.Fatalf("%s: %v", row.name, err)
 		}
-		shown := conn.(*tls.Conn).ConnectionState().PeerCertificates[0].SerialNumber.Int64() //nolint:forcetypeassert // as dialed
+		shown := conn.(*tls.Conn).ConnectionState().PeerCertificates[0].SerialNumber.Int64()
 		_ = conn.Close()
 		if shown != row.serial || !strings.Contains(said.String(), row.says) || strings.Contains(said.String(), "PRIVATE") {
 			t.Errorf("%s: shows %d, want %d; said %q, want %q", row.name, shown, row.serial, said.String(), row.says)

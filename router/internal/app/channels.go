@@ -22,6 +22,9 @@ type twilioSettings struct {
 	AccountSID string `toml:"account_sid"`
 	TokenFile  string `toml:"auth_token_file"`
 	From       string `toml:"from"`
+
+	PagesPerMinute    int `toml:"pages_per_minute"`
+	MessagesPerMinute int `toml:"messages_per_minute"`
 }
 
 // smsSettings is [sms].
@@ -48,6 +51,8 @@ type emailSettings struct {
 	From         string `toml:"from"`
 	Username     string `toml:"username"`
 	PasswordFile string `toml:"password_file"`
+
+	PagesPerMinute int `toml:"pages_per_minute"`
 }
 
 // email checks the server; nil when there is no such table.
@@ -76,8 +81,9 @@ func (l *loader) email(s emailSettings) *email.Config {
 
 // slackSettings is [slack].
 type slackSettings struct {
-	BaseURL   string `toml:"base_url"`
-	TokenFile string `toml:"token_file"`
+	BaseURL        string `toml:"base_url"`
+	TokenFile      string `toml:"token_file"`
+	PagesPerMinute int    `toml:"pages_per_minute"`
 }
 
 // slack checks the workspace; nil when there is no such table.
@@ -91,12 +97,13 @@ func (l *loader) slack(s slackSettings) *slack.Config {
 
 // webhookSettings is [webhook]; the URLs are in the contacts.
 type webhookSettings struct {
-	SecretFiles []string `toml:"secret_files"`
+	SecretFiles    []string `toml:"secret_files"`
+	PagesPerMinute int      `toml:"pages_per_minute"`
 }
 
 // webhook checks the secrets; nil when there is no such table.
 func (l *loader) webhook(s webhookSettings) *webhook.Config {
-	if s.SecretFiles == nil {
+	if s.SecretFiles == nil && s.PagesPerMinute == 0 {
 		return nil
 	}
 	var c webhook.Config

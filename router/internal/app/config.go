@@ -26,6 +26,7 @@ import (
 	"nezuban/router/internal/page/webhook"
 	"nezuban/router/internal/page/wording"
 	"nezuban/router/internal/rule"
+	"nezuban/router/internal/state"
 )
 
 // defaultListen is where a router answers when its configuration does not say.
@@ -50,6 +51,9 @@ type settings struct {
 	Contacts  string          `toml:"contacts"`
 	Checks    string          `toml:"checks"`
 	DeadMan   deadManSettings `toml:"dead_man"`
+	MaxState  int64           `toml:"state_max_bytes"`
+	Advertise string          `toml:"advertise"`
+	Etcd      etcdSettings    `toml:"etcd"`
 	Templates wording.Config  `toml:"templates"`
 
 	Ingest    ingestSettings    `toml:"ingest"`
@@ -82,6 +86,7 @@ type pagerDutySettings struct {
 	WebhookSecretFiles []string `toml:"webhook_secret_files"`
 	EventsURL          string   `toml:"events_url"`
 	EventsKeyFile      string   `toml:"events_key_file"`
+	PagesPerMinute     int      `toml:"pages_per_minute"`
 }
 
 func (s pagerDutySettings) used() bool { return !reflect.ValueOf(s).IsZero() }
@@ -105,6 +110,7 @@ type Config struct {
 	OnCallSource   string // file or apply
 	OnCall         string // path of the rotation file; "" when it is applied
 	Contacts       string // path of the contacts
+	Advertise      string // URL under which other routers reach this one, without a trailing slash; "" when it is alone
 	LogLevel       string
 	SentryDSN      string // secret
 	OpenOnLoopback bool
@@ -116,6 +122,8 @@ type Config struct {
 	Templates      *wording.Set   // the words of messages; nil: the built-in ones
 	TemplateFiles  []wording.File // that Templates were compiled with
 	Incidents      incident.Settings
+
+	etcd state.Options // of an external cluster; without endpoints the state is embedded
 
 	deadManURL   string // secret; "": nobody outside is told that this router is alive
 	deadManEvery time.Duration
@@ -132,6 +140,9 @@ type Config struct {
 	email   *email.Config
 	slack   *slack.Config
 	webhook *webhook.Config
+
+	caps  map[string]int // by channel: pages a minute, beyond which they are merged
+	rates map[string]int // by channel: messages a minute, beyond which they wait
 }
 
 // Load reads router.toml and the files that it names, and reports every problem of them at once. Relative paths are
@@ -169,6 +180,7 @@ func (l *loader) config(s settings) Config {
 	l.plain(&cfg, s)
 	l.public(&cfg, s)
 	l.deadMan(&cfg, s.DeadMan)
+	l.cluster(&cfg, s)
 	l.channels(&cfg, s)
 	cfg.Templates, cfg.TemplateFiles = l.templates(s.Templates)
 	if s.Checks != "" {
@@ -278,6 +290,7 @@ func (l *loader) channels(cfg *Config, s settings) {
 	cfg.email = l.email(s.Email)
 	cfg.slack = l.slack(s.Slack)
 	cfg.webhook = l.webhook(s.Webhook)
+	l.limits(cfg, s)
 }
 
 func (l *loader) webURLOrNothing(text string, path ...any) {

@@ -116,6 +116,9 @@ func TestChannelsNeedTheirKeys(t *testing.T) {
 		{"answers that cannot come in", "[sms]\naccount_sid = \"AC1\"\nauth_token_file = \"secret\"\nfrom = \"+15005550006\"\nreplies = true\n", []string{`router.toml:5: sms.replies: found true, expected the table [public]`}},
 		{"answers to calls", "[call]\nreplies = true\n", []string{`router.toml:2: call.replies`}},
 		{"webhooks that cannot come in", "[pagerduty]\nwebhook_secret_files = [\"secret\"]\n", []string{`router.toml:2: pagerduty.webhook_secret_files: found "secret", expected the table [public]`, "pagerduty.service"}},
+		{"limits that are none", "[sms]\npages_per_minute = -1\nmessages_per_minute = 1000000\n[email]\npages_per_minute = -2\n", []string{
+			`router.toml:2: sms.pages_per_minute: found -1, expected a number from 1 to 100000, or nothing for 20`, "router.toml:3: sms.messages_per_minute", "router.toml:5: email.pages_per_minute",
+		}},
 		{"webhook without a secret", "[webhook]\nsecret_files = []\n", []string{"router.toml:2: webhook.secret_files"}},
 		{"webhook with a wrong secret", "[webhook]\nsecret_files = [\n  \"nowhere\",\n  \"secret\",\n]\n", []string{
 			`router.toml:3: webhook.secret_files[0]: found "nowhere"`, `router.toml:4: webhook.secret_files[1]: found "secret"`, `"whsec_"`,

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"nezuban/oncall/escalation"
@@ -21,20 +22,26 @@ type desk struct {
 
 // Sent implements [public.Desk].
 func (d desk) Sent(pageID string) (public.Sent, bool) {
+	inc, row, ok := d.message(pageID)
+	if !ok || !asksOne(row) {
+		return public.Sent{}, false
+	}
+	return d.sent(inc, row), true
+}
+
+// message finds a message by its page id.
+func (d desk) message(pageID string) (incident.Incident, incident.Row, bool) {
 	key, ok := incident.ParsePageID(pageID)
 	if !ok {
-		return public.Sent{}, false
+		return incident.Incident{}, incident.Row{}, false
 	}
-	inc, rows, ok := d.engine.Look(key.Incident)
-	if !ok {
-		return public.Sent{}, false
-	}
+	inc, rows, _ := d.engine.Look(key.Incident)
 	for _, row := range rows {
-		if row.Seq == key.Seq && asksOne(row) {
-			return sent(inc, row), true
+		if row.Seq == key.Seq {
+			return inc, row, true
 		}
 	}
-	return public.Sent{}, false
+	return incident.Incident{}, incident.Row{}, false
 }
 
 // Texted implements [public.Desk].
@@ -50,7 +57,7 @@ func (d desk) Texted(number string) (all []public.Sent, known bool) {
 		}
 		for _, row := range rows {
 			if asksOne(row) && row.Channel == schedule.ChannelSMS && slices.Contains(people, row.People[0]) {
-				all = append(all, sent(inc, row))
+				all = append(all, d.sent(inc, row))
 			}
 		}
 	}
@@ -62,13 +69,17 @@ func asksOne(row incident.Row) bool {
 	return row.Kind == incident.MessageTrigger && len(row.People) == 1 && row.Channel != incident.ChannelPagerDuty
 }
 
-func sent(inc incident.Incident, row incident.Row) public.Sent {
-	return public.Sent{Incident: inc, PageID: row.PageID(), Person: row.People[0], Channel: row.Channel}
+func (d desk) sent(inc incident.Incident, row incident.Row) public.Sent {
+	return public.Sent{Incident: inc, PageID: row.PageID(), Person: row.People[0], Channel: row.Channel, Others: d.engine.Merged(row)}
 }
 
 // Acknowledge implements [public.Desk].
-func (d desk) Acknowledge(ctx context.Context, id, by, note string) error {
-	return d.engine.AcknowledgeOnce(ctx, id, by, note)
+func (d desk) Acknowledge(ctx context.Context, s public.Sent, note string) error {
+	_, row, ok := d.message(s.PageID)
+	if !ok {
+		return fmt.Errorf("acknowledge page %q: %w", s.PageID, incident.ErrUnknown)
+	}
+	return d.engine.AcknowledgePage(ctx, row, s.Person, note)
 }
 
 // Heed implements [public.Desk].

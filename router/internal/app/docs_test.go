@@ -24,7 +24,8 @@ import (
 func TestDocsExamples(t *testing.T) {
 	beside := map[string]string{
 		"sentry.dsn": "secret\n", "pagerduty.token": "secret\n", "sms.token": "secret\n", "call.token": "secret\n", "slack.token": "secret\n", "smtp.password": "secret\n",
-		"pagerduty-webhook.secret": "secret\n", "pagerduty-events.key": "secret\n", "dead-man.url": "https://example.org/ping/1\n", "webhook.secret": "whsec_S0VFUC1JVC1TRUNSRVQta2VlcC1pdC1zZWNyZXQ=\n",
+		"pagerduty-webhook.secret": "secret\n", "pagerduty-events.key": "secret\n", "etcd.password": "secret\n", "etcd-ca.pem": testCertificate(t).cert, "etcd.pem": testCertificate(t).cert, "etcd-key.pem": testCertificate(t).key,
+		"dead-man.url": "https://example.org/ping/1\n", "webhook.secret": "whsec_S0VFUC1JVC1TRUNSRVQta2VlcC1pdC1zZWNyZXQ=\n",
 	}
 	beside["templates/trigger.tmpl"] = docsTemplate(t)
 	for i, text := range docsExamples(t, "router.md", "router.toml") {
@@ -77,7 +78,7 @@ func TestDocsNameEveryKey(t *testing.T) {
 
 // TestDocsHaveARunbook looks for the page about each rule that the router has without an entry.
 func TestDocsHaveARunbook(t *testing.T) {
-	for _, id := range []string{rotationRefused, rule.CheckDown, ingest.RuleErrorSeen, incident.RuleManual} {
+	for _, id := range []string{rotationRefused, stateFilling, stateUnwritable, incident.RuleRestored, rule.CheckDown, ingest.RuleErrorSeen, incident.RuleManual} {
 		if _, err := docs.Page("runbooks/" + id + ".md"); err != nil {
 			t.Error(err)
 		}

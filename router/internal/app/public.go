@@ -105,11 +105,32 @@ func (p *personal) keyAddress(m page.Message) string {
 	return p.url + public.KeyAddress(p.links, m.PageID, m.People[0].Person)
 }
 
-// publicHandler is what the outside may reach.
+// outsidePath is below which the leader's main listener answers what another router's public listener passes on to it.
+const outsidePath = "/outside"
+
+// outsideHandler is what the public listener answers: by this router while it leads, else by the leader. Whether a request
+// was sent to the right host is known here alone.
+func (n *node) outsideHandler() http.Handler {
+	gate := access.New(access.Options{Hosts: []string{hostOf(n.cfg.outside.url)}, Now: time.Now})
+	passed := gate.Guard(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		req = req.Clone(req.Context())
+		req.URL.Path, req.URL.RawPath = outsidePath+req.URL.Path, ""
+		n.forward.ServeHTTP(w, req)
+	}))
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if r := n.current.Load(); r != nil {
+			r.outside.ServeHTTP(w, req)
+			return
+		}
+		passed.ServeHTTP(w, req)
+	})
+}
+
+// publicHandler is what the outside may reach, directly or through another router.
 func (r *router) publicHandler() http.Handler {
 	o := public.Options{
 		Desk: desk{r.engine, r.elsewhere, r.rotations.contacts.Load}, Links: r.personal.links, URL: r.cfg.outside.url, ConsoleURL: r.cfg.PublicURL,
-		Gate: access.New(access.Options{Hosts: []string{hostOf(r.cfg.outside.url)}, Now: time.Now}),
+		Gate: access.New(access.Options{Hosts: append(r.cfg.hosts(), hostOf(r.cfg.outside.url)), Now: time.Now}),
 		Log:  r.d.Log, PagerDutySecrets: r.cfg.pagerDutySecrets,
 	}
 	if r.cfg.call != nil {

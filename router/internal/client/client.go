@@ -25,8 +25,11 @@ import (
 // ErrUnknown is returned for an incident that does not exist or is not open any more, and for a host that no rule knows.
 var ErrUnknown = errors.New("the router knows no such open incident, or no such host")
 
-// maxReply bounds a reply, in bytes.
-const maxReply = 64 << 20
+// Bounds of a reply, in bytes.
+const (
+	maxReply  = 64 << 20
+	maxBackup = 1 << 30
+)
 
 // Client asks one router. It is safe for concurrent use.
 type Client struct {
@@ -133,17 +136,38 @@ func (c *Client) SignInLink(ctx context.Context, person string) (string, error) 
 	return c.base + reply.Path, nil
 }
 
+// Backup is the router's whole state in the form of a backup. It needs an act token.
+func (c *Client) Backup(ctx context.Context) ([]byte, error) {
+	data, err := c.ask(ctx, http.MethodGet, "/api/v1/state", nil, maxBackup)
+	if err != nil {
+		return nil, fmt.Errorf("back the state up: %w", err)
+	}
+	return data, nil
+}
+
 // do sends body, if there is one, as JSON and decodes the reply into reply, if it is not nil.
 func (c *Client) do(ctx context.Context, method, path string, body, reply any) error {
+	data, err := c.ask(ctx, method, path, body, maxReply)
+	if err != nil || reply == nil {
+		return err
+	}
+	if err := json.Unmarshal(data, reply); err != nil {
+		return fmt.Errorf("read reply of router %s: %w", c.base, err)
+	}
+	return nil
+}
+
+// ask sends body, if there is one, as JSON and returns the reply, of at most limit bytes.
+func (c *Client) ask(ctx context.Context, method, path string, body any, limit int64) ([]byte, error) {
 	var sent bytes.Buffer
 	if body != nil {
 		if err := json.NewEncoder(&sent).Encode(body); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, &sent)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	req.Header.Set("Authorization", "Bearer "+c.token)
 	if body != nil {
@@ -151,23 +175,20 @@ func (c *Client) do(ctx context.Context, method, path string, body, reply any) e
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return fmt.Errorf("router %s not reached, is it running? %w", c.base, err)
+		return nil, fmt.Errorf("router %s not reached, is it running? %w", c.base, err)
 	}
 	defer resp.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxReply))
+	data, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = fmt.Errorf("found more than %d bytes", limit)
+	}
 	if err != nil {
-		return fmt.Errorf("read reply of router %s: %w", c.base, err)
+		return nil, fmt.Errorf("read reply of router %s: %w", c.base, err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return c.refusal(resp.StatusCode, data)
+		return nil, c.refusal(resp.StatusCode, data)
 	}
-	if reply == nil {
-		return nil
-	}
-	if err := json.Unmarshal(data, reply); err != nil {
-		return fmt.Errorf("read reply of router %s: %w", c.base, err)
-	}
-	return nil
+	return data, nil
 }
 
 // refusal words an answer other than 200.

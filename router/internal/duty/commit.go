@@ -12,7 +12,8 @@ import (
 
 // Committer is the durable side of an engine.
 type Committer interface {
-	// Prepare says whether a batch can be stored at all; the error is [record.ErrTooLarge] when it cannot.
+	// Prepare says whether a batch can be stored at all; the error is [record.ErrTooLarge] when it cannot, and
+	// [record.ErrFull] when it cannot now.
 	Prepare(b *record.Batch) error
 	// Commit makes batches durable. After an error some of it may be: the same batches are committed again, before others.
 	Commit(ctx context.Context, batches ...record.Batch) error

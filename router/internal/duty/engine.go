@@ -104,7 +104,7 @@ func (e *Engine) Report(ctx context.Context, alerts []incident.Alert) error {
 }
 
 // Tick does what time alone brings about, which is nothing before the first rotation file. Escalation does not depend on
-// the rules: it goes on when what they say is too large to be stored.
+// the rules: it goes on when what they say is too large to be stored, or there is no room for it.
 func (e *Engine) Tick(ctx context.Context) error {
 	err := e.decide(ctx, func(env incident.Env) (decision, error) {
 		if env.Rotation == nil {
@@ -115,7 +115,7 @@ func (e *Engine) Tick(ctx context.Context) error {
 	switch {
 	case errors.Is(err, ErrNoRotation):
 		return nil
-	case err != nil && !errors.Is(err, record.ErrTooLarge):
+	case err != nil && !errors.Is(err, record.ErrTooLarge) && !errors.Is(err, record.ErrFull):
 		return err
 	}
 	return errors.Join(err, e.act(ctx, func(env incident.Env) (incident.Change, error) {

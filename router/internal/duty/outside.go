@@ -2,6 +2,7 @@ package duty
 
 import (
 	"context"
+	"errors"
 
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/state/record"
@@ -16,8 +17,32 @@ func (e *Engine) Look(id string) (incident.Incident, []incident.Row, bool) {
 	return inc, e.book.Rows(id), ok
 }
 
-// AcknowledgeOnce records that by has taken the incident; that whoever has it says so again changes nothing.
-func (e *Engine) AcknowledgeOnce(ctx context.Context, id, by, note string) error {
+// Merged lists the incidents that a message speaks for besides its own and that nobody has.
+func (e *Engine) Merged(row incident.Row) []incident.Incident {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.book.Merged(row)
+}
+
+// AcknowledgePage records that by has taken the incident of a message, and those that it speaks for. That whoever has one
+// says so again changes nothing. The error wraps [incident.ErrUnknown] when all are over.
+func (e *Engine) AcknowledgePage(ctx context.Context, row incident.Row, by, note string) error {
+	err := e.acknowledgeOnce(ctx, row.Incident, by, note)
+	if err != nil && !errors.Is(err, incident.ErrUnknown) {
+		return err
+	}
+	for _, inc := range e.Merged(row) {
+		if other := e.acknowledgeOnce(ctx, inc.ID, by, note); !errors.Is(other, incident.ErrUnknown) {
+			err = other
+		}
+		if err != nil && !errors.Is(err, incident.ErrUnknown) {
+			return err
+		}
+	}
+	return err
+}
+
+func (e *Engine) acknowledgeOnce(ctx context.Context, id, by, note string) error {
 	return e.act(ctx, func(env incident.Env) (incident.Change, error) {
 		if inc, ok := e.book.Incident(id); ok && inc.State == incident.Acknowledged && inc.AcknowledgedBy == by {
 			return incident.Change{}, nil

@@ -30,6 +30,12 @@ func (b *Book) Accept(c Change) {
 	b.changes += len(c.Silences)
 	for _, id := range c.Closed {
 		b.release(id)
+		for _, row := range b.rows[id] {
+			delete(b.into, row.PageID())
+			if b.speaking[row.whom()].row == row.Key() && row.Summary {
+				delete(b.speaking, row.whom())
+			}
+		}
 		delete(b.incidents, id)
 		delete(b.rows, id)
 	}
@@ -123,6 +129,14 @@ func (b *Book) release(id string) {
 }
 
 func (b *Book) acceptRow(row Row) {
+	var held Row
+	if at, found := seek(b.rows[row.Incident], row.Seq); found {
+		held = b.rows[row.Incident][at]
+	}
+	b.count(held, row)
+	if row.Into != "" && held.Into != row.Into {
+		b.into[row.Into] = append(b.into[row.Into], row.Key())
+	}
 	b.rows[row.Incident] = replace(slices.Clone(b.rows[row.Incident]), row) // the old ones may be in somebody's hands
 }
 

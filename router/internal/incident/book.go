@@ -29,6 +29,11 @@ type Book struct {
 	picks     escalation.Picks // whom steps that take turns told last
 	ticks     *agenda          // when time alone changes an incident
 	lines     map[string]*line // by channel: which rows come next, see Due
+
+	// Of the storm guard, see Merge.
+	begun    map[string][]time.Time // by channel: when the latest messages that call somebody were begun
+	speaking map[string]speaker     // by people and channel: the last message that spoke for others
+	into     map[string][]RowKey    // by page id: what was merged into it
 }
 
 // NewBook is a book that holds what was stored. The order of the arguments' elements does not matter.
@@ -38,6 +43,7 @@ func NewBook(incidents []Incident, rows []Row, picks escalation.Picks) *Book {
 		sources: map[string][]source{}, hides: map[string][]string{}, silences: map[string]Silence{}, changes: 1,
 		rows: map[string][]Row{}, picks: escalation.Picks{},
 		lines: map[string]*line{}, ticks: newAgenda(),
+		begun: map[string][]time.Time{}, speaking: map[string]speaker{}, into: map[string][]RowKey{},
 	}
 	b.Accept(Change{Incidents: incidents, Rows: rows, Picks: picks})
 	return b

@@ -153,6 +153,7 @@ func (d *draft) cancel(inc *Incident, row Row, reason string) {
 	row.Status, row.Reason = RowCancelled, reason
 	d.putRow(row)
 	d.note(inc, "cancelled %s: %s", row.describe(), reason)
+	d.parted(row)
 }
 
 // note appends to the incident's timeline and puts the incident.

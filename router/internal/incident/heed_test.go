@@ -79,7 +79,9 @@ func TestHeed(t *testing.T) {
 			[]step{pass(0), func(w *world) {
 				w.acted(w.book.Snooze(w.env, "I001", "alice", "", w.at(time.Hour)))
 			}, pass(0), pass(time.Hour), ack("e1", time.Minute, "alice")},
-			Triggered, "", []string{"trigger terminal bob"}, "",
+			Triggered, "",
+			[]string{"trigger terminal bob"},
+			"",
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -76,13 +76,16 @@ func (d *draft) settle(inc *Incident, row Row) {
 		d.cancel(inc, row, string(inc.State)+" before it was sent")
 		return
 	}
-	if row.Kind != MessageTrigger || row.Status == RowSent || inc.State != Triggered {
+	if row.Kind != MessageTrigger || row.Status == RowSent {
 		return
 	}
 	// One that its provider makes wait for too long is as good as one that has failed for as long.
 	putOff := row.NotBefore.Sub(d.env.Now) > backoff(row.Attempt) && row.NotBefore.Sub(row.Created) >= impatience
 	if row.Status == RowFailed || putOff || d.env.Now.Sub(row.Created) >= impatience {
-		d.nextChannel(inc, row)
+		if inc.State == Triggered {
+			d.nextChannel(inc, row)
+		}
+		d.failMerged(row)
 	}
 }
 

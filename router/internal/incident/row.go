@@ -27,6 +27,7 @@ const (
 	RowSending   RowStatus = "sending"   // an attempt is under way, or was when the router died: its outcome is unknown
 	RowSent      RowStatus = "sent"      // the provider took it
 	RowFailed    RowStatus = "failed"    // the provider refused it for good
+	RowMerged    RowStatus = "merged"    // another message speaks for it: that of Into
 	RowCancelled RowStatus = "cancelled" // overtaken by an acknowledgement, a resolve or a later step; Reason says which
 )
 
@@ -47,7 +48,10 @@ type Row struct {
 	Attempt    int         `json:"attempt"`               // attempts begun
 	FirstTry   time.Time   `json:"first_try,omitzero"`    // when the first attempt began; zero also in rows of older releases
 	Repeat     bool        `json:"repeat,omitempty"`      // an earlier attempt may have arrived
+	Summary    bool        `json:"summary,omitempty"`     // it speaks for others too, which were merged into it
+	Into       string      `json:"into,omitempty"`        // page id of the message that it was merged into
 	Hurried    bool        `json:"hurried,omitempty"`     // its failing has already called the next step
+	Held       bool        `json:"held,omitempty"`        // a restore brought it back unsent: it stays so
 	ProviderID string      `json:"provider_id,omitempty"` // the provider's name for what was sent
 	Reason     string      `json:"reason,omitempty"`      // of the last failed attempt, or of the cancelling
 	Created    time.Time   `json:"created"`
@@ -81,7 +85,7 @@ func ParsePageID(text string) (RowKey, bool) {
 
 // Done says that nothing more happens to the row.
 func (r Row) Done() bool {
-	return r.Status == RowSent || r.Status == RowFailed || r.Status == RowCancelled
+	return r.Status == RowSent || r.Status == RowFailed || r.Status == RowCancelled || r.Status == RowMerged
 }
 
 // Destination is what a row's place in line is counted by: rows of one incident and destination go strictly in
@@ -107,7 +111,7 @@ const ChannelPagerDuty = "pagerduty"
 // for the first time counts; should it fail, its own end looks for the next channel.
 func (r Row) reaching() bool {
 	switch r.Status {
-	case RowSent:
+	case RowSent, RowMerged: // should the other message fail, its end looks for the next channel
 		return true
 	case RowPending:
 		return r.Attempt == 0

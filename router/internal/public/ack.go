@@ -3,6 +3,7 @@ package public
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -20,13 +21,13 @@ type view struct {
 
 	Person, Title, Where, Severity, State, By string
 	Opened                                    time.Time
-	More                                      []string // what the other alerts of the incident say
+	More                                      []string // what the other alerts of the incident, and other incidents, say
 	Button                                    string   // what the button says; "": there is none
 	Console                                   string   // address of the incident in the console
 }
 
 const (
-	moreMax = 5   // further alerts that are shown
+	moreMax = 10  // further alerts and incidents that are shown
 	lineMax = 300 // characters of one
 )
 
@@ -54,7 +55,7 @@ func (s *server) acknowledge(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	err := s.Desk.Acknowledge(r.Context(), sent.Incident.ID, sent.Person, "by the link in a message ("+sent.Channel+")")
+	err := s.Desk.Acknowledge(r.Context(), sent, "by the link in a message ("+sent.Channel+")")
 	switch {
 	case errors.Is(err, incident.ErrUnknown): // the page says that it is over
 	case err != nil:
@@ -72,9 +73,13 @@ func (s *server) viewOf(sent Sent) view {
 		Severity: string(inc.Severity), State: string(inc.State), Opened: inc.OpenedAt,
 		Console: s.ConsoleURL + "/incidents/" + inc.ID,
 	}
-	for i, text := range inc.Summaries()[1:] {
+	more := inc.Summaries()[1:]
+	for _, other := range sent.Others {
+		more = append(more, "and incident "+other.ID+": "+other.Lead().Summary)
+	}
+	for i, text := range more {
 		if i == moreMax {
-			v.More = append(v.More, "…")
+			v.More = append(v.More, fmt.Sprintf("and %d more", len(more)-i))
 			break
 		}
 		v.More = append(v.More, page.Line(text, lineMax))
@@ -90,6 +95,9 @@ func (s *server) viewOf(sent Sent) view {
 	case incident.Resolved:
 		v.By = inc.ResolvedBy
 	}
+	if n := len(sent.Others); n > 0 {
+		v.Button = fmt.Sprintf("Acknowledge it and %d more", n)
+	}
 	return v
 }
 
@@ -99,12 +107,12 @@ func durably(ctx context.Context, do func(context.Context) error) error {
 	done := make(chan error, 1)
 	detached := context.WithoutCancel(ctx)
 	go func() { done <- do(detached) }()
-	timer := time.NewTimer(answerWithin)
-	defer timer.Stop()
+	waiting, cancel := context.WithTimeout(detached, answerWithin)
+	defer cancel()
 	select {
 	case err := <-done:
 		return err
-	case <-timer.C:
+	case <-waiting.Done():
 		return errors.New("not durable within " + answerWithin.String())
 	}
 }

@@ -41,7 +41,7 @@ func (s *server) key(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	err := durably(r.Context(), func(ctx context.Context) error {
-		return s.Desk.Acknowledge(ctx, sent.Incident.ID, sent.Person, "by a key in a call")
+		return s.Desk.Acknowledge(ctx, sent, "by a key in a call")
 	})
 	switch {
 	case errors.Is(err, incident.ErrUnknown):

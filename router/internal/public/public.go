@@ -29,6 +29,7 @@ type Sent struct {
 	PageID   string
 	Person   string
 	Channel  string
+	Others   []incident.Incident // that the message speaks for too, and nobody has
 }
 
 // Desk is what the router knows and does. Its methods are called concurrently; of those that change something nil means
@@ -39,7 +40,8 @@ type Desk interface {
 	// Texted are the text messages about unresolved incidents to whoever has that telephone number. known is false when
 	// nobody has.
 	Texted(number string) (sent []Sent, known bool)
-	Acknowledge(ctx context.Context, id, by, note string) error
+	// Acknowledge records that the person of a message has taken its incident, and the others that it speaks for.
+	Acknowledge(ctx context.Context, s Sent, note string) error
 	// Heed takes in what somebody did in PagerDuty. What changes nothing is no error.
 	Heed(ctx context.Context, e pagerduty.Event) error
 }
@@ -83,7 +85,7 @@ func New(o Options) http.Handler {
 	sum := sha256.Sum256([]byte(ackStyle))
 	s := &server{
 		Options: o, style: "sha256-" + base64.StdEncoding.EncodeToString(sum[:]),
-		page: template.Must(template.New("ack").Funcs(template.FuncMap{"style": func() template.CSS { return template.CSS(ackStyle) }}).Parse(ackPage)), //nolint:gosec // our own file
+		page: template.Must(template.New("ack").Funcs(template.FuncMap{"style": func() template.CSS { return template.CSS(ackStyle) }}).Parse(ackPage)),
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+linkPath+"{page}/{token}", s.show)

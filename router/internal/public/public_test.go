@@ -64,17 +64,17 @@ func (d *desk) Texted(from string) ([]public.Sent, bool) {
 	return []public.Sent{d.sent("I1-0", "sms")}, true
 }
 
-func (d *desk) Acknowledge(_ context.Context, id, by, note string) error {
+func (d *desk) Acknowledge(_ context.Context, s public.Sent, note string) error {
 	d.wait()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
 	case d.failed != nil:
 		return d.failed
-	case id != "I1" || d.inc.State == incident.Resolved:
+	case s.Incident.ID != "I1" || d.inc.State == incident.Resolved:
 		return incident.ErrUnknown
 	}
-	d.inc.State, d.inc.AcknowledgedBy = incident.Acknowledged, by
+	d.inc.State, d.inc.AcknowledgedBy = incident.Acknowledged, s.Person
 	d.notes = append(d.notes, note)
 	return nil
 }

@@ -30,7 +30,7 @@ func (s *server) sms(w http.ResponseWriter, r *http.Request) {
 	}
 	title := page.Line(found.Incident.Lead().Summary, titleMax)
 	err := durably(r.Context(), func(ctx context.Context) error {
-		return s.Desk.Acknowledge(ctx, found.Incident.ID, found.Person, "by a text message")
+		return s.Desk.Acknowledge(ctx, found, "by a text message")
 	})
 	switch {
 	case errors.Is(err, incident.ErrUnknown):

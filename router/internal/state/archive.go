@@ -77,10 +77,15 @@ func (a *Archive) path(id string) string { return filepath.Join(a.dir, id+".json
 // longestID bounds what is looked for: an id that somebody typed may be longer than a file's name can be.
 const longestID = 64
 
+// isFileName says that an id names a file in the folder.
+func isFileName(id string) bool {
+	return len(id) <= longestID && fs.ValidPath(id) && !strings.ContainsAny(id, "/\\\x00")
+}
+
 // Closed reads one incident back. The error is fs.ErrNotExist when there is none with this id.
 func (a *Archive) Closed(id string) (Closed, error) {
 	var closed Closed
-	if len(id) > longestID || !fs.ValidPath(id) || strings.ContainsAny(id, "/\\\x00") {
+	if !isFileName(id) {
 		return closed, fmt.Errorf("read closed incident %q: %w", id, fs.ErrNotExist)
 	}
 	data, err := os.ReadFile(a.path(id))

@@ -18,8 +18,11 @@ func (e etcd) Txn(ctx context.Context, guard record.Guard, ops []record.Op) (boo
 }
 
 func (e etcd) run(ctx context.Context, guard record.Guard, ops []clientv3.Op) (bool, error) {
+	if guard.Fence == 0 {
+		return false, nil // etcd would take it for a key that nobody has made
+	}
 	resp, err := e.client.Txn(ctx).
-		If(clientv3.Compare(clientv3.ModRevision(guard.Key), "=", guard.Fence)).
+		If(clientv3.Compare(clientv3.CreateRevision(guard.Key), "=", guard.Fence)).
 		Then(ops...).Commit()
 	if err != nil {
 		return false, fmt.Errorf("commit to etcd: %w", err)

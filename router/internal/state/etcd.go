@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -16,20 +17,24 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 )
 
 // Limits of the embedded member.
 const (
-	quotaBytes       = 2 << 30
-	keptRevisions    = "1000" // compaction keeps this many
-	snapshotEvery    = 200    // transactions: its log keeps them in memory until then
+	defaultQuota     = 2 << 30 // bytes
+	keptRevisions    = "1000"  // compaction keeps this many
+	snapshotEvery    = 200     // transactions: its log keeps them in memory until then
 	readyWithin      = 30 * time.Second
 	longestSocketDir = 90 // bytes: the kernel takes 107 for a socket's whole path
 )
 
 // startEmbedded starts a single etcd member whose data is in dir. It listens on unix sockets inside a folder that only
 // this user may enter: nobody else on the machine can read or alter the state, and no port can clash.
-func startEmbedded(ctx context.Context, dir string) (*embed.Etcd, *clientv3.Client, error) {
+//
+// When the member cannot go on, as on a full disk, its library would end the process without a word: fatal is called
+// instead, once, and the member stands still.
+func startEmbedded(ctx context.Context, dir string, quota int64, fatal func(error)) (*embed.Etcd, *clientv3.Client, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("start etcd: %w", err)
 	}
@@ -45,11 +50,12 @@ func startEmbedded(ctx context.Context, dir string) (*embed.Etcd, *clientv3.Clie
 	cfg.ListenClientUrls, cfg.AdvertiseClientUrls = []url.URL{client}, []url.URL{client}
 	cfg.ListenPeerUrls, cfg.AdvertisePeerUrls = []url.URL{peer}, []url.URL{peer}
 	cfg.InitialCluster = cfg.InitialClusterFromName(cfg.Name)
-	cfg.QuotaBackendBytes = quotaBytes
+	cfg.QuotaBackendBytes = cmp.Or(quota, defaultQuota)
 	// Entries of its log stay in memory for members that lag behind, of which there are none.
 	cfg.SnapshotCount, cfg.SnapshotCatchUpEntries = snapshotEvery, 1
 	cfg.AutoCompactionMode, cfg.AutoCompactionRetention = embed.CompactorModeRevision, keptRevisions
-	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop()) // its troubles come back as errors of each call
+	// Its troubles come back as errors of each call, but for those after which it cannot go on.
+	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop().WithOptions(zap.WithFatalHook(standStill(fatal)), zap.WithPanicHook(standStill(fatal))))
 
 	server, err := embed.StartEtcd(cfg)
 	if err != nil {
@@ -67,6 +73,22 @@ func startEmbedded(ctx context.Context, dir string) (*embed.Etcd, *clientv3.Clie
 		server.Close()
 		return nil, nil, fmt.Errorf("start etcd in %q: not ready after %s: %w", dir, readyWithin, ctx.Err())
 	}
+}
+
+// standStill tells why the member cannot go on, and lets the goroutine that found out go no further: what it was about to
+// acknowledge is not on disk.
+type standStill func(error)
+
+// OnWrite implements [zapcore.CheckWriteHook].
+func (tell standStill) OnWrite(entry *zapcore.CheckedEntry, fields []zapcore.Field) {
+	err := errors.New(entry.Message)
+	for _, field := range fields {
+		if cause, ok := field.Interface.(error); ok {
+			err = fmt.Errorf("%s: %w", entry.Message, cause)
+		}
+	}
+	tell(err)
+	select {}
 }
 
 // socketDir is where the sockets live: beside the data, or, when that path is too long for a socket, in a folder of this

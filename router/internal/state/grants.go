@@ -27,6 +27,9 @@ func (g Grants) PutGrant(ctx context.Context, grant access.Grant) error {
 	if err != nil {
 		return fmt.Errorf("encode grant: %w", err)
 	}
+	if err := g.store.roomFor(false); err != nil {
+		return err
+	}
 	lease, err := g.store.client.Grant(ctx, max(int64(time.Until(grant.Expires)/time.Second), 1)+60)
 	if err != nil {
 		return fmt.Errorf("lease for a grant: %w", err)

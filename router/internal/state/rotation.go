@@ -74,6 +74,9 @@ func (s *Store) RotationText(ctx context.Context, hash string) ([]byte, error) {
 // error it may be stored all the same: [Store.Rotations] says so when the store answers again.
 func (s *Store) AddRotation(ctx context.Context, r Rotation, text []byte) error {
 	ops, err := rotationOps(r, text)
+	if err == nil {
+		err = s.roomFor(false)
+	}
 	if err != nil {
 		return err
 	}

@@ -138,10 +138,7 @@ func TestTheSingleRecordOfTheReleaseBeforeIsTheFirstVersion(t *testing.T) {
 
 func TestAFencedRouterPutsNoVersionInForce(t *testing.T) {
 	s := open(t, t.TempDir())
-	later := &Store{Writer: record.Writer{KV: etcd{s.client}}, client: s.client}
-	if err := later.lead(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	later := take(t, s)
 	r, text := version(0, "a")
 	if err := s.AddRotation(t.Context(), r, text); err == nil {
 		t.Error("the earlier one stored a version")

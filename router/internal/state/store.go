@@ -1,8 +1,11 @@
 // Package state makes the router's decisions durable: incidents, their timeline, the outbox and the few facts that
 // rules must not forget, in etcd. The router's app calls it; package incident decides what is stored.
 //
-// Whatever belongs to one incident is stored in one transaction, and each transaction succeeds only while this process
-// is the one that opened the store last (the fence). Samples and heartbeats never come here.
+// Whatever belongs to one incident is stored in one transaction, and each transaction succeeds only while the leader key is
+// the one that this router made when its term began (the fence). Samples and heartbeats never come here.
+//
+// [Connect] starts the embedded member, or finds an external cluster; [Conn.Campaign] waits until this router leads; the
+// [Store] of its term reads and writes.
 package state
 
 import (
@@ -10,10 +13,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"sync"
+	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
-	"go.etcd.io/etcd/server/v3/embed"
 
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/state/record"
@@ -26,49 +28,41 @@ const (
 	accessPrefix  = record.Prefix + "access/"
 )
 
-// Store is the router's durable state; its Commit is that of [record.Writer]. It is safe for concurrent use.
+// Store is the router's durable state as one term of leadership writes it: from the end of the term on every write is
+// refused. It is safe for concurrent use.
 type Store struct {
-	record.Writer
-	client *clientv3.Client
-	server *embed.Etcd // nil against an external cluster
-	close  sync.Once
+	record.Writer // its Fence is the CreateRevision of the leader key of this term; 0: the store may only be read
+	client        *clientv3.Client
+	conn          *Conn
+	own           bool // conn is closed with the store
+	shed          shed
+}
+
+func (c *Conn) store(fence int64) *Store {
+	return &Store{Writer: record.Writer{KV: etcd{c.client}, Fence: fence}, client: c.client, conn: c}
 }
 
 // Open starts the embedded etcd member whose data is in dir, takes the lead, and brings what the release before has stored
 // into this one's form. Only one process can have dir open.
 func Open(ctx context.Context, dir string) (*Store, error) {
-	server, client, err := startEmbedded(ctx, dir)
+	conn, err := Connect(ctx, Options{Dir: dir})
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{Writer: record.Writer{KV: etcd{client}}, client: client, server: server}
-	for _, step := range []func(context.Context) error{s.lead, s.upgrade} {
-		if err := step(ctx); err != nil {
-			s.Close()
-			return nil, err
-		}
-	}
-	return s, nil
-}
-
-// lead writes the leader key: transactions of whoever led before fail from now on.
-func (s *Store) lead(ctx context.Context) error {
-	resp, err := s.client.Put(ctx, record.LeaderKey, "router")
+	term, err := conn.Campaign(ctx, Candidate{Name: "router", Now: time.Now})
 	if err != nil {
-		return fmt.Errorf("take the lead in etcd: %w", err)
+		conn.Close()
+		return nil, err
 	}
-	s.Fence = resp.Header.Revision
-	return nil
+	term.Store.own = true
+	return term.Store, nil
 }
 
-// Close ends the client and the embedded member. What Commit returned nil for is on disk already.
+// Close ends what Open started. What Commit returned nil for is on disk already.
 func (s *Store) Close() {
-	s.close.Do(func() {
-		_ = s.client.Close() // in process: there is nothing it could fail to do
-		if s.server != nil {
-			s.server.Close()
-		}
-	})
+	if s.own {
+		s.conn.Close()
+	}
 }
 
 // Load reads what a router needs at its start, which is everything but timelines.
@@ -108,26 +102,50 @@ func load[T any](ctx context.Context, s *Store, under string, into *[]T) error {
 	})
 }
 
-// pageSize is how many records one read takes, so that no answer grows without bound.
-const pageSize = 500
+// How many records one read takes: so many that an answer is about pageBytes, as the one before tells. For each page etcd
+// counts all that follow, so that many small ones take long; one of many large records would not fit into memory.
+const (
+	pageSize  = 500 // of the first page
+	mostPage  = 10_000
+	pageBytes = 4 << 20
+)
+
+// nextPage is how many records the next page takes, after one of so many with so many bytes.
+func nextPage(records, bytes int) int {
+	if records == 0 {
+		return pageSize
+	}
+	return min(max(pageBytes/max(bytes/records, 1), 1), mostPage)
+}
 
 // each calls do for every record under a prefix, in order of keys, all as of one revision.
 func (s *Store) each(ctx context.Context, under string, do func(key string, value []byte) error) error {
-	from, end, revision := under, clientv3.GetPrefixRangeEnd(under), int64(0)
+	_, err := s.eachAt(ctx, under, 0, do)
+	return err
+}
+
+// eachAt is each as of a revision, which is returned; 0 is the present one.
+func (s *Store) eachAt(ctx context.Context, under string, revision int64, do func(key string, value []byte) error) (int64, error) {
+	from, end, size := under, clientv3.GetPrefixRangeEnd(under), pageSize
 	for {
-		resp, err := s.client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(pageSize), clientv3.WithRev(revision))
+		resp, err := s.client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(int64(size)), clientv3.WithRev(revision))
 		if err != nil {
-			return fmt.Errorf("read %q from etcd: %w", under, err)
+			return 0, fmt.Errorf("read %q from etcd: %w", under, err)
 		}
+		if revision == 0 {
+			revision = resp.Header.Revision
+		}
+		bytes := 0
 		for _, kv := range resp.Kvs {
 			if err := do(string(kv.Key), kv.Value); err != nil {
-				return err
+				return 0, err
 			}
 			from = string(kv.Key) + "\x00"
+			bytes += len(kv.Value)
 		}
+		size = nextPage(len(resp.Kvs), bytes)
 		if !resp.More {
-			return nil
+			return revision, nil
 		}
-		revision = resp.Header.Revision
 	}
 }

@@ -29,6 +29,16 @@ func open(t *testing.T, dir string) *Store {
 	return s
 }
 
+// take begins another term on the same etcd.
+func take(t *testing.T, s *Store) *Store {
+	t.Helper()
+	term, err := s.conn.Campaign(t.Context(), Candidate{Name: "other", Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return term.Store
+}
+
 // mostOps is how many operations one transaction may hold.
 const mostOps = 100
 
@@ -38,6 +48,11 @@ func sample(id string, rows, entries int) incident.Change {
 	c := incident.Change{Incidents: []incident.Incident{{
 		Version: 1, ID: id, State: incident.Triggered, Severity: incident.SeverityPage, OpenedAt: at, Rows: rows, Entries: entries,
 		Alerts: map[string]incident.AlertState{"k": {Alert: incident.Alert{Key: "k", Rule: "r", Firing: true, At: at}, Count: 2, First: at}},
+		Policy: escalation.Policy{
+			Name: "api", Steps: []escalation.Step{{Page: []string{"api", "bob"}, Rotate: true, Wait: escalation.Duration(5 * time.Minute)}},
+			Repeat: 2, Fallback: "carol", AckTimeout: escalation.Duration(time.Hour), Unmatched: true,
+		},
+		Progress: escalation.Progress{Pass: 1, Step: 1, Started: at, Next: at.Add(5 * time.Minute), Found: true, Picked: []string{"bob"}},
 	}}}
 	for i := range rows {
 		c.Rows = append(c.Rows, incident.Row{Version: 1, Incident: id, Seq: i, Channel: "terminal", People: []string{"alice"}, Status: incident.RowPending})
@@ -149,10 +164,7 @@ func TestAnIncidentIsStoredAfterItsRowsAndEntries(t *testing.T) {
 
 func TestALaterOpenerFencesTheEarlierOne(t *testing.T) {
 	s := open(t, t.TempDir())
-	later := &Store{Writer: record.Writer{KV: etcd{s.client}}, client: s.client}
-	if err := later.lead(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	later := take(t, s)
 	err := s.Commit(t.Context(), record.Batch{Change: sample("I1", 1, 1)})
 	if !errors.Is(err, record.ErrFenced) {
 		t.Errorf("found %v, want ErrFenced", err)
@@ -266,5 +278,15 @@ func TestAnUnreadableRecordIsNamed(t *testing.T) {
 	var syntax *json.SyntaxError
 	if !errors.As(err, &syntax) || !strings.Contains(err.Error(), record.IncidentPrefix+"I1") {
 		t.Errorf("found %v, want a syntax error that names the record", err)
+	}
+}
+
+func TestNextPage(t *testing.T) {
+	for _, tt := range []struct{ records, bytes, want int }{
+		{0, 0, pageSize}, {500, 500 * 1024, 4096}, {500, 500, mostPage}, {500, 0, mostPage}, {500, 500 << 20, 4}, {1, 64 << 20, 1},
+	} {
+		if got := nextPage(tt.records, tt.bytes); got != tt.want {
+			t.Errorf("after %d records of %d bytes: found %d, want %d", tt.records, tt.bytes, got, tt.want)
+		}
 	}
 }

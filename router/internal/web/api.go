@@ -34,6 +34,9 @@ func (s *site) routeAPI(mux *http.ServeMux) {
 	if s.Options.Silences != nil {
 		s.routeSilences(handle)
 	}
+	if s.Backup != nil {
+		handle("GET /api/v1/state", access.Act, s.apiState)
+	}
 	if s.Rotations != nil {
 		s.routeRotation(handle)
 	}
@@ -146,6 +149,17 @@ func (s *site) apiChecks(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/toml")
 	w.Write(file) //nolint:errcheck // the client is gone
+}
+
+// apiState hands out a backup of the state. It is for an act token, because all that people wrote is in it.
+func (s *site) apiState(w http.ResponseWriter, r *http.Request) {
+	data, err := s.Backup(r.Context())
+	if err != nil {
+		s.apiFailed(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/gzip")
+	w.Write(data) //nolint:errcheck // the client is gone
 }
 
 // apiSignIn makes a sign-in link for {"person": "alice"}: {"path": "/signin?t=…"}.

@@ -69,8 +69,10 @@ type Options struct {
 	Silences   Silences      // nil: the API leaves that part out
 	Watch      Watch         // nil: the page leaves that part out
 	ChecksFile func() []byte // what /api/v1/checks hands out; empty means that there is no such file
-	Now        func() time.Time
-	Log        *slog.Logger
+	// Backup is the whole state in the form of a backup; nil: the API leaves it out.
+	Backup func(ctx context.Context) ([]byte, error)
+	Now    func() time.Time
+	Log    *slog.Logger
 }
 
 // New is the handler of all pages and of the API, with its own guard against foreign hosts and origins.

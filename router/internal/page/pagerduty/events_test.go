@@ -42,7 +42,7 @@ func TestEventsTakeWhatTheRESTAPIDoesNot(t *testing.T) {
 	}{
 		{"all is well", 0, nil, 1, 0, "PI00001", 0, ""},
 		{"it has failed, and works again", time.Minute, nil, 1, 0, "PI00001", 0, ""},
-		{"500 at first", 0, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Fail(1, 500) }, 0, 0, "rest?", 1, ""},
+		{"500 at first", 0, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Fail(1, 500) }, 0, 0, "rest?", time.Second, ""},
 		{"500 for 11 s", 11 * time.Second, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Fail(1, 500) }, 0, 1, "rest? events/" + alertKey, 0, ""},
 		{"429 without headers", 11 * time.Second, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Limit(2, nil) }, 0, 1, "events/" + alertKey, 0, ""},
 		{"429 with headers: the pause concerns the REST API alone", 11 * time.Second, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) {
@@ -50,7 +50,7 @@ func TestEventsTakeWhatTheRESTAPIDoesNot(t *testing.T) {
 		}, 0, 1, "events/" + alertKey, 0, ""},
 		{"429 that asks to wait long, at first: the next try comes in time for the Events API", 0, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) {
 			s.Limit(1, http.Header{"Retry-After": {"300"}})
-		}, 0, 0, "", 10, ""},
+		}, 0, 0, "", 10 * time.Second, ""},
 		{"created, but unknown: no alert beside it", 11 * time.Second, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Swallow(1) }, 1, 0, "PI00001", 0, ""},
 		{"created, but unknown, and the look-up is limited at first", 11 * time.Second, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) {
 			s.Swallow(1)
@@ -64,11 +64,11 @@ func TestEventsTakeWhatTheRESTAPIDoesNot(t *testing.T) {
 		{"both fail", 11 * time.Second, func(s *fakepagerduty.Server, e *fakepagerduty.EventsServer) {
 			s.Fail(1, 503)
 			e.Fail(1, 429)
-		}, 0, 0, "rest?", 1, "Event object is invalid: Too Many Requests"},
+		}, 0, 0, "rest?", time.Second, "Event object is invalid: Too Many Requests"},
 		{"the Events API refuses: in its own words", 11 * time.Second, func(s *fakepagerduty.Server, e *fakepagerduty.EventsServer) {
 			s.Fail(1, 503)
 			e.Fail(1, 400)
-		}, 0, 0, "rest?", 1, "answered 400: Event object is invalid: Bad Request"},
+		}, 0, 0, "rest?", time.Second, "answered 400: Event object is invalid: Bad Request"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			server, events, p := both(t)
@@ -84,7 +84,7 @@ func TestEventsTakeWhatTheRESTAPIDoesNot(t *testing.T) {
 				t.Errorf("found %v", err)
 			case err != nil && (!strings.Contains(err.Error(), row.says) || strings.Contains(err.Error(), fakepagerduty.RoutingKey)):
 				t.Errorf("said %v, want %q", err, row.says)
-			case retry && page.RetryAfter(err) > row.again*time.Second:
+			case retry && page.RetryAfter(err) > row.again:
 				t.Errorf("asks to wait %s", page.RetryAfter(err))
 			}
 			if alerts := events.Alerts(); len(alerts) == 1 && (alerts[0].Key != alertKey || !strings.Contains(alerts[0].Summary, "[for alice]")) {

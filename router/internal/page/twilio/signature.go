@@ -2,7 +2,7 @@ package twilio
 
 import (
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // the provider's signature is made with it
+	"crypto/sha1"
 	"encoding/base64"
 	"maps"
 	"net"

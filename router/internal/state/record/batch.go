@@ -10,12 +10,15 @@ import (
 
 // Bounds of one transaction: etcd refuses more than 128 operations and 1.5 MiB.
 const (
-	maxOps   = 100
-	maxBytes = 1 << 20
+	MaxOps   = 100
+	MaxBytes = 1 << 20
 )
 
 // ErrTooLarge is returned for a batch that no store takes, whatever happens: nothing of it is stored.
 var ErrTooLarge = errors.New("what belongs to one incident or one rule's series is too large to store")
+
+// ErrFull is returned for a batch that there is no room for: nothing of it is stored, and trying again later makes sense.
+var ErrFull = errors.New("the state is full")
 
 // Batch is what one decision wants to be durable.
 type Batch struct {
@@ -37,8 +40,8 @@ func (b *Batch) Prepare() error {
 		return err
 	}
 	for _, p := range parts {
-		if p.bytes > maxBytes {
-			return fmt.Errorf("commit %.200q: found %d bytes, expected at most %d: %w", p.name, p.bytes, maxBytes, ErrTooLarge)
+		if p.bytes > MaxBytes {
+			return fmt.Errorf("commit %.200q: found %d bytes, expected at most %d: %w", p.name, p.bytes, MaxBytes, ErrTooLarge)
 		}
 	}
 	b.parts = parts

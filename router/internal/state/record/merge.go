@@ -17,7 +17,7 @@ func newMerge() *merge { return &merge{byName: map[string]part{}} }
 func (m *merge) fits(b Batch) bool {
 	for _, p := range b.parts {
 		held, ok := m.byName[p.name]
-		if ok && held.rank == rankIncident && (len(held.ops)+len(p.ops) > maxOps || held.bytes+p.bytes > maxBytes) {
+		if ok && held.rank == rankIncident && (len(held.ops)+len(p.ops) > MaxOps || held.bytes+p.bytes > MaxBytes) {
 			return false
 		}
 	}
@@ -53,11 +53,11 @@ func transactions(parts []part) [][]Op {
 	var ops []Op
 	size := 0
 	end := func() {
-		all = slices.AppendSeq(all, slices.Chunk(ops, maxOps))
+		all = slices.AppendSeq(all, slices.Chunk(ops, MaxOps))
 		ops, size = nil, 0
 	}
 	for _, p := range parts {
-		if len(ops) > 0 && (len(ops)+len(p.ops) > maxOps || size+p.bytes > maxBytes) {
+		if len(ops) > 0 && (len(ops)+len(p.ops) > MaxOps || size+p.bytes > MaxBytes) {
 			end()
 		}
 		ops, size = append(ops, p.ops...), size+p.bytes

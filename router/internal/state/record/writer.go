@@ -18,7 +18,7 @@ type KV interface {
 // Guard is the condition of a transaction: the leader key is still the one that this router has written.
 type Guard struct {
 	Key   string
-	Fence int64 // revision at which it was written
+	Fence int64 // revision at which it was made; 0: nothing may be written
 }
 
 // LeaderKey is who leads.
@@ -27,7 +27,7 @@ const LeaderKey = Prefix + "leader"
 // Writer stores batches for one router, as long as it leads.
 type Writer struct {
 	KV    KV
-	Fence int64 // revision at which this router wrote [LeaderKey]
+	Fence int64 // revision at which this router made [LeaderKey]; 0: nothing may be written
 }
 
 // Prepare says whether a batch can be stored at all; the error is [ErrTooLarge] when it cannot. Commit does it for batches

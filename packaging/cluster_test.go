@@ -1,0 +1,193 @@
+package packaging
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"nezuban/packaging/testenv"
+	"nezuban/packaging/testenv/fakepagerduty"
+	"nezuban/packaging/testenv/fakewebhook"
+)
+
+// newCluster prepares routers on one etcd, all with the first one's tokens; none is started.
+func newCluster(t *testing.T, etcd *testenv.EtcdCluster, routers int, more string) []*stack {
+	t.Helper()
+	var all []*stack
+	for range routers {
+		s := prepareStack(t, pagedBy("pagerduty", "pagerduty", "10m"), more)
+		text, err := os.ReadFile(s.path("router.toml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		head := fmt.Sprintf("advertise = \"http://%s\"\n%s\n[etcd]\nendpoints = [\"%s\"]\n", s.addr, text, strings.Join(etcd.Endpoints, `", "`))
+		s.write("router.toml", head, 0o644)
+		tokens := filepath.Join(s.dir, "state", "tokens")
+		if err := os.MkdirAll(tokens, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for _, kind := range []string{"ingest", "read", "act"} {
+			if err := os.WriteFile(filepath.Join(tokens, kind), []byte("token-of-kind-"+kind+"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// leading is the index of the router that leads, or -1.
+func leading(all []*stack) int {
+	for i, s := range all {
+		resp, err := http.Get("http://" + s.addr + "/healthz")
+		if err != nil {
+			continue
+		}
+		resp.Body.Close()
+		if s.metric("nezuban_leading") == 1 {
+			return i
+		}
+	}
+	return -1
+}
+
+func pagedAt(all fakepagerduty.Snapshot, name string) int {
+	n := 0
+	for _, inc := range all.Incidents {
+		if strings.Fields(inc.Title)[1] == name {
+			n++
+		}
+	}
+	return n
+}
+
+// TestTheLeadIsTakenOverWhenTheLeaderIsKilled kills the router that leads, twice, and demands of each time that what was
+// accepted before is paged once, that what a follower is sent is paged by the next leader within 10 s, and that an incident
+// that was acknowledged stays so.
+func TestTheLeadIsTakenOverWhenTheLeaderIsKilled(t *testing.T) {
+	account, config := newPagerDuty(t)
+	all := newCluster(t, testenv.Etcd(t, 3), 3, config)
+	for _, s := range all {
+		s.startRouter()
+	}
+	follower := func() *stack { return all[(leading(all)+1)%3] }
+	if status, body := follower().post(event("first", "die", time.Now(), ",exit_code=7i,requested=false")); status != http.StatusNoContent {
+		t.Fatalf("a follower answers %d %s", status, body)
+	}
+	await(t, account, 5*time.Second, func(s fakepagerduty.Snapshot) bool { return pagedAt(s, "first") == 1 })
+	s := follower()
+	id := strings.Fields(strings.Split(s.command("nezuban-router", "incidents", "-config="+s.path("router.toml")), "\n")[1])[0]
+	s.command("nezuban-router", "ack", "-by", "alice", id, "-config="+s.path("router.toml"))
+
+	for round := range 2 {
+		at := leading(all)
+		before, after := fmt.Sprintf("before%d", round), fmt.Sprintf("after%d", round)
+		if !all[at].report(before) {
+			t.Fatal("the leader took nothing")
+		}
+		all[at].router.kill()
+		killed := time.Now()
+		next := all[(at+1)%3]
+		eventually(t, 20*time.Second, "a router that is left takes a report", func() bool { return next.report(after) })
+		await(t, account, 10*time.Second, func(s fakepagerduty.Snapshot) bool { return pagedAt(s, before) == 1 && pagedAt(s, after) == 1 })
+		if took := time.Since(killed); took > 10*time.Second {
+			t.Errorf("the next page came %s after the kill, want at most 10 s", took)
+		} else {
+			t.Logf("the next page came %s after the kill", took.Round(time.Millisecond))
+		}
+		if listed := next.command("nezuban-router", "incidents", "-config="+next.path("router.toml")); !strings.Contains(listed, "acknowledged") {
+			t.Errorf("after the takeover incidents prints\n%s", listed)
+		}
+		all[at].startRouter()
+	}
+	seen := await(t, account, time.Second, func(fakepagerduty.Snapshot) bool { return true })
+	for _, name := range []string{"first", "before0", "after0", "before1", "after1"} {
+		if n := pagedAt(seen, name); n != 1 {
+			t.Errorf("%s has %d incidents at PagerDuty, want one", name, n)
+		}
+	}
+
+	// What is over is in the folder of every router, of the one that was away while it was closed too.
+	away := (leading(all) + 1) % 3
+	all[away].router.kill()
+	s = all[leading(all)]
+	s.command("nezuban-router", "resolve", "-by", "alice", id, "-config="+s.path("router.toml"))
+	everywhere := func() bool {
+		for i, s := range all {
+			if _, err := os.Stat(s.path("state/closed/" + id + ".json")); err != nil && i != away {
+				return false
+			}
+		}
+		return true
+	}
+	eventually(t, 10*time.Second, "the closed incident is filed by all routers that run", everywhere)
+	all[away].startRouter()
+	away = -1
+	eventually(t, 10*time.Second, "the closed incident is filed by the router that was away", everywhere)
+}
+
+// TestARouterLosesNothingWhenEtcdIsAway stops the majority of etcd's members, and demands that nothing is taken meanwhile
+// and that all goes on by itself afterwards.
+func TestARouterLosesNothingWhenEtcdIsAway(t *testing.T) {
+	account, config := newPagerDuty(t)
+	etcd := testenv.Etcd(t, 3)
+	all := newCluster(t, etcd, 2, config)
+	for _, s := range all {
+		s.startRouter()
+	}
+	etcd.Kill(0)
+	eventually(t, 15*time.Second, "a report is taken without one member", func() bool { return all[0].report("one") })
+	etcd.Kill(1)
+	for range 20 {
+		if all[0].report("lost") || all[1].report("lost") {
+			t.Fatal("a report was taken without a majority")
+		}
+	}
+	etcd.Start(0) // with 2
+	eventually(t, 30*time.Second, "a report is taken with two members", func() bool { return all[1].report("two") })
+	await(t, account, 10*time.Second, func(s fakepagerduty.Snapshot) bool { return pagedAt(s, "one") == 1 && pagedAt(s, "two") == 1 })
+}
+
+// TestALinkWorksAtEveryRouter presses the button of a message at a router that does not lead: what comes in by its public
+// listener is the leader's to answer.
+func TestALinkWorksAtEveryRouter(t *testing.T) {
+	receiver := fakewebhook.New(t, fakewebhook.Secret)
+	all := newCluster(t, testenv.Etcd(t, 1), 2, fmt.Sprintf("[webhook]\nsecret_files = [%q]\n", secretFile(t, fakewebhook.Secret)))
+	public, _ := outside(t)
+	listens := []string{strings.TrimPrefix(public, "http://"), freeAddress(t)}
+	for i, s := range all {
+		text, err := os.ReadFile(s.path("router.toml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.write("router.toml", string(text)+fmt.Sprintf("[public]\nlisten = %q\nurl = %q\n", listens[i], public), 0o644)
+		s.write("oncall.toml", pagedBy("webhook", "webhook", "10m"), 0o644)
+		s.write("contacts.toml", fmt.Sprintf("[alice]\nwebhook = %q\n[bob]\nwebhook = %q\n", receiver.URL, receiver.URL), 0o600)
+		s.startRouter()
+	}
+	leader := leading(all)
+	all[1-leader].post(die(time.Now()))
+	page, err := receiver.WaitFor(within(t, 20*time.Second), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := regexp.MustCompile(regexp.QuoteMeta(public) + `/a/[^\s"\\]+`).FindString(string(page[0].Body))
+	elsewhere := "http://" + listens[1-leader] + strings.TrimPrefix(link, public)
+	if shown := scan(t, http.MethodGet, elsewhere); link == "" || shown != "200" {
+		t.Fatalf("the link %q is answered %s by the router that does not lead", link, shown)
+	}
+	if nothing := scan(t, http.MethodGet, "http://"+listens[1-leader]+"/api/v1/incidents"); nothing != "404" {
+		t.Errorf("the public listener answers the API with %s", nothing)
+	}
+	pressed, err := http.Post(elsewhere, "application/x-www-form-urlencoded", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = pressed.Body.Close()
+	all[leader].becomes("acknowledged", "alice")
+}

@@ -1,0 +1,127 @@
+package packaging
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"nezuban/packaging/testenv"
+)
+
+// smallStack is a router whose state may take 16 MiB, and whose rotation file has one step that takes an hour.
+func smallStack(t *testing.T) *stack {
+	t.Helper()
+	s := prepareStack(t, strings.ReplaceAll(oncallText, "10m", "1h"), "")
+	text, err := os.ReadFile(s.path("router.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write("router.toml", "state_max_bytes = 16777216\n"+string(text), 0o644)
+	return s
+}
+
+// deaths reports so many containers' deaths in one batch, and gives the answer's status.
+func (s *stack) deaths(from, n int) int {
+	s.t.Helper()
+	var lines strings.Builder
+	for i := range n {
+		lines.WriteString(event(fmt.Sprintf("c%06d", from+i), "die", time.Now(), ",exit_code=7i,requested=false"))
+	}
+	status, _ := s.post(lines.String())
+	return status
+}
+
+// TestAStateThatFillsIsToldAndAFullOneIsToldPastTheOutbox opens incidents until nothing fits any more.
+func TestAStateThatFillsIsToldAndAFullOneIsToldPastTheOutbox(t *testing.T) {
+	s := smallStack(t)
+	s.startRouter()
+	accepted := 0
+	fill := func(until func(status int) bool) {
+		for end := time.Now().Add(90 * time.Second); time.Now().Before(end); {
+			status := s.deaths(accepted, 25)
+			if status == 204 {
+				accepted += 25
+			}
+			if until(status) {
+				return
+			}
+		}
+		t.Fatal("not within 90 s")
+	}
+	fill(func(int) bool { return s.metric(`nezuban_state_bytes{part="used"}`) > 0.62*16*1024*1024 })
+	s.router.await(t, 30*time.Second, 0, "^PAGE alice TRIGGERED nezuban-state-filling")
+	refused := 0
+	fill(func(status int) bool {
+		if status != 204 {
+			if refused++; status != 503 {
+				t.Fatalf("found %d, want 503", status)
+			}
+		}
+		return len(s.router.matching("nezuban-state-unwritable")) > 0
+	})
+	t.Logf("%d incidents were opened, %d batches refused", accepted, refused)
+	line := s.router.await(t, time.Second, 0, "^PAGE alice TRIGGERED nezuban-state-unwritable")
+	if !strings.Contains(line, "the router's state cannot be written; ") || !strings.Contains(line, "reports were refused") {
+		t.Errorf("the page says %s", line)
+	}
+	// Accepted means paged, on a full state too.
+	eventually(t, 60*time.Second, "all that was accepted is paged", func() bool {
+		return len(s.router.matching("^PAGE alice TRIGGERED container-died")) >= accepted
+	})
+	// With more room the same state goes on, and everything that was accepted is there.
+	s.router.stop(t)
+	text, err := os.ReadFile(s.path("router.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write("router.toml", strings.Replace(string(text), "16777216", "67108864", 1), 0o644)
+	s.startRouter()
+	if status := s.deaths(accepted, 1); status != 204 {
+		t.Errorf("with more room: found %d", status)
+	}
+	if open := s.metric("nezuban_incidents_open"); open < float64(accepted) {
+		t.Errorf("found %v open incidents, %d were accepted", open, accepted)
+	}
+}
+
+// TestAFullDiskIsToldAndOvercome fills the disk of a running router and empties it again.
+func TestAFullDiskIsToldAndOvercome(t *testing.T) {
+	testenv.Root(t)
+	s := smallStack(t)
+	state := s.path("state")
+	if err := os.Mkdir(state, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("tmpfs", state, "tmpfs", 0, "size=400m,mode=0700"); err != nil {
+		testenv.LeftOut(t, "mount", "run the tests as a root who may mount")
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(state, syscall.MNT_DETACH) })
+	s.startRouter()
+	if status := s.deaths(0, 1); status != 204 {
+		t.Fatalf("found %d", status)
+	}
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs(state, &fs); err != nil {
+		t.Fatal(err)
+	}
+	ballast := filepath.Join(state, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, int64(fs.Bavail)*fs.Bsize-1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if status := s.deaths(1, 1); status != 503 {
+		t.Errorf("on a full disk found %d, want 503", status)
+	}
+	s.router.await(t, 60*time.Second, 0, "^PAGE alice TRIGGERED nezuban-state-unwritable")
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	s.router.await(t, 30*time.Second, 0, "^PAGE alice RESOLVED nezuban-state-unwritable")
+	if status := s.deaths(2, 1); status != 204 {
+		t.Errorf("with room again: found %d", status)
+	}
+	s.router.await(t, 10*time.Second, 0, "^PAGE alice TRIGGERED container-died host=web1 container=c000002")
+}

@@ -1,0 +1,166 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"nezuban/agent/daemon"
+	"nezuban/router/internal/page/attempt"
+	"nezuban/router/internal/state"
+	"nezuban/router/internal/state/record"
+)
+
+// standAgain is how long a router that could not lead leaves it to the others.
+const standAgain = 5 * time.Second
+
+// lead leads whenever it is this router's turn. With the embedded etcd that is at once and until the end; what goes wrong
+// then ends the router. In a cluster another router may do better: this one resigns and stands again later.
+func (n *node) lead(ctx context.Context) error {
+	for ctx.Err() == nil {
+		term, err := n.conn.Campaign(ctx, n.candidate())
+		if err != nil {
+			return ctxOr(ctx, err)
+		}
+		err = n.preside(term)
+		term.Resign()
+		_, crashed := errors.AsType[*daemon.PanicError](err)
+		if n.conn.Embedded() || crashed {
+			return ctxOr(ctx, err)
+		}
+		n.d.Log.Warn("this router leads no more", "err", err)
+		if errors.Is(err, state.ErrLeadLost) {
+			n.emergency.failed(err)
+		}
+		if !errors.Is(err, state.ErrLeadLost) && !errors.Is(err, record.ErrFenced) {
+			pause(ctx, standAgain)
+		}
+	}
+	return nil
+}
+
+// ctxOr is an error, unless ctx has ended: that is nobody's fault.
+func ctxOr(ctx context.Context, err error) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	default:
+		return err
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// candidate is this router as a possible leader.
+func (n *node) candidate() state.Candidate {
+	name, err := os.Hostname()
+	if err != nil {
+		name = n.cfg.Listen
+	}
+	trouble := daemon.NewCondition(n.d.Log, "leadership")
+	return state.Candidate{
+		Name: name, URL: n.cfg.Advertise, Tokens: fingerprint(n.tokens), Now: time.Now,
+		Trouble: func(err error) {
+			n.d.Health.Set("leadership", err)
+			if err != nil {
+				trouble.Failed(err)
+				return
+			}
+			trouble.OK()
+		},
+	}
+}
+
+// preside decides and delivers for one term, and returns why it is over. All that the last leader knew comes from the
+// store; what it was sending is sent again, as a possible repeat.
+func (n *node) preside(term *state.Term) error {
+	ctx := term.Context()
+	r := &router{
+		node: n, cfg: n.cfg, d: n.d, out: n.out, archive: n.archive, store: term.Store,
+		trouble: daemon.NewCondition(n.d.Log, "state"), roomTrouble: daemon.NewCondition(n.d.Log, "room in the state"),
+	}
+	if n.cfg.deadManURL != "" {
+		r.deadMan = &deadMan{
+			url: n.cfg.deadManURL, every: n.cfg.deadManEvery, http: attempt.NewClient(nil, 0), trouble: daemon.NewCondition(n.d.Log, "dead man's switch"),
+		}
+	}
+	for _, step := range []func(context.Context) error{r.resume, r.letIn, r.greet} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	n.emergency.equip(means{rotation: r.engine.File, contacts: r.rotations.contacts.Load, pagers: r.deliverer.Pagers})
+	n.d.Log.Info("this router leads", "incidents", len(r.engine.Incidents()))
+	n.current.Store(r)
+	n.settled()
+	err := r.loop(ctx)
+	n.current.Store(nil)
+	for _, component := range []string{"state", "rotation"} {
+		n.d.Health.Set(component, nil) // from now on somebody else's
+	}
+	if cause := context.Cause(ctx); cause != nil && err == nil {
+		err = cause
+	}
+	return err
+}
+
+// follow says who leads, and whether this router can pass on to it what it is sent, until ctx ends.
+func (n *node) follow(ctx context.Context) {
+	tokens := daemon.NewCondition(n.d.Log, "tokens")
+	said := ""
+	for ctx.Err() == nil {
+		leader, ok := n.conn.Leader()
+		own := n.current.Load() != nil
+		n.d.Health.Set("leader", n.noLeader())
+		if ok {
+			n.settled()
+		}
+		if ok && leader.URL != n.cfg.Advertise {
+			n.emergency.ok(ctx)
+		}
+		if ok && !own && leader.URL != said {
+			n.d.Log.Info("another router leads", "name", leader.Name, "url", leader.URL)
+		}
+		said = leader.URL
+		err := foreignTokens(leader, fingerprint(n.tokens))
+		n.d.Health.Set("tokens", err)
+		if err != nil {
+			tokens.Failed(err)
+		} else {
+			tokens.OK()
+		}
+		pause(ctx, time.Second)
+	}
+}
+
+// noLeader says that nobody can take anything in now; nil when somebody can.
+func (n *node) noLeader() error {
+	if n.current.Load() != nil {
+		return nil
+	}
+	leader, ok := n.conn.Leader()
+	switch {
+	case !ok:
+		return errors.New("no router leads")
+	case leader.URL == n.cfg.Advertise:
+		return errors.New("this router begins to lead")
+	}
+	return nil
+}
+
+// foreignTokens says that the leader would refuse who bears a token of this router.
+func foreignTokens(leader state.Leader, own string) error {
+	if leader.Tokens == "" || leader.Tokens == own {
+		return nil
+	}
+	return fmt.Errorf("the tokens of this router are not those of the leader at %s: copy the files below tokens/ of its state folder here, and restart", leader.URL)
+}

@@ -1,0 +1,89 @@
+package incident
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// RuleRestored is the rule id of the incident that tells of a restore.
+const RuleRestored = "nezuban-state-restored"
+
+// restoreGrace is for how long after a restore nobody is called for what was open in the backup: time to read the one
+// message that lists it.
+const restoreGrace = 15 * time.Minute
+
+// Hold is a row that a restore brings back although nobody knows whether it was sent: it is not sent any more.
+func (r Row) Hold() Row {
+	r.Status, r.Held, r.Reason = RowCancelled, true, "held: the state was restored from a backup"
+	return r
+}
+
+// Restored tells whoever is on call that the state came from a backup, in one message that lists what is open, and gives
+// them some time before escalation goes on: what is open in a backup may be over long since. Held is the number of messages
+// that were not sent. The same restore told again changes nothing for them.
+func (b *Book) Restored(env Env, taken time.Time, held int) Change {
+	d := b.draft(env)
+	resume := env.Now.Add(restoreGrace)
+	severity := SeverityTicket
+	var open []string
+	for _, id := range b.order() {
+		inc, _ := d.incident(id)
+		if inc.State == Resolved || inc.PartOf != "" || inc.Lead().Rule == RuleRestored {
+			continue
+		}
+		if inc.Severity == SeverityPage {
+			severity = SeverityPage
+		}
+		open = append(open, fmt.Sprintf("%s %s", id, inc.Lead().Summary))
+		if inc.postpone(resume) {
+			d.note(&inc, "the state was restored from a backup of %s: nothing is sent for this incident before %s", stamp(taken), stamp(resume))
+		}
+	}
+	summary := fmt.Sprintf("the router's state was restored from a backup of %s, and %d messages were not sent; ", stamp(taken), held)
+	if len(open) == 0 {
+		summary += "no incident is open in it"
+	} else {
+		summary += fmt.Sprintf("acknowledge or resolve what is open, or its escalation goes on at %s: %s", stamp(resume), listed(open))
+	}
+	alert := Alert{
+		Key: DedupKey(RuleRestored), Rule: RuleRestored, Kind: KindOccurrence, Firing: true, Severity: severity,
+		Summary: clip(summary), At: env.Now, Event: "restore of " + stamp(taken),
+	}
+	if inc, ok := d.open(alert.Key); ok {
+		d.again(inc, alert)
+	} else {
+		d.begin(alert)
+	}
+	return d.change()
+}
+
+// postpone puts off what time alone would bring about, and reports whether there is something to.
+func (inc *Incident) postpone(until time.Time) bool {
+	if inc.Severity == SeverityInfo {
+		return false
+	}
+	timeout := inc.Policy.AckTimeout.Duration()
+	switch {
+	case inc.State == Triggered && inc.Progress.Next.Before(until):
+		inc.Progress.Next = until
+	case inc.State == Snoozed && inc.SnoozedUntil.Before(until):
+		inc.SnoozedUntil = until
+	case inc.State == Acknowledged && timeout > 0 && inc.AcknowledgedAt.Add(timeout).Before(until):
+		inc.AcknowledgedAt = until.Add(-timeout)
+	default:
+		return false
+	}
+	return true
+}
+
+func stamp(at time.Time) string { return at.UTC().Format("2006-01-02 15:04 MST") }
+
+// listed names the first few of a list.
+func listed(items []string) string {
+	const named = 5
+	if more := len(items) - named; more > 0 {
+		return fmt.Sprintf("%s; and %d more", strings.Join(items[:named], "; "), more)
+	}
+	return strings.Join(items, "; ")
+}

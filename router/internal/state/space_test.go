@@ -1,0 +1,199 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+
+	"nezuban/packaging/testenv"
+	"nezuban/router/internal/incident"
+	"nezuban/router/internal/state/record"
+)
+
+// small is a store whose state may take so many MiB.
+func small(t *testing.T, dir string, mib int64) *Store {
+	t.Helper()
+	conn, err := Connect(t.Context(), Options{Dir: dir, QuotaBytes: mib << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	term, err := conn.Campaign(t.Context(), candidate("a", 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return term.Store
+}
+
+// put decides nothing, and stores a change as the engine does.
+func (s *Store) put(ctx context.Context, change incident.Change) error {
+	b := record.Batch{Change: change}
+	if err := s.Prepare(&b); err != nil {
+		return err
+	}
+	return s.Commit(ctx, b)
+}
+
+// heavy is an incident that takes about 8 KiB.
+func heavy(i int) incident.Change {
+	c := sample(fmt.Sprintf("I%06d", i), 1, 2)
+	c.Entries[0].Text = strings.Repeat("x", 6000)
+	return c
+}
+
+// What is overwritten takes room until it is cleaned away: a state that is small must not become read-only by that.
+func TestARouterThatOverwritesALotNeverStaysFull(t *testing.T) {
+	s := small(t, t.TempDir(), 16)
+	full := 0
+	for i := range 6000 {
+		err := s.put(t.Context(), heavy(i%20))
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, rpctypes.ErrNoSpace) && !errors.Is(err, record.ErrFull) {
+			t.Fatal(err)
+		}
+		full++
+		space, err := s.conn.Tend(t.Context())
+		if err != nil || space.Alarm || space.Size > 4<<20 {
+			t.Fatalf("found %+v, %v, want room again", space, err)
+		}
+	}
+	if full == 0 {
+		t.Error("the state was never full: the test shows nothing")
+	}
+	if s.conn.shedding.Load() {
+		t.Error("timelines are still not kept")
+	}
+}
+
+// Near the end incidents and messages are kept, and timelines are not; what was left out is said when there is room again.
+func TestTimelinesAreShedBeforeMessages(t *testing.T) {
+	s := small(t, t.TempDir(), 16)
+	n := 0
+	for !s.conn.shedding.Load() {
+		for range 50 {
+			if err := s.put(t.Context(), heavy(n)); err != nil {
+				t.Fatalf("after %d incidents: %v", n, err)
+			}
+			n++
+		}
+		if _, err := s.conn.Tend(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	late := heavy(n)
+	if err := s.put(t.Context(), late); err != nil {
+		t.Fatal(err)
+	}
+	id := late.Incidents[0].ID
+	rows, err := s.Outbox(t.Context(), id)
+	lines, failed := s.Timeline(t.Context(), id)
+	if err != nil || failed != nil || len(rows) != 1 || len(lines) != 0 {
+		t.Errorf("found %d messages, %d lines, %v, %v; want the message alone", len(rows), len(lines), err, failed)
+	}
+	if s.TakeShed() != nil {
+		t.Error("it is said already while lines are still not kept")
+	}
+	var closed []string
+	for i := range n {
+		closed = append(closed, heavy(i).Incidents[0].ID)
+	}
+	if err := s.put(t.Context(), incident.Change{Closed: closed}); err != nil {
+		t.Fatal(err)
+	}
+	if space, err := s.conn.Tend(t.Context()); err != nil || s.conn.shedding.Load() || space.Size > 4<<20 {
+		t.Fatalf("found %+v, %v, shedding %t; want the room given back", space, err, s.conn.shedding.Load())
+	}
+	if got := s.TakeShed(); len(got) != 1 || got[id] != 2 || s.TakeShed()[id] != 0 {
+		t.Errorf("found %v, want 2 lines of %s, once", got, id)
+	}
+}
+
+func TestPlan(t *testing.T) {
+	const mib = 1 << 20
+	full := func(size, inUse int64) Space {
+		return Space{Quota: 100 * mib, Size: size * mib, InUse: inUse * mib, Free: 1 << 40, hasDir: true}
+	}
+	alarm, external, scant := full(100, 30), full(80, 30), full(10, 10)
+	alarm.Alarm, external.hasDir, scant.Free = true, false, 100*mib
+	tests := []struct {
+		name     string
+		space    Space
+		shedding bool
+		want     plan
+	}{
+		{"empty", full(1, 1), false, plan{}},
+		{"half full", full(50, 50), false, plan{}},
+		{"filling", full(65, 64), false, plan{compact: true}},
+		{"large and hollow", full(40, 10), false, plan{defragment: true}},
+		{"small and hollow", full(10, 1), false, plan{}},
+		{"the size nears the quota", full(75, 40), false, plan{compact: true, defragment: true}},
+		{"nine tenths in use", full(95, 90), false, plan{compact: true, shed: true}},
+		{"below that, and shedding", full(86, 85), true, plan{compact: true, shed: true}},
+		{"below that, and not shedding", full(86, 85), false, plan{compact: true}},
+		{"well below, and shedding", full(65, 64), true, plan{compact: true}},
+		{"the alarm", alarm, false, plan{compact: true, defragment: true, disarm: true, shed: true}},
+		{"an external cluster", external, false, plan{compact: true}},
+		{"a disk with little room", scant, false, plan{shed: true}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := planFor(tt.space, tt.shedding); got != tt.want {
+				t.Errorf("found %+v, want %+v", got, tt.want)
+			}
+		})
+	}
+}
+
+// A disk that is full would end etcd, and with it the process, at some later write. What is refused before that is
+// refused in words, and all goes on when there is room again.
+func TestAFullDiskIsRefusedBeforeItBreaksEtcd(t *testing.T) {
+	testenv.Root(t)
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=400m"); err != nil {
+		testenv.LeftOut(t, "mount", "run the tests as a root who may mount")
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
+	s := small(t, filepath.Join(dir, "etcd"), 64)
+	if err := s.put(t.Context(), sample("I1", 1, 1)); err != nil {
+		t.Fatal(err)
+	}
+	free, err := diskFree(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ballast := filepath.Join(dir, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, free-20<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 100 {
+		if err := s.put(t.Context(), heavy(i)); !errors.Is(err, record.ErrFull) {
+			t.Fatalf("found %v, want record.ErrFull", err)
+		}
+	}
+	if err := s.put(t.Context(), incident.Change{Closed: []string{"I1"}}); err != nil {
+		t.Errorf("what only deletes: %v", err)
+	}
+	if space, err := s.conn.Tend(t.Context()); err != nil || !space.DiskScant() || !s.conn.shedding.Load() {
+		t.Errorf("found %+v, %v", space, err)
+	}
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.put(t.Context(), sample("I2", 1, 1)); err != nil {
+		t.Errorf("with room again: %v", err)
+	}
+	select {
+	case err := <-s.conn.Broken():
+		t.Errorf("etcd broke: %v", err)
+	default:
+	}
+}

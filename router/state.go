@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"nezuban/router/internal/access"
+	"nezuban/router/internal/app"
+	"nezuban/router/internal/state"
+)
+
+// state is the command `state backup|restore|dump`.
+func (c *command) state(args []string) error {
+	if len(args) == 0 {
+		fmt.Fprintln(c.stderr, "nezuban-router state: backup FILE, restore FILE or dump")
+		return errUsage
+	}
+	verb := args[0]
+	c.name += " " + verb
+	switch verb {
+	case "backup":
+		return c.backup(args[1:])
+	case "restore":
+		return c.restore(args[1:])
+	case "dump":
+		return c.dump(args[1:])
+	}
+	fmt.Fprintf(c.stderr, "nezuban-router state: found %q, expected backup, restore or dump\n", verb)
+	return errUsage
+}
+
+func (c *command) backup(args []string) error {
+	found, err := c.parse(c.asking(), args, "FILE")
+	if err != nil {
+		return err
+	}
+	data, err := c.readState()
+	if err != nil {
+		return err
+	}
+	b, err := state.ReadBackup(bytes.NewReader(data)) // one that could not be restored is worth nothing
+	if err != nil {
+		return err
+	}
+	if err := state.WriteFile(found[0], data, 0o600); err != nil {
+		return fmt.Errorf("write the backup: %w", err)
+	}
+	fmt.Fprintf(c.stdout, "%s: %d records as of %s\n", found[0], len(b.Records), b.Header.Taken.Format("2006-01-02 15:04:05 MST"))
+	return nil
+}
+
+func (c *command) dump(args []string) error {
+	if _, err := c.parse(c.asking(), args); err != nil {
+		return err
+	}
+	data, err := c.readState()
+	if err != nil {
+		return err
+	}
+	b, err := state.ReadBackup(bytes.NewReader(data))
+	if err != nil {
+		return err
+	}
+	return b.WriteLines(c.stdout)
+}
+
+// readState takes a backup: by asking a running router when one is named, or has the state folder; else from the folder, or
+// the cluster, itself.
+func (c *command) readState() ([]byte, error) {
+	ctx := context.Background()
+	if c.url == "" {
+		cfg, err := app.Load(c.config, os.LookupEnv)
+		if err != nil {
+			return nil, err
+		}
+		data, err := app.Backup(ctx, cfg)
+		if !errors.Is(err, app.ErrRunning) {
+			return data, err
+		}
+	}
+	router, err := c.client(access.Act)
+	if err != nil {
+		return nil, err
+	}
+	return router.Backup(ctx)
+}
+
+func (c *command) restore(args []string) error {
+	found, err := c.parse(c.flags(), args, "FILE")
+	if err != nil {
+		return err
+	}
+	f, err := os.Open(found[0])
+	if err != nil {
+		return fmt.Errorf("read the backup: %w", err)
+	}
+	defer f.Close()
+	b, err := state.ReadBackup(f)
+	if err != nil {
+		return fmt.Errorf("%s: %w", found[0], err)
+	}
+	cfg, err := app.Load(c.config, os.LookupEnv)
+	if err != nil {
+		return err
+	}
+	report, err := app.Restore(context.Background(), cfg, b)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.stdout, "restored %d records of %s; %d messages are held\n", len(b.Records), b.Header.Taken.Format("2006-01-02 15:04:05 MST"), report.Held)
+	return nil
+}
