@@ -304,11 +304,7 @@ func (d *Deliverer) compose(b begun) composed {
 		address, _ := contacts.Address(person, row.Channel)
 		msg.People = append(msg.People, page.Recipient{Person: person, Address: address})
 	}
-	for _, other := range rows {
-		if other.Destination() == row.Destination() && other.ProviderID != "" {
-			msg.ProviderID = other.ProviderID
-		}
-	}
+	msg.ProviderID = incident.KnownAs(rows, row)
 	return composed{msg, facts}
 }
 

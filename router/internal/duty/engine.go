@@ -48,12 +48,16 @@ type Options struct {
 	NewID func(time.Time) string // see [NewID]
 	Log   *slog.Logger
 	Rules *rule.Set
+
+	Incidents incident.Settings // the zero value groups nothing
 }
 
 // New builds an engine that goes on from what was stored. Nothing is taken in before [Engine.SetRotation] has put a file in
 // force; after that [Engine.Recover] makes what was being sent due again.
 func New(o Options, stored record.Stored) *Engine {
 	book := incident.NewBook(stored.Incidents, stored.Rows, stored.Picks)
+	book.Use(o.Incidents)
+	book.Restore(stored.Silences)
 	e := &Engine{
 		store: o.Store, now: o.Now, newID: o.NewID, log: o.Log, changed: make(chan struct{}, 1), book: book,
 		rules: rule.NewEngine(o.Rules, stored.Records, book.Firing(), o.Now()),
@@ -172,17 +176,37 @@ func (e *Engine) Page(ctx context.Context, key, by, summary string, severity inc
 }
 
 // Resolve records that by says the incident is over. The rules take back what they said of it: a condition that goes on
-// holding opens a new incident.
+// holding opens it again.
 func (e *Engine) Resolve(ctx context.Context, id, by, note string) error {
 	return e.decide(ctx, func(env incident.Env) (decision, error) {
 		change, err := e.book.Resolve(env, id, by, note)
 		if err != nil {
 			return decision{}, err
 		}
-		inc, _ := e.book.Incident(id)
-		step := e.rules.Release(inc.FiringKeys(incident.KindState)...)
+		step := e.rules.Release(e.book.Holds(id)...)
 		return decision{record.Batch{Change: change, Put: step.Put, Delete: step.Delete}, step}, nil
 	})
+}
+
+// Silence keeps alerts from paging for a time; it returns the silence with its id. The error wraps [incident.ErrInvalid].
+func (e *Engine) Silence(ctx context.Context, s incident.Silence) (incident.Silence, error) {
+	err := e.act(ctx, func(env incident.Env) (change incident.Change, err error) {
+		change, s, err = e.book.Silence(env, s)
+		return change, err
+	})
+	return s, err
+}
+
+// EndSilence ends a silence now. The error wraps [incident.ErrUnknown] for one that is over or was never there.
+func (e *Engine) EndSilence(ctx context.Context, id, by string) error {
+	return e.act(ctx, func(env incident.Env) (incident.Change, error) { return e.book.EndSilence(env, id, by) })
+}
+
+// Silences lists the silences, those that are over for up to a week included, by their begin.
+func (e *Engine) Silences() []incident.Silence {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.book.Silences()
 }
 
 // Forget records that a host has gone for good: it is not absent until it is seen again, and what fires about it as a
@@ -255,11 +279,11 @@ func (e *Engine) Incident(id string) (incident.Incident, bool) {
 	return e.book.Incident(id)
 }
 
-// Open counts what is not closed.
+// Open counts the incidents that are not resolved.
 func (e *Engine) Open() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.book.Len()
+	return e.book.Open()
 }
 
 // File is the rotation file in force; nil while there is none.

@@ -13,6 +13,7 @@ type MessageKind string
 // The kinds of message.
 const (
 	MessageTrigger     MessageKind = "trigger"     // there is a problem and you are asked to look
+	MessageUpdate      MessageKind = "update"      // more belongs to it
 	MessageAcknowledge MessageKind = "acknowledge" // somebody has taken it
 	MessageResolve     MessageKind = "resolve"     // it is over
 )
