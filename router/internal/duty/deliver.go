@@ -47,6 +47,8 @@ const (
 	stopGrace      = 3 * time.Second  // for an attempt that is under way when the router is told to stop
 	maxInFlight    = 32               // attempts of one channel: one that hangs holds up no other
 	storeRetryWait = time.Second
+	longestWait    = time.Minute // for rows to become due
+	shortestWait   = time.Millisecond
 )
 
 // Run delivers until ctx ends, and returns when no attempt is under way any more.
@@ -193,11 +195,11 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// await returns when rows may have become due.
+// await returns when rows may have become due. The clock may be put while it waits.
 func (d *Deliverer) await(ctx context.Context, next time.Time) {
-	wait := time.Minute
+	wait := longestWait
 	if !next.IsZero() {
-		wait = max(next.Sub(d.Engine.now()), 0)
+		wait = min(max(next.Sub(d.Engine.now()), shortestWait), longestWait)
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -208,10 +210,17 @@ func (d *Deliverer) await(ctx context.Context, next time.Time) {
 	}
 }
 
+// due lists the rows that may be sent now, and says when to look again if nothing else happens, by the clock: the time of
+// decisions may be ahead of it.
 func (d *Deliverer) due() ([]incident.Row, time.Time) {
 	d.Engine.mu.Lock()
 	defer d.Engine.mu.Unlock()
-	return d.Engine.book.DueWithin(d.Engine.env().Now, d.free)
+	now := d.Engine.env().Now
+	due, next := d.Engine.book.DueWithin(now, d.free)
+	if !next.IsZero() {
+		next = d.Engine.now().Add(next.Sub(now))
+	}
+	return due, next
 }
 
 // attempt makes one try and stores its outcome.
