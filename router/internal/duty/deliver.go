@@ -167,14 +167,14 @@ func (d *Deliverer) begin(ctx context.Context, row incident.Row) (b begun, g *gr
 }
 
 // durable waits until what these groups hold is, and does not give up while the router runs: nobody else would send the
-// rows that they mark.
+// rows that they mark, or sees to it that an outcome is stored.
 func (d *Deliverer) durable(ctx context.Context, groups []*group) bool {
 	var err error
 	for _, g := range groups {
 		err = errors.Join(err, g.wait())
 	}
 	for err != nil {
-		d.Log.Error("cannot store that pages are being sent; trying again", "err", err)
+		d.Log.Error("cannot store what becomes of pages; trying again", "err", err)
 		if !pause(ctx, storeRetryWait) {
 			return false
 		}
@@ -281,13 +281,15 @@ func lastingLonger(ctx context.Context) (context.Context, context.CancelFunc) {
 	return attempt, func() { stop(); cancel() }
 }
 
-// finish stores an outcome, and does not give up while the router runs: a lost outcome would be a repeated page.
+// finish stores an outcome, and does not give up while the router runs: a lost outcome would be a repeated page. It is
+// decided once: from then on the row may be begun anew, and the same outcome must not count for that attempt too.
 func (d *Deliverer) finish(ctx context.Context, key incident.RowKey, out incident.Outcome) {
 	for {
-		err := d.Engine.act(ctx, func(env incident.Env) (incident.Change, error) {
-			return d.Engine.book.Finish(env, key, out), nil
+		g, err := d.Engine.join(ctx, func(env incident.Env) (decision, error) {
+			return decision{batch: record.Batch{Change: d.Engine.book.Finish(env, key, out)}}, nil
 		})
 		if err == nil {
+			d.durable(ctx, []*group{g})
 			return
 		}
 		d.Log.Error("cannot store what became of a page; trying again", "incident", key.Incident, "err", err)
