@@ -53,7 +53,14 @@ func (w *containerWatch) observe(p influx.Point, now time.Time) {
 	}
 }
 
-func (w *containerWatch) restore(key string, c container) { w.put(key, &c) }
+// restore goes on from a stored record. What it waits for comes no later than if it had begun at the start: the clock may
+// have been ahead in the router's last life.
+func (w *containerWatch) restore(key string, c container) {
+	started := w.engine.started
+	c.Wait = min(c.Wait, started.Add(restartWait).UnixNano())
+	c.Settle = min(c.Settle, started.Add(deathsWindow).UnixNano())
+	w.put(key, &c)
+}
 
 func (w *containerWatch) put(key string, c *container) {
 	w.containers[key] = c
