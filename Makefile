@@ -8,6 +8,8 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 FUZZTIME ?= 10s
 RACE     ?= ./...
 BENCH    ?= .
+CRASHES  ?= 1000
+SEED     ?=
 DIST     ?= dist
 
 DAEMONS  := agent checks router oncall
@@ -18,7 +20,7 @@ WHEN       = $(shell git log -1 --format=%cd --date=format:%Y%m%d%H%M%S 2>/dev/n
 DEBVERSION = $(shell sed -E 's/^v//; s/^([^0-9]|[0-9a-f]{7,}(-dirty)?$$)/0~$(WHEN).&/; s/-/+/g' <<<'$(VERSION)')
 LEFT_OUT := $(CURDIR)/.tools/left-out
 
-.PHONY: build run demo-incident test race e2e fuzz bench cover lint fmt vuln packages ci clean
+.PHONY: build run demo-incident test race e2e crash fuzz bench bench-router cover lint fmt vuln packages ci clean
 
 build: ## the four programs, static, into bin/
 	@mkdir -p bin
@@ -45,6 +47,9 @@ race: .tools/bin/influxd ## the same under the race detector
 e2e: build .tools/bin/influxd ## the built programs, from a sample to a page
 	$(GO) test -count=1 -timeout=10m -v ./packaging/
 
+crash: ## kills the built router CRASHES times under load and looks whether anything was lost; SEED repeats a run
+	NEZUBAN_CRASHES=$(CRASHES) NEZUBAN_CRASH_SEED=$(SEED) $(GO) test -count=1 -timeout=2h -v -run='^TestNothingAcceptedIsLost' ./packaging/
+
 fuzz: ## each fuzz target for FUZZTIME
 	@grep -rHoE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' agent checks oncall router packaging dashboards | \
 	while IFS=: read -r file func; do \
@@ -54,6 +59,12 @@ fuzz: ## each fuzz target for FUZZTIME
 
 bench: ## prints benchmarks; compare two outputs with `go tool -modfile=packaging/tools.mod benchstat A B`
 	@$(GO) test -run='^$$' -bench='$(BENCH)' -benchmem ./... | grep -v 'no test files'
+
+bench-router: .tools/bin/alertmanager ## the router beside an Alertmanager; BENCHROUTER='-wait 6m' awaits all of its defaults, '-pprof FOLDER' writes profiles
+	@echo '{"Replace":{"$(CURDIR)/router/profile_overlay.go":"$(CURDIR)/packaging/benchrouter/profile/profile.go.txt"}}' >.tools/profile.json
+	@$(BUILD) -o .tools/bin/nezuban-router-measured $(if $(findstring -pprof,$(BENCHROUTER)),-overlay .tools/profile.json) ./router
+	@$(BUILD) -o .tools/bin/ ./packaging/benchrouter
+	@.tools/bin/benchrouter -router .tools/bin/nezuban-router-measured -alertmanager .tools/bin/alertmanager $(BENCHROUTER)
 
 cover: .tools/bin/influxd ## test coverage per function into .tools/cover.txt, the total on the terminal
 	$(GO) test -count=1 -timeout=15m -coverprofile=.tools/cover.out ./...
@@ -85,3 +96,12 @@ clean: ## removes what was built, test images included; not .state (of `make run
 	@mkdir -p .tools/bin
 	@echo "building influxd v1.8.10 (once)"
 	@cd / && GOBIN=$(CURDIR)/.tools/bin GOFLAGS= $(GO) install github.com/influxdata/influxdb/cmd/influxd@v1.8.10
+
+# Its module lacks the built pages of its web interface, which nothing here asks for.
+.tools/bin/alertmanager:
+	@mkdir -p .tools/bin
+	@echo "building Alertmanager v0.34.2 (once)"
+	@dir=$$(cd / && $(GO) mod download -json github.com/prometheus/alertmanager@v0.34.2 | sed -n 's/.*"Dir": "\(.*\)",*/\1/p') && \
+	copy=$$(mktemp -d) && trap 'rm -rf $$copy' EXIT && cp -r "$$dir/." $$copy && chmod -R u+w $$copy && \
+	mkdir -p $$copy/ui/app/dist && echo '<html></html>' >$$copy/ui/app/dist/index.html && \
+	cd $$copy && GOFLAGS= CGO_ENABLED=0 $(GO) build -trimpath -o $(CURDIR)/.tools/bin/alertmanager ./cmd/alertmanager

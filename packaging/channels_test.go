@@ -240,3 +240,27 @@ func TestOneHostileContainerNameGoesThroughEveryChannelHarmlessly(t *testing.T) 
 		}
 	}
 }
+
+// Contacts are those of the moment: whoever has a new address gets the next page there, without a restart.
+func TestTheNextPageGoesToTheAddressOfTheMoment(t *testing.T) {
+	before, after := fakewebhook.New(t, fakewebhook.Secret), fakewebhook.New(t, fakewebhook.Secret)
+	s := prepareStackFor(t, "webhook", before.URL, fmt.Sprintf("[webhook]\nsecret_files = [%q]\n", secretFile(t, fakewebhook.Secret)))
+	s.startRouter()
+	page := func(n int) {
+		s.command("nezuban-router", "page", "-config="+s.path("router.toml"), "-by=test", fmt.Sprintf("page %d", n))
+	}
+	page(0)
+	if _, err := before.WaitFor(within(t, 10*time.Second), 1); err != nil {
+		t.Fatal(err)
+	}
+	s.write("contacts.toml", fmt.Sprintf("[alice]\nwebhook = %q\n", after.URL), 0o600)
+	for n := 1; ; n++ { // the router looks at the file every second
+		page(n)
+		if _, err := after.WaitFor(within(t, time.Second), 1); err == nil {
+			return
+		}
+		if n == 10 {
+			t.Fatalf("%d pages after the address changed none has gone there", n)
+		}
+	}
+}

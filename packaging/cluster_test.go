@@ -5,12 +5,14 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"nezuban/packaging/testenv"
 	"nezuban/packaging/testenv/fakepagerduty"
+	"nezuban/packaging/testenv/fakewebhook"
 )
 
 // newCluster prepares routers on one etcd, all with the first one's tokens; none is started.
@@ -149,4 +151,43 @@ func TestARouterLosesNothingWhenEtcdIsAway(t *testing.T) {
 	etcd.Start(0) // with 2
 	eventually(t, 30*time.Second, "a report is taken with two members", func() bool { return all[1].report("two") })
 	await(t, account, 10*time.Second, func(s fakepagerduty.Snapshot) bool { return pagedAt(s, "one") == 1 && pagedAt(s, "two") == 1 })
+}
+
+// TestALinkWorksAtEveryRouter presses the button of a message at a router that does not lead: what comes in by its public
+// listener is the leader's to answer.
+func TestALinkWorksAtEveryRouter(t *testing.T) {
+	receiver := fakewebhook.New(t, fakewebhook.Secret)
+	all := newCluster(t, testenv.Etcd(t, 1), 2, fmt.Sprintf("[webhook]\nsecret_files = [%q]\n", secretFile(t, fakewebhook.Secret)))
+	public, _ := outside(t)
+	listens := []string{strings.TrimPrefix(public, "http://"), freeAddress(t)}
+	for i, s := range all {
+		text, err := os.ReadFile(s.path("router.toml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.write("router.toml", string(text)+fmt.Sprintf("[public]\nlisten = %q\nurl = %q\n", listens[i], public), 0o644)
+		s.write("oncall.toml", pagedBy("webhook", "webhook", "10m"), 0o644)
+		s.write("contacts.toml", fmt.Sprintf("[alice]\nwebhook = %q\n[bob]\nwebhook = %q\n", receiver.URL, receiver.URL), 0o600)
+		s.startRouter()
+	}
+	leader := leading(all)
+	all[1-leader].post(die(time.Now()))
+	page, err := receiver.WaitFor(within(t, 20*time.Second), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := regexp.MustCompile(regexp.QuoteMeta(public) + `/a/[^\s"\\]+`).FindString(string(page[0].Body))
+	elsewhere := "http://" + listens[1-leader] + strings.TrimPrefix(link, public)
+	if shown := scan(t, http.MethodGet, elsewhere); link == "" || shown != "200" {
+		t.Fatalf("the link %q is answered %s by the router that does not lead", link, shown)
+	}
+	if nothing := scan(t, http.MethodGet, "http://"+listens[1-leader]+"/api/v1/incidents"); nothing != "404" {
+		t.Errorf("the public listener answers the API with %s", nothing)
+	}
+	pressed, err := http.Post(elsewhere, "application/x-www-form-urlencoded", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = pressed.Body.Close()
+	all[leader].becomes("acknowledged", "alice")
 }

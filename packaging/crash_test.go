@@ -1,86 +1,203 @@
 package packaging
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"os"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"nezuban/packaging/testenv/fakepagerduty"
+	"nezuban/packaging/testenv/fakewebhook"
 )
 
-// TestWhatWasAcceptedIsPagedWhenTheRouterIsKilledAtRandom kills a router again and again while deaths are reported to
-// it, at moments drawn from a seed, and demands one page for each death whose report was answered with success.
-func TestWhatWasAcceptedIsPagedWhenTheRouterIsKilledAtRandom(t *testing.T) {
+// Environment of the crash test, for `make crash` and for a run that is to be repeated.
+const (
+	crashesEnv   = "NEZUBAN_CRASHES"    // how many kills; 30 unless set
+	crashSeedEnv = "NEZUBAN_CRASH_SEED" // from which every moment and choice is drawn; the time unless set
+)
+
+const (
+	killsPerEpoch   = 25               // between two looks at everything
+	restartToPage   = 10 * time.Second // what was accepted before a kill is paged at most this long after the next start
+	longestLife     = 1000             // milliseconds to a router's kill: from its start one time in three, else from when it serves
+	slowestReporter = 60               // milliseconds between two reports of one reporter
+)
+
+// TestNothingAcceptedIsLostWhenTheRouterIsKilledAtRandom kills a router again and again, at moments drawn from a seed and
+// in the middle of its start too, while problems are reported to it, acknowledged and resolved. The test counts what was
+// answered with success. Of that it demands that each problem is paged, by a webhook or at PagerDuty, as one incident and
+// one message, whose repeats say that they are some; that what was acknowledged stays so; that of what was resolved
+// everybody heard; and that all pages are out ten seconds after the last start.
+func TestNothingAcceptedIsLostWhenTheRouterIsKilledAtRandom(t *testing.T) {
+	account, pagerDuty := newPagerDuty(t)
+	hook := fakewebhook.New(t, fakewebhook.Secret)
+	s := prepareStack(t, crashOncall, pagerDuty+fmt.Sprintf("[webhook]\nsecret_files = [%q]\n", secretFile(t, fakewebhook.Secret)))
+	s.write("contacts.toml", fmt.Sprintf("[alice]\nwebhook = %q\n[bob]\npagerduty = \"PBOB\"\n", hook.URL+"/"), 0o600)
+	newCrashes(t, account, hook, []*stack{s}, nil).run(crashCount(t, 30))
+}
+
+// The rotation of the crash tests: alice hears by webhook of what is reported as alerts, bob at PagerDuty of containers.
+const crashOncall = `zone = "UTC"
+[people]
+alice = { page = ["webhook"] }
+bob   = { page = ["pagerduty"] }
+[schedule.primary]
+layers = [{ name = "base", every = "1w", from = "2026-01-05 09:00", who = ["alice"] }]
+[policy.hook]
+steps = [{ page = "primary", wait = "12h" }]
+fallback = "alice"
+[policy.account]
+steps = [{ page = "bob", wait = "12h" }]
+fallback = "bob"
+[[route]]
+match = { alertname = "Crash" }
+policy = "hook"
+[[route]]
+policy = "account"
+`
+
+// crashCount is how many kills are asked for.
+func crashCount(t *testing.T, unless int) int {
+	t.Helper()
+	text := os.Getenv(crashesEnv)
+	if text == "" {
+		return unless
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("%s: found %q, expected a number from 1", crashesEnv, text)
+	}
+	return n
+}
+
+// crashes is one run: routers, providers, and what was answered with success.
+type crashes struct {
+	t       *testing.T
+	seed    uint64
+	random  *rand.Rand // of the killer alone
+	fleet   *fleet
+	account *fakepagerduty.Server
+	hook    *fakewebhook.Server
+
+	mu      sync.Mutex
+	number  int                 // of the next problem
+	open    map[string]*problem // by name: of this epoch, and those that were acknowledged
+	heard   int                 // messages of the webhook that were looked at
+	ids     map[string]string   // problem → incident
+	pages   map[string]string   // problem → page id of its trigger
+	ends    map[string]string   // problem → page id of its resolve
+	acked   []*problem
+	counted counts
+}
+
+// counts are what a run is told by.
+type counts struct {
+	kills, inStart, members           int
+	reports, accepted, acks, resolves int
+	waiting                           int           // nobody told of them before a burst's kill
+	slowest                           time.Duration // from a start to the last page
+}
+
+// problem is what was reported.
+type problem struct {
+	name     string
+	account  bool   // told at PagerDuty, else by webhook
+	id       string // of its incident, once a message has named it
+	acked    bool   // answered with success
+	resolved bool   // answered with success
+	touched  bool   // somebody has tried to end or to take it: how it stands may be unknown
+}
+
+func newCrashes(t *testing.T, account *fakepagerduty.Server, hook *fakewebhook.Server, routers []*stack, members members) *crashes {
+	t.Helper()
 	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 0))
-	account, config := newPagerDuty(t)
-	s := newStack(t, pagedBy("pagerduty", "pagerduty", "10m"), config)
-	accepted := map[string]bool{} // containers whose death was taken
-	reported := 0
-	for round := range 10 {
-		if round > 0 {
-			s.router = start(t, "nezuban-router", "run", "-config", s.path("router.toml"))
+	if text := os.Getenv(crashSeedEnv); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatalf("%s: %v", crashSeedEnv, err)
 		}
-		deadline := time.Now().Add(time.Duration(random.IntN(1500)) * time.Millisecond)
-		killed := make(chan struct{})
-		router := s.router
-		timer := time.AfterFunc(time.Until(deadline), func() { defer close(killed); router.kill() })
-		for alive := true; alive; {
-			name := fmt.Sprintf("c%03d", reported)
-			reported++
-			if s.report(name) {
-				accepted[name] = true
-			}
-			pause := time.NewTimer(time.Duration(random.IntN(40)) * time.Millisecond)
-			select {
-			case <-killed:
-				alive = false
-			case <-pause.C:
-			}
-		}
-		timer.Stop()
 	}
-	if len(accepted) < 10 {
-		t.Fatalf("only %d of %d reports were taken", len(accepted), reported)
-	}
-	restarted := time.Now()
-	s.startRouter()
-	paged := map[string]int{}
-	await(t, account, 30*time.Second, func(all fakepagerduty.Snapshot) bool {
-		clear(paged)
-		for _, inc := range all.Incidents {
-			paged[strings.Fields(inc.Title)[1]]++ // "container c007 died …"
-		}
-		for name := range accepted {
-			if paged[name] == 0 {
-				return false
-			}
-		}
-		return true
-	})
-	t.Logf("%d of %d reports were taken; the last page was out %s after the last restart", len(accepted), reported, time.Since(restarted).Round(time.Millisecond))
-	for name, n := range paged {
-		if n != 1 {
-			t.Errorf("%s has %d incidents at PagerDuty, want one", name, n)
-		}
+	t.Logf("seed %d: %s=%d repeats its choices", seed, crashSeedEnv, seed)
+	return &crashes{
+		t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 0)), fleet: newFleet(t, routers, members), account: account, hook: hook,
+		open: map[string]*problem{}, ids: map[string]string{}, pages: map[string]string{}, ends: map[string]string{},
 	}
 }
 
-// report tells the router of a container's death, and says whether it was taken. The router may be dead.
-func (s *stack) report(name string) bool {
-	body := strings.NewReader(event(name, "die", time.Now(), ",exit_code=7i,requested=false"))
-	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, "http://"+s.addr+"/api/v2/write?bucket=nezuban", body)
-	if err != nil {
-		s.t.Fatal(err)
+// run kills so many times, and looks at everything now and then.
+func (c *crashes) run(kills int) {
+	for epoch := 0; c.counted.kills < kills && !c.t.Failed(); epoch++ {
+		c.epoch(epoch, min(killsPerEpoch, kills-c.counted.kills-1))
 	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return false
+	n := c.counted
+	c.t.Logf("%d kills of routers, %d of them while one was starting, %d of etcd's members; %d of %d reports were taken, %d acknowledged, %d resolved; %d deliveries were repeats; after bursts %d pages were out at most %s after the start",
+		n.kills, n.inStart, n.members, n.accepted, n.reports, n.acks, n.resolves, c.hook.Doubled(), n.waiting, n.slowest.Round(time.Millisecond))
+	if n.accepted < kills || n.acks == 0 || n.resolves == 0 || n.waiting == 0 {
+		c.t.Errorf("too little was taken to prove anything")
 	}
-	_ = resp.Body.Close()
-	return resp.StatusCode == http.StatusNoContent
+}
+
+// epoch kills under load, then lets everything come to rest and checks it.
+func (c *crashes) epoch(number, kills int) {
+	loading, rest := context.WithCancel(c.t.Context())
+	var load sync.WaitGroup
+	for worker := range 3 {
+		random := rand.New(rand.NewPCG(c.seed, uint64(1+worker+10*number)))
+		load.Go(func() { c.report(loading, random, worker == 0) })
+	}
+	load.Go(func() { c.act(loading, rand.New(rand.NewPCG(c.seed, uint64(9+10*number)))) })
+	for range kills {
+		c.kill()
+	}
+	rest()
+	load.Wait()
+	c.burst()
+	c.settle()
+}
+
+// burst kills a router in the moment in which it has taken many problems, most of which nobody has been told.
+func (c *crashes) burst() {
+	const many = 50
+	var problems []*problem
+	var alerts []string
+	for range many {
+		p := c.newProblem(false)
+		problems, alerts = append(problems, p), append(alerts, crashAlert(p.name, time.Time{}))
+	}
+	victim := c.random.IntN(len(c.fleet.routers))
+	eventually(c.t, 30*time.Second, "the burst is taken", func() bool {
+		status, _ := c.fleet.ask(victim, http.MethodPost, "/api/v2/alerts", "", "["+strings.Join(alerts, ",")+"]")
+		return status == http.StatusOK
+	})
+	c.fleet.killAfter(victim, 0, false)
+	for _, p := range problems {
+		c.taken(p, true)
+	}
+	c.listen()
+	c.counted.kills++
+	c.counted.waiting += len(c.missing(false))
+	c.fleet.start(victim)
+}
+
+// kill lets a router live for a while, kills it, and starts it again.
+func (c *crashes) kill() {
+	victim := c.random.IntN(len(c.fleet.routers))
+	serving := c.random.IntN(3) > 0
+	life := time.Duration(c.random.IntN(longestLife)) * time.Millisecond
+	if c.fleet.members != nil && c.random.IntN(3) == 0 {
+		c.fleet.killMember(c.random.IntN(c.fleet.members.Size()))
+		c.counted.members++
+	}
+	inStart := c.fleet.killAfter(victim, life, serving)
+	c.counted.kills++
+	if inStart {
+		c.counted.inStart++
+	}
+	c.fleet.start(victim)
 }

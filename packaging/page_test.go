@@ -155,3 +155,67 @@ func TestTextMessages(t *testing.T) {
 	}
 	s.router.await(t, 10*time.Second, 0, "^PAGE bob TRIGGERED container-died")
 }
+
+// The REST API takes nothing: the catch-all service gets the page by the Events API, and hears that it is over.
+func TestPagerDutysRESTAPITakesNothing(t *testing.T) {
+	account, config := newPagerDuty(t)
+	events := fakepagerduty.NewEvents(t)
+	s := newStack(t, pagedBy("pagerduty", "terminal", "10m"),
+		config+fmt.Sprintf("events_url = %q\nevents_key_file = %q\n", events.URL, secretFile(t, fakepagerduty.RoutingKey)))
+	account.Fail(1000, http.StatusServiceUnavailable)
+	at := time.Now()
+	s.post(die(at))
+	opened, err := events.WaitFor(within(t, 30*time.Second), func(all []fakepagerduty.Alert) bool { return len(all) == 1 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if took := opened[0].Opened.Sub(at); took < 10*time.Second || !strings.Contains(opened[0].Summary, "[for alice]") || !strings.HasSuffix(opened[0].Key, "-0") {
+		t.Errorf("after %s it got %+v", took, opened[0])
+	}
+	s.post(event("shop", "start", at.Add(time.Second), ""))
+	if _, err := events.WaitFor(within(t, 30*time.Second), func(all []fakepagerduty.Alert) bool { return all[0].Status == "resolved" }); err != nil {
+		t.Fatal(err)
+	}
+	s.unsaid(fakepagerduty.RoutingKey)
+}
+
+// PagerDuty asks to wait for five minutes: nobody waits for it.
+func TestPagerDutyAsksToWait(t *testing.T) {
+	account, config := newPagerDuty(t)
+	phone := faketwilio.New(t)
+	s := newStack(t, strings.Replace(pagedBy("pagerduty", "terminal", "10m"), `["pagerduty"]`, `["pagerduty", "5m sms"]`, 1), config+twilioConfig(t, "sms", phone))
+	account.Limit(1, http.Header{"Retry-After": {"300"}})
+	s.post(die(time.Now()))
+	if _, err := phone.WaitFor(within(t, 60*time.Second), func(all faketwilio.Snapshot) bool { return len(all.Messages) == 1 }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A hundred containers die at once: PagerDuty, which asks not to be used so, gets as many incidents as it may, and one that
+// speaks for the others.
+func TestAStormAtPagerDuty(t *testing.T) {
+	account, config := newPagerDuty(t)
+	s := newStack(t, pagedBy("pagerduty", "terminal", "10m"), config+"pages_per_minute = 5\n")
+	var lines []string
+	for n := range 100 {
+		lines = append(lines, event(fmt.Sprintf("shop%03d", n), "die", time.Now(), ",exit_code=7i,requested=false"))
+	}
+	if code, body := s.post(strings.Join(lines, "\n")); code != http.StatusNoContent {
+		t.Fatalf("found %d %s", code, body)
+	}
+	speaks := func(s fakepagerduty.Snapshot) (title string) {
+		for _, i := range s.Incidents {
+			if strings.Contains(i.Title, " incidents: ") {
+				title = i.Title
+			}
+		}
+		return title
+	}
+	got := await(t, account, 20*time.Second, func(s fakepagerduty.Snapshot) bool { return len(s.Incidents) == 6 && speaks(s) != "" })
+	if title := speaks(got); !strings.HasPrefix(title, "95 incidents: container shop") {
+		t.Errorf("found %q", title)
+	}
+	if text := s.command("nezuban-router", "incidents", "-config="+s.path("router.toml")); strings.Count(text, "triggered") != 100 {
+		t.Errorf("not all are open:\n%s", text)
+	}
+}

@@ -375,3 +375,18 @@ func run(t *testing.T, name string, options []string, command ...string) {
 	args := append([]string{"run", "-d", "--pull=never", "--network=none", "--name", name}, options...)
 	docker(t, append(append(args, testenv.DockerImage(t)), command...)...)
 }
+
+// report tells the router of a container's death, and says whether it was taken. The router may be dead.
+func (s *stack) report(name string) bool {
+	body := strings.NewReader(event(name, "die", time.Now(), ",exit_code=7i,requested=false"))
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, "http://"+s.addr+"/api/v2/write?bucket=nezuban", body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode == http.StatusNoContent
+}

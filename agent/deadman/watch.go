@@ -32,8 +32,12 @@ type Watch struct {
 	resting  time.Time // no try before
 }
 
-// New makes the switch of a sender and reads what an earlier run of it left. transport is the default one when nil.
+// New makes the switch of a sender and reads what an earlier run of it left. With a nil transport each request has a
+// connection of its own: days may lie between two.
 func New(config Config, d *daemon.Daemon, transport http.RoundTripper) *Watch {
+	if transport == nil {
+		transport = &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true}
+	}
 	w := &Watch{
 		config: config, daemon: d, news: make(chan struct{}, 1),
 		http: &http.Client{

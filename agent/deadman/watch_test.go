@@ -175,6 +175,35 @@ func TestASenderThatIsCutOffSaysSoAgain(t *testing.T) {
 	})
 }
 
+// TestARouterThatIsBackIsNotTriggeredAnew lets one sender see the router back, while another, which does not know yet, is about
+// to say again that it is down.
+func TestARouterThatIsBackIsNotTriggeredAnew(t *testing.T) {
+	for _, row := range []struct{ due, wait time.Duration }{ // when it is due to say so again, and when it next tries, after the router is back
+		{time.Second, 30 * time.Second},
+		{19 * time.Second, 30 * time.Second},
+		{29 * time.Second, 30 * time.Second},
+		{90 * time.Second, 5 * time.Minute}, // the router asked it to wait
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var to wire
+			first, second := start(t, t.TempDir(), "web1", &to), start(t, t.TempDir(), "web2", &to)
+			broken := errors.New("unreachable")
+			first.Tried("router", time.Now(), broken)
+			second.Tried("router", time.Now(), broken)
+			time.Sleep(DefaultAfter + again(DefaultAfter) - row.due)
+			second.Tried("router", time.Now(), broken) // the last to fail; then the router is back
+			first.Tried("router", time.Now(), nil)
+			time.Sleep(row.wait)
+			second.Tried("router", time.Now(), nil)
+			time.Sleep(time.Hour)
+			synctest.Wait()
+			if alerts := to.account.Alerts(); len(alerts) != 1 || alerts[0].Status != "resolved" {
+				t.Errorf("found %+v, expected one alert, resolved", alerts)
+			}
+		})
+	}
+}
+
 func TestShortOutagesTellNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var to wire

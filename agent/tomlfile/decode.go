@@ -14,9 +14,13 @@ import (
 // decoder moves a parsed tree into Go values and goes on after a mistake; the
 // parser's own decoder would stop at the first.
 type decoder struct {
-	file     *File
-	problems Problems
+	file      *File
+	problems  Problems
+	suggested int // unknown keys for which a near one was looked for
 }
+
+// maxSuggestions bounds the work that unknown keys make.
+const maxSuggestions = 20
 
 func (d *decoder) refuse(found any, expected string, path []any) {
 	d.problems = append(d.problems, d.file.Problem(found, expected, path...))
@@ -61,11 +65,16 @@ func (d *decoder) timeValue(target reflect.Value, found any, path []any) {
 }
 
 // text gives a string to a type that reads itself. Its error is worded as what
-// was expected (see Duration); other errors are put in such words.
+// was expected (see Duration). Where something else stands, the type may say
+// by a method Expected what a string for it looks like.
 func (d *decoder) text(into encoding.TextUnmarshaler, found any, path []any) {
 	s, ok := found.(string)
 	if !ok {
-		d.refuse(found, "a string", path)
+		expected := "a string"
+		if like, ok := into.(interface{ Expected() string }); ok {
+			expected = like.Expected()
+		}
+		d.refuse(found, expected, path)
 		return
 	}
 	if err := into.UnmarshalText([]byte(s)); err != nil {
@@ -99,6 +108,9 @@ func (d *decoder) unknown(key string, known []field, path []any) {
 	expected := "no key here"
 	if len(names) > 0 {
 		expected = "one of " + strings.Join(names, ", ")
+	}
+	if d.suggested++; d.suggested <= maxSuggestions {
+		expected += DidYouMean(key, names)
 	}
 	d.refuse(phrase("unknown key "+quote(key)), expected, path)
 }

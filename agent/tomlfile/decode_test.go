@@ -136,7 +136,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"not a number":           {`ratio = nan`, `c.toml:1: ratio: found NaN, expected a number`},
 		"infinite":               {`ratio = -inf`, `c.toml:1: ratio: found -Inf, expected a number`},
 		"string for a time":      {`since = "today"`, `c.toml:1: since: found "today", expected a time like 2026-11-30T09:00:00Z`},
-		"number for a duration":  {`every = 5`, `c.toml:1: every: found 5, expected a string`},
+		"number for a duration":  {`every = 5`, `c.toml:1: every: found 5, expected a duration like "90s", "5m" or "1h30m"`},
 		"negative duration":      {`every = "-5m"`, `c.toml:1: every: found "-5m", expected a duration of zero or more, like "5m"`},
 		"string for a list":      {`tags = "a"`, `c.toml:1: tags: found "a", expected a list`},
 		"wrong item of a list":   {"tags = [\n\"a\",\n# why\n2]", `c.toml:4: tags[1]: found 2, expected a string`},

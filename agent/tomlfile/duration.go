@@ -15,7 +15,7 @@ type Duration time.Duration
 func (d *Duration) UnmarshalText(text []byte) error {
 	parsed, err := time.ParseDuration(string(text))
 	if err != nil {
-		return errors.New(`a duration like "90s", "5m" or "1h30m"`)
+		return errors.New(d.Expected())
 	}
 	if parsed < 0 {
 		return errors.New(`a duration of zero or more, like "5m"`)
@@ -23,6 +23,9 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	*d = Duration(parsed)
 	return nil
 }
+
+// Expected says what a duration looks like in a file.
+func (*Duration) Expected() string { return `a duration like "90s", "5m" or "1h30m"` }
 
 // MarshalText writes the duration so that UnmarshalText reads it.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }

@@ -163,6 +163,17 @@ func (c *Contacts) Address(person, channel string) (string, bool) {
 	return address, ok
 }
 
+// PeopleAt are the people who have an address on a channel, sorted: whose it is that a provider speaks of.
+func (c *Contacts) PeopleAt(channel, address string) []string {
+	var people []string
+	for _, person := range sorted(c.addresses) {
+		if own, ok := c.addresses[person][channel]; ok && own == address {
+			people = append(people, person)
+		}
+	}
+	return people
+}
+
 // Check names every channel of the rotation file on which its person has no address here, so that nobody is found out
 // of reach only when they are needed.
 func (c *Contacts) Check(f *schedule.File) tomlfile.Problems {

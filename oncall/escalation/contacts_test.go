@@ -1,6 +1,7 @@
 package escalation_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,6 +40,27 @@ func TestContactsGiveAddresses(t *testing.T) {
 	for _, ask := range [][2]string{{"bob", "pagerduty"}, {"carol", "sms"}, {"alice", "terminal"}} {
 		if a, ok := c.Address(ask[0], ask[1]); ok {
 			t.Errorf("%s by %s: %q", ask[0], ask[1], a)
+		}
+	}
+}
+
+func TestPeopleAt(t *testing.T) {
+	c, err := escalation.LoadContacts(contactsFile(t, goodContacts+"[ann]\nsms = \"+4915187654321\"\n", 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		channel, address string
+		want             string
+	}{
+		{"pagerduty", "PALICE1", "[alice]"},
+		{"sms", "+4915187654321", "[ann bob]"},
+		{"call", "+4915187654321", "[]"},
+		{"sms", "", "[]"},
+		{"pagerduty", "palice1", "[]"},
+	} {
+		if got := fmt.Sprint(c.PeopleAt(row.channel, row.address)); got != row.want {
+			t.Errorf("%s %q: found %s, want %s", row.channel, row.address, got, row.want)
 		}
 	}
 }

@@ -109,17 +109,6 @@ func TestWholeWeek(t *testing.T) {
 	}
 }
 
-func TestSlips(t *testing.T) {
-	for pair, want := range map[[2]string]int{
-		{"alice", "alice"}: 0, {"alcie", "alice"}: 1, {"alic", "alice"}: 1, {"aalice", "alice"}: 1, {"alize", "alice"}: 1,
-		{"", "bob"}: 3, {"bob", ""}: 3, {"", ""}: 0, {"Zürich", "Zurich"}: 1, {"bbo", "bob"}: 1, {"ca", "abc"}: 3,
-	} {
-		if got := slips([]rune(pair[0]), []rune(pair[1]), 99); got != want {
-			t.Errorf("%q to %q: %d, want %d", pair[0], pair[1], got, want)
-		}
-	}
-}
-
 // However many names are wrong, the work stays bounded.
 func TestSuggestionsAreBounded(t *testing.T) {
 	var p parser

@@ -99,6 +99,9 @@ func (p *parser) refuseTurns(y *layer, texts [2]owned, found [2][]Turn, path []a
 			continue
 		}
 		expected := fmt.Sprintf("the day of a turn of %s in the layer %q", texts[n].person, y.name)
+		if y.learn {
+			expected += "; turns of shadow lines cannot be swapped"
+		}
 		if len(turns) > 1 {
 			var starts []string
 			for _, turn := range turns {

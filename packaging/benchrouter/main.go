@@ -60,8 +60,15 @@ func measure(ctx context.Context, o options) error {
 		name string
 		run  func(context.Context) error
 	}{
-		{"latency", b.latency}, {"resolve", b.resolves}, {"singles", b.singles}, {"paged", b.paged}, {"ten-thousand", b.tenThousand},
-		{"batches", b.batches}, {"resend", b.resend}, {"all", b.all}, {"defaults", b.defaults},
+		{"latency", b.latency},
+		{"resolve", b.resolves},
+		{"singles", b.singles},
+		{"paged", b.paged},
+		{"ten-thousand", b.tenThousand},
+		{"batches", b.batches},
+		{"resend", b.resend},
+		{"all", b.all},
+		{"defaults", b.defaults},
 	} {
 		began := time.Now()
 		finish := b.profile(part.name)
@@ -111,13 +118,13 @@ func prepare(ctx context.Context, o options) (*bench, error) {
 	if err != nil {
 		return b, err
 	}
-	if b.ours, err = newRouter(o.router, filepath.Join(dir, "router"), b.to); err != nil {
+	if b.ours, err = newRouter(ctx, o.router, filepath.Join(dir, "router"), b.to); err != nil {
 		return b, err
 	}
-	if b.theirs, err = newAlertmanager("Alertmanager", o.alertmanager, filepath.Join(dir, "am"), routeAtOnce, b.to); err != nil {
+	if b.theirs, err = newAlertmanager(ctx, "Alertmanager", o.alertmanager, filepath.Join(dir, "am"), routeAtOnce, b.to); err != nil {
 		return b, err
 	}
-	if b.waiting, err = newAlertmanager("Alertmanager with defaults", o.alertmanager, filepath.Join(dir, "am-defaults"), routeDefaults, b.late); err != nil {
+	if b.waiting, err = newAlertmanager(ctx, "Alertmanager with defaults", o.alertmanager, filepath.Join(dir, "am-defaults"), routeDefaults, b.late); err != nil {
 		return b, err
 	}
 	if o.pprof != "" {

@@ -181,9 +181,10 @@ func (b *bench) fill(ctx context.Context, want int) error {
 func (b *bench) memory(ctx context.Context, what string, goal float64) error {
 	now := b.table.row("memory, "+what, "MiB", "less", goal)
 	then := b.table.row("memory, "+what+", after a restart", "MiB", "less", goal)
+	owned := b.table.row("memory, "+what+", after a restart, without pages of files", "MiB", "less", 0)
 	starts := b.table.row("ready after a restart, "+what, "s", "less", 10)
 	return b.each(1, func(s *subject, ours bool) error {
-		rss, err := s.rss()
+		rss, _, err := s.rss()
 		if err != nil {
 			return err
 		}
@@ -199,10 +200,12 @@ func (b *bench) memory(ctx context.Context, what string, goal float64) error {
 				return err
 			}
 		}
-		if rss, err = s.rss(); err != nil {
+		rss, own, err := s.rss()
+		if err != nil {
 			return err
 		}
 		then.add(ours, rss)
+		owned.add(ours, own)
 		return nil
 	})
 }

@@ -43,8 +43,8 @@ policy = "standard"
 `
 
 // newRouter writes the files of a Nezuban router with embedded etcd that pages the receiver.
-func newRouter(path, dir string, to *receiver) (*subject, error) {
-	host, err := freeAddress()
+func newRouter(ctx context.Context, path, dir string, to *receiver) (*subject, error) {
+	host, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -65,8 +65,8 @@ const (
 )
 
 // newAlertmanager writes the files of an Alertmanager.
-func newAlertmanager(name, path, dir, route string, to *receiver) (*subject, error) {
-	host, err := freeAddress()
+func newAlertmanager(ctx context.Context, name, path, dir, route string, to *receiver) (*subject, error) {
+	host, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -146,23 +146,32 @@ func (s *subject) cpu() (time.Duration, error) {
 	return time.Duration(ticks) * 10 * time.Millisecond, nil
 }
 
-// rss is the memory that the program holds, in MiB.
-func (s *subject) rss() (float64, error) {
+// rss is the memory that the program holds, in MiB, and how much of it is its own, not pages of files.
+func (s *subject) rss() (all, own float64, err error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	for line := range strings.Lines(string(text)) {
-		if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			kib, err := strconv.ParseFloat(strings.Fields(value)[0], 64)
-			return kib / 1024, err
+		name, value, _ := strings.Cut(line, ":")
+		if name != "VmRSS" && name != "RssAnon" {
+			continue
+		}
+		kib, err := strconv.ParseFloat(strings.Fields(value)[0], 64)
+		if err != nil {
+			return 0, 0, err
+		}
+		if name == "VmRSS" {
+			all = kib / 1024
+		} else {
+			own = kib / 1024
 		}
 	}
-	return 0, fmt.Errorf("no VmRSS of %s", s.name)
+	return all, own, nil
 }
 
-func freeAddress() (string, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+func freeAddress(ctx context.Context) (string, error) {
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}

@@ -1,6 +1,7 @@
 package oncallci
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"os"
@@ -88,7 +89,26 @@ func TestWorkflow(t *testing.T) {
 	if diff := cmp.Diff(want, rights); diff != "" {
 		t.Errorf("permissions (-want +got):\n%s", diff)
 	}
+	hang := map[string]job{}
+	for name, j := range w.Jobs {
+		hang[name] = job{Needs: j.Needs, If: j.If, Outputs: j.Outputs}
+	}
+	wired := map[string]job{
+		"approvals": {Outputs: map[string]string{"logins": "${{ steps.reviews.outputs.logins }}"}},
+		"check":     {Needs: "approvals", Outputs: map[string]string{"comment": "${{ steps.judge.outputs.comment }}"}},
+		"comment":   {Needs: "check", If: "always() && needs.check.outputs.comment != ''"}, // also when the check fails
+	}
+	if diff := cmp.Diff(wired, hang); diff != "" {
+		t.Errorf("how the jobs hang together (-want +got):\n%s", diff)
+	}
 	judge := stepOf(t, w, "check", "oncall-ci.sh")
+	given := map[string]string{
+		"FILE": "oncall.toml", "BASE": "origin/${{ github.event.pull_request.base.ref }}", "HEAD": "${{ github.event.pull_request.head.sha }}",
+		"ONCALL_APPROVED": "${{ needs.approvals.outputs.logins }}", "ONCALL_LOGINS": "${{ vars.ONCALL_LOGINS }}",
+	}
+	if diff := cmp.Diff(given, judge.Env); diff != "" {
+		t.Errorf("what the judge is given (-want +got):\n%s", diff)
+	}
 	if !strings.Contains(judge.Run, `sh .github/oncall-ci.sh "$FILE" "$BASE" "$HEAD"`) || w.On["pull_request_target"].Paths[0] != judge.Env["FILE"] {
 		t.Errorf("the judge runs %s", judge.Run)
 	}
@@ -129,6 +149,58 @@ func runStep(t *testing.T, s step, dir string, programs map[string]string, env .
 		t.Fatal(err)
 	}
 	return string(said) + "\n---\n" + string(text), cmd.ProcessState.ExitCode()
+}
+
+// TestFetchStep: the pull request comes along as history, and nothing of it into the folder from which the script is run.
+func TestFetchStep(t *testing.T) {
+	testenv.Command(t, "git", "git")
+	r := newRepository(t, testenv.Build(t, "./oncall"))
+	base := r.commit(good, ".github/oncall-ci.sh", "echo ours\n")
+	head := r.commit(good, ".github/oncall-ci.sh", "echo theirs\n", "pwned", "theirs\n")
+	r.git("update-ref", "refs/pull/7/head", head) // as the host keeps it: no branch has it
+	r.git("reset", "--hard", "--quiet", base)
+	clone := filepath.Join(t.TempDir(), "clone")
+	r.git("clone", "--quiet", r.dir, clone)
+	_, code := runStep(t, stepOf(t, readWorkflow(t), "check", "git fetch"), clone, nil, "HEAD="+head)
+	script, err := os.ReadFile(filepath.Join(clone, ".github/oncall-ci.sh"))
+	if code != 0 || err != nil || string(script) != "echo ours\n" {
+		t.Errorf("exit code %d, %v, the script is %q", code, err, script)
+	}
+	if _, err := os.Stat(filepath.Join(clone, "pwned")); !os.IsNotExist(err) {
+		t.Errorf("a file of the pull request came along: %v", err)
+	}
+	if out, err := exec.CommandContext(t.Context(), "git", "-C", clone, "cat-file", "-e", head).CombinedOutput(); err != nil {
+		t.Errorf("the pull request was not fetched: %v %s", err, out)
+	}
+}
+
+// TestGetStep: a program whose sum is not the one that the team has written down does not become one.
+func TestGetStep(t *testing.T) {
+	const program = "#!/bin/sh\n"
+	sum := fmt.Sprintf("%x", sha256.Sum256([]byte(program)))
+	for name, test := range map[string]struct {
+		sum string
+		ok  bool
+	}{
+		"the sum of the program": {sum, true},
+		"another sum":            {strings.Repeat("0", len(sum)), false},
+		"no sum":                 {"", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := stepOf(t, readWorkflow(t), "check", "curl")
+			s.Run = strings.ReplaceAll(s.Run, "$RUNNER_TEMP", "$HERE")
+			here := t.TempDir()
+			curl := "while [ $# -gt 1 ]; do [ \"$1\" = --output ] && out=$2; shift; done\nprintf '#!/bin/sh\\n' >\"$out\"\n"
+			_, code := runStep(t, s, here, map[string]string{"curl": curl}, "HERE="+here, "URL=https://example.org/nezuban-oncall", "SHA256="+test.sum)
+			info, err := os.Stat(filepath.Join(here, "nezuban-oncall"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if runs := info.Mode()&0o111 != 0; (code == 0) != test.ok || runs != test.ok {
+				t.Errorf("exit code %d, may be run: %t", code, runs)
+			}
+		})
+	}
 }
 
 // TestApprovals has the reviews of a pull request counted: the latest of each, of this commit, by those who belong there.

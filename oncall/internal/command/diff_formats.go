@@ -68,7 +68,7 @@ func (c comparison) load() section {
 	}
 	for _, l := range c.Loads {
 		load.rows = append(load.rows, []string{
-			l.Person, changed(l.Before.Hours, l.After.Hours), changed(float64(l.Before.Nights), float64(l.After.Nights)),
+			l.Person, changed(rounded(l.Before.Hours), rounded(l.After.Hours)), changed(float64(l.Before.Nights), float64(l.After.Nights)),
 			changed(float64(l.Before.Weekends), float64(l.After.Weekends)), changed(float64(l.Before.Holidays), float64(l.After.Holidays)),
 			changed(float64(l.Before.BackToBack), float64(l.After.BackToBack)),
 		})

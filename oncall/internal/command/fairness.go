@@ -89,7 +89,7 @@ func (s sharing) rows() [][]string {
 	rows := [][]string{{"person", "hours", "share", "nights", "weekends", "holidays", "back to back", "zone"}}
 	for _, p := range s.people {
 		rows = append(rows, []string{
-			p.Person, hours(p.Hours), fmt.Sprintf("%.1f %%", p.Share), strconv.Itoa(p.Nights), strconv.Itoa(p.Weekends),
+			p.Person, hours(rounded(p.Hours)), fmt.Sprintf("%.1f %%", p.Share), strconv.Itoa(p.Nights), strconv.Itoa(p.Weekends),
 			strconv.Itoa(p.Holidays), strconv.Itoa(p.BackToBack), p.Zone,
 		})
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +16,9 @@ import (
 	"nezuban/oncall/internal/report"
 	"nezuban/oncall/schedule"
 )
+
+// rounded is a sum of hours as people read it: to a tenth. Programs get all of it.
+func rounded(h float64) float64 { return math.Round(h*10) / 10 }
 
 // hours shows a length of time with at most two places.
 func hours(h float64) string {

@@ -1,6 +1,7 @@
 package daysoff_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -42,9 +43,23 @@ func read(tb testing.TB, text string) ([]string, error) {
 	return shown, err
 }
 
+// misleading is a tz database in which these zones have the clock of UTC.
+func misleading(t *testing.T, zones ...string) string {
+	t.Helper()
+	dir := t.TempDir()
+	file := "TZif\x00" + strings.Repeat("\x00", 31) + "\x00\x00\x00\x01\x00\x00\x00\x04" + "\x00\x00\x00\x00\x00\x00UTC\x00"
+	for _, zone := range zones {
+		path := filepath.Join(dir, zone)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(file), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
 func TestRead(t *testing.T) {
 	// Whatever the machine's database of zones says: it has no say.
-	t.Setenv("ZONEINFO", t.TempDir())
+	t.Setenv("ZONEINFO", misleading(t, "Europe/Berlin", "America/New_York"))
 	tests := []struct {
 		name, event string
 		want        []string

@@ -33,6 +33,8 @@ type Server struct {
 	mu        sync.Mutex
 	emails    map[string]string // by user id
 	incidents []*Incident       // as created
+	published map[string]int    // by incident: how much of its history webhooks have been made of
+	hooks     *hooks            // nil: nobody has subscribed
 }
 
 // Incident is one incident of the account, as a test looks at it.
@@ -50,6 +52,7 @@ type Incident struct {
 
 // Change is one thing that happened to an incident.
 type Change struct {
+	Event     string // as webhooks call it
 	At        time.Time
 	By        string // user id, from the From header
 	Status    string // after it
@@ -66,7 +69,7 @@ type Snapshot struct {
 // New starts an account that has one user, the bot; it ends with the test.
 func New(tb fakehttp.Test) *Server {
 	tb.Helper()
-	s := &Server{emails: map[string]string{BotID: Bot}}
+	s := &Server{emails: map[string]string{BotID: Bot}, published: map[string]int{}}
 	s.Server = fakehttp.New(tb, s.serve, problemOf)
 	return s
 }
@@ -109,11 +112,29 @@ func (s *Server) Acknowledge(id, user string) { s.byHand(id, user, "acknowledged
 // Resolve is what a person does in PagerDuty's own app. An unknown id is ignored.
 func (s *Server) Resolve(id, user string) { s.byHand(id, user, "resolved") }
 
+// Reassign is what a person does in PagerDuty's own app. An unknown id is ignored.
+func (s *Server) Reassign(id, user string, to ...string) {
+	s.act(id, func(i *Incident) { i.reassign(to, user) })
+}
+
+// Expire is what a service's acknowledgement timeout does: the incident is triggered again, with whoever acknowledged it.
+func (s *Server) Expire(id string) {
+	s.act(id, func(i *Incident) {
+		i.Status, i.Acknowledgers = "triggered", nil
+		i.record("incident.unacknowledged", i.Service, i.Assignees)
+	})
+}
+
 func (s *Server) byHand(id, user, status string) {
+	s.act(id, func(i *Incident) { i.setStatus(status, user) })
+}
+
+func (s *Server) act(id string, do func(*Incident)) {
 	s.mu.Lock()
 	if i := s.find(id); i != nil {
-		i.setStatus(status, user)
+		do(i)
 	}
+	s.publish()
 	s.mu.Unlock()
 	s.Changed()
 }

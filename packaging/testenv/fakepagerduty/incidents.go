@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -39,7 +40,7 @@ func (s *Server) create(by string, in incidentIn) (*Incident, *problem) {
 	if slices.Equal(assignees, []string{by}) {
 		made.Status, made.Acknowledgers, notified = "acknowledged", []string{by}, nil
 	}
-	made.record(by, notified)
+	made.record("incident.triggered", by, notified)
 	s.incidents = append(s.incidents, made)
 	return made, nil
 }
@@ -99,7 +100,7 @@ func (i *Incident) setStatus(status, by string) {
 		i.Acknowledgers = nil
 		notified = i.Assignees
 	}
-	i.record(by, notified)
+	i.record("incident."+map[string]string{"triggered": "reopened"}[status]+strings.TrimPrefix(status, "triggered"), by, notified)
 }
 
 // reassign gives the incident to others, which triggers it again and notifies those who did not have it.
@@ -111,12 +112,12 @@ func (i *Incident) reassign(assignees []string, by string) {
 		}
 	}
 	i.Status, i.Assignees, i.Acknowledgers = "triggered", assignees, nil
-	i.record(by, notified)
+	i.record("incident.reassigned", by, notified)
 }
 
-func (i *Incident) record(by string, notified []string) {
+func (i *Incident) record(event, by string, notified []string) {
 	i.History = append(i.History, Change{
-		At: time.Now(), By: by, Status: i.Status, Assignees: slices.Clone(i.Assignees), Notified: slices.Clone(notified),
+		Event: event, At: time.Now(), By: by, Status: i.Status, Assignees: slices.Clone(i.Assignees), Notified: slices.Clone(notified),
 	})
 }
 

@@ -3,6 +3,7 @@ package fakepagerduty
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -57,21 +58,26 @@ type incidentOut struct {
 	Service          reference         `json:"service"`
 	Assignments      []assignment      `json:"assignments"`
 	Acknowledgements []acknowledgement `json:"acknowledgements"`
+
+	LastStatusChangeAt time.Time `json:"last_status_change_at"`
+	LastStatusChangeBy reference `json:"last_status_change_by"`
 }
 
 func (i *Incident) out() incidentOut {
-	last := i.History[len(i.History)-1].At
+	change := i.History[len(i.History)-1]
+	last := change.At
 	o := incidentOut{
 		reference: reference{i.ID, "incident", "[#" + i.Number + "] " + i.Title},
 		Number:    json.Number(i.Number), Title: i.Title, Status: i.Status, Urgency: i.Urgency, Key: i.Key,
 		CreatedAt: i.History[0].At, Service: reference{i.Service, "service_reference", "Nezuban"},
 		Assignments: []assignment{}, Acknowledgements: []acknowledgement{},
+		LastStatusChangeAt: last, LastStatusChangeBy: reference{ID: change.By, Type: "user_reference", Summary: "user " + change.By},
 	}
 	for _, id := range i.Assignees {
 		o.Assignments = append(o.Assignments, assignment{last, reference{ID: id, Type: "user_reference"}})
 	}
 	for _, id := range i.Acknowledgers {
-		o.Acknowledgements = append(o.Acknowledgements, acknowledgement{last, reference{ID: id, Type: "user_reference"}})
+		o.Acknowledgements = append(o.Acknowledgements, acknowledgement{last, reference{ID: id, Type: "user_reference", Summary: "user " + id}})
 	}
 	return o
 }
@@ -108,6 +114,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	status, answer, refused := s.answer(r)
+	s.publish()
 	if refused != nil {
 		status, answer = refused.status, refused.json()
 	}
@@ -124,11 +131,11 @@ func (s *Server) answer(r *http.Request) (status int, answer any, refused *probl
 	case r.Method == http.MethodPut && r.URL.Path == "/incidents":
 		return s.answerManage(r)
 	case r.Method == http.MethodGet && r.URL.Path == "/incidents":
-		found := []incidentOut{}
-		for _, i := range s.list(r.URL.Query()) {
-			found = append(found, i.out())
+		return s.answerList(r)
+	case r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/incidents/"):
+		if i := s.find(strings.TrimPrefix(r.URL.Path, "/incidents/")); i != nil {
+			return http.StatusOK, map[string]any{"incident": i.out()}, nil
 		}
-		return http.StatusOK, map[string]any{"incidents": found, "limit": 25, "offset": 0, "more": false}, nil
 	case r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/users/"):
 		id := strings.TrimPrefix(r.URL.Path, "/users/")
 		if email, known := s.emails[id]; known {
@@ -136,6 +143,28 @@ func (s *Server) answer(r *http.Request) (status int, answer any, refused *probl
 		}
 	}
 	return 0, nil, &problem{http.StatusNotFound, 2100, "Not Found", nil}
+}
+
+func (s *Server) answerList(r *http.Request) (int, any, *problem) {
+	q := r.URL.Query()
+	limit, offset := 25, 0
+	for name, into := range map[string]*int{"limit": &limit, "offset": &offset} {
+		if n, err := strconv.Atoi(q.Get(name)); err == nil {
+			*into = n
+		} else if q.Has(name) {
+			return 0, nil, invalid(name + " must be a number")
+		}
+	}
+	if limit > 100 {
+		limit = 100
+	}
+	all := s.list(q)
+	all = all[min(offset, len(all)):]
+	found := []incidentOut{}
+	for _, i := range all[:min(limit, len(all))] {
+		found = append(found, i.out())
+	}
+	return http.StatusOK, map[string]any{"incidents": found, "limit": limit, "offset": offset, "more": len(all) > limit}, nil
 }
 
 func (s *Server) answerCreate(r *http.Request) (int, any, *problem) {

@@ -29,6 +29,7 @@ type Server struct {
 
 	mu      sync.Mutex
 	taken   []Message
+	known   map[string]bool // ids of taken
 	doubled int
 }
 
@@ -42,7 +43,7 @@ type Message struct {
 // New starts a receiver that knows one secret; it ends with the test.
 func New(tb fakehttp.Test, secret string) *Server {
 	tb.Helper()
-	s := &Server{secret: secret}
+	s := &Server{secret: secret, known: map[string]bool{}}
 	s.Server = fakehttp.New(tb, s.serve, func(status int) any { return map[string]any{"error": http.StatusText(status)} })
 	return s
 }
@@ -52,6 +53,13 @@ func (s *Server) Messages() []Message {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.taken)
+}
+
+// Since returns what was taken after the first n, oldest first.
+func (s *Server) Since(n int) []Message {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.taken[min(n, len(s.taken)):])
 }
 
 // Doubled counts the deliveries whose id was known already.
@@ -103,9 +111,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 func (s *Server) take(message Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if slices.ContainsFunc(s.taken, func(m Message) bool { return m.ID == message.ID }) {
+	if s.known[message.ID] {
 		s.doubled++
 		return
 	}
+	s.known[message.ID] = true
 	s.taken = append(s.taken, message)
 }

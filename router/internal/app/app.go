@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -16,6 +17,7 @@ import (
 	"nezuban/router/internal/access"
 	"nezuban/router/internal/duty"
 	"nezuban/router/internal/incident"
+	"nezuban/router/internal/page/pagerduty"
 	"nezuban/router/internal/state"
 	"nezuban/router/internal/state/record"
 )
@@ -41,9 +43,13 @@ type router struct {
 	archive   *state.Archive
 	engine    *duty.Engine
 	rotations *rotations
+	personal  *personal        // nil: messages bear nothing for their receivers alone
+	pagerDuty *pagerduty.Pager // nil: there is no such channel
+	elsewhere *elsewhere       // nil: as pagerDuty
 	deliverer *duty.Deliverer
 	gate      *access.Gate
 	served    http.Handler      // all that only the leader answers
+	outside   http.Handler      // likewise, of the public listener; nil: there is none
 	trouble   *daemon.Condition // with the state
 
 	roomTrouble *daemon.Condition // with the room in it
@@ -69,8 +75,16 @@ func (r *router) resume(ctx context.Context) error {
 		return err
 	}
 	r.rotations.announce(ctx)
+	debug.FreeOSMemory() // reading the state leaves more behind than it keeps
 	if err := r.engine.Recover(ctx); err != nil {
 		return err
+	}
+	if r.cfg.outside != nil {
+		key, err := r.store.Secret(ctx, "links")
+		if err != nil {
+			return err
+		}
+		r.personal = &personal{links: access.NewLinks(key), url: r.cfg.outside.url, replies: r.cfg.replies}
 	}
 	if untold && r.engine.File() != nil {
 		err := r.engine.Restored(ctx, restored.Taken, restored.Held)
@@ -82,9 +96,12 @@ func (r *router) resume(ctx context.Context) error {
 		}
 	}
 	r.deliverer = &duty.Deliverer{
-		Templates: r.cfg.Templates,
-		Engine:    r.engine, Pagers: r.pagers(), Contacts: r.rotations.contacts.Load, Guard: r.d.Guard, Log: r.d.Log,
+		Templates: r.cfg.Templates, Personal: r.personal.of, Caps: r.cfg.caps, Rates: r.cfg.rates,
+		Engine: r.engine, Pagers: r.pagers(), Contacts: r.rotations.contacts.Load, Guard: r.d.Guard, Log: r.d.Log,
 		Link: func(id string) string { return r.cfg.PublicURL + "/incidents/" + id },
+	}
+	if r.pagerDuty != nil {
+		r.elsewhere = newElsewhere(r.engine, r.pagerDuty, r.rotations.contacts.Load, daemon.NewCondition(r.d.Log, "pagerduty"))
 	}
 	return nil
 }
@@ -92,6 +109,9 @@ func (r *router) resume(ctx context.Context) error {
 // letIn makes the gate that knows who is signed in, and what is behind it.
 func (r *router) letIn(context.Context) error {
 	r.gate = r.node.newGate(r.store.Grants())
+	if r.cfg.outside != nil {
+		r.outside = r.publicHandler()
+	}
 	r.served = r.handler()
 	return nil
 }
@@ -120,6 +140,9 @@ func (r *router) loop(ctx context.Context) error {
 	defer cancel()
 	group, running := errgroup.WithContext(running)
 	guard := func(body func() error) { group.Go(r.d.Guard(body)) }
+	if r.elsewhere != nil {
+		guard(func() error { r.elsewhere.run(running); return nil })
+	}
 	guard(func() error { r.rotations.watch(running); return nil })
 	guard(func() error { return r.tick(running) })
 	guard(func() error { r.tend(running); return nil })

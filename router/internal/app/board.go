@@ -34,11 +34,9 @@ func (b board) Incidents(most int) []incident.Incident {
 func (b board) Incident(id string) (incident.Incident, []incident.Entry, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), commitWithin)
 	defer cancel()
-	for _, inc := range b.r.engine.Incidents() {
-		if inc.ID == id {
-			timeline, err := b.r.store.Timeline(ctx, id)
-			return inc, timeline, err
-		}
+	if inc, open := b.r.engine.Incident(id); open {
+		timeline, err := b.r.store.Timeline(ctx, id)
+		return inc, timeline, err
 	}
 	closed, err := b.r.archive.Closed(id)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -22,6 +22,15 @@ type twilioSettings struct {
 	AccountSID string `toml:"account_sid"`
 	TokenFile  string `toml:"auth_token_file"`
 	From       string `toml:"from"`
+
+	PagesPerMinute    int `toml:"pages_per_minute"`
+	MessagesPerMinute int `toml:"messages_per_minute"`
+}
+
+// smsSettings is [sms].
+type smsSettings struct {
+	twilioSettings
+	Replies bool `toml:"replies"`
 }
 
 // twilio checks the account in a table; nil when there is no such table.
@@ -42,6 +51,8 @@ type emailSettings struct {
 	From         string `toml:"from"`
 	Username     string `toml:"username"`
 	PasswordFile string `toml:"password_file"`
+
+	PagesPerMinute int `toml:"pages_per_minute"`
 }
 
 // email checks the server; nil when there is no such table.
@@ -70,8 +81,9 @@ func (l *loader) email(s emailSettings) *email.Config {
 
 // slackSettings is [slack].
 type slackSettings struct {
-	BaseURL   string `toml:"base_url"`
-	TokenFile string `toml:"token_file"`
+	BaseURL        string `toml:"base_url"`
+	TokenFile      string `toml:"token_file"`
+	PagesPerMinute int    `toml:"pages_per_minute"`
 }
 
 // slack checks the workspace; nil when there is no such table.
@@ -85,12 +97,13 @@ func (l *loader) slack(s slackSettings) *slack.Config {
 
 // webhookSettings is [webhook]; the URLs are in the contacts.
 type webhookSettings struct {
-	SecretFiles []string `toml:"secret_files"`
+	SecretFiles    []string `toml:"secret_files"`
+	PagesPerMinute int      `toml:"pages_per_minute"`
 }
 
 // webhook checks the secrets; nil when there is no such table.
 func (l *loader) webhook(s webhookSettings) *webhook.Config {
-	if s.SecretFiles == nil {
+	if s.SecretFiles == nil && s.PagesPerMinute == 0 {
 		return nil
 	}
 	var c webhook.Config
@@ -133,14 +146,18 @@ func (c Config) provided() map[string]bool {
 func (r *router) pagers() map[string]page.Pager {
 	pagers := map[string]page.Pager{schedule.ChannelTerminal: terminal.New(r.out)}
 	if p := r.cfg.pagerDuty; p.used() {
-		pagers[schedule.ChannelPagerDuty] = pagerduty.New(pagerduty.Config{BaseURL: p.BaseURL, Token: r.cfg.pagerDutyToken, From: p.From, ServiceID: p.Service})
+		r.pagerDuty = pagerduty.New(pagerduty.Config{
+			BaseURL: p.BaseURL, Token: r.cfg.pagerDutyToken, From: p.From, ServiceID: p.Service, EventsURL: p.EventsURL, EventsKey: r.cfg.pagerDutyEvents,
+		})
+		pagers[schedule.ChannelPagerDuty] = r.pagerDuty
 	}
 	if c := r.cfg.sms; c != nil {
 		pagers[schedule.ChannelSMS] = sms.New(*c)
 	}
 	if c := r.cfg.call; c != nil {
-		// Without an answer: what a pressed key would be reported to is not served yet.
-		pagers[schedule.ChannelCall] = call.New(*c)
+		account := *c
+		account.Answer = r.personal.keyAddress
+		pagers[schedule.ChannelCall] = call.New(account)
 	}
 	if c := r.cfg.email; c != nil {
 		pagers[schedule.ChannelEmail] = email.New(*c)

@@ -14,13 +14,13 @@ import (
 	"time"
 )
 
-// certificate is one that signed itself, in PEM.
-type certificate struct{ cert, key string }
+// pemPair is a certificate that signed itself, with its key, in PEM.
+type pemPair struct{ cert, key string }
 
-var onceCertificate = sync.OnceValues(func() (certificate, error) {
+var onceCertificate = sync.OnceValues(func() (pemPair, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return certificate{}, err
+		return pemPair{}, err
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
@@ -28,19 +28,19 @@ var onceCertificate = sync.OnceValues(func() (certificate, error) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
-		return certificate{}, err
+		return pemPair{}, err
 	}
 	private, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
-		return certificate{}, err
+		return pemPair{}, err
 	}
-	return certificate{
+	return pemPair{
 		cert: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
 		key:  string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})),
 	}, nil
 })
 
-func testCertificate(t *testing.T) certificate {
+func testCertificate(t *testing.T) pemPair {
 	t.Helper()
 	c, err := onceCertificate()
 	if err != nil {

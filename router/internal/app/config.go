@@ -7,6 +7,7 @@ import (
 	"net/mail"
 	"net/url"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -41,6 +42,9 @@ const (
 type settings struct {
 	shared.Daemon
 	PublicURL string          `toml:"public_url"`
+	TLSCert   string          `toml:"tls_cert"`
+	TLSKey    string          `toml:"tls_key"`
+	Public    publicSettings  `toml:"public"`
 	StateDir  string          `toml:"state_dir"`
 	OnCall    string          `toml:"oncall"`
 	Source    string          `toml:"oncall_source"`
@@ -54,7 +58,7 @@ type settings struct {
 
 	Ingest    ingestSettings    `toml:"ingest"`
 	PagerDuty pagerDutySettings `toml:"pagerduty"`
-	SMS       twilioSettings    `toml:"sms"`
+	SMS       smsSettings       `toml:"sms"`
 	Call      twilioSettings    `toml:"call"`
 	Email     emailSettings     `toml:"email"`
 	Slack     slackSettings     `toml:"slack"`
@@ -74,13 +78,17 @@ type ingestSettings struct {
 }
 
 type pagerDutySettings struct {
-	BaseURL   string `toml:"base_url"`
-	TokenFile string `toml:"token_file"`
-	From      string `toml:"from"`
-	Service   string `toml:"service"`
+	BaseURL            string   `toml:"base_url"`
+	TokenFile          string   `toml:"token_file"`
+	From               string   `toml:"from"`
+	Service            string   `toml:"service"`
+	WebhookSecretFiles []string `toml:"webhook_secret_files"`
+	EventsURL          string   `toml:"events_url"`
+	EventsKeyFile      string   `toml:"events_key_file"`
+	PagesPerMinute     int      `toml:"pages_per_minute"`
 }
 
-func (s pagerDutySettings) used() bool { return s != pagerDutySettings{} }
+func (s pagerDutySettings) used() bool { return !reflect.ValueOf(s).IsZero() }
 
 type projectSettings struct {
 	ID       string            `toml:"id"`
@@ -93,8 +101,10 @@ type projectSettings struct {
 
 // Config is a router's configuration after every check: nobody checks it again. It is immutable.
 type Config struct {
-	Listen         string // host:port
-	PublicURL      string // without a trailing slash
+	Listen         string   // host:port
+	PublicURL      string   // without a trailing slash
+	tls            *keyPair // nil: plain HTTP
+	outside        *outside // the listener for ack pages and providers; nil: there is none
 	StateDir       string
 	OnCallSource   string // file or apply
 	OnCall         string // path of the rotation file; "" when it is applied
@@ -116,15 +126,21 @@ type Config struct {
 	deadManURL   string // secret; "": nobody outside is told that this router is alive
 	deadManEvery time.Duration
 
-	pagerDuty      pagerDutySettings
-	pagerDutyToken string
+	pagerDuty        pagerDutySettings
+	pagerDutyToken   string
+	pagerDutySecrets []string // of its webhooks
+	pagerDutyEvents  string   // integration key of its Events API; "": there is none
 
 	// The accounts of the other channels; nil where router.toml has none.
 	sms     *twilio.Config
+	replies bool // answers to text messages are read
 	call    *call.Config
 	email   *email.Config
 	slack   *slack.Config
 	webhook *webhook.Config
+
+	caps  map[string]int // by channel: pages a minute, beyond which they are merged
+	rates map[string]int // by channel: messages a minute, beyond which they wait
 }
 
 // Load reads router.toml and the files that it names, and reports every problem of them at once. Relative paths are
@@ -160,6 +176,7 @@ func (l *loader) config(s settings) Config {
 		pagerDuty: s.PagerDuty,
 	}
 	l.plain(&cfg, s)
+	l.public(&cfg, s)
 	l.deadMan(&cfg, s.DeadMan)
 	l.cluster(&cfg, s)
 	l.channels(&cfg, s)
@@ -254,14 +271,23 @@ func (l *loader) channels(cfg *Config, s settings) {
 			l.Wrong(p.From, "the e-mail address of a PagerDuty user who is nobody on call", "pagerduty", "from")
 		}
 		cfg.pagerDutyToken = l.Secret(p.TokenFile, "pagerduty", "token_file")
+		l.webURLOrNothing(p.EventsURL, "pagerduty", "events_url")
+		if p.EventsKeyFile != "" {
+			cfg.pagerDutyEvents = l.Secret(p.EventsKeyFile, "pagerduty", "events_key_file")
+		}
+		cfg.pagerDutySecrets = l.webhookSecrets(p, cfg.outside != nil)
 	}
-	cfg.sms = l.twilio(s.SMS, "sms", "the number that messages come from")
+	cfg.sms = l.twilio(s.SMS.twilioSettings, "sms", "the number that messages come from")
+	if cfg.replies = s.SMS.Replies; cfg.replies && cfg.outside == nil {
+		l.Wrong(true, "the table [public], by which the answers come in", "sms", "replies")
+	}
 	if account := l.twilio(s.Call, "call", "the number that calls come from"); account != nil {
 		cfg.call = &call.Config{Config: *account}
 	}
 	cfg.email = l.email(s.Email)
 	cfg.slack = l.slack(s.Slack)
 	cfg.webhook = l.webhook(s.Webhook)
+	l.limits(cfg, s)
 }
 
 func (l *loader) webURLOrNothing(text string, path ...any) {

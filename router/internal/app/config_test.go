@@ -108,6 +108,17 @@ func TestChannelsNeedTheirKeys(t *testing.T) {
 		{"email without TLS", "[email]\nserver = \"10.0.0.1:25\"\ntls = \"none\"\nfrom = \"a@b.example\"\n", []string{`router.toml:3: email.tls: found "none"`}},
 		{"email with a password of nobody's", "[email]\nserver = \"mx.example.org:25\"\nfrom = \"a@b.example\"\npassword_file = \"secret\"\n", []string{"email.username"}},
 		{"slack", "[slack]\nbase_url = \"slack.com\"\n", []string{`router.toml:2: slack.base_url: found "slack.com"`, "slack.token_file"}},
+		{"a second listener that is the first, with no URL and half a certificate", "[public]\nlisten = \"127.0.0.1:17070\"\ntls_cert = \"secret\"\n", []string{
+			`router.toml:2: public.listen: found "127.0.0.1:17070", expected another address than listen`, `public.url: found ""`, `public.tls_key: found nothing, expected the private key of tls_cert`,
+		}},
+		{"a certificate that is none", "tls_cert = \"secret\"\ntls_key = \"secret\"\n", []string{`router.toml:1: tls_cert: found "secret", expected a certificate that can be used`}},
+		{"a key without its certificate", "tls_key = \"secret\"\n", []string{`tls_cert: found nothing, expected the certificate to which tls_key belongs`}},
+		{"answers that cannot come in", "[sms]\naccount_sid = \"AC1\"\nauth_token_file = \"secret\"\nfrom = \"+15005550006\"\nreplies = true\n", []string{`router.toml:5: sms.replies: found true, expected the table [public]`}},
+		{"answers to calls", "[call]\nreplies = true\n", []string{`router.toml:2: call.replies`}},
+		{"webhooks that cannot come in", "[pagerduty]\nwebhook_secret_files = [\"secret\"]\n", []string{`router.toml:2: pagerduty.webhook_secret_files: found "secret", expected the table [public]`, "pagerduty.service"}},
+		{"limits that are none", "[sms]\npages_per_minute = -1\nmessages_per_minute = 1000000\n[email]\npages_per_minute = -2\n", []string{
+			`router.toml:2: sms.pages_per_minute: found -1, expected a number from 1 to 100000, or nothing for 20`, "router.toml:3: sms.messages_per_minute", "router.toml:5: email.pages_per_minute",
+		}},
 		{"webhook without a secret", "[webhook]\nsecret_files = []\n", []string{"router.toml:2: webhook.secret_files"}},
 		{"webhook with a wrong secret", "[webhook]\nsecret_files = [\n  \"nowhere\",\n  \"secret\",\n]\n", []string{
 			`router.toml:3: webhook.secret_files[0]: found "nowhere"`, `router.toml:4: webhook.secret_files[1]: found "secret"`, `"whsec_"`,

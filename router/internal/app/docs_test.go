@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -23,7 +24,7 @@ import (
 func TestDocsExamples(t *testing.T) {
 	beside := map[string]string{
 		"sentry.dsn": "secret\n", "pagerduty.token": "secret\n", "sms.token": "secret\n", "call.token": "secret\n", "slack.token": "secret\n", "smtp.password": "secret\n",
-		"etcd.password": "secret\n", "etcd-ca.pem": testCertificate(t).cert, "etcd.pem": testCertificate(t).cert, "etcd-key.pem": testCertificate(t).key,
+		"pagerduty-webhook.secret": "secret\n", "pagerduty-events.key": "secret\n", "etcd.password": "secret\n", "etcd-ca.pem": testCertificate(t).cert, "etcd.pem": testCertificate(t).cert, "etcd-key.pem": testCertificate(t).key,
 		"dead-man.url": "https://example.org/ping/1\n", "webhook.secret": "whsec_S0VFUC1JVC1TRUNSRVQta2VlcC1pdC1zZWNyZXQ=\n",
 	}
 	beside["templates/trigger.tmpl"] = docsTemplate(t)
@@ -34,6 +35,9 @@ func TestDocsExamples(t *testing.T) {
 			beside[file] = examples[min(i, len(examples)-1)]
 		}
 		path := writeConfig(t, text, beside)
+		for _, name := range []string{"router", "public"} {
+			pair(t, keyPair{filepath.Join(filepath.Dir(path), name+".crt"), filepath.Join(filepath.Dir(path), name+".key")}, 1, time.Now().Add(time.Hour))
+		}
 		here := strings.ReplaceAll(text, "/etc/nezuban", filepath.Dir(path))
 		if err := os.WriteFile(path, []byte(here), 0o600); err != nil {
 			t.Fatal(err)

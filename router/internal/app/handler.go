@@ -23,7 +23,7 @@ func (n *node) handler() http.Handler {
 	mux.Handle("GET /readyz", own)
 	mux.Handle("GET /metrics", n.gate.Guard(n.gate.RequireElsewhere(access.Read, own)))
 	write := n.byLeader(n.gate.Guard(n.gate.Require(access.Ingest, bearing(n.ingest, n.forward))))
-	for _, path := range []string{"POST /api/v2/write", "POST /write", "POST /query"} {
+	for _, path := range []string{"POST /api/v2/write", "POST /write", "POST /query", "POST /api/v2/alerts"} {
 		mux.Handle(path, write)
 	}
 	for _, path := range sentryPaths {
@@ -71,6 +71,9 @@ func (r *router) handler() http.Handler {
 	reports := ingest.Sentry(options, r.cfg.Projects)
 	for _, path := range sentryPaths {
 		mux.Handle(path, reports)
+	}
+	if r.outside != nil {
+		mux.Handle(outsidePath+"/", http.StripPrefix(outsidePath, r.outside))
 	}
 	mux.Handle("/", web.New(web.Options{
 		Board: board{r}, Actor: r.engine, Rotations: r.rotations, Gate: r.gate, Now: time.Now, Log: r.d.Log,

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,6 +34,8 @@ type node struct {
 	d        *daemon.Daemon
 	out      io.Writer
 	listener net.Listener
+	outside  net.Listener // for ack pages and providers; nil: there is none
+	certs    []*certificate
 	archive  *state.Archive
 	conn     *state.Conn
 	tokens   []access.Token
@@ -71,15 +74,32 @@ func (n *node) close() {
 	}
 }
 
-// listen takes the port first: a second router on it fails before it touches any state.
+// listen takes the ports first: a second router on them fails before it touches any state.
 func (n *node) listen(ctx context.Context) error {
-	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", n.cfg.Listen)
-	if err != nil {
-		return fmt.Errorf("listen on %s: %w", n.cfg.Listen, err)
+	var err error
+	if n.listener, err = n.bind(ctx, n.cfg.Listen, n.cfg.tls); err != nil || n.cfg.outside == nil {
+		return err
 	}
-	n.listener = ln
+	n.outside, err = n.bind(ctx, n.cfg.outside.listen, n.cfg.outside.tls)
+	return err
+}
+
+// bind takes a port; with files it is served by TLS.
+func (n *node) bind(ctx context.Context, address string, files *keyPair) (net.Listener, error) {
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", address, err)
+	}
 	n.undo = append(n.undo, func() { _ = ln.Close() })
-	return nil
+	if files == nil {
+		return ln, nil
+	}
+	cert, err := newCertificate(*files, time.Now, daemon.NewCondition(n.d.Log, "certificate "+files.cert))
+	if err != nil {
+		return nil, err
+	}
+	n.certs = append(n.certs, cert)
+	return cert.listener(ln), nil
 }
 
 // open takes the state folder for this process, and opens what is in it or the cluster in its place.
@@ -157,7 +177,13 @@ func (n *node) loop(ctx context.Context) error {
 	defer cancel()
 	group, running := errgroup.WithContext(running)
 	guard := func(body func() error) { group.Go(n.d.Guard(body)) }
-	guard(func() error { return n.serve(running) })
+	guard(func() error { return n.serve(running, n.listener, n.handler()) })
+	if n.outside != nil {
+		guard(func() error { return n.serve(running, n.outside, n.outsideHandler()) })
+	}
+	for _, cert := range n.certs {
+		guard(func() error { cert.watch(running); return nil })
+	}
 	guard(func() error { return n.lead(running) })
 	guard(func() error { return n.watchState(running) })
 	guard(func() error { n.emergency.run(running); return nil })
@@ -173,13 +199,13 @@ func (n *node) loop(ctx context.Context) error {
 }
 
 // serve answers requests from when it is known who leads: what is sent right after a start waits for that, at the listener.
-func (n *node) serve(ctx context.Context) error {
+func (n *node) serve(ctx context.Context, ln net.Listener, handler http.Handler) error {
 	select {
 	case <-ctx.Done():
 		return nil
 	case <-n.known:
 	}
-	return daemon.Serve(ctx, n.listener, n.handler())
+	return daemon.Serve(ctx, ln, handler)
 }
 
 // settled notes that it is known who leads.
@@ -216,7 +242,7 @@ func (n *node) measure() {
 		name := fmt.Sprintf("nezuban_rule_samples_dropped_total{reason=%q}", reason)
 		gauge(name, func(e *duty.Engine) float64 { return float64(count(e.Counters())) })
 	}
-	gauge("nezuban_incidents_open", func(e *duty.Engine) float64 { return float64(len(e.Incidents())) })
+	gauge("nezuban_incidents_open", func(e *duty.Engine) float64 { return float64(e.Open()) })
 	gauge("nezuban_leading", func(*duty.Engine) float64 { return 1 })
 	for part, of := range map[string]func(state.Space) int64{
 		"quota": func(s state.Space) int64 { return s.Quota },

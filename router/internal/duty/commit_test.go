@@ -210,7 +210,9 @@ func TestNothingIsFiledAwayBeforeItsEndIsStored(t *testing.T) {
 		e := newEngine(t, store)
 		opened := report(t, e, "k")
 		store.let <- nil
-		<-opened
+		if err := <-opened; err != nil {
+			t.Error(err)
+		}
 		resolved := make(chan error, 1)
 		go func() { resolved <- e.Resolve(t.Context(), "I001", "alice", "") }()
 		synctest.Wait()
@@ -230,6 +232,8 @@ func TestNothingIsFiledAwayBeforeItsEndIsStored(t *testing.T) {
 		if ids := <-listed; fmt.Sprint(ids) != "[I001]" {
 			t.Errorf("told %v, want I001", ids)
 		}
-		<-resolved
+		if err := <-resolved; err != nil {
+			t.Error(err)
+		}
 	})
 }

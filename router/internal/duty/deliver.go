@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"nezuban/agent/daemon"
 	"nezuban/oncall/escalation"
 	"nezuban/router/internal/incident"
@@ -27,7 +29,16 @@ type Deliverer struct {
 	Templates *wording.Set                    // the words of messages; nil: the built-in ones
 	Log       *slog.Logger
 
+	// Personal is what a message bears for its receiver alone: where it is acknowledged, and the code of an answer, each ""
+	// for none. Nil: nothing.
+	Personal func(row incident.Row, pageID string) (link, code string)
+
+	Caps  map[string]int // by channel: how many messages that call somebody go out in a minute, see [incident.Book.Merge]; 0: no bound
+	Rates map[string]int // by channel: how many messages of any kind go out in a minute, the others wait; 0: no bound
+
 	attempts sync.WaitGroup
+	buckets  map[string]*rate.Limiter // by channel; as slots
+	bounded  bool                     // Caps are kept; as slots
 	slots    map[string]chan struct{} // by channel; only Run's own goroutine uses the map
 }
 
@@ -41,10 +52,13 @@ const (
 // Run delivers until ctx ends, and returns when no attempt is under way any more.
 func (d *Deliverer) Run(ctx context.Context) {
 	defer d.attempts.Wait()
-	d.slots = map[string]chan struct{}{}
+	d.slots, d.buckets = map[string]chan struct{}{}, d.newBuckets()
 	for ctx.Err() == nil {
+		d.bounded = d.merge(ctx)
 		due, next := d.due()
-		if err := d.start(ctx, d.take(due)); err != nil {
+		taken, later := d.take(due)
+		next = sooner(next, later)
+		if err := d.start(ctx, taken); err != nil {
 			d.Log.Error("cannot store that pages are being sent; trying again", "err", err)
 			next = d.Engine.now().Add(storeRetryWait)
 		}
@@ -52,28 +66,34 @@ func (d *Deliverer) Run(ctx context.Context) {
 	}
 }
 
-// take picks the rows whose channels have a slot free, and takes the slots. The end of an attempt wakes the deliverer for
-// the others.
-func (d *Deliverer) take(due []incident.Row) []incident.Row {
-	var taken []incident.Row
+// take picks the rows whose channels have a slot free and are within their rate, and takes the slots. The end of an attempt
+// wakes the deliverer for the others; for what the rate holds back, later is when.
+func (d *Deliverer) take(due []incident.Row) (taken []incident.Row, later time.Time) {
 	for _, row := range due {
 		if d.slots[row.Channel] == nil {
 			d.slots[row.Channel] = make(chan struct{}, maxInFlight)
 		}
 		select {
 		case d.slots[row.Channel] <- struct{}{}:
-			taken = append(taken, row)
 		default:
+			continue
 		}
+		if wait := d.hold(row.Channel); !wait.IsZero() {
+			later = sooner(later, wait)
+			d.release([]incident.Row{row})
+			continue
+		}
+		taken = append(taken, row)
 	}
-	return taken
+	return taken, later
 }
 
 // begun is a row that is being sent, with what its message is composed from.
 type begun struct {
 	row      incident.Row
 	incident incident.Incident
-	rows     []incident.Row // of the incident
+	rows     []incident.Row      // of the incident
+	merged   []incident.Incident // that the message speaks for besides
 }
 
 // start marks rows as being sent, and lets their attempts begin once that is durable. Of those that are not to be sent any
@@ -100,9 +120,10 @@ func (d *Deliverer) start(ctx context.Context, rows []incident.Row) error {
 		return ctx.Err() // they stand as being sent, and go again after the next start
 	}
 	for _, b := range marked {
+		slots := d.slots[b.row.Channel] // the map is this goroutine's alone
 		d.attempts.Go(func() {
 			d.attempt(ctx, b)
-			d.release([]incident.Row{b.row})
+			<-slots
 			d.Engine.wake()
 		})
 	}
@@ -119,16 +140,22 @@ func (d *Deliverer) release(rows []incident.Row) {
 	}
 }
 
-// begin marks a row as being sent; ok is false when it is not to be sent any more.
+// begin marks a row as being sent; ok is false when it is not to be sent any more, or is to be merged first: it became
+// due just now.
 func (d *Deliverer) begin(ctx context.Context, row incident.Row) (b begun, g *group, ok bool) {
 	book := d.Engine.book
 	g, err := d.Engine.join(ctx, func(env incident.Env) (decision, error) {
+		if d.bounded && book.Floods(row, d.Caps, env.Now) {
+			d.Engine.wake()
+			return decision{}, incident.ErrUnknown
+		}
 		change, wanted := book.Begin(env, row.Key())
 		if !wanted {
 			return decision{}, incident.ErrUnknown
 		}
 		b.row, b.rows = change.Rows[0], book.Rows(row.Incident)
 		b.incident, _ = book.Incident(row.Incident)
+		b.merged = book.Merged(b.row)
 		return decision{batch: record.Batch{Change: change}}, nil
 	})
 	if err != nil && !errors.Is(err, incident.ErrUnknown) {
@@ -214,10 +241,10 @@ func (d *Deliverer) page(ctx context.Context, pager page.Pager, b begun) inciden
 	sending, cancel := lastingLonger(ctx)
 	defer cancel()
 	var id, remark string
+	var msg page.Message
 	var failed error
 	panicked := d.Guard(func() error {
-		var msg page.Message
-		msg, remark = d.worded(d.compose(b.incident, b.rows, b.row), b.row.Channel)
+		msg, remark = d.worded(d.compose(b), b.row.Channel)
 		id, failed = pager.Page(sending, msg)
 		return nil
 	})()
@@ -227,7 +254,11 @@ func (d *Deliverer) page(ctx context.Context, pager page.Pager, b begun) inciden
 		}
 		return incident.Outcome{Err: panicked, Permanent: true, Remark: remark}
 	}
-	return incident.Outcome{ProviderID: id, Err: failed, Permanent: page.IsPermanent(failed), After: page.RetryAfter(failed), Remark: remark}
+	out := incident.Outcome{ProviderID: id, Err: failed, Permanent: page.IsPermanent(failed), After: page.RetryAfter(failed), Remark: remark}
+	if ways, ok := pager.(page.Explainer); ok && failed == nil {
+		out.How = ways.Explain(msg, id)
+	}
+	return out
 }
 
 // lastingLonger bounds one attempt, and lets it go on for a while when the router is told to stop: cut off, it would
@@ -258,10 +289,17 @@ func (d *Deliverer) finish(ctx context.Context, key incident.RowKey, out inciden
 }
 
 // compose writes a row's message.
-func (d *Deliverer) compose(inc incident.Incident, rows []incident.Row, row incident.Row) composed {
+func (d *Deliverer) compose(b begun) composed {
+	inc, rows, row := b.incident, b.rows, b.row
 	contacts := d.Contacts()
 	msg, facts := page.Draft(inc, page.Kind(row.Kind), row.Why, d.Link(inc.ID))
-	msg.PageID, msg.Repeat = fmt.Sprintf("%s-%d", inc.ID, row.Seq), row.Repeat
+	msg.PageID, msg.Repeat, msg.Failing = row.PageID(), row.Repeat, max(d.Engine.now().Sub(row.FirstTry), 0)
+	if d.Personal != nil {
+		facts.AckURL, msg.Code = d.Personal(row, msg.PageID)
+		msg.AckURL = facts.AckURL
+	}
+	facts.Summaries = together(facts.Summaries, b.merged)
+	msg.Title, msg.Text = page.Words(facts)
 	for _, person := range row.People {
 		address, _ := contacts.Address(person, row.Channel)
 		msg.People = append(msg.People, page.Recipient{Person: person, Address: address})

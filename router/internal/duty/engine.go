@@ -248,11 +248,18 @@ func (e *Engine) Incidents() []incident.Incident {
 	return e.book.Incidents()
 }
 
-// Incident is an incident that is not closed.
+// Incident is the one of this id, unless it is closed or was never opened.
 func (e *Engine) Incident(id string) (incident.Incident, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.book.Incident(id)
+}
+
+// Open counts what is not closed.
+func (e *Engine) Open() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.book.Len()
 }
 
 // File is the rotation file in force; nil while there is none.

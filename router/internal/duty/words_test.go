@@ -20,7 +20,11 @@ import (
 // templates compiles one text for triggers.
 func templates(t *testing.T, text string) *wording.Set {
 	t.Helper()
-	set, problems := wording.Compile(wording.Config{Trigger: wording.KindConfig{Title: "{{.Word}}", Text: text}}, nil, new(tomlfile.File))
+	in, err := tomlfile.Decode("router.toml", nil, new(wording.Config))
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, problems := wording.Compile(wording.Config{Trigger: wording.KindConfig{Title: "{{.Word}}", Text: text}}, nil, in)
 	if err := problems.Err(); err != nil {
 		t.Fatal(err)
 	}

@@ -21,11 +21,19 @@ type Book struct {
 	rows      map[string][]Row  // by incident, in order of Seq
 	picks     escalation.Picks  // whom steps that take turns told last
 	lines     map[string]*line  // by channel: which rows come next, see Due
+
+	// Of the storm guard, see Merge.
+	begun    map[string][]time.Time // by channel: when the latest messages that call somebody were begun
+	speaking map[string]speaker     // by people and channel: the last message that spoke for others
+	into     map[string][]RowKey    // by page id: what was merged into it
 }
 
 // NewBook is a book that holds what was stored. The order of the arguments' elements does not matter.
 func NewBook(incidents []Incident, rows []Row, picks escalation.Picks) *Book {
-	b := &Book{incidents: map[string]Incident{}, byKey: map[string]string{}, rows: map[string][]Row{}, picks: escalation.Picks{}, lines: map[string]*line{}}
+	b := &Book{
+		incidents: map[string]Incident{}, byKey: map[string]string{}, rows: map[string][]Row{}, picks: escalation.Picks{}, lines: map[string]*line{},
+		begun: map[string][]time.Time{}, speaking: map[string]speaker{}, into: map[string][]RowKey{},
+	}
 	b.Accept(Change{Incidents: incidents, Rows: rows, Picks: picks})
 	return b
 }
@@ -68,6 +76,14 @@ func (b *Book) Accept(c Change) {
 	for _, row := range c.Rows {
 		rows := b.rows[row.Incident]
 		at, found := slices.BinarySearchFunc(rows, row.Seq, func(r Row, seq int) int { return cmp.Compare(r.Seq, seq) })
+		var held Row
+		if found {
+			held = rows[at]
+		}
+		b.count(held, row)
+		if row.Into != "" && held.Into != row.Into {
+			b.into[row.Into] = append(b.into[row.Into], row.Key())
+		}
 		if found {
 			rows = slices.Clone(rows)
 			rows[at] = row
@@ -85,6 +101,12 @@ func (b *Book) Accept(c Change) {
 	for _, id := range c.Closed {
 		for key := range b.incidents[id].Alerts {
 			b.release(key, id)
+		}
+		for _, row := range b.rows[id] {
+			delete(b.into, row.PageID())
+			if b.speaking[row.whom()].row == row.Key() && row.Summary {
+				delete(b.speaking, row.whom())
+			}
 		}
 		delete(b.incidents, id)
 		delete(b.rows, id)
@@ -105,6 +127,9 @@ func (b *Book) Incidents() []Incident {
 	}
 	return list
 }
+
+// Len counts the incidents that are not closed.
+func (b *Book) Len() int { return len(b.incidents) }
 
 // Incident is the incident with the given id, unless it is closed or was never opened.
 func (b *Book) Incident(id string) (Incident, bool) {
@@ -249,6 +274,7 @@ func (d *draft) cancel(inc *Incident, row Row, reason string) {
 	row.Status, row.Reason = RowCancelled, reason
 	d.putRow(row)
 	d.note(inc, "cancelled %s: %s", row.describe(), reason)
+	d.parted(row)
 }
 
 // note appends to the incident's timeline and puts the incident.

@@ -130,6 +130,8 @@ type Incident struct {
 	Policy         escalation.Policy     `json:"policy"`                // frozen at opening
 	Progress       escalation.Progress   `json:"progress"`
 	Remarked       []string              `json:"remarked,omitempty"` // events of the latest remarks
+	Heard          []string              `json:"heard,omitempty"`    // events of the latest reports from providers
+	HeardAt        time.Time             `json:"heard_at,omitzero"`  // when the newest report that was heeded happened
 	Entries        int                   `json:"entries"`            // timeline entries written so far
 	Rows           int                   `json:"rows"`               // outbox rows written so far
 }

@@ -15,6 +15,9 @@ func (b *Book) Begin(env Env, key RowKey) (Change, bool) {
 	}
 	row.Status = RowSending
 	row.Attempt++
+	if row.FirstTry.IsZero() {
+		row.FirstTry = env.Now
+	}
 	d.putRow(row)
 	return d.change(), true
 }

@@ -10,6 +10,7 @@ import (
 // Outcome is what became of one attempt to send a row.
 type Outcome struct {
 	ProviderID string        // what the provider calls the message; set beside an error when something was made there
+	How        string        // without Err: by which way it went, if that is worth saying
 	Err        error         // nil: the provider took it
 	Permanent  bool          // with Err: trying again is useless
 	After      time.Duration // with Err: the provider asked for at least this pause
@@ -50,7 +51,7 @@ func (b *Book) Finish(env Env, key RowKey, out Outcome) Change {
 	switch {
 	case out.Err == nil:
 		row.Status, row.Reason, row.Repeat = RowSent, "", false
-		d.note(&inc, "sent %s", row.describe())
+		d.note(&inc, "sent %s%s", row.describe(), remark(out.How))
 	case out.Permanent:
 		row.Status, row.Reason = RowFailed, clip(out.Err.Error())
 		d.note(&inc, "failed %s: %s", row.describe(), row.Reason)
@@ -75,11 +76,16 @@ func (d *draft) settle(inc *Incident, row Row) {
 		d.cancel(inc, row, string(inc.State)+" before it was sent")
 		return
 	}
-	if row.Kind != MessageTrigger || row.Status == RowSent || inc.State != Triggered {
+	if row.Kind != MessageTrigger || row.Status == RowSent {
 		return
 	}
-	if row.Status == RowFailed || d.env.Now.Sub(row.Created) >= impatience {
-		d.nextChannel(inc, row)
+	// One that its provider makes wait for too long is as good as one that has failed for as long.
+	putOff := row.NotBefore.Sub(d.env.Now) > backoff(row.Attempt) && row.NotBefore.Sub(row.Created) >= impatience
+	if row.Status == RowFailed || putOff || d.env.Now.Sub(row.Created) >= impatience {
+		if inc.State == Triggered {
+			d.nextChannel(inc, row)
+		}
+		d.failMerged(row)
 	}
 }
 

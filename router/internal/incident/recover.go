@@ -13,6 +13,7 @@ func (b *Book) Recover(env Env) Change {
 		d.catchUp(id)
 		for _, row := range d.rowsOf(id) {
 			if row.Status != RowSending {
+				d.mend(row)
 				continue
 			}
 			inc, _ := d.incident(id)

@@ -1,6 +1,8 @@
 package incident
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -24,6 +26,7 @@ const (
 	RowSending   RowStatus = "sending"   // an attempt is under way, or was when the router died: its outcome is unknown
 	RowSent      RowStatus = "sent"      // the provider took it
 	RowFailed    RowStatus = "failed"    // the provider refused it for good
+	RowMerged    RowStatus = "merged"    // another message speaks for it: that of Into
 	RowCancelled RowStatus = "cancelled" // overtaken by an acknowledgement, a resolve or a later step; Reason says which
 )
 
@@ -42,7 +45,10 @@ type Row struct {
 	NotBefore  time.Time   `json:"not_before"`
 	Status     RowStatus   `json:"status"`
 	Attempt    int         `json:"attempt"`               // attempts begun
+	FirstTry   time.Time   `json:"first_try,omitzero"`    // when the first attempt began; zero also in rows of older releases
 	Repeat     bool        `json:"repeat,omitempty"`      // an earlier attempt may have arrived
+	Summary    bool        `json:"summary,omitempty"`     // it speaks for others too, which were merged into it
+	Into       string      `json:"into,omitempty"`        // page id of the message that it was merged into
 	Hurried    bool        `json:"hurried,omitempty"`     // its failing has already called the next step
 	Held       bool        `json:"held,omitempty"`        // a restore brought it back unsent: it stays so
 	ProviderID string      `json:"provider_id,omitempty"` // the provider's name for what was sent
@@ -59,9 +65,26 @@ type RowKey struct {
 // Key is the row's name.
 func (r Row) Key() RowKey { return RowKey{r.Incident, r.Seq} }
 
+// PageID names a row to the outside: the incident, a dash and the row's number.
+func (k RowKey) PageID() string { return fmt.Sprintf("%s-%d", k.Incident, k.Seq) }
+
+// PageID is that of the row's key.
+func (r Row) PageID() string { return r.Key().PageID() }
+
+// ParsePageID reads what [RowKey.PageID] writes; false for anything else.
+func ParsePageID(text string) (RowKey, bool) {
+	at := strings.LastIndexByte(text, '-')
+	if at < 0 {
+		return RowKey{}, false
+	}
+	seq, err := strconv.Atoi(text[at+1:])
+	key := RowKey{text[:at], seq}
+	return key, err == nil && key.PageID() == text
+}
+
 // Done says that nothing more happens to the row.
 func (r Row) Done() bool {
-	return r.Status == RowSent || r.Status == RowFailed || r.Status == RowCancelled
+	return r.Status == RowSent || r.Status == RowFailed || r.Status == RowCancelled || r.Status == RowMerged
 }
 
 // Destination is what a row's place in line is counted by: rows of one incident and destination go strictly in
@@ -87,7 +110,7 @@ const ChannelPagerDuty = "pagerduty"
 // for the first time counts; should it fail, its own end looks for the next channel.
 func (r Row) reaching() bool {
 	switch r.Status {
-	case RowSent:
+	case RowSent, RowMerged: // should the other message fail, its end looks for the next channel
 		return true
 	case RowPending:
 		return r.Attempt == 0

@@ -33,8 +33,10 @@ func TestAlertmanagerAnswers(t *testing.T) {
 	}{
 		{name: "good ones", body: "[" + good + "," + good + "]", status: 200, taken: 2},
 		{name: "an empty list", body: "[]", status: 200},
-		{name: "bad ones among good", body: "[" + good + `,{"labels":{}}]`, status: 400, taken: 1,
-			answer: "1 of 2 alerts were not taken: alert 2: labels: found none that has a value, expected at least one"},
+		{
+			name: "bad ones among good", body: "[" + good + `,{"labels":{}}]`, status: 400, taken: 1,
+			answer: "1 of 2 alerts were not taken: alert 2: labels: found none that has a value, expected at least one",
+		},
 		{name: "very many bad ones", body: "[" + strings.Repeat("1,", 19) + "1]", status: 400, answer: "20 of 20 alerts were not taken: alert 1: "},
 		{name: "no list", body: "{}", status: 400, answer: "read alerts: found object, expected a list of alerts"},
 		{name: "too much", body: `[{"labels":{"a":"` + strings.Repeat("x", 2000) + `"}}]`, status: 413, answer: "read request body: request body too large"},

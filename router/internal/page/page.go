@@ -9,6 +9,7 @@
 package page
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,7 +60,9 @@ type Message struct {
 	URL        string            // of the incident in the console; opening it changes nothing
 	AckURL     string            // where the person named can acknowledge it; opening it changes nothing; "" for nowhere
 	Runbook    string            // URL of what to do; "" for none
+	Code       string            // what "ack CODE" in an answer acknowledges; "" where answers are not read
 	Repeat     bool              // an earlier try of this message may have arrived: set on every try after one that did not end cleanly
+	Failing    time.Duration     // how long tries of this message have failed; 0 for the first
 	ProviderID string            // what Page returned for an earlier message of this incident on this channel; "" if none is known
 }
 
@@ -82,9 +85,10 @@ func (m Message) Only(channel, address string) (Recipient, error) {
 	return to, nil
 }
 
-// Link is the address of the incident, if a browser could be sent there; else "".
+// Link is where a message leads, if a browser could be sent there: where its receiver can acknowledge, else where the
+// incident is shown; else "".
 func (m Message) Link() string {
-	u, err := url.Parse(m.URL)
+	u, err := url.Parse(cmp.Or(m.AckURL, m.URL))
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return ""
 	}
@@ -102,6 +106,14 @@ type Pager interface {
 	//
 	// An error that is an [Error] says whether to try again; any other is worth another try with the caller's backoff.
 	Page(ctx context.Context, m Message) (providerID string, err error)
+}
+
+// Explainer is a Pager with several ways to deliver a message.
+type Explainer interface {
+	Pager
+	// Explain says by which way a message went, by what Page returned for it, in words for its incident's timeline; "" when
+	// there is nothing to say.
+	Explain(m Message, providerID string) string
 }
 
 // Error is a failed try, classified once for all channels.

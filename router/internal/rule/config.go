@@ -1,7 +1,7 @@
 package rule
 
 import (
-	"fmt"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -92,11 +92,14 @@ func (p *Period) UnmarshalText(text []byte) error {
 	digits, ok := strings.CutSuffix(string(text), "d")
 	days, err := strconv.Atoi(digits)
 	if !ok || err != nil || days < 1 || days > 1000 {
-		return fmt.Errorf(`a number of days, such as "30d"`)
+		return errors.New(p.Expected())
 	}
 	*p = Period(time.Duration(days) * 24 * time.Hour)
 	return nil
 }
+
+// Expected says what a period looks like in a file.
+func (*Period) Expected() string { return `a number of days, such as "30d"` }
 
 // Kinds of rules, as they are written.
 const (

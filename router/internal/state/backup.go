@@ -101,7 +101,7 @@ func (c *Conn) backup(ctx context.Context, taken time.Time, release string) ([]b
 
 // backedUp says that a record belongs into a backup: it is no secret, and outlives a process.
 func backedUp(key string) bool {
-	return key != record.LeaderKey && key != restoringKey && !strings.HasPrefix(key, accessPrefix)
+	return key != record.LeaderKey && key != restoringKey && !strings.HasPrefix(key, accessPrefix) && !strings.HasPrefix(key, secretPrefix)
 }
 
 // lines writes JSON lines and sums them up.

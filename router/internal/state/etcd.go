@@ -24,6 +24,7 @@ import (
 const (
 	defaultQuota     = 2 << 30 // bytes
 	keptRevisions    = "1000"  // compaction keeps this many
+	snapshotEvery    = 200     // transactions: its log keeps them in memory until then
 	readyWithin      = 30 * time.Second
 	longestSocketDir = 90 // bytes: the kernel takes 107 for a socket's whole path
 )
@@ -50,6 +51,8 @@ func startEmbedded(ctx context.Context, dir string, quota int64, fatal func(erro
 	cfg.ListenPeerUrls, cfg.AdvertisePeerUrls = []url.URL{peer}, []url.URL{peer}
 	cfg.InitialCluster = cfg.InitialClusterFromName(cfg.Name)
 	cfg.QuotaBackendBytes = cmp.Or(quota, defaultQuota)
+	// Entries of its log stay in memory for members that lag behind, of which there are none.
+	cfg.SnapshotCount, cfg.SnapshotCatchUpEntries = snapshotEvery, 1
 	cfg.AutoCompactionMode, cfg.AutoCompactionRetention = embed.CompactorModeRevision, keptRevisions
 	// Its troubles come back as errors of each call, but for those after which it cannot go on.
 	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop().WithOptions(zap.WithFatalHook(standStill(fatal)), zap.WithPanicHook(standStill(fatal))))

@@ -41,17 +41,25 @@ func TestBatchesShareATransactionAndOfEachKeyTheLastIsKept(t *testing.T) {
 		picks     escalation.Picks
 	}{
 		{name: "nothing", batches: []record.Batch{{}, {}}},
-		{name: "two incidents", batches: []record.Batch{{Change: sample("I1", 1, 2)}, {Change: sample("I2", 1, 0)}},
-			incidents: 2, rows: []incident.RowStatus{"pending", "pending"}, entries: 2},
-		{name: "an incident whose row is begun", batches: []record.Batch{{Change: sample("I1", 2, 1)}, {Change: begun("I1", 1)}},
-			incidents: 1, rows: []incident.RowStatus{"pending", "sending"}, entries: 1},
-		{name: "an incident with a later entry", batches: []record.Batch{{Change: sample("I1", 0, 2)}, {Change: noted("I1", 2)}},
-			incidents: 1, entries: 3},
+		{
+			name: "two incidents", batches: []record.Batch{{Change: sample("I1", 1, 2)}, {Change: sample("I2", 1, 0)}},
+			incidents: 2, rows: []incident.RowStatus{"pending", "pending"}, entries: 2,
+		},
+		{
+			name: "an incident whose row is begun", batches: []record.Batch{{Change: sample("I1", 2, 1)}, {Change: begun("I1", 1)}},
+			incidents: 1, rows: []incident.RowStatus{"pending", "sending"}, entries: 1,
+		},
+		{
+			name: "an incident with a later entry", batches: []record.Batch{{Change: sample("I1", 0, 2)}, {Change: noted("I1", 2)}},
+			incidents: 1, entries: 3,
+		},
 		{name: "an incident that is opened and closed", batches: []record.Batch{
 			{Change: sample("I1", 1, 1)}, {Change: sample("I2", 0, 0)}, {Change: incident.Change{Closed: []string{"I1"}}},
 		}, incidents: 1},
-		{name: "a record written twice, and one deleted", batches: []record.Batch{recorded("a", "1"), recorded("b", "2"), recorded("a", "3"), {Delete: []string{"b"}}},
-			records: "a=3 "},
+		{
+			name: "a record written twice, and one deleted", batches: []record.Batch{recorded("a", "1"), recorded("b", "2"), recorded("a", "3"), {Delete: []string{"b"}}},
+			records: "a=3 ",
+		},
 		{name: "a record deleted and written", batches: []record.Batch{{Delete: []string{"a"}}, recorded("a", "1")}, records: "a=1 "},
 		{name: "a turn taken twice", batches: []record.Batch{
 			{Change: incident.Change{Picks: escalation.Picks{"0/api": "alice"}}}, {Change: incident.Change{Picks: escalation.Picks{"0/api": "bob"}}},

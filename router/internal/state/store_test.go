@@ -48,6 +48,11 @@ func sample(id string, rows, entries int) incident.Change {
 	c := incident.Change{Incidents: []incident.Incident{{
 		Version: 1, ID: id, State: incident.Triggered, Severity: incident.SeverityPage, OpenedAt: at, Rows: rows, Entries: entries,
 		Alerts: map[string]incident.AlertState{"k": {Alert: incident.Alert{Key: "k", Rule: "r", Firing: true, At: at}, Count: 2, First: at}},
+		Policy: escalation.Policy{
+			Name: "api", Steps: []escalation.Step{{Page: []string{"api", "bob"}, Rotate: true, Wait: escalation.Duration(5 * time.Minute)}},
+			Repeat: 2, Fallback: "carol", AckTimeout: escalation.Duration(time.Hour), Unmatched: true,
+		},
+		Progress: escalation.Progress{Pass: 1, Step: 1, Started: at, Next: at.Add(5 * time.Minute), Found: true, Picked: []string{"bob"}},
 	}}}
 	for i := range rows {
 		c.Rows = append(c.Rows, incident.Row{Version: 1, Incident: id, Seq: i, Channel: "terminal", People: []string{"alice"}, Status: incident.RowPending})

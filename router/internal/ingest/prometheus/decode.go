@@ -35,7 +35,7 @@ func Decode(body []byte, now time.Time) (alerts []incident.Alert, bad []error, e
 	}
 	list, err := parser.ParseBytes(body)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read alerts: %.300s", err)
+		return nil, nil, fmt.Errorf("read alerts: %s", bounded(err.Error(), valueMax))
 	}
 	items, err := list.Array()
 	if err != nil {

@@ -132,8 +132,10 @@ func TestBadInputIsNamed(t *testing.T) {
 		{"a label without a name", `[{"labels":{"":"c"}}]`, `alert 1: labels: found a name of 0 bytes, expected 1 to 128: ""`},
 		{"a time that is none", `[{"labels":{"a":"b"},"startsAt":"yesterday"}]`, `alert 1: startsAt: found "yesterday", expected a time like 2026-03-02T12:00:00Z`},
 		{"a time that is a number", `[{"labels":{"a":"b"},"endsAt":5}]`, "alert 1: endsAt: found number, expected a time like 2026-03-02T12:00:00Z"},
-		{"an end before the beginning", `[{"labels":{"a":"b"},"startsAt":"2026-11-22T02:00:00Z","endsAt":"2026-11-22T01:00:00Z"}]`,
-			"alert 1: endsAt: found 2026-11-22T01:00:00Z, expected no time before startsAt, 2026-11-22T02:00:00Z"},
+		{
+			"an end before the beginning", `[{"labels":{"a":"b"},"startsAt":"2026-11-22T02:00:00Z","endsAt":"2026-11-22T01:00:00Z"}]`,
+			"alert 1: endsAt: found 2026-11-22T01:00:00Z, expected no time before startsAt, 2026-11-22T02:00:00Z",
+		},
 		{"very many labels", `[{"labels":{` + manyLabels(labelsMax+1) + `}}]`, "alert 1: labels: found 65, expected at most 64"},
 	}
 	for _, tt := range tests {

@@ -24,7 +24,8 @@ const (
 	// WaitMax bounds how long a provider may ask to wait: a wrong header must not silence a channel.
 	WaitMax = 5 * time.Minute
 
-	answerMax = 1 << 20 // bytes of an answer that are read
+	answerMax       = 1 << 20 // bytes of an answer that are read
+	keptConnections = 32      // to one host
 )
 
 // Client makes attempts. It is safe for concurrent use.
@@ -33,15 +34,29 @@ type Client struct {
 	timeout time.Duration
 }
 
-// NewClient uses the transport, and nothing else, of an HTTP client; nil means the default transport. An attempt may take
-// as long as timeout; 0 means [Timeout].
+// NewClient uses the transport, and nothing else, of an HTTP client; nil means one like the default. An attempt may take as
+// long as timeout; 0 means [Timeout].
 func NewClient(given *http.Client, timeout time.Duration) *Client {
 	c := &Client{timeout: cmp.Or(timeout, Timeout)}
 	if given != nil {
 		c.http.Transport = given.Transport
+	} else {
+		c.http.Transport = transport()
 	}
 	c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return c
+}
+
+// transport is the default one, but for keeping a connection for each attempt that a channel may make at once: of the two
+// that it would keep most attempts would dial anew.
+func transport() http.RoundTripper {
+	t, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultTransport
+	}
+	t = t.Clone()
+	t.MaxIdleConnsPerHost = keptConnections
+	return t
 }
 
 // Answer is what came back, all of it.

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -85,5 +88,50 @@ func TestRedirectIsAnAnswer(t *testing.T) {
 func TestHide(t *testing.T) {
 	if got := attempt.Hide("Token a-secret is wrong", "", "a-secret"); got != "Token [hidden] is wrong" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// A storm of pages must not dial anew for each of them.
+func TestConnectionsAreKeptForAllAttemptsThatAChannelMakesAtOnce(t *testing.T) {
+	const at = 32
+	var dialled atomic.Int64
+	arrived := make(chan struct{}, at)
+	release := make(chan struct{})
+	provider := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		arrived <- struct{}{}
+		<-release
+	}))
+	provider.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			dialled.Add(1)
+		}
+	}
+	provider.Start()
+	t.Cleanup(provider.Close)
+	client := attempt.NewClient(nil, time.Minute)
+	for range 3 {
+		var attempts sync.WaitGroup
+		for range at {
+			attempts.Go(func() {
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, provider.URL, nil)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if _, err := client.Do(r); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		for range at {
+			<-arrived
+		}
+		for range at {
+			release <- struct{}{}
+		}
+		attempts.Wait()
+	}
+	if n := dialled.Load(); n > at {
+		t.Errorf("%d connections for %d attempts at a time, want no more than those", n, at)
 	}
 }

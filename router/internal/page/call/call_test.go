@@ -70,7 +70,7 @@ func TestCall(t *testing.T) {
 func TestCallThatAKeyAcknowledges(t *testing.T) {
 	server := faketwilio.New(t)
 	mustPage(t, call.New(withKey(configFor(server))), message(page.KindTrigger))
-	const how = "To acknowledge, press 1. Hanging up acknowledges nothing."
+	const how = "To acknowledge, press 4. Hanging up acknowledges nothing."
 	got := server.Calls()[0]
 	if !slices.Equal(got.Spoken, []string{words, how, words, how, "No key was pressed. It is not acknowledged."}) {
 		t.Errorf("says %q", got.Spoken)

@@ -12,8 +12,11 @@ const (
 	partMax   = 160  // characters of the place and of the reason: who listens has just been woken
 	nameMax   = 64   // characters of the person's name
 	language  = "en-US"
-	key       = "1"
 )
+
+// Key is the one that acknowledges. Answering machines ask for a 1 or a 2 to be pressed, and people press # or 0 to be
+// rid of a call.
+const Key = "4"
 
 // The verbs of TwiML that a call uses. See https://www.twilio.com/docs/voice/twiml
 type (
@@ -52,7 +55,7 @@ func Speech(m page.Message, answer string) string {
 func twiml(words, answer string) string {
 	how := "To acknowledge, open the incident in Nezuban. No key acknowledges it, and nor does hanging up."
 	if answer != "" {
-		how = "To acknowledge, press " + key + ". Hanging up acknowledges nothing."
+		how = "To acknowledge, press " + Key + ". Hanging up acknowledges nothing."
 	}
 	verbs := []any{spoken(words), spoken(how), pause{Length: 1}, spoken(words), spoken(how)}
 	if answer != "" {
@@ -61,6 +64,21 @@ func twiml(words, answer string) string {
 			spoken("No key was pressed. It is not acknowledged."),
 		}
 	}
+	return written(verbs)
+}
+
+// Again is the TwiML that answers a key: it says something and lets another key be pressed.
+func Again(said, answer string) string {
+	return written([]any{
+		gather{Input: "dtmf", Digits: 1, Timeout: 10, Method: "POST", Action: answer, Verbs: []any{spoken(said), spoken("To acknowledge, press " + Key + ".")}},
+		spoken("No key was pressed. It is not acknowledged."),
+	})
+}
+
+// Last is the TwiML that answers a key: it says something and hangs up.
+func Last(said string) string { return written([]any{spoken(said)}) }
+
+func written(verbs []any) string {
 	text, err := xml.Marshal(response{Verbs: verbs})
 	if err != nil {
 		return "" // these types can be written

@@ -1,13 +1,10 @@
 package pagerduty
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"time"
 
 	api "github.com/PagerDuty/go-pagerduty"
 
@@ -29,8 +26,9 @@ const reasonMax = 300 // characters of an error's text
 // failure is a call that did not succeed. A nil *failure is success.
 type failure struct {
 	said   page.Error
-	status int // of the answer; 0: there was none
-	code   int // PagerDuty's; 0: none was given
+	status int  // of the answer; 0: there was none
+	code   int  // PagerDuty's; 0: none was given
+	unsent bool // the request was not made: it would have broken a limit
 }
 
 // Error is the cause's text.
@@ -44,7 +42,7 @@ func (f *failure) retry() bool { return f.said.Retry }
 // unclear says whether the call, or one before it, may have taken effect: without an answer, with a broken one, or with
 // the 400 that a known key gets.
 func (f *failure) unclear() bool {
-	return attempt.Unclear(f.status) || f.status < http.StatusMultipleChoices || f.status == http.StatusBadRequest
+	return !f.unsent && (attempt.Unclear(f.status) || f.status < http.StatusMultipleChoices || f.status == http.StatusBadRequest)
 }
 
 // open returns the incident with that key that is not resolved, or nil when there is none.
@@ -97,7 +95,7 @@ func (p *Pager) email(ctx context.Context, userID string) (string, *failure) {
 // call makes one request by a client of its own, so that what the library drops (headers, the transport's error) is known
 // for this call and no other.
 func (p *Pager) call(ctx context.Context, what string, use func(*api.Client) error) *failure {
-	w := &wire{pager: p}
+	w := &wire{http: p.http, lane: p.rest}
 	client := api.NewClient(p.config.Token, api.WithAPIEndpoint(p.config.BaseURL))
 	client.HTTPClient = w
 	if err := use(client); err != nil {
@@ -108,7 +106,7 @@ func (p *Pager) call(ctx context.Context, what string, use func(*api.Client) err
 
 // failed classifies an error: what may succeed later is worth another try, everything else is not.
 func (p *Pager) failed(what string, w *wire, err error) *failure {
-	f := &failure{status: w.status}
+	f := &failure{status: w.status, unsent: w.unsent}
 	if answered, ok := errors.AsType[api.APIError](err); ok && answered.APIError.Valid {
 		f.code = answered.APIError.ErrorObject.Code
 	}
@@ -122,65 +120,4 @@ func (p *Pager) failed(what string, w *wire, err error) *failure {
 	reason := page.Line(attempt.Hide(err.Error(), p.config.Token), reasonMax)
 	f.said.Err = fmt.Errorf("pagerduty %s: %s", what, reason)
 	return f
-}
-
-// wire is the HTTP client of one call.
-type wire struct {
-	pager  *Pager
-	status int           // of the answer; 0: there was none
-	wait   time.Duration // PagerDuty asked to wait this long
-	err    error         // why there was no answer
-}
-
-// Do implements the library's HTTPClient: it keeps to the rate limit, bounds the attempt, and notes what came back.
-func (w *wire) Do(r *http.Request) (*http.Response, error) {
-	if w.wait = w.pager.pause(time.Now()); w.wait > 0 {
-		w.err = fmt.Errorf("its rate limit is used up for another %v", w.wait.Round(time.Second))
-		return nil, w.err
-	}
-	if err := w.pager.bucket.Wait(r.Context()); err != nil {
-		w.err = fmt.Errorf("await our own rate limit: %w", err)
-		return nil, w.err
-	}
-	answer, err := w.pager.http.Do(r)
-	if err != nil {
-		w.err = err
-		return nil, err
-	}
-	w.status = answer.Status
-	w.heed(answer)
-	return &http.Response{
-		Status: http.StatusText(answer.Status), StatusCode: answer.Status, Header: answer.Header,
-		Body: io.NopCloser(bytes.NewReader(answer.Body)), Request: r,
-	}, nil
-}
-
-// heed takes in what the answer says about the rate limit.
-func (w *wire) heed(answer attempt.Answer) {
-	now := time.Now()
-	wait := attempt.Wait(answer.Header, now)
-	switch {
-	case attempt.Retryable(answer.Status):
-		w.wait = wait
-	case answer.Header.Get("Ratelimit-Remaining") != "0":
-		return
-	}
-	if answer.Status < http.StatusInternalServerError && wait > 0 {
-		w.pager.pauseUntil(now.Add(wait))
-	}
-}
-
-// pause is how long no request may go out.
-func (p *Pager) pause(now time.Time) time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return max(p.paused.Sub(now), 0)
-}
-
-func (p *Pager) pauseUntil(t time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if t.After(p.paused) {
-		p.paused = t
-	}
 }

@@ -1,11 +1,13 @@
-// Package pagerduty pages through PagerDuty's REST API: one PagerDuty incident for one of ours.
+// Package pagerduty pages through PagerDuty's REST API: one PagerDuty incident for one of ours. When that API takes nothing
+// for a while, its Events API v2 raises an alert on a service of its own instead, see file events.go.
 //
-// Repeat rule: keyed. The incident_key is our incident's id, which PagerDuty holds to one open incident per service;
-// every later change sets an absolute state.
+// Repeat rule: keyed. The incident_key is our incident's id, which PagerDuty holds to one open incident per service, the
+// dedup_key of an event is the page's id; every later change sets an absolute state.
 //
 // The router's app calls it through [page.Pager]. It is the only package that knows go-pagerduty, which brings no
-// deadlines, no rate limit, no error type for a lost connection and no headers beside an error: file call.go adds them.
-// It keeps no state but the pause that PagerDuty asked for, and never creates a second incident where one is known.
+// deadlines, no rate limit, no error type for a lost connection, no headers beside an error and no text of the Events API's
+// errors: files call.go and wire.go add them. It keeps no state but the pause that PagerDuty asked for, and never creates a
+// second incident where one is known.
 package pagerduty
 
 import (
@@ -18,7 +20,6 @@ import (
 	"time"
 
 	api "github.com/PagerDuty/go-pagerduty"
-	"golang.org/x/time/rate"
 
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/page"
@@ -32,6 +33,10 @@ const (
 	// PagerDuty allows 960 requests a minute per key; the rest is left to whoever else uses it.
 	perMinute = 900
 	burst     = 30
+
+	// The Events API takes about 120 events a minute per key.
+	eventsPerMinute = 110
+	eventsBurst     = 10
 )
 
 // The statuses of a PagerDuty incident.
@@ -41,12 +46,14 @@ const (
 	statusResolved     = "resolved"
 )
 
-// Config is what a pager needs to know. BaseURL, HTTPClient and Timeout may be zero, nothing else.
+// Config is what a pager needs to know. BaseURL, EventsURL, EventsKey, HTTPClient and Timeout may be zero, nothing else.
 type Config struct {
 	BaseURL    string        // "" for PagerDuty's own; accounts in the EU have another
 	Token      string        // REST API key; secret
 	From       string        // e-mail address of a PagerDuty user that nobody is: it may never be assigned
 	ServiceID  string        // the service on which incidents are created
+	EventsURL  string        // "" for PagerDuty's own; accounts in the EU have another
+	EventsKey  string        // integration key of the service that takes what the REST API does not; secret; "": there is none
 	HTTPClient *http.Client  // its transport is used; nil: the default transport
 	Timeout    time.Duration // of one request; 0: 5 s
 }
@@ -55,10 +62,11 @@ type Config struct {
 type Pager struct {
 	config Config
 	http   *attempt.Client
-	bucket *rate.Limiter
+	rest   *lane
+	events *lane
 
-	mu     sync.Mutex
-	paused time.Time // no request goes out before
+	mu  sync.Mutex
+	own map[string]bool // by user id: whether it is the one in whose name this router writes
 }
 
 var _ page.Pager = (*Pager)(nil)
@@ -69,27 +77,41 @@ func New(c Config) *Pager {
 		c.BaseURL = publicURL
 	}
 	c.BaseURL = strings.TrimRight(c.BaseURL, "/")
+	c.EventsURL = strings.TrimRight(cmp.Or(c.EventsURL, publicEventsURL), "/")
 	return &Pager{
 		config: c,
 		http:   attempt.NewClient(c.HTTPClient, c.Timeout),
-		bucket: rate.NewLimiter(rate.Every(time.Minute/perMinute), burst),
+		rest:   newLane(perMinute, burst),
+		events: newLane(eventsPerMinute, eventsBurst),
+		own:    map[string]bool{},
 	}
 }
 
 // Page implements [page.Pager]. A trigger creates the incident or, where one is open, assigns it to the people named;
-// an update sets its title. An acknowledgement or a resolve of what is no longer open at PagerDuty succeeds.
+// an update sets its title. An acknowledgement or a resolve of what is no longer open at PagerDuty succeeds. The provider's
+// id says by which ways the incident went, and what comes later goes by all of them.
 func (p *Pager) Page(ctx context.Context, m page.Message) (providerID string, err error) {
+	went := parseWays(m.ProviderID)
+	m.ProviderID = went.rest
 	switch m.Kind {
 	case page.KindTrigger:
-		return p.trigger(ctx, m)
-	case page.KindUpdate:
-		return p.change(ctx, m, api.ManageIncidentsOptions{Title: title(m)})
+		return p.wake(ctx, m, went)
+	case page.KindUpdate, page.KindAcknowledge, page.KindResolve:
+		return p.tell(ctx, m, went)
+	}
+	return "", page.Permanent("pagerduty: unknown kind of message %q", m.Kind)
+}
+
+// later is what the REST API is told of an incident that is known.
+func (p *Pager) later(ctx context.Context, m page.Message) (string, error) {
+	switch m.Kind {
 	case page.KindAcknowledge:
 		return p.acknowledge(ctx, m)
 	case page.KindResolve:
 		return p.change(ctx, m, api.ManageIncidentsOptions{Status: statusResolved, Resolution: title(m)})
+	case page.KindTrigger, page.KindUpdate:
 	}
-	return "", page.Permanent("pagerduty: unknown kind of message %q", m.Kind)
+	return p.change(ctx, m, api.ManageIncidentsOptions{Title: title(m)})
 }
 
 // change applies a change to the open incident; that there is none, or that it is resolved already, is success.

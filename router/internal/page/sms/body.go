@@ -1,6 +1,7 @@
 package sms
 
 import (
+	"cmp"
 	"strings"
 
 	"nezuban/router/internal/page"
@@ -11,9 +12,9 @@ const segmentsMax = 3
 
 // Body is the text of a message, at most [segmentsMax] segments long:
 //
-//	TRIGGERED container-died: container shop died with exit 137, host=web1 container=shop. step 1 of policy api: … https://… #01J….1
+//	TRIGGERED container-died: container shop died with exit 137, host=web1 container=shop. step 1 of policy api: … https://… Reply: ack K7PQ2M #01J….1
 //
-// The kind and the page id are always whole; place, reason, address and title are cut, in shares, when room is short.
+// The kind, the code and the page id are always whole; place, reason, address and title are cut, in shares, when room is short.
 func Body(m page.Message) string {
 	title, where, why := plain(m.Title, page.TitleMax), plain(page.Where(m.Labels), page.TitleMax), plain(m.Why, page.TitleMax)
 	head := m.Kind.Word() + " "
@@ -24,7 +25,10 @@ func Body(m page.Message) string {
 		head += rule + ": "
 	}
 	tail := " " + mark(m.PageID)
-	link := plain(m.URL, page.TitleMax)
+	if m.Code != "" {
+		tail = " Reply: ack " + m.Code + tail
+	}
+	link := plain(cmp.Or(m.AckURL, m.URL), page.TitleMax)
 
 	a := alphabetOf(head + title + where + why + link + tail)
 	room := a.room(segmentsMax) - a.length(head) - a.length(tail)

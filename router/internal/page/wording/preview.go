@@ -32,7 +32,11 @@ func OfFile(kind page.Kind, f File, beside []File) (*Set, error) {
 			files = append(files, other)
 		}
 	}
-	set, problems := Compile(c, files, new(tomlfile.File))
+	in, err := tomlfile.Decode(f.Path, nil, new(Config)) // what is said of none of its lines is said of the file
+	if err != nil {
+		return nil, err
+	}
+	set, problems := Compile(c, files, in)
 	return set, problems.Err()
 }
 

@@ -109,7 +109,7 @@ const stepFunc = "_step"
 
 func (b *budget) funcs() template.FuncMap {
 	return template.FuncMap{stepFunc: func(nodes int) (string, error) {
-		if b.steps += nodes; b.steps > stepsMax {
+		if b.steps += max(nodes, 1); b.steps > stepsMax {
 			return "", errLong
 		}
 		return "", nil

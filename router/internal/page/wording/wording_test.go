@@ -176,6 +176,29 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
+func TestOfFile(t *testing.T) {
+	beside := []wording.File{file("b.tmpl", `{{define "b"}}{{.Rule}}{{end}}`), file("a.tmpl", "an older one of this name")}
+	set, err := wording.OfFile(page.KindResolve, file("a.tmpl", `{{template "b" .}}`), beside)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, f := byName(t, "manual").Message(page.KindResolve)
+	if got, err := set.Apply(m, wording.ViewOf(m, f, "email")); err != nil || got.Text != "manual" || got.Title != m.Title {
+		t.Errorf("found %+v, %v", got, err)
+	}
+	for text, want := range map[string]string{
+		"\n{{.Sumary}}":        "templates/a.tmpl:2: found",
+		"{{if false}}x{{end}}": "templates/a.tmpl: templates.resolve.text: found it says nothing",
+	} {
+		if _, err := wording.OfFile(page.KindResolve, file("a.tmpl", text), beside); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: found %v, want %s", text, err, want)
+		}
+	}
+	if _, err := wording.OfFile("open", file("a.tmpl", "x"), nil); err == nil {
+		t.Error("a kind that is not there was accepted")
+	}
+}
+
 // TestAFailureAtRunTimeLeavesTheBuiltInWords has templates that are good for every sample and fail for one message.
 func TestAFailureAtRunTimeLeavesTheBuiltInWords(t *testing.T) {
 	for name, fails := range map[string]string{

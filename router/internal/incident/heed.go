@@ -1,0 +1,169 @@
+package incident
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"nezuban/oncall/escalation"
+)
+
+// ReportKind is what somebody did at a provider.
+type ReportKind string
+
+// What a report can say.
+const (
+	ReportAcknowledged ReportKind = "acknowledged"
+	ReportResolved     ReportKind = "resolved"
+	ReportReassigned   ReportKind = "reassigned"
+)
+
+// Report is what somebody did with an incident at a provider that holds it too, such as in PagerDuty's app. It may be an
+// echo of what the router did there itself, come twice, late, or after newer ones.
+type Report struct {
+	Incident string
+	Kind     ReportKind
+	Channel  string    // where: pagerduty
+	Event    string    // identity: the same one again changes nothing; "" for what was looked up
+	At       time.Time // when it happened, by the provider's clock
+	By       string    // a person of the rotation file, or else what the provider calls them
+	Person   bool      // By is a person of the rotation file; else a reassignment may be the router's own
+	To       []string  // reassigned: to whom, people of the rotation file
+	Rows     int       // of what was looked up: how many rows the incident had when it was asked for
+}
+
+const (
+	reportsHeard = 32              // events that an incident remembers
+	clockSlack   = 5 * time.Second // by which a provider's clock may differ
+)
+
+// Heed takes in a report. It changes nothing when it is known, older than one that was heeded, about an earlier life of the
+// escalation, an echo, or when what it says holds already. What the caller must do besides, when it says that the incident
+// is over, is the same as after [Book.Resolve].
+func (b *Book) Heed(env Env, r Report) (Change, error) {
+	inc, ok := b.Incident(r.Incident)
+	if !ok || inc.State == Resolved || inc.deaf(r) || b.moving(inc, r) {
+		return Change{}, nil
+	}
+	how := "in " + display(r.Channel)
+	var change Change
+	var err error
+	switch r.Kind {
+	case ReportAcknowledged:
+		if inc.State != Triggered && (inc.AcknowledgedBy == r.By || b.echo(r)) {
+			return Change{}, nil
+		}
+		change, err = b.Acknowledge(env, r.Incident, r.By, how)
+	case ReportResolved:
+		change, err = b.Resolve(env, r.Incident, r.By, how)
+	case ReportReassigned:
+		if b.echo(r) {
+			return Change{}, nil
+		}
+		change = b.reassigned(env, r)
+	}
+	for i := range change.Incidents {
+		if change.Incidents[i].ID == r.Incident {
+			change.Incidents[i].hear(r)
+		}
+	}
+	return change, err
+}
+
+// deaf says that a report has nothing to say any more.
+func (inc Incident) deaf(r Report) bool {
+	known := r.Event != "" && slices.Contains(inc.Heard, r.Event)
+	seen := r.Event == "" && !r.At.After(inc.HeardAt.Add(time.Second)) && !inc.HeardAt.IsZero()
+	return known || seen || r.At.Before(inc.HeardAt) || r.At.Before(inc.Progress.Started.Add(-clockSlack))
+}
+
+func (inc *Incident) hear(r Report) {
+	if r.Event != "" {
+		inc.Heard = append(slices.Clone(inc.Heard), r.Event)
+		inc.Heard = inc.Heard[max(len(inc.Heard)-reportsHeard, 0):]
+	}
+	if r.At.After(inc.HeardAt) {
+		inc.HeardAt = r.At
+	}
+}
+
+// moving says that what was looked up may be behind what the router is doing there: the next look will tell.
+func (b *Book) moving(inc Incident, r Report) bool {
+	if r.Event != "" {
+		return false
+	}
+	return inc.Rows != r.Rows || slices.ContainsFunc(b.rowsOf(inc.ID), func(row Row) bool { return row.Channel == r.Channel && !row.Done() })
+}
+
+// echo says that a report only repeats what the router did there itself: an acknowledgement that it passed on, or whom it
+// assigned. Of a person who is known to have done it, only what holds already counts as an echo.
+func (b *Book) echo(r Report) bool {
+	rows := b.rowsOf(r.Incident)
+	if r.Kind == ReportReassigned && (r.Person || r.Event == "") {
+		return equalSets(r.To, b.draft(Env{}).assigned(r.Incident))
+	}
+	want, people := MessageTrigger, r.To
+	if r.Kind == ReportAcknowledged {
+		want, people = MessageAcknowledge, []string{r.By}
+	}
+	return slices.ContainsFunc(rows, func(row Row) bool {
+		return row.Channel == r.Channel && row.Kind == want && row.Attempt > 0 && equalSets(row.People, people)
+	})
+}
+
+func equalSets(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+}
+
+// reassigned follows what was done at a provider: the incident is those people's, who were told there and are told on their
+// other channels; unanswered, its escalation goes on after the wait of the step taken last.
+func (b *Book) reassigned(env Env, r Report) Change {
+	d := b.draft(env)
+	inc, _ := d.incident(r.Incident)
+	if len(r.To) == 0 {
+		d.note(&inc, "reassigned by %s in %s, to nobody whom the contacts have: this changes nothing here", r.By, display(r.Channel))
+		return d.change()
+	}
+	progress := inc.Progress
+	var notify []escalation.Notify
+	for _, person := range r.To {
+		next, told := escalation.Hand(inc.Policy, env.Rotation, inc.Progress, string(inc.Severity), person, r.By, env.Now)
+		if len(told) > 0 {
+			progress = next
+		}
+		notify = append(notify, told...)
+	}
+	d.note(&inc, "reassigned to %s by %s in %s", strings.Join(r.To, ", "), r.By, display(r.Channel))
+	d.withdraw(&inc, "reassigned before it was sent")
+	inc.untake()
+	inc.Progress = progress
+	d.putIncident(inc)
+	d.heard(&inc, r)
+	for _, row := range rowsFor(slices.DeleteFunc(notify, func(n escalation.Notify) bool { return n.Channel == r.Channel })) {
+		d.note(&inc, "paging %s by %s: %s", strings.Join(row.People, ", "), row.Channel, row.Why)
+		d.send(&inc, row)
+	}
+	return d.change()
+}
+
+// heard is the row of a message that the provider has delivered on its own account.
+func (d *draft) heard(inc *Incident, r Report) {
+	row := Row{
+		Kind: MessageTrigger, Channel: r.Channel, People: r.To, Pass: inc.Progress.Pass, Step: inc.Progress.Step,
+		Why: fmt.Sprintf("reassigned: %s has given it to you", r.By), NotBefore: d.env.Now,
+	}
+	seq := inc.Rows
+	d.send(inc, row)
+	row, _ = d.row(RowKey{inc.ID, seq})
+	row.Status, row.Attempt = RowSent, 1
+	d.putRow(row)
+}
+
+// display is how a channel is called in a timeline.
+func display(channel string) string {
+	if channel == ChannelPagerDuty {
+		return "PagerDuty"
+	}
+	return channel
+}

@@ -1,0 +1,231 @@
+package incident
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// StormWindow is the time over which messages that call somebody are counted.
+const StormWindow = time.Minute
+
+// Merge keeps a storm from flooding a channel. caps is, by channel, how many messages that call somebody may go out within
+// [StormWindow]; a channel without one has no bound. Those beyond it do not queue: of each person's the first one speaks for
+// the others, which are merged into it, and it goes out at once; the next such message to the person goes out no sooner than
+// StormWindow after that. A person is paged for what was merged when the message that it was merged into has arrived; while
+// that one fails, it is as if they failed.
+//
+// It is called before [Book.Due], as often.
+func (b *Book) Merge(env Env, caps map[string]int) Change {
+	var d *draft
+	due, _ := b.DueWithin(env.Now, func(channel string) int { return -min(caps[channel], 1) }) // all of those that have a bound
+	for _, channel := range channelsOf(due) {
+		most := caps[channel]
+		if most <= 0 {
+			continue
+		}
+		var calls []Row
+		for _, row := range due {
+			if row.Channel == channel && b.calls(row) && row.Attempt == 0 && !row.Summary {
+				calls = append(calls, row)
+			}
+		}
+		free := max(most-b.called(channel, env.Now), 0)
+		if len(calls) <= free {
+			continue
+		}
+		if d == nil {
+			d = b.draft(env)
+		}
+		d.merge(calls[free:], fmt.Sprintf("more than %d pages a minute by %s", most, channel))
+	}
+	if d == nil {
+		return Change{}
+	}
+	return d.change()
+}
+
+// Floods says that a row is beyond the bound of its channel: it came after the last Merge, and waits for the next one.
+func (b *Book) Floods(row Row, caps map[string]int, now time.Time) bool {
+	most := caps[row.Channel]
+	return most > 0 && row.Attempt == 0 && !row.Summary && b.calls(row) && b.called(row.Channel, now) >= most
+}
+
+func channelsOf(rows []Row) []string {
+	var all []string
+	for _, row := range rows {
+		all = append(all, row.Channel)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// calls says that a row is a message that calls somebody: a trigger, but on PagerDuty only one that makes an incident there.
+func (b *Book) calls(row Row) bool {
+	if row.Kind != MessageTrigger {
+		return false
+	}
+	return row.Channel != ChannelPagerDuty || !slices.ContainsFunc(b.rows[row.Incident], func(other Row) bool {
+		return other.Seq != row.Seq && other.Kind == MessageTrigger && other.Channel == row.Channel && other.mayHaveArrived()
+	})
+}
+
+// called is how many such messages were begun on a channel within the window that ends now.
+func (b *Book) called(channel string, now time.Time) (n int) {
+	for _, at := range b.begun[channel] {
+		if now.Sub(at) < StormWindow {
+			n++
+		}
+	}
+	return n
+}
+
+// count keeps what called needs: it looks at a row before the book takes it over. held is the row as the book has it, or
+// the zero Row.
+func (b *Book) count(held, row Row) {
+	if row.Summary {
+		who, at := row.whom(), row.FirstTry
+		if at.IsZero() {
+			at = row.NotBefore
+		}
+		if last, ok := b.speaking[who]; !ok || at.After(last.at) {
+			b.speaking[who] = speaker{row.Key(), at}
+		}
+	}
+	if row.FirstTry.IsZero() || !held.FirstTry.IsZero() || !b.calls(row) {
+		return
+	}
+	recent := append(b.begun[row.Channel], row.FirstTry)
+	for row.FirstTry.Sub(recent[0]) >= StormWindow { // they come in their order, but for those of a restart
+		recent = recent[1:]
+	}
+	b.begun[row.Channel] = recent
+}
+
+// whom is the people of a row and their channel.
+func (r Row) whom() string { return r.Channel + "|" + strings.Join(r.People, ",") }
+
+// speaker is the last message to some people that spoke for others, and when it went out, or may.
+type speaker struct {
+	row RowKey
+	at  time.Time
+}
+
+// merge makes of each person's rows one message.
+func (d *draft) merge(rows []Row, why string) {
+	byPeople := map[string][]Row{}
+	for _, row := range rows {
+		byPeople[row.whom()] = append(byPeople[row.whom()], row)
+	}
+	for _, row := range rows { // in their order
+		who := row.whom()
+		if len(byPeople[who]) == 0 {
+			continue
+		}
+		d.mergeOf(who, byPeople[who], why)
+		delete(byPeople, who)
+	}
+}
+
+// mergeOf merges some rows of the same people into the message to them that waits already, or into the one of the oldest
+// incident: what belongs to that is stored first, so that no crash leaves rows that were merged into nothing.
+func (d *draft) mergeOf(who string, rows []Row, why string) {
+	last, spoken := d.book.speaking[who]
+	host, known := d.row(last.row)
+	if !spoken || !known || host.Status != RowPending || host.Attempt > 0 {
+		went := spoken && known && host.Attempt > 0
+		rows = slices.SortedFunc(slices.Values(rows), func(a, b Row) int { return cmp.Compare(a.Incident, b.Incident) })
+		host, rows = rows[0], rows[1:]
+		host.Summary = true
+		if next := last.at.Add(StormWindow); went && next.After(d.env.Now) {
+			host.NotBefore = next
+		}
+		d.putRow(host)
+		inc, _ := d.incident(host.Incident)
+		d.note(&inc, "%s: page %s speaks for what else there is for %s", why, host.PageID(), strings.Join(host.People, ", "))
+	}
+	for _, row := range rows {
+		if row.Incident == host.Incident {
+			continue // it is another page about the same
+		}
+		inc, _ := d.incident(row.Incident)
+		row.Status, row.Into, row.Reason = RowMerged, host.PageID(), why
+		d.putRow(row)
+		d.note(&inc, "merged %s into page %s: %s", row.describe(), host.PageID(), why)
+	}
+}
+
+// merged lists the rows that were merged into a message, as the draft sees them.
+func (d *draft) merged(into Row) []Row {
+	if !into.Summary {
+		return nil
+	}
+	var all []Row
+	for _, key := range d.book.into[into.PageID()] {
+		if row, ok := d.row(key); ok && row.Status == RowMerged && row.Into == into.PageID() {
+			all = append(all, row)
+		}
+	}
+	return all
+}
+
+// Merged lists the incidents that a message speaks for besides its own and that nobody has, in order.
+func (b *Book) Merged(into Row) []Incident {
+	var all []Incident
+	for _, row := range b.draft(Env{}).merged(into) {
+		if inc, ok := b.incidents[row.Incident]; ok && inc.State == Triggered && !slices.ContainsFunc(all, func(i Incident) bool { return i.ID == inc.ID }) {
+			all = append(all, inc)
+		}
+	}
+	slices.SortFunc(all, func(x, y Incident) int { return cmp.Compare(x.ID, y.ID) })
+	return all
+}
+
+// failMerged lets what was merged into a message share its fate: it has failed, or does not get through.
+func (d *draft) failMerged(host Row) {
+	for _, row := range d.merged(host) {
+		inc, open := d.incident(row.Incident)
+		if !open || inc.State != Triggered {
+			continue
+		}
+		if host.Status == RowFailed {
+			row.Status, row.Reason = RowFailed, "page "+host.PageID()+", into which it was merged, has failed"
+			d.putRow(row)
+			d.note(&inc, "failed %s: %s", row.describe(), row.Reason)
+		}
+		d.nextChannel(&inc, row)
+	}
+}
+
+// parted takes back what was merged into a message that is not sent: it waits again.
+func (d *draft) parted(host Row) {
+	for _, row := range d.merged(host) {
+		inc, open := d.incident(row.Incident)
+		row.Status, row.Into, row.Reason, row.NotBefore = RowPending, "", "", d.env.Now
+		if !open || inc.State != Triggered {
+			row.Status, row.Reason = RowCancelled, "page "+host.PageID()+", into which it was merged, is not sent"
+		}
+		d.putRow(row)
+		if row.Status == RowPending {
+			d.note(&inc, "page %s is not sent: %s waits again", host.PageID(), row.describe())
+		}
+	}
+}
+
+// mend takes back, at the start, what was merged into a message of which the store does not know that it speaks for others:
+// the router died between the two.
+func (d *draft) mend(row Row) {
+	key, ok := ParsePageID(row.Into)
+	if row.Status != RowMerged || !ok {
+		return
+	}
+	if host, known := d.row(key); !known || host.Summary {
+		return // an incident that is closed was told, or has cancelled what it did not tell
+	}
+	inc, _ := d.incident(row.Incident)
+	row.Status, row.Into, row.Reason, row.NotBefore = RowPending, "", "", d.env.Now
+	d.putRow(row)
+	d.note(&inc, "the router was restarted while %s was being merged: it waits again", row.describe())
+}

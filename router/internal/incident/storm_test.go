@@ -1,0 +1,269 @@
+package incident
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+const stormRotation = `
+zone = "UTC"
+[people]
+alice = { page = ["sms", "10m call"] }
+bob   = { page = ["sms"] }
+[schedule.api]
+layers = [{ name = "base", every = "1w", from = "2026-01-05 09:00", who = ["alice"] }]
+[policy.api]
+steps = [{ page = "api", wait = "30m" }, { page = "bob", wait = "10m" }]
+fallback = "bob"
+[policy.web]
+steps = [{ page = "bob", wait = "30m" }]
+fallback = "bob"
+[[route]]
+match = { team = "web" }
+policy = "web"
+[[route]]
+policy = "api"
+`
+
+// containerDied is the death of one of many.
+func containerDied(n int, team string, at time.Time) Alert {
+	a := died(at)
+	a.Key, a.Event, a.Summary = fmt.Sprintf("died|%d", n), fmt.Sprintf("e%d", n), fmt.Sprintf("container c%d died", n)
+	a.Labels = map[string]string{"host": "web1", "team": team}
+	return a
+}
+
+// storm opens incidents and merges what overflows.
+func (w *world) storm(from, n int, team string, caps map[string]int) {
+	for i := range n {
+		w.apply(containerDied(from+i, team, w.env.Now))
+	}
+	w.accept(w.book.Merge(w.env, caps))
+}
+
+// beginAll marks all due rows as being sent, and says which they are.
+func (w *world) beginAll() (rows []Row) {
+	due, _ := w.book.Due(w.env.Now)
+	for _, row := range due {
+		c, ok := w.book.Begin(w.env, row.Key())
+		if !ok {
+			w.t.Fatalf("due row %v cannot begin", row.Key())
+		}
+		w.accept(c)
+		rows = append(rows, c.Rows[0])
+	}
+	return rows
+}
+
+func (w *world) finish(rows []Row, out Outcome) {
+	for _, row := range rows {
+		w.accept(w.book.Finish(w.env, row.Key(), out))
+	}
+}
+
+// statuses counts the rows of a channel by status.
+func (w *world) statuses(channel string) string {
+	count := map[RowStatus]int{}
+	for _, inc := range w.book.Incidents() {
+		for _, row := range w.book.Rows(inc.ID) {
+			if row.Channel == channel {
+				count[row.Status]++
+			}
+		}
+	}
+	return strings.TrimPrefix(fmt.Sprint(count), "map")
+}
+
+// speaks is how many incidents besides its own each of some rows speaks for.
+func (w *world) speaks(rows []Row) (n []int) {
+	for _, row := range rows {
+		n = append(n, len(w.book.Merged(row)))
+	}
+	return n
+}
+
+func TestAStormBecomesOneMessageForEachPerson(t *testing.T) {
+	caps := map[string]int{"sms": 3}
+	w := newWorld(t, stormRotation)
+	w.storm(0, 10, "", caps)
+	w.storm(10, 1, "web", caps)
+	w.storm(11, 4, "web", caps)
+	sent := w.beginAll()
+	// Three go out by themselves; of the other twelve there is one message for alice and one for bob.
+	if got := fmt.Sprint(w.speaks(sent)); got != "[0 0 0 6 4]" {
+		t.Errorf("they speak for %s: %+v", got, sent)
+	}
+	if got := w.statuses("sms"); got != "[merged:10 sending:5]" {
+		t.Errorf("found %s", got)
+	}
+	w.finish(sent, sentOK)
+	if !slices.Contains(w.log, "merged trigger to alice by sms into page I004-0: more than 3 pages a minute by sms") ||
+		!slices.Contains(w.log, "more than 3 pages a minute by sms: page I004-0 speaks for what else there is for alice") {
+		t.Errorf("not said in\n%s", strings.Join(w.log, "\n"))
+	}
+
+	// What comes within the minute gathers in one further message, which goes out when the minute is over.
+	w.env.Now = w.env.Now.Add(20 * time.Second)
+	w.storm(15, 5, "", caps)
+	w.storm(20, 5, "", caps)
+	if due := w.beginAll(); len(due) != 0 {
+		t.Errorf("went out at once: %+v", due)
+	}
+	w.env.Now = w.env.Now.Add(40 * time.Second)
+	w.accept(w.book.Merge(w.env, caps))
+	if due := w.beginAll(); len(due) != 1 || len(w.book.Merged(due[0])) != 9 {
+		t.Errorf("after a minute there went out %+v", due)
+	}
+
+	// After a calm minute each goes out by itself again.
+	w.env.Now = w.env.Now.Add(StormWindow)
+	w.storm(25, 3, "", caps)
+	if due := w.beginAll(); fmt.Sprint(w.speaks(due)) != "[0 0 0]" {
+		t.Errorf("after a calm minute there went out %+v", due)
+	}
+}
+
+func TestNoStormBelowTheBound(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		caps map[string]int
+		want string
+	}{
+		{"as many as may", map[string]int{"sms": 5}, "[sending:5]"},
+		{"one too many", map[string]int{"sms": 4}, "[sending:5]"}, // which speaks for itself alone
+		{"two too many", map[string]int{"sms": 3}, "[merged:1 sending:4]"},
+		{"no bound", map[string]int{"call": 1}, "[sending:5]"},
+		{"bound of none", map[string]int{"sms": 0}, "[sending:5]"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t, stormRotation)
+			w.storm(0, 5, "", row.caps)
+			w.beginAll()
+			if got := w.statuses("sms"); got != row.want {
+				t.Errorf("found %s, want %s", got, row.want)
+			}
+		})
+	}
+}
+
+// On PagerDuty only what makes an incident there counts.
+func TestOnPagerDutyReassignmentsAreNoStorm(t *testing.T) {
+	w := newWorld(t, strings.ReplaceAll(stormRotation, `"sms"`, `"pagerduty"`))
+	caps := map[string]int{ChannelPagerDuty: 4}
+	w.storm(0, 4, "", caps)
+	w.finish(w.beginAll(), Outcome{ProviderID: "P"})
+	w.after(30 * time.Minute)
+	w.accept(w.book.Merge(w.env, caps))
+	w.beginAll()
+	if got := w.statuses(ChannelPagerDuty); got != "[sending:4 sent:4]" {
+		t.Errorf("with the second step: found %s", got)
+	}
+	w.storm(4, 6, "", caps)
+	if due := w.beginAll(); fmt.Sprint(w.speaks(due)) != "[0 0 0 0 1]" {
+		t.Errorf("six new ones make %+v", due)
+	}
+}
+
+func TestWhatBecomesOfTheMessageThatSpeaksForOthers(t *testing.T) {
+	caps := map[string]int{"sms": 1}
+	refused := Outcome{Err: errors.New("refused"), Permanent: true}
+	for _, row := range []struct {
+		name       string
+		do         func(w *world, host Row)
+		sms, calls string // by status, once all that is due is on its way
+	}{
+		{"it arrives", func(w *world, host Row) { w.finish([]Row{host}, sentOK) }, "[merged:3 sent:2]", "[pending:5]"},
+		{"it is refused: each is called, within the bound of calls", func(w *world, host Row) { w.finish([]Row{host}, refused) }, "[failed:4 sent:1]", "[merged:2 pending:1 sending:2]"},
+		{"it does not get through", func(w *world, host Row) {
+			w.env.Now = w.env.Now.Add(impatience)
+			w.finish([]Row{host}, Outcome{Err: errors.New("503")})
+		}, "[merged:3 pending:1 sent:1]", "[merged:2 pending:1 sending:2]"},
+		{"its own incident is acknowledged, and it is refused", func(w *world, host Row) {
+			w.acted(w.book.Acknowledge(w.env, host.Incident, "bob", ""))
+			w.finish([]Row{host}, refused)
+		}, "[failed:4 sent:1]", "[cancelled:1 merged:1 pending:1 sending:2]"},
+		{"its own incident is acknowledged while it fails: another speaks for them", func(w *world, host Row) {
+			w.acted(w.book.Acknowledge(w.env, host.Incident, "bob", ""))
+			w.finish([]Row{host}, Outcome{Err: errors.New("503")})
+			w.env.Now = w.env.Now.Add(StormWindow)
+		}, "[cancelled:1 merged:1 sending:2 sent:1]", "[cancelled:1 pending:4]"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t, stormRotation)
+			w.storm(0, 5, "", caps)
+			sent := w.beginAll()
+			if fmt.Sprint(w.speaks(sent)) != "[0 3]" {
+				t.Fatalf("sent %+v", sent)
+			}
+			w.finish(sent[:1], sentOK)
+			row.do(w, sent[1])
+			w.accept(w.book.Merge(w.env, map[string]int{"sms": 1, "call": 1}))
+			w.beginAll()
+			if sms, calls := w.statuses("sms"), w.statuses("call"); sms != row.sms || calls != row.calls {
+				t.Errorf("text messages %s, calls %s; want %s, %s\n%s", sms, calls, row.sms, row.calls, strings.Join(w.log, "\n"))
+			}
+		})
+	}
+}
+
+// One that is acknowledged before it is sent speaks for nobody: those whom it would have spoken for wait again, and go out at
+// once.
+func TestAMessageThatIsNotSentSpeaksForNobody(t *testing.T) {
+	caps := map[string]int{"sms": 1}
+	w := newWorld(t, stormRotation)
+	w.storm(0, 5, "", caps)
+	w.acted(w.book.Acknowledge(w.env, "I002", "alice", ""))
+	w.accept(w.book.Merge(w.env, caps))
+	sent := w.beginAll()
+	if len(sent) != 2 || sent[1].Incident != "I003" || len(w.book.Merged(sent[1])) != 2 {
+		t.Errorf("sent %+v", sent)
+	}
+	// What somebody has meanwhile is not spoken for.
+	w.acted(w.book.Acknowledge(w.env, "I005", "alice", ""))
+	if others := w.book.Merged(sent[1]); len(others) != 1 || others[0].ID != "I004" {
+		t.Errorf("speaks for %+v", others)
+	}
+}
+
+// A router that died between what it stored of a merge loses no page.
+func TestAHalfStoredMergeIsMended(t *testing.T) {
+	caps := map[string]int{"sms": 1}
+	w := newWorld(t, stormRotation)
+	for n := range 4 {
+		w.apply(containerDied(n, "", w.env.Now))
+	}
+	c := w.book.Merge(w.env, caps)
+	c.Rows = slices.DeleteFunc(c.Rows, func(r Row) bool { return r.Summary })
+	w.accept(c)
+	w.accept(w.book.Recover(w.env))
+	if got := w.statuses("sms"); got != "[pending:4]" {
+		t.Errorf("found %s", got)
+	}
+	w.accept(w.book.Merge(w.env, caps))
+
+	// A whole one outlives a restart, and so does the count.
+	var incidents []Incident
+	var rows []Row
+	for _, inc := range w.book.Incidents() {
+		incidents, rows = append(incidents, inc), append(rows, w.book.Rows(inc.ID)...)
+	}
+	w.book = NewBook(incidents, rows, nil)
+	w.accept(w.book.Recover(w.env))
+	sent := w.beginAll()
+	if fmt.Sprint(w.speaks(sent)) != "[0 2]" {
+		t.Fatalf("after a restart there went out %+v", sent)
+	}
+	rows = nil
+	for _, inc := range w.book.Incidents() {
+		rows = append(rows, w.book.Rows(inc.ID)...)
+	}
+	w.book = NewBook(incidents, rows, nil)
+	w.storm(4, 2, "", caps)
+	if due := w.beginAll(); len(due) != 0 {
+		t.Errorf("the count of the minute was forgotten: %+v", due)
+	}
+}

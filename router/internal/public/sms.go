@@ -1,0 +1,66 @@
+package public
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"nezuban/router/internal/incident"
+	"nezuban/router/internal/page"
+	"nezuban/router/internal/page/sms"
+)
+
+// sms takes a text message that somebody sent: "ack CODE", with the code of a page, from the number that the page went to.
+// A number that nobody here has gets no answer.
+func (s *server) sms(w http.ResponseWriter, r *http.Request) {
+	if !s.signedBy(w, r, s.SMSToken) {
+		return
+	}
+	sent, known := s.Desk.Texted(r.PostForm.Get("From"))
+	if !known {
+		s.Log.WarnContext(r.Context(), "a text message came from a number that is in no contacts")
+		twiml(w, sms.Reply(""))
+		return
+	}
+	found, ok := s.meant(sent, code(r.PostForm.Get("Body")))
+	if !ok {
+		twiml(w, sms.Reply("Nothing is acknowledged: no page that was sent to this number, and is not over, has this code. Answer ack and the code, such as: ack K7PQ2M"))
+		return
+	}
+	title := page.Line(found.Incident.Lead().Summary, titleMax)
+	err := durably(r.Context(), func(ctx context.Context) error {
+		return s.Desk.Acknowledge(ctx, found, "by a text message")
+	})
+	switch {
+	case errors.Is(err, incident.ErrUnknown):
+		twiml(w, sms.Reply("It is over already: "+title))
+	case err != nil:
+		s.Log.ErrorContext(r.Context(), "not acknowledged by a text message", "incident", found.Incident.ID, "error", err)
+		twiml(w, sms.Reply("NOT acknowledged, it could not be stored. Send it again: "+title))
+	default:
+		twiml(w, sms.Reply("Acknowledged: "+title))
+	}
+}
+
+// titleMax keeps a reply to one segment, or two.
+const titleMax = 100
+
+// meant is the message whose code somebody typed. All are looked at, whichever it is.
+func (s *server) meant(sent []Sent, code string) (found Sent, ok bool) {
+	for _, one := range sent {
+		if s.Links.AllowsCode(one.PageID, one.Person, code) {
+			found, ok = one, true
+		}
+	}
+	return found, ok
+}
+
+// code is what follows "ack"; "" when the text says something else.
+func code(body string) string {
+	words := strings.Fields(body)
+	if len(words) != 2 || !strings.EqualFold(words[0], "ack") {
+		return ""
+	}
+	return strings.TrimRight(words[1], ".!")
+}
