@@ -49,6 +49,7 @@ func TestAStateThatCannotBeWrittenIsToldOnceAndThenEveryHalfHour(t *testing.T) {
 		go e.run(ctx)
 		defer func() { cancel(); synctest.Wait() }()
 		e.failed(errFull)
+		time.Sleep(10 * time.Second)
 		e.ok(ctx) // a moment of it is nobody's business
 		time.Sleep(time.Minute)
 		if len(sent) != 0 {

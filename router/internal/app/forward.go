@@ -74,7 +74,6 @@ func (f *forwarder) rewrite(p *httputil.ProxyRequest) {
 	}
 	p.SetURL(to)
 	p.SetXForwarded()
-	p.Out.Host = to.Host
 	p.Out.Header.Set(forwardedBy, f.own)
 	p.Out.Header.Del("Origin")
 	p.Out.Header.Del("Sec-Fetch-Site")

@@ -100,6 +100,8 @@ func TestAFollowerPassesOnWhatItIsSent(t *testing.T) {
 func TestWhatCannotBePassedOnIsToBeSentAgain(t *testing.T) {
 	gone := httptest.NewServer(nil)
 	gone.Close()
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it is passed on again") }))
+	defer other.Close()
 	tests := []struct {
 		name   string
 		leader state.Leader
@@ -109,7 +111,7 @@ func TestWhatCannotBePassedOnIsToBeSentAgain(t *testing.T) {
 		{"nobody leads", state.Leader{}, false, ""},
 		{"the leader does not answer", state.Leader{URL: gone.URL}, true, ""},
 		{"the leader is this router, not ready yet", state.Leader{URL: "http://own:1"}, true, ""},
-		{"it was passed on already", state.Leader{URL: "http://other:1"}, true, "http://other:1"},
+		{"it was passed on already", state.Leader{URL: other.URL}, true, other.URL},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

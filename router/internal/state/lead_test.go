@@ -80,6 +80,9 @@ func until(t *testing.T, what string, cond func() bool) {
 func TestTheLeadGoesOnWhenTheLeaderResignsAndOldTermsCannotWrite(t *testing.T) {
 	cluster := testenv.Etcd(t, 1)
 	a, b := connect(t, cluster.Endpoints...), connect(t, cluster.Endpoints...)
+	if err := b.reader().Commit(t.Context(), record.Batch{Change: sample("I2", 1, 1)}); !errors.Is(err, record.ErrFenced) {
+		t.Errorf("a reader while nobody leads: found %v, want ErrFenced", err)
+	}
 	first := within(t, 5*time.Second, lead(t, a, candidate("a", 0)))
 	next := lead(t, b, candidate("b", 0))
 	until(t, "b sees that a leads", func() bool { l, ok := b.Leader(); return ok && l.Name == "a" && l.URL == "http://a" })
