@@ -66,9 +66,12 @@ func (p *parser) swapped(r *rotation, name string, texts [2]owned, zone *time.Lo
 			turns = [2]Turn{found[0][0], found[1][0]}
 			fitting = append(fitting, y.name)
 		} else if name != "" || len(r.layers) == 1 {
-			p.refuseTurns(y, texts, found, path)
+			p.refuseTurns(y, texts, found, zone, path)
 			return turns, "", false
 		}
+	}
+	if len(fitting) == 0 && p.refuseLearners(r.layers, texts, zone, path) {
+		return turns, "", false
 	}
 	if len(fitting) != 1 {
 		expected := `a "layer": in none of them does each text name one turn`
@@ -87,21 +90,52 @@ func (p *parser) swapped(r *rotation, name string, texts [2]owned, zone *time.Lo
 	return turns, fitting[0], true
 }
 
+// span is the day of the text.
+func (o owned) span(zone *time.Location) (from, to time.Time) {
+	return o.day.first(zone), (o.day + minutesPerDay).first(zone)
+}
+
 // turns are those that the text may name.
 func (o owned) turns(y *layer, zone *time.Location) []Turn {
-	return y.turnsOn(o.person, o.day.first(zone), (o.day + minutesPerDay).first(zone))
+	from, to := o.span(zone)
+	return y.turnsOn(o.person, from, to)
+}
+
+// learnsIn finds the layer in which the person learns on the day of the text, when they are on call in none.
+func (o owned) learnsIn(layers []layer, zone *time.Location) (name string, ok bool) {
+	from, to := o.span(zone)
+	for i := range layers {
+		if len(o.turns(&layers[i], zone)) > 0 {
+			return "", false
+		}
+		if !ok && len(layers[i].turnsOf(o.person, true, from, to)) > 0 {
+			name, ok = layers[i].name, true
+		}
+	}
+	return name, ok
+}
+
+// refuseLearners says of each text that names the turn of a learner that it is one, and reports whether there is any.
+func (p *parser) refuseLearners(layers []layer, texts [2]owned, zone *time.Location, path []any) (found bool) {
+	for n, o := range texts {
+		if name, ok := o.learnsIn(layers, zone); ok {
+			p.refuse(o.text, fmt.Sprintf("a turn in which %s is on call: in that of the layer %q they learn (shadow), and no swap touches it", o.person, name), append(slices.Clip(path), n)...)
+			found = true
+		}
+	}
+	return found
 }
 
 // refuseTurns says of each text that does not name one turn of a layer what it names.
-func (p *parser) refuseTurns(y *layer, texts [2]owned, found [2][]Turn, path []any) {
+func (p *parser) refuseTurns(y *layer, texts [2]owned, found [2][]Turn, zone *time.Location, path []any) {
+	if p.refuseLearners([]layer{*y}, texts, zone, path) {
+		return
+	}
 	for n, turns := range found {
 		if len(turns) == 1 {
 			continue
 		}
 		expected := fmt.Sprintf("the day of a turn of %s in the layer %q", texts[n].person, y.name)
-		if y.learn {
-			expected += "; turns of shadow lines cannot be swapped"
-		}
 		if len(turns) > 1 {
 			var starts []string
 			for _, turn := range turns {

@@ -20,9 +20,9 @@ func (l *line) turnAt(t time.Time) (number int64, from, to time.Time) {
 	return number, l.handoff(k), to
 }
 
-// turnsOf are the turns of a person that have any time from one instant to another, in order; those of shadow lines,
-// which no swap touches, are left out.
-func (y *layer) turnsOf(person string, from, to time.Time) []Turn {
+// turnsOf are the turns of a person that have any time from one instant to another, in order: those of shadow lines, which
+// no swap touches, or those of the others.
+func (y *layer) turnsOf(person string, shadow bool, from, to time.Time) []Turn {
 	var turns []Turn
 	for t := from; t.Before(to); {
 		i := sort.Search(len(y.lines), func(i int) bool { return y.lines[i].begin.After(t) })
@@ -34,7 +34,7 @@ func (y *layer) turnsOf(person string, from, to time.Time) []Turn {
 		if l := y.active(t); l != nil {
 			number, first, last := l.turnAt(t)
 			last = earlier(last, begins)
-			if !l.shadow && slices.Contains(l.ring[number%int64(len(l.ring))], person) {
+			if l.shadow == shadow && slices.Contains(l.ring[number%int64(len(l.ring))], person) {
 				key := turnKey{layer: y.name, begin: l.begin.Unix(), number: number, person: person}
 				turns = append(turns, Turn{Person: person, From: first, To: last, key: key})
 			}
@@ -48,10 +48,10 @@ func (y *layer) turnsOf(person string, from, to time.Time) []Turn {
 	return turns
 }
 
-// turnsOn are the turns of a person that start on the day from one instant to another, else those that cover part of
-// it.
+// turnsOn are the turns of a person, none of them of a shadow line, that start on the day from one instant to another,
+// else those that cover part of it.
 func (y *layer) turnsOn(person string, from, to time.Time) []Turn {
-	all := y.turnsOf(person, from, to)
+	all := y.turnsOf(person, false, from, to)
 	var starting []Turn
 	for _, turn := range all {
 		if !turn.From.Before(from) {

@@ -154,9 +154,13 @@ func change(e editing, args []string, w World) int {
 		return refuse(w, name, err)
 	}
 	if past := report.Moves(before, after, report.Schedules(before, after), w.Now.AddDate(-1, 0, 0), w.Now); len(past) > 0 {
-		fmt.Fprintf(w.Out, "\nThis alters who was on call before now, from %s on.\n", past[0].From.In(after.Zone()).Format(minute))
+		if _, err := fmt.Fprintf(w.Out, "\nThis alters who was on call before now, from %s on.\n", past[0].From.In(after.Zone()).Format(minute)); err != nil {
+			return refuse(w, name, err)
+		}
 	}
-	w.showNews(path, before, after)
+	if err := w.showNews(path, before, after); err != nil {
+		return refuse(w, name, err)
+	}
 	if *dry {
 		fmt.Fprintf(w.Out, "\n%s is not written: --dry-run\n", path)
 		return exitOK
@@ -186,15 +190,17 @@ func (w World) showEdit(path string, old, data []byte, before, after *schedule.F
 }
 
 // showNews shows what check would warn of and has not warned of before.
-func (w World) showNews(path string, before, after *schedule.File) {
+func (w World) showNews(path string, before, after *schedule.File) error {
 	news := lint.News(lint.Run(before, w.Now, nil), lint.Run(after, w.Now, nil))
 	if len(news) == 0 {
-		return
+		return nil
 	}
-	fmt.Fprintln(w.Out, "\nNew to check:")
+	out := "\nNew to check:\n"
 	for _, f := range news {
-		fmt.Fprintf(w.Out, "%s:%d: warning: %s\n", path, f.Line, escape.Plain(f.Text))
+		out += fmt.Sprintf("%s:%d: warning: %s\n", path, f.Line, escape.Plain(f.Text))
 	}
+	_, err := w.Out.Write([]byte(out))
+	return err
 }
 
 // printable is a text of lines, each as [escape.Plain] has it.

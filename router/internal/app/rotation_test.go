@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -149,19 +148,6 @@ func TestContactsThatBreakAreSaid(t *testing.T) {
 	r.look(t.Context())
 	if address, _ := r.contacts.Load().Address("alice", "sms"); address != "+4915112345679" || r.trouble.Failing() {
 		t.Errorf("found address %q, still failing %t", address, r.trouble.Failing())
-	}
-}
-
-// A pipe would hold up whoever reads it, for as long as nobody writes.
-func TestOnlyRegularFilesAreRead(t *testing.T) {
-	pipe := filepath.Join(t.TempDir(), "oncall.toml")
-	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range []string{pipe, os.DevNull, t.TempDir()} {
-		if _, err := readFile(path, schedule.MaxBytes); err == nil || !strings.Contains(err.Error(), "expected a regular file") {
-			t.Errorf("%s: found %v", path, err)
-		}
 	}
 }
 

@@ -260,43 +260,6 @@ func TestAcknowledgeStopsEverythingAndRunsOut(t *testing.T) {
 	}
 }
 
-func TestAnAcknowledgedTicketDoesNotRunOut(t *testing.T) {
-	w := newWorld(t, rotationText)
-	ticket := down(start, true)
-	ticket.Severity = SeverityTicket
-	w.apply(ticket)
-	w.deliver(sentOK)
-	c, err := w.book.Acknowledge(w.env, "I001", "alice", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.accept(c)
-	for range 14 {
-		want(t, w.after(12*time.Hour).deliver(sentOK))
-	}
-	if got := w.only().State; got != Acknowledged {
-		t.Errorf("state %s a week after the acknowledgement, want acknowledged", got)
-	}
-}
-
-func TestWhatRepeatsWhileAcknowledgedIsSilent(t *testing.T) {
-	w := newWorld(t, rotationText)
-	w.apply(died(start))
-	w.deliver(sentOK)
-	c, err := w.book.Acknowledge(w.env, "I001", "alice", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.accept(c)
-	w.deliver(sentOK)
-	rows := w.only().Rows
-	w.apply(died(start.Add(time.Second)))
-	want(t, w.after(time.Hour).deliver(sentOK))
-	if inc := w.only(); inc.State != Acknowledged || inc.Rows != rows || inc.Lead().Count != 2 {
-		t.Errorf("found %s, %d rows, count %d; want acknowledged, %d rows, count 2", inc.State, inc.Rows, inc.Lead().Count, rows)
-	}
-}
-
 func TestASecondAcknowledgementTakesOverAndKeepsItsNote(t *testing.T) {
 	w := newWorld(t, rotationText)
 	w.apply(died(start))
