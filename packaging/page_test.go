@@ -195,7 +195,7 @@ func TestPagerDutyAsksToWait(t *testing.T) {
 // speaks for the others.
 func TestAStormAtPagerDuty(t *testing.T) {
 	account, config := newPagerDuty(t)
-	s := newStack(t, pagedBy("pagerduty", "terminal", "10m"), config+"pages_per_minute = 5\n")
+	s := newStack(t, pagedBy("pagerduty", "terminal", "10m"), config+"pages_per_minute = 5\n"+apart)
 	var lines []string
 	for n := range 100 {
 		lines = append(lines, event(fmt.Sprintf("shop%03d", n), "die", time.Now(), ",exit_code=7i,requested=false"))

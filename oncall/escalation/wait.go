@@ -38,3 +38,16 @@ func (w finder) release(p schedule.Person, due time.Time) time.Time {
 	}
 	return due
 }
+
+// LongestWait bounds how long after a call of [Next] or [Hand] the next step of an incident can come: its Progress.Next is
+// never later than that.
+func LongestWait(p Policy, severity string) time.Duration {
+	longest := FallbackEvery
+	for _, step := range p.Steps {
+		longest = max(longest, step.Wait.Duration())
+	}
+	if severity == severityTicket {
+		longest += longestWait + 7*24*time.Hour // the last of the hours that it waits out may be nearly a week
+	}
+	return longest
+}

@@ -162,3 +162,26 @@ func TestStoredHold(t *testing.T) {
 		}
 	}
 }
+
+func TestNoWaitIsLongerThanTheLongest(tb *testing.T) {
+	rapid.Check(tb, func(t *rapid.T) {
+		minutes, hour := rapid.IntRange(1, 240), rapid.IntRange(0, 23)
+		text := fmt.Sprintf("steps = [{ page = [\"bob\", \"carol\"], wait = \"%dm\" }, { page = \"api\", wait = \"%dm\" }]\nhold = \"ticket Mon %02d:00-Sun %02d:30\"",
+			minutes.Draw(t, "first"), minutes.Draw(t, "second"), hour.Draw(t, "begin"), hour.Draw(t, "end"))
+		p, f := sleeping(tb, text)
+		now := monday.Add(time.Duration(rapid.IntRange(0, 60*24*60).Draw(t, "minute")) * time.Minute)
+		severity := rapid.SampledFrom([]string{"page", "ticket"}).Draw(t, "severity")
+		pr := escalation.Progress{}
+		for range 12 {
+			if rapid.IntRange(0, 4).Draw(t, "hand") == 0 {
+				pr, _ = escalation.Hand(p, f, pr, severity, "carol", "alice", now)
+			} else {
+				pr, _ = escalation.Next(p, f, pr, nil, severity, now)
+			}
+			if wait := pr.Next.Sub(now); wait > escalation.LongestWait(p, severity) {
+				t.Fatalf("%s waits %s, want at most %s", severity, wait, escalation.LongestWait(p, severity))
+			}
+			now = pr.Next
+		}
+	})
+}

@@ -13,22 +13,24 @@ import (
 // [Change] and alter nothing; [Book.Accept] takes a change over once it is durable. A Book is not safe for
 // concurrent use: the app holds it under one lock.
 type Book struct {
-	settings  Settings
-	incidents map[string]Incident
-	open      int                            // how many of them are not resolved
-	byKey     map[string]string              // dedup key → id of the unresolved incident that holds it
-	lately    map[string]string              // dedup key → id of the resolved incident that held it last
-	groups    map[string]string              // group → id of the unresolved incident that its alerts join
-	parts     map[string]map[string]struct{} // by incident: its unresolved parts
-	sources   map[string][]source            // by place: the alerts that hide others
-	hides     map[string][]string            // by incident: the places of its sources
-	silences  map[string]Silence
-	changes   int // counts what may make another incident page or not
-	reviewed  look
-	rows      map[string][]Row // by incident, in order of Seq
-	picks     escalation.Picks // whom steps that take turns told last
-	ticks     *agenda          // when time alone changes an incident
-	lines     map[string]*line // by channel: which rows come next, see Due
+	settings       Settings
+	incidents      map[string]Incident
+	open           int                            // how many of them are not resolved
+	byKey          map[string]string              // dedup key → id of the unresolved incident that holds it
+	lately         map[string]string              // dedup key → id of the resolved incident that held it last
+	groups         map[string]string              // group → id of the unresolved incident that its alerts join
+	parts          map[string]map[string]struct{} // by incident: its unresolved parts
+	sources        map[string][]source            // by place: the alerts that hide others
+	hides          map[string][]string            // by incident: the places of its sources
+	silences       map[string]Silence
+	changes        int // counts what may make another incident page or not
+	reviewed       look
+	ticked, steady time.Time        // the latest tick, and since when they have come without a gap
+	audited        time.Time        // when the audit last found nothing
+	rows           map[string][]Row // by incident, in order of Seq
+	picks          escalation.Picks // whom steps that take turns told last
+	ticks          *agenda          // when time alone changes an incident
+	lines          map[string]*line // by channel: which rows come next, see Due
 
 	// Of the storm guard, see Merge.
 	begun    map[string][]time.Time // by channel: when the latest messages that call somebody were begun

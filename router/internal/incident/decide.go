@@ -18,19 +18,7 @@ const ResolveAfter = 24 * time.Hour
 func (b *Book) Apply(env Env, alerts []Alert, remarks []Remark) Change {
 	d := b.draft(env)
 	for _, alert := range alerts {
-		if d.known(alert) {
-			continue
-		}
-		inc, open := d.open(alert.Key)
-		switch {
-		case alert.Firing && open:
-			d.again(inc, alert)
-		case alert.Firing && (d.reopened(alert) || d.joined(alert)):
-		case alert.Firing:
-			d.begin(alert)
-		case open:
-			d.calm(inc, alert)
-		}
+		d.take(alert)
 	}
 	for _, r := range remarks {
 		if inc, open := d.open(r.Key); open {
@@ -38,6 +26,23 @@ func (b *Book) Apply(env Env, alerts []Alert, remarks []Remark) Change {
 		}
 	}
 	return d.change()
+}
+
+// take decides what one alert means.
+func (d *draft) take(alert Alert) {
+	if d.known(alert) {
+		return
+	}
+	inc, open := d.open(alert.Key)
+	switch {
+	case alert.Firing && open:
+		d.again(inc, alert)
+	case alert.Firing && (d.reopened(alert) || d.joined(alert)):
+	case alert.Firing:
+		d.begin(alert)
+	case open:
+		d.calm(inc, alert)
+	}
 }
 
 // known says that an alert changes nothing: what it reports has been taken in already. Most are of this kind, as senders

@@ -15,6 +15,7 @@ func (b *Book) Begin(env Env, key RowKey) (Change, bool) {
 	}
 	row.Status = RowSending
 	row.Attempt++
+	row.Began = env.Now
 	if row.FirstTry.IsZero() {
 		row.FirstTry = env.Now
 	}

@@ -47,6 +47,7 @@ type Row struct {
 	Status     RowStatus   `json:"status"`
 	Attempt    int         `json:"attempt"`               // attempts begun
 	FirstTry   time.Time   `json:"first_try,omitzero"`    // when the first attempt began; zero also in rows of older releases
+	Began      time.Time   `json:"began,omitzero"`        // when the latest attempt began; zero also in rows of older releases
 	Repeat     bool        `json:"repeat,omitempty"`      // an earlier attempt may have arrived
 	Summary    bool        `json:"summary,omitempty"`     // it speaks for others too, which were merged into it
 	Into       string      `json:"into,omitempty"`        // page id of the message that it was merged into

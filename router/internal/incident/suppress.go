@@ -63,7 +63,8 @@ func (d *draft) appears(id string, a Alert) {
 	}
 }
 
-// hush is why an alert pages nobody. What a person has opened by hand is never silenced.
+// hush is why an alert pages nobody. What a person has opened by hand, and what tells of a mistake of the router's own, is
+// never silenced.
 func (d *draft) hush(a Alert) hush {
 	for i, s := range d.book.settings.Suppressions {
 		place, ok := s.place(i, a)
@@ -74,7 +75,7 @@ func (d *draft) hush(a Alert) hush {
 			return by
 		}
 	}
-	if a.Rule == RuleManual {
+	if a.Rule == RuleManual || a.Rule == RuleStalled {
 		return hush{}
 	}
 	for _, c := range d.curtains() {

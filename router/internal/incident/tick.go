@@ -8,13 +8,19 @@ import (
 )
 
 // Tick does what time alone brings about: due escalation steps, acknowledgements that ran out, occurrences that did
-// not come back, and the filing away of incidents that are over and told.
+// not come back, what a silence or a cause that is over leaves to be paged, and the filing away of incidents that are over
+// and told.
 func (b *Book) Tick(env Env) Change {
 	d := b.draft(env)
 	d.review()
+	d.audit()
 	d.forgetSilences()
 	for _, id := range b.ticks.due(env.Now) {
-		if inc, _ := d.incident(id); d.stillDue(inc) {
+		switch inc, _ := d.incident(id); {
+		case !d.stillDue(inc):
+		case inc.State != Resolved && d.stands(inc) != "":
+			d.bringOn(id)
+		default:
 			d.tick(&inc)
 		}
 	}

@@ -15,6 +15,7 @@ func (d *draft) holders(id string) []Row {
 		dest := row.Destination()
 		switch {
 		case !row.mayHaveArrived():
+		case row.Kind == MessageResolve && row.Status != RowSent && row.Status != RowSending: // withdrawn, it may not have arrived
 		case row.Kind == MessageResolve:
 			held = slices.DeleteFunc(held, func(r Row) bool { return r.Destination() == dest })
 		case row.Kind == MessageTrigger:
