@@ -31,6 +31,7 @@ func (c *crashes) settle() {
 		s.awaitReady("http://" + s.addr + "/readyz")
 	}
 	c.checkAcknowledged()
+	c.checkSilences()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for name, p := range c.open {
@@ -107,6 +108,22 @@ func (c *crashes) checkAcknowledged() {
 		}
 		if found := fmt.Sprint(shown.Incident.State, " by ", shown.Incident.By); found != "acknowledged by alice" {
 			c.t.Errorf("%s was acknowledged, and is %s", p.name, found)
+		}
+	}
+}
+
+// checkSilences demands that every silence that was answered with success is still there, and kept its problem from paging.
+func (c *crashes) checkSilences() {
+	status, body := c.fleet.ask(0, http.MethodGet, "/api/v1/silences", "read", "")
+	if status != http.StatusOK {
+		c.t.Errorf("list silences: %d %s", status, body)
+	}
+	for _, name := range c.silent {
+		if !strings.Contains(body, name) {
+			c.t.Errorf("the silence for %s is gone", name)
+		}
+		if page := c.pages[name]; page != "" {
+			c.t.Errorf("%s was silenced, and paged by %s", name, page)
 		}
 	}
 }

@@ -11,21 +11,16 @@ import (
 	"syscall"
 	"testing"
 	"time"
-)
 
-// members are those of an etcd cluster, which are killed as well.
-type members interface {
-	Size() int
-	Kill(i int)
-	Start(i int)
-}
+	"nezuban/packaging/testenv"
+)
 
 // fleet is the routers that are killed, each again and again.
 type fleet struct {
 	t       *testing.T
 	routers []*stack
 	running []*life
-	members members // nil: the routers keep their state themselves
+	members *testenv.EtcdCluster // nil: the routers keep their state themselves
 }
 
 // life is a router from its start to its end.
@@ -36,7 +31,7 @@ type life struct {
 	ended   chan struct{}
 }
 
-func newFleet(t *testing.T, routers []*stack, members members) *fleet {
+func newFleet(t *testing.T, routers []*stack, members *testenv.EtcdCluster) *fleet {
 	t.Helper()
 	f := &fleet{t: t, routers: routers, running: make([]*life, len(routers)), members: members}
 	t.Cleanup(func() {
@@ -92,15 +87,26 @@ func (f *fleet) killAfter(i int, age time.Duration, serving bool) (inStart bool)
 	case <-l.ended:
 		f.t.Fatalf("router %d ended by itself; its last lines:\n%s", i, f.lastLines(i))
 	}
+	inStart = !serving && !f.serves(i)
 	_ = l.cmd.Process.Kill()
 	<-l.ended
-	return !f.serves(i)
+	return inStart
 }
 
-// serves says whether a router has greeted in this life, which is the last thing before it serves.
+// serves says whether a router serves in this life: it has greeted, which is the last thing before, or as one of several,
+// of which those that do not lead greet nobody, it answers.
 func (f *fleet) serves(i int) bool {
-	text, err := os.ReadFile(f.routers[i].path("log"))
-	return err == nil && strings.Contains(string(text[f.running[i].logged:]), "sign in: ")
+	if f.members == nil {
+		text, err := os.ReadFile(f.routers[i].path("log"))
+		return err == nil && strings.Contains(string(text[f.running[i].logged:]), "sign in: ")
+	}
+	soon := &http.Client{Timeout: 200 * time.Millisecond}
+	resp, err := soon.Get("http://" + f.routers[i].addr + "/healthz")
+	if err != nil {
+		return false
+	}
+	_ = resp.Body.Close()
+	return true
 }
 
 func (l *life) over() bool {

@@ -89,6 +89,28 @@ func (c *crashes) act(ctx context.Context, random *rand.Rand) {
 	}
 }
 
+// silence silences one problem after another before it is reported, until ctx ends.
+func (c *crashes) silence(ctx context.Context, random *rand.Rand) {
+	for goesOn(ctx, random.IntN(20*slowestReporter)) {
+		p := c.newProblem(false)
+		silence := fmt.Sprintf(`{"matchers":["problem=%s"],"for":"10h","reason":"crash test","by":"alice"}`, p.name)
+		if c.anyone(random, http.MethodPost, "/api/v1/silences", "act", silence) != http.StatusOK {
+			continue
+		}
+		c.mu.Lock()
+		c.silent = append(c.silent, p.name)
+		c.mu.Unlock()
+		for goesOn(ctx, slowestReporter) {
+			if c.anyone(random, http.MethodPost, "/api/v2/alerts", "", "["+crashAlert(p.name, time.Time{})+"]") == http.StatusOK {
+				c.mu.Lock()
+				c.counted.silenced++
+				c.mu.Unlock()
+				break
+			}
+		}
+	}
+}
+
 // choose picks a problem that was told and that nobody has touched.
 func (c *crashes) choose(random *rand.Rand) *problem {
 	c.mu.Lock()

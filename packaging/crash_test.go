@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"nezuban/packaging/testenv"
 	"nezuban/packaging/testenv/fakepagerduty"
 	"nezuban/packaging/testenv/fakewebhook"
 )
@@ -26,21 +27,47 @@ const (
 	killsPerEpoch   = 25               // between two looks at everything
 	restartToPage   = 10 * time.Second // what was accepted before a kill is paged at most this long after the next start
 	longestLife     = 1000             // milliseconds to a router's kill: from its start one time in three, else from when it serves
+	longestOfMany   = 8000             // the same for one of several: without its leader nothing is taken for some seconds
 	slowestReporter = 60               // milliseconds between two reports of one reporter
 )
 
 // TestNothingAcceptedIsLostWhenTheRouterIsKilledAtRandom kills a router again and again, at moments drawn from a seed and
-// in the middle of its start too, while problems are reported to it, acknowledged and resolved. The test counts what was
-// answered with success. Of that it demands that each problem is paged, by a webhook or at PagerDuty, as one incident and
-// one message, whose repeats say that they are some; that what was acknowledged stays so; that of what was resolved
-// everybody heard; and that all pages are out ten seconds after the last start.
+// in the middle of its start too, while problems are reported to it, acknowledged, resolved and silenced. The test counts
+// what was answered with success. Of that it demands that each problem is paged, by a webhook or at PagerDuty, as one
+// incident and one message, whose repeats say that they are some; that what was acknowledged stays so; that of what was
+// resolved everybody heard; that what was silenced pages nobody; and that all pages are out ten seconds after the last
+// start.
 func TestNothingAcceptedIsLostWhenTheRouterIsKilledAtRandom(t *testing.T) {
-	account, pagerDuty := newPagerDuty(t)
-	hook := fakewebhook.New(t, fakewebhook.Secret)
-	// Each problem is looked for as a page of its own: no storm merges them.
-	s := prepareStack(t, crashOncall, pagerDuty+"pages_per_minute = 900\n"+fmt.Sprintf("[webhook]\nsecret_files = [%q]\n", secretFile(t, fakewebhook.Secret))+apart)
-	s.write("contacts.toml", fmt.Sprintf("[alice]\nwebhook = %q\n[bob]\npagerduty = \"PBOB\"\n", hook.URL+"/"), 0o600)
+	account, hook, config := crashProviders(t)
+	s := prepareStack(t, crashOncall, config)
+	crashContacts(s, hook)
 	newCrashes(t, account, hook, []*stack{s}, nil).run(crashCount(t, 30))
+}
+
+// TestNothingAcceptedIsLostWhenRoutersAndMembersAreKilledAtRandom does the same with three routers on an etcd of three
+// members, which are killed as well.
+func TestNothingAcceptedIsLostWhenRoutersAndMembersAreKilledAtRandom(t *testing.T) {
+	account, hook, config := crashProviders(t)
+	etcd := testenv.Etcd(t, 3)
+	routers := newCluster(t, etcd, 3, config)
+	for _, s := range routers {
+		s.write("oncall.toml", crashOncall, 0o644)
+		crashContacts(s, hook)
+	}
+	newCrashes(t, account, hook, routers, etcd).run(max(crashCount(t, 30)/5, 10))
+}
+
+// crashProviders are the fakes, and the routers' settings for them. Of a storm each problem is paged by itself.
+func crashProviders(t *testing.T) (*fakepagerduty.Server, *fakewebhook.Server, string) {
+	t.Helper()
+	const many = "pages_per_minute = 100000\n"
+	account, config := newPagerDuty(t)
+	hook := fakewebhook.New(t, fakewebhook.Secret)
+	return account, hook, config + many + fmt.Sprintf("[webhook]\nsecret_files = [%q]\n", secretFile(t, fakewebhook.Secret)) + many + apart
+}
+
+func crashContacts(s *stack, hook *fakewebhook.Server) {
+	s.write("contacts.toml", fmt.Sprintf("[alice]\nwebhook = %q\n[bob]\npagerduty = \"PBOB\"\n", hook.URL+"/"), 0o600)
 }
 
 // The rotation of the crash tests: alice hears by webhook of what is reported as alerts, bob at PagerDuty of containers.
@@ -86,6 +113,8 @@ type crashes struct {
 	account *fakepagerduty.Server
 	hook    *fakewebhook.Server
 
+	youngest int // the router that was started last
+
 	mu      sync.Mutex
 	number  int                 // of the next problem
 	open    map[string]*problem // by name: of this epoch, and those that were acknowledged
@@ -94,6 +123,7 @@ type crashes struct {
 	pages   map[string]string   // problem → page id of its trigger
 	ends    map[string]string   // problem → page id of its resolve
 	acked   []*problem
+	silent  []string // problems for which a silence was taken
 	counted counts
 }
 
@@ -101,6 +131,7 @@ type crashes struct {
 type counts struct {
 	kills, inStart, members           int
 	reports, accepted, acks, resolves int
+	silenced                          int           // problems that were taken while a silence held for them
 	waiting                           int           // nobody told of them before a burst's kill
 	slowest                           time.Duration // from a start to the last page
 }
@@ -115,7 +146,7 @@ type problem struct {
 	touched  bool   // somebody has tried to end or to take it: how it stands may be unknown
 }
 
-func newCrashes(t *testing.T, account *fakepagerduty.Server, hook *fakewebhook.Server, routers []*stack, members members) *crashes {
+func newCrashes(t *testing.T, account *fakepagerduty.Server, hook *fakewebhook.Server, routers []*stack, members *testenv.EtcdCluster) *crashes {
 	t.Helper()
 	seed := uint64(time.Now().UnixNano())
 	if text := os.Getenv(crashSeedEnv); text != "" {
@@ -137,9 +168,9 @@ func (c *crashes) run(kills int) {
 		c.epoch(epoch, min(killsPerEpoch, kills-c.counted.kills-1))
 	}
 	n := c.counted
-	c.t.Logf("%d kills of routers, %d of them while one was starting, %d of etcd's members; %d of %d reports were taken, %d acknowledged, %d resolved; %d deliveries were repeats; after bursts %d pages were out at most %s after the start",
-		n.kills, n.inStart, n.members, n.accepted, n.reports, n.acks, n.resolves, c.hook.Doubled(), n.waiting, n.slowest.Round(time.Millisecond))
-	if n.accepted < kills || n.acks == 0 || n.resolves == 0 || n.waiting == 0 {
+	c.t.Logf("%d kills of routers, %d of them while one was starting, %d of etcd's members; %d of %d reports were taken, %d acknowledged, %d resolved, %d silenced; %d deliveries were repeats; after bursts %d pages were out at most %s after the start",
+		n.kills, n.inStart, n.members, n.accepted, n.reports, n.acks, n.resolves, n.silenced, c.hook.Doubled(), n.waiting, n.slowest.Round(time.Millisecond))
+	if n.accepted < kills || n.silenced == 0 || n.acks == 0 || n.resolves == 0 || n.waiting == 0 {
 		c.t.Errorf("too little was taken to prove anything")
 	}
 }
@@ -152,7 +183,8 @@ func (c *crashes) epoch(number, kills int) {
 		random := rand.New(rand.NewPCG(c.seed, uint64(1+worker+10*number)))
 		load.Go(func() { c.report(loading, random, worker == 0) })
 	}
-	load.Go(func() { c.act(loading, rand.New(rand.NewPCG(c.seed, uint64(9+10*number)))) })
+	load.Go(func() { c.act(loading, rand.New(rand.NewPCG(c.seed, uint64(8+10*number)))) })
+	load.Go(func() { c.silence(loading, rand.New(rand.NewPCG(c.seed, uint64(9+10*number)))) })
 	for range kills {
 		c.kill()
 	}
@@ -188,11 +220,17 @@ func (c *crashes) burst() {
 
 // kill lets a router live for a while, kills it, and starts it again.
 func (c *crashes) kill() {
-	victim := c.random.IntN(len(c.fleet.routers))
+	victim, longest := c.random.IntN(len(c.fleet.routers)), longestLife
 	serving := c.random.IntN(3) > 0
-	life := time.Duration(c.random.IntN(longestLife)) * time.Millisecond
+	switch {
+	case !serving:
+		victim = c.youngest
+	case c.fleet.members != nil:
+		longest = longestOfMany
+	}
+	life := time.Duration(c.random.IntN(longest)) * time.Millisecond
 	if c.fleet.members != nil && c.random.IntN(3) == 0 {
-		c.fleet.killMember(c.random.IntN(c.fleet.members.Size()))
+		c.fleet.killMember(c.random.IntN(len(c.fleet.members.Endpoints)))
 		c.counted.members++
 	}
 	inStart := c.fleet.killAfter(victim, life, serving)
@@ -201,4 +239,5 @@ func (c *crashes) kill() {
 		c.counted.inStart++
 	}
 	c.fleet.start(victim)
+	c.youngest = victim
 }

@@ -95,6 +95,7 @@ type bench struct {
 	table    table
 	sent     map[*subject][][]byte // alerts that are open, all of them
 	number   int                   // of the next alert
+	behind   chan error            // what became of the background
 	tempDirs []string
 }
 
@@ -106,7 +107,7 @@ func prepare(ctx context.Context, o options) (*bench, error) {
 	if o.alertmanager, err = find(o.alertmanager, ".tools/bin/alertmanager", "prometheus-alertmanager"); err != nil {
 		return nil, err
 	}
-	b := &bench{options: o, sent: map[*subject][][]byte{}}
+	b := &bench{options: o, sent: map[*subject][][]byte{}, behind: make(chan error, 1)}
 	dir, err := os.MkdirTemp("", "nezuban-bench-")
 	if err != nil {
 		return nil, err
@@ -136,7 +137,8 @@ func prepare(ctx context.Context, o options) (*bench, error) {
 		}
 	}
 	b.began = time.Now()
-	return b, b.post(ctx, b.waiting, []string{"default-1"}, "critical", time.Time{})
+	go func() { b.behind <- b.background(ctx) }() // ends with ctx
+	return b, nil
 }
 
 // find is the first program that there is.

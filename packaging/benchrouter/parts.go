@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -59,7 +58,7 @@ func (b *bench) latency(ctx context.Context) error {
 // defaults awaits.
 func (b *bench) resolves(ctx context.Context) error {
 	const ends = 50
-	r := b.table.row("resolve told, from sending it", "ms", "less", 5000)
+	r := b.table.row("resolve told, from sending it, p99", "ms", "less", 5000)
 	for round := range b.rounds {
 		var took []time.Duration
 		for i := range ends {
@@ -130,7 +129,7 @@ func (b *bench) singles(ctx context.Context) error {
 
 // paged also waits until all pages are out, and notes how fast they went.
 func (b *bench) paged(ctx context.Context) error {
-	const n = 1000
+	const n = 3000
 	rate := b.table.row("new, one alert a request, 64 connections, each paged", "1/s", "more", 0)
 	pages := b.table.row("pages sent meanwhile and after", "1/s", "more", 3000)
 	return b.each(b.rounds, func(s *subject, ours bool) error {
@@ -180,15 +179,17 @@ func (b *bench) fill(ctx context.Context, want int) error {
 // again, as a Prometheus does.
 func (b *bench) memory(ctx context.Context, what string, goal float64) error {
 	now := b.table.row("memory, "+what, "MiB", "less", goal)
+	nowOwned := b.table.row("memory, "+what+", without pages of files", "MiB", "less", 0)
 	then := b.table.row("memory, "+what+", after a restart", "MiB", "less", goal)
 	owned := b.table.row("memory, "+what+", after a restart, without pages of files", "MiB", "less", 0)
 	starts := b.table.row("ready after a restart, "+what, "s", "less", 10)
 	return b.each(1, func(s *subject, ours bool) error {
-		rss, _, err := s.rss()
+		rss, own, err := s.rss()
 		if err != nil {
 			return err
 		}
 		now.add(ours, rss)
+		nowOwned.add(ours, own)
 		s.stop()
 		took, err := s.start(ctx)
 		if err != nil {
@@ -200,8 +201,7 @@ func (b *bench) memory(ctx context.Context, what string, goal float64) error {
 				return err
 			}
 		}
-		rss, own, err := s.rss()
-		if err != nil {
+		if rss, own, err = s.rss(); err != nil {
 			return err
 		}
 		then.add(ours, rss)
@@ -239,41 +239,52 @@ func (b *bench) all(ctx context.Context) error {
 	if err := b.fill(ctx, b.open); err != nil {
 		return err
 	}
-	return b.memory(ctx, fmt.Sprintf("%d open", b.open), 900*float64(b.open)/100_000)
+	goal := 0.0
+	if b.open == 100_000 {
+		goal = 900
+	}
+	return b.memory(ctx, fmt.Sprintf("%d open", b.open), goal)
 }
 
-// defaults reads off what the Alertmanager in the background has told: its first page, and then a second alert of the
-// group and a resolve, within the time that there is.
-func (b *bench) defaults(ctx context.Context) error {
-	ctx, cancel := context.WithDeadline(ctx, maxTime(b.began.Add(b.wait), time.Now().Add(time.Second)))
-	defer cancel()
+// background is what an Alertmanager with defaults does meanwhile: its first page, and then a second alert of the group and a
+// resolve, as far as they come within the time that there is.
+func (b *bench) background(ctx context.Context) error {
+	sent := time.Now()
+	if err := b.post(ctx, b.waiting, []string{"default-1"}, "critical", time.Time{}); err != nil {
+		return err
+	}
 	at, err := b.late.awaitOne(ctx, "default-1", false)
 	if err != nil {
 		return err
 	}
-	b.table.row("first page with Alertmanager's defaults", "ms", "less", 0).add(false, float64(at.Sub(b.began).Milliseconds()))
-	sent := time.Now()
+	b.table.row("first page, defaults", "ms", "less", 0).add(false, float64(at.Sub(sent).Milliseconds()))
+	sent = time.Now()
 	if err := b.post(ctx, b.waiting, []string{"default-2"}, "critical", time.Time{}); err != nil {
 		return err
 	}
 	if err := b.post(ctx, b.waiting, []string{"default-1"}, "critical", sent); err != nil {
 		return err
 	}
-	at, err = b.late.awaitOne(ctx, "default-2", false)
-	if errors.Is(err, context.DeadlineExceeded) {
-		fmt.Printf("a second alert and a resolve with Alertmanager's defaults were not told within %.0f s; they come after 5 min: -wait 6m awaits them\n", time.Since(sent).Seconds())
-		return nil
-	}
+	second, err := b.late.awaitOne(ctx, "default-2", false)
 	if err != nil {
 		return err
 	}
-	b.table.row("second alert and resolve with Alertmanager's defaults", "ms", "less", 0).add(false, float64(at.Sub(sent).Milliseconds()))
+	over, err := b.late.awaitOne(ctx, "default-1", true)
+	if err != nil {
+		return err
+	}
+	b.table.row("second alert told, defaults", "ms", "less", 5000).add(false, float64(second.Sub(sent).Milliseconds()))
+	b.table.row("resolve told, defaults", "ms", "less", 5000).add(false, float64(over.Sub(sent).Milliseconds()))
 	return nil
 }
 
-func maxTime(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
+// defaults ends with what the background has come to.
+func (b *bench) defaults(context.Context) error {
+	select {
+	case err := <-b.behind:
+		return err
+	case <-time.After(max(time.Until(b.began.Add(b.wait)), 0)):
 	}
-	return b
+	fmt.Printf("an Alertmanager with defaults has not told of a second alert and a resolve %.0f s after its first page; 5 min is its group_interval: -wait 6m awaits it\n", time.Since(b.began).Seconds()-30)
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"text/tabwriter"
 	"time"
 )
@@ -19,10 +20,15 @@ type row struct {
 	theirs []float64 // of the Alertmanager
 }
 
-// table collects rows in order.
-type table struct{ rows []*row }
+// table collects rows in order. It is safe for concurrent use; a row is its part's alone.
+type table struct {
+	mu   sync.Mutex
+	rows []*row
+}
 
 func (t *table) row(what, unit, better string, goal float64) *row {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	for _, r := range t.rows {
 		if r.what == what {
 			return r
@@ -34,6 +40,8 @@ func (t *table) row(what, unit, better string, goal float64) *row {
 }
 
 func (t *table) print() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "figure\tunit\tnezuban min / median / max\tAlertmanager min / median / max\tratio\tgoal\t")
 	for _, r := range t.rows {

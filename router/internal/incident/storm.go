@@ -20,7 +20,12 @@ const StormWindow = time.Minute
 // It is called before [Book.Due], as often.
 func (b *Book) Merge(env Env, caps map[string]int) Change {
 	var d *draft
-	due, _ := b.DueWithin(env.Now, func(channel string) int { return -min(caps[channel], 1) }) // all of those that have a bound
+	due, _ := b.DueWithin(env.Now, func(channel string) int {
+		if b.mayFlood(channel, caps[channel]) {
+			return -1
+		}
+		return 0
+	})
 	for _, channel := range channelsOf(due) {
 		most := caps[channel]
 		if most <= 0 {
@@ -47,10 +52,16 @@ func (b *Book) Merge(env Env, caps map[string]int) Change {
 	return d.change()
 }
 
+// mayFlood says, at no cost, that so many messages wait that a bound might be passed.
+func (b *Book) mayFlood(channel string, most int) bool {
+	line := b.lines[channel]
+	return most > 0 && line != nil && len(line.waiting)+len(b.begun[channel]) > most
+}
+
 // Floods says that a row is beyond the bound of its channel: it came after the last Merge, and waits for the next one.
 func (b *Book) Floods(row Row, caps map[string]int, now time.Time) bool {
 	most := caps[row.Channel]
-	return most > 0 && row.Attempt == 0 && !row.Summary && b.calls(row) && b.called(row.Channel, now) >= most
+	return most > 0 && row.Attempt == 0 && !row.Summary && len(b.begun[row.Channel]) >= most && b.calls(row) && b.called(row.Channel, now) >= most
 }
 
 func channelsOf(rows []Row) []string {
