@@ -37,7 +37,7 @@ const (
 func TestNothingAcceptedIsLostWhenTheRouterIsKilledAtRandom(t *testing.T) {
 	account, pagerDuty := newPagerDuty(t)
 	hook := fakewebhook.New(t, fakewebhook.Secret)
-	s := prepareStack(t, crashOncall, pagerDuty+fmt.Sprintf("[webhook]\nsecret_files = [%q]\n", secretFile(t, fakewebhook.Secret)))
+	s := prepareStack(t, crashOncall, pagerDuty+fmt.Sprintf("[webhook]\nsecret_files = [%q]\n", secretFile(t, fakewebhook.Secret))+apart)
 	s.write("contacts.toml", fmt.Sprintf("[alice]\nwebhook = %q\n[bob]\npagerduty = \"PBOB\"\n", hook.URL+"/"), 0o600)
 	newCrashes(t, account, hook, []*stack{s}, nil).run(crashCount(t, 30))
 }

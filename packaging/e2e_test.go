@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -91,6 +92,45 @@ func TestAContainerThatDiesWhileTheAgentIsAwayPagesWhenItIsBack(t *testing.T) {
 	s.router.await(t, 15*time.Second, 0, "^PAGE alice TRIGGERED container-died host=web1 container="+name)
 }
 
+func TestDeathsOnOneHostAreOnePageThatGrows(t *testing.T) {
+	s := newStack(t, oncallText, "")
+	s.post(event("shop", "die", time.Now(), ",exit_code=7i,requested=false"))
+	s.router.await(t, 5*time.Second, 0, "^PAGE alice TRIGGERED container-died host=web1 container=shop")
+	s.post(event("db", "die", time.Now(), ",exit_code=7i,requested=false"))
+	s.router.await(t, 5*time.Second, 0, "^PAGE alice UPDATED container-died host=web1 container=shop.*and 1 more")
+	s.post(event("db", "start", time.Now(), ""))
+	s.post(event("shop", "start", time.Now(), ""))
+	s.router.await(t, 5*time.Second, 0, "^PAGE alice RESOLVED container-died host=web1 container=shop")
+	s.post(event("db", "die", time.Now(), ",exit_code=7i,requested=false"))
+	eventually(t, 5*time.Second, "the same incident pages again", func() bool {
+		return len(s.router.matching("^PAGE alice TRIGGERED container-died host=web1 container=db")) == 1
+	})
+}
+
+func TestASilenceSurvivesAKillAndWhatStillHoldsPagesAtItsEnd(t *testing.T) {
+	s := newStack(t, oncallText, "")
+	config := "-config=" + s.path("router.toml")
+	added := s.command("nezuban-router", "silence", "add", "-by", "alice", "-reason", "kernel update", "-for", "1h", config, "host=web1", "container_name=~shop|db")
+	s.router.kill()
+	s.startRouter()
+	s.post(event("shop", "die", time.Now(), ",exit_code=7i,requested=false"))
+	s.post(event("api", "die", time.Now(), ",exit_code=7i,requested=false"))
+	s.router.await(t, 5*time.Second, 0, "^PAGE alice TRIGGERED container-died host=web1 container=api")
+	listed := s.command("nezuban-router", "incidents", config)
+	id := regexp.MustCompile(`(\S+) +triggered, suppressed .*shop`).FindStringSubmatch(listed)
+	if id == nil || len(s.router.matching("container=shop")) > 0 {
+		t.Fatalf("incidents prints\n%s", listed)
+	}
+	if story := s.command("nezuban-router", "show", config, id[1]); !strings.Contains(story, "nobody is paged: silence") || !strings.Contains(story, "kernel update") {
+		t.Errorf("show prints\n%s", story)
+	}
+	if list := s.command("nezuban-router", "silence", "list", config); !strings.Contains(list, `in force`) || !strings.Contains(list, `container_name=~"shop|db"`) {
+		t.Errorf("silence list prints\n%s", list)
+	}
+	s.command("nezuban-router", "silence", "end", "-by", "bob", config, strings.TrimSuffix(strings.Fields(added)[0], ":"))
+	s.router.await(t, 5*time.Second, 0, "^PAGE alice TRIGGERED container-died host=web1 container=shop")
+}
+
 // event is one container_event as an agent writes it.
 func event(container, action string, at time.Time, fields string) string {
 	return fmt.Sprintf("container_event,host=web1,container_name=%s,action=%s container_id=\"c1\",restart_policy=\"no\",auto_remove=false%s %d\n",
@@ -108,7 +148,7 @@ func TestABadLineInABatchIsNamedAndTheGoodOnesCount(t *testing.T) {
 }
 
 func TestABrokenRotationFileLeavesTheLastGoodOneInForceAndIsTold(t *testing.T) {
-	s := newStack(t, oncallText, "")
+	s := newStack(t, oncallText, apart)
 	s.write("oncall.toml", oncallText+"\n[policy.standard]\n", 0o644)
 	line := s.router.await(t, 10*time.Second, 0, "^PAGE alice TRIGGERED nezuban-rotation-refused")
 	if !strings.Contains(line, "oncall.toml") {

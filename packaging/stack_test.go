@@ -83,6 +83,9 @@ measurement = "nezuban_agent"
 after = "5s"
 `
 
+// apart keeps the deaths of one host apart, of which a router makes one page else.
+const apart = "[[group]]\nid = \"apart\"\nkinds = [\"container_died\"]\nwithin = \"0s\"\n"
+
 // newStack writes a router's files and starts it; more is added to its configuration.
 func newStack(t *testing.T, oncall, more string) *stack {
 	t.Helper()

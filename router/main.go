@@ -3,7 +3,8 @@
 //
 //	nezuban-router run -config router.toml
 //	nezuban-router check-config -config router.toml
-//	nezuban-router incidents | ack ID | resolve ID | snooze ID | reassign ID | note ID TEXT | page TEXT
+//	nezuban-router incidents | show ID | ack ID | resolve ID | snooze ID | reassign ID | note ID TEXT | page TEXT
+//	nezuban-router silence add MATCHER... | silence list | silence end ID
 //	nezuban-router state backup FILE | restore FILE | dump
 //	nezuban-router forget HOST | signin PERSON | who | rotations | preview
 //	nezuban-router version
@@ -30,12 +31,16 @@ const usage = `usage:
   nezuban-router run          [-config FILE]  serve until SIGTERM
   nezuban-router check-config [-config FILE]  name every mistake in the files
   nezuban-router incidents    [-all] [-json]  list open incidents, with -all closed ones too
+  nezuban-router show         [-json] ID      one incident with its timeline
   nezuban-router ack          [-by NAME] [-note TEXT] ID
   nezuban-router resolve      [-by NAME] [-note TEXT] ID
   nezuban-router snooze       [-by NAME] [-note TEXT] -for 2h | -until TIME  ID
   nezuban-router reassign     [-by NAME] [-note TEXT] -to PERSON  ID
   nezuban-router note         [-by NAME] ID TEXT
   nezuban-router page         [-by NAME] [-severity page] [-label NAME=VALUE ...] [-key KEY] TEXT
+  nezuban-router silence add  [-by NAME] -reason TEXT -for 2h | -until TIME [-from TIME]  MATCHER ...
+  nezuban-router silence list [-all] [-json]
+  nezuban-router silence end  [-by NAME] ID
   nezuban-router forget       HOST            a host has gone for good
   nezuban-router signin       PERSON          print a link that signs a browser in, once
   nezuban-router who          [-at TIME] [-schedule NAME] [-json]
@@ -88,6 +93,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 		err = c.note(args[1:])
 	case "page":
 		err = c.page(args[1:])
+	case "silence":
+		err = c.silence(args[1:])
+	case "show":
+		err = c.show(args[1:])
 	case "forget":
 		err = c.forget(args[1:])
 	case "signin":
@@ -137,20 +146,27 @@ func (c *command) flags() *flag.FlagSet {
 
 // parse reads the command line, which has as many arguments as there are names, before, between or behind the flags.
 func (c *command) parse(set *flag.FlagSet, args []string, names ...string) (found []string, err error) {
-	for {
-		if err := set.Parse(args); err != nil {
-			return nil, errUsage
-		}
-		if set.NArg() == 0 {
-			break
-		}
-		found, args = append(found, set.Arg(0)), set.Args()[1:]
+	if found, err = c.collect(set, args); err != nil {
+		return nil, err
 	}
 	if len(found) != len(names) {
 		fmt.Fprintf(c.stderr, "nezuban-router %s: found %d arguments %q, expected %d %v\n", c.name, len(found), found, len(names), names)
 		return nil, errUsage
 	}
 	return found, nil
+}
+
+// collect reads the command line, with any number of arguments.
+func (c *command) collect(set *flag.FlagSet, args []string) (found []string, err error) {
+	for {
+		if err := set.Parse(args); err != nil {
+			return nil, errUsage
+		}
+		if set.NArg() == 0 {
+			return found, nil
+		}
+		found, args = append(found, set.Arg(0)), set.Args()[1:]
+	}
 }
 
 func (c *command) serve(args []string) int {

@@ -2,6 +2,8 @@ package schedule
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -58,26 +60,39 @@ func (h *Hours) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &stored); err != nil || len(stored.Windows) == 0 {
 		return nil //nolint:nilerr // a ticket at night is better than an incident that cannot be read
 	}
-	zones, err := newZoneStore()
-	if err != nil {
-		return err
+	read, err := ParseHours(stored.Windows, stored.Zone)
+	if err == nil {
+		*h = read
 	}
-	zone, err := zones.load(stored.Zone)
-	if err != nil {
-		return nil //nolint:nilerr // as above
+	return nil //nolint:nilerr // as above
+}
+
+// ParseHours reads windows of each week, such as "22:00-08:00" or "Sat 00:00-Mon 08:00", on the clock of a zone. The error is
+// worded as what was expected.
+func ParseHours(texts []string, zone string) (Hours, error) {
+	if len(texts) == 0 || len(texts) > maxWindows {
+		return Hours{}, fmt.Errorf("1 to %d %w", maxWindows, errWindow)
 	}
 	var list []window
-	for _, text := range stored.Windows {
+	for _, text := range texts {
 		open, err := parseWindow(text)
 		if err != nil {
-			return nil //nolint:nilerr // as above
+			return Hours{}, err
 		}
 		list = append(list, open...)
 	}
-	if !wholeWeek(list) {
-		*h = newHours(stored.Windows, list, &clock{zone: zone})
+	if wholeWeek(list) {
+		return Hours{}, errors.New("hours that leave some of the week out")
 	}
-	return nil
+	zones, err := newZoneStore()
+	if err != nil {
+		return Hours{}, err
+	}
+	location, err := zones.load(zone)
+	if err != nil {
+		return Hours{}, errors.New(`a time zone such as "Europe/Berlin"`)
+	}
+	return newHours(texts, list, &clock{zone: location}), nil
 }
 
 func newHours(texts []string, list []window, c *clock) Hours {

@@ -1,10 +1,12 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"nezuban/oncall/schedule"
@@ -14,20 +16,33 @@ import (
 // board is what people see, for package web.
 type board struct{ r *router }
 
-// Incidents lists the open incidents, and so many of the closed ones: those that were opened last.
+// Incidents lists the open incidents, and so many of the closed ones: those that were opened last. One that is over stays
+// in the book for a while; it counts as closed.
 func (b board) Incidents(most int) []incident.Incident {
-	list := b.r.engine.Incidents()
+	var open, over []incident.Incident
+	seen := map[string]bool{}
+	for _, inc := range b.r.engine.Incidents() {
+		seen[inc.ID] = true
+		if inc.State == incident.Resolved {
+			over = append(over, inc)
+		} else {
+			open = append(open, inc)
+		}
+	}
 	if most == 0 {
-		return list
+		return open
 	}
 	closed, err := b.r.archive.Latest(most)
 	if err != nil {
 		b.r.d.Log.Error("cannot list closed incidents", "err", err)
 	}
 	for _, c := range closed {
-		list = append(list, c.Incident)
+		if !seen[c.Incident.ID] { // filed away, and about to leave the book
+			over = append(over, c.Incident)
+		}
 	}
-	return list
+	slices.SortFunc(over, func(a, b incident.Incident) int { return cmp.Compare(b.ID, a.ID) }) // ids sort by time of opening
+	return append(open, over[:min(most, len(over))]...)
 }
 
 // Incident finds an open incident in the store, or a closed one in its file.

@@ -65,6 +65,7 @@ type settings struct {
 	Webhook   webhookSettings   `toml:"webhook"`
 	Projects  []projectSettings `toml:"project"`
 	rule.Config
+	lifecycleSettings
 }
 
 type deadManSettings struct {
@@ -120,6 +121,7 @@ type Config struct {
 	Projects       []ingest.Project
 	Templates      *wording.Set   // the words of messages; nil: the built-in ones
 	TemplateFiles  []wording.File // that Templates were compiled with
+	Incidents      incident.Settings
 
 	etcd state.Options // of an external cluster; without endpoints the state is embedded
 
@@ -190,6 +192,7 @@ func (l *loader) config(s settings) Config {
 	set, problems := rule.Compile(s.Config, cfg.Checks, l.File())
 	cfg.Rules = set
 	l.Add(problems...)
+	cfg.Incidents = l.lifecycle(s)
 	return cfg
 }
 

@@ -80,10 +80,14 @@ func state(inc incident.Incident) string {
 		by = inc.ResolvedBy
 	case incident.Triggered:
 	}
-	if by == "" {
-		return string(inc.State)
+	text := string(inc.State)
+	if by != "" {
+		text += " by " + printable(by)
 	}
-	return string(inc.State) + " by " + printable(by)
+	if inc.Quiet() {
+		text += ", suppressed"
+	}
+	return text
 }
 
 // what is the summary of the incident's severest, then earliest alert, and how many others there are.
@@ -96,7 +100,7 @@ func what(inc incident.Incident) string {
 		}
 	}
 	text := printable(best.Summary)
-	if more := len(inc.Alerts) - 1; more > 0 {
+	if more := len(inc.Alerts) - 1 + inc.More; more > 0 {
 		text += fmt.Sprintf(" (and %d more)", more)
 	}
 	return text

@@ -47,6 +47,8 @@ const (
 	stopGrace      = 3 * time.Second  // for an attempt that is under way when the router is told to stop
 	maxInFlight    = 32               // attempts of one channel: one that hangs holds up no other
 	storeRetryWait = time.Second
+	longestWait    = time.Minute // for rows to become due
+	shortestWait   = time.Millisecond
 )
 
 // Run delivers until ctx ends, and returns when no attempt is under way any more.
@@ -165,14 +167,14 @@ func (d *Deliverer) begin(ctx context.Context, row incident.Row) (b begun, g *gr
 }
 
 // durable waits until what these groups hold is, and does not give up while the router runs: nobody else would send the
-// rows that they mark.
+// rows that they mark, or sees to it that an outcome is stored.
 func (d *Deliverer) durable(ctx context.Context, groups []*group) bool {
 	var err error
 	for _, g := range groups {
 		err = errors.Join(err, g.wait())
 	}
 	for err != nil {
-		d.Log.Error("cannot store that pages are being sent; trying again", "err", err)
+		d.Log.Error("cannot store what becomes of pages; trying again", "err", err)
 		if !pause(ctx, storeRetryWait) {
 			return false
 		}
@@ -193,11 +195,11 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// await returns when rows may have become due.
+// await returns when rows may have become due. The clock may be put while it waits.
 func (d *Deliverer) await(ctx context.Context, next time.Time) {
-	wait := time.Minute
+	wait := longestWait
 	if !next.IsZero() {
-		wait = max(next.Sub(d.Engine.now()), 0)
+		wait = min(max(next.Sub(d.Engine.now()), shortestWait), longestWait)
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -208,10 +210,17 @@ func (d *Deliverer) await(ctx context.Context, next time.Time) {
 	}
 }
 
+// due lists the rows that may be sent now, and says when to look again if nothing else happens, by the clock: the time of
+// decisions may be ahead of it.
 func (d *Deliverer) due() ([]incident.Row, time.Time) {
 	d.Engine.mu.Lock()
 	defer d.Engine.mu.Unlock()
-	return d.Engine.book.DueWithin(d.Engine.env().Now, d.free)
+	now := d.Engine.env().Now
+	due, next := d.Engine.book.DueWithin(now, d.free)
+	if !next.IsZero() {
+		next = d.Engine.now().Add(next.Sub(now))
+	}
+	return due, next
 }
 
 // attempt makes one try and stores its outcome.
@@ -272,13 +281,15 @@ func lastingLonger(ctx context.Context) (context.Context, context.CancelFunc) {
 	return attempt, func() { stop(); cancel() }
 }
 
-// finish stores an outcome, and does not give up while the router runs: a lost outcome would be a repeated page.
+// finish stores an outcome, and does not give up while the router runs: a lost outcome would be a repeated page. It is
+// decided once: from then on the row may be begun anew, and the same outcome must not count for that attempt too.
 func (d *Deliverer) finish(ctx context.Context, key incident.RowKey, out incident.Outcome) {
 	for {
-		err := d.Engine.act(ctx, func(env incident.Env) (incident.Change, error) {
-			return d.Engine.book.Finish(env, key, out), nil
+		g, err := d.Engine.join(ctx, func(env incident.Env) (decision, error) {
+			return decision{batch: record.Batch{Change: d.Engine.book.Finish(env, key, out)}}, nil
 		})
 		if err == nil {
+			d.durable(ctx, []*group{g})
 			return
 		}
 		d.Log.Error("cannot store what became of a page; trying again", "incident", key.Incident, "err", err)
@@ -304,11 +315,7 @@ func (d *Deliverer) compose(b begun) composed {
 		address, _ := contacts.Address(person, row.Channel)
 		msg.People = append(msg.People, page.Recipient{Person: person, Address: address})
 	}
-	for _, other := range rows {
-		if other.Destination() == row.Destination() && other.ProviderID != "" {
-			msg.ProviderID = other.ProviderID
-		}
-	}
+	msg.ProviderID = incident.KnownAs(rows, row)
 	return composed{msg, facts}
 }
 

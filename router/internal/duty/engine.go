@@ -23,6 +23,7 @@ import (
 type Engine struct {
 	store   Committer
 	now     func() time.Time
+	uptime  func() time.Duration
 	newID   func(time.Time) string
 	log     *slog.Logger
 	changed chan struct{} // holds one token when rows may have become due
@@ -32,7 +33,8 @@ type Engine struct {
 	rules    *rule.Engine
 	rotation *schedule.File // nil while no file has been accepted yet
 	version  string         // of rotation, as timelines name it
-	last     time.Time      // the latest time a decision was made at: the clock never goes back
+	last     time.Time      // the latest time a decision was made at
+	lastUp   time.Duration  // uptime then
 	forming  *group         // that the next decision joins; nil: none
 	storing  *group         // that is being stored; nil: none
 	owed     []record.Batch // decided, but not known to be stored
@@ -41,21 +43,31 @@ type Engine struct {
 // ErrNoRotation is why nothing is taken in that would have to be paged.
 var ErrNoRotation = errors.New("no rotation file is in force yet: nobody could be paged")
 
-// Options are what an engine is built from. Nothing may be nil.
+// Options are what an engine is built from.
 type Options struct {
 	Store Committer
 	Now   func() time.Time
-	NewID func(time.Time) string // see [NewID]
-	Log   *slog.Logger
-	Rules *rule.Set
+	// Uptime is a clock that nobody puts: it only measures how long something took. Nil is that of the machine.
+	Uptime func() time.Duration
+	NewID  func(time.Time) string // see [NewID]
+	Log    *slog.Logger
+	Rules  *rule.Set
+
+	Incidents incident.Settings // the zero value groups nothing
 }
 
 // New builds an engine that goes on from what was stored. Nothing is taken in before [Engine.SetRotation] has put a file in
 // force; after that [Engine.Recover] makes what was being sent due again.
 func New(o Options, stored record.Stored) *Engine {
+	if o.Uptime == nil {
+		started := time.Now()
+		o.Uptime = func() time.Duration { return time.Since(started) }
+	}
 	book := incident.NewBook(stored.Incidents, stored.Rows, stored.Picks)
+	book.Use(o.Incidents)
+	book.Restore(stored.Silences)
 	e := &Engine{
-		store: o.Store, now: o.Now, newID: o.NewID, log: o.Log, changed: make(chan struct{}, 1), book: book,
+		store: o.Store, now: o.Now, uptime: o.Uptime, newID: o.NewID, log: o.Log, changed: make(chan struct{}, 1), book: book,
 		rules: rule.NewEngine(o.Rules, stored.Records, book.Firing(), o.Now()),
 	}
 	for _, err := range e.rules.Unread() {
@@ -67,13 +79,14 @@ func New(o Options, stored record.Stored) *Engine {
 // Now is the engine's clock.
 func (e *Engine) Now() time.Time { return e.now() }
 
-// env is what a decision may know besides the book. The caller holds mu.
+// env is what a decision may know besides the book. Its time never goes back, and never stands still: when the clock is put
+// back it goes on at half speed until the clock has caught up, so that what is to come does come. The caller holds mu.
 func (e *Engine) env() incident.Env {
-	now := e.now()
-	if now.Before(e.last) {
-		now = e.last
+	now, up := e.now(), e.uptime()
+	if least := e.last.Add((up - e.lastUp) / 2); now.Before(least) {
+		now = least
 	}
-	e.last = now
+	e.last, e.lastUp = now, up
 	return incident.Env{Now: now, Rotation: e.rotation, Version: e.version, NewID: e.newID}
 }
 
@@ -172,17 +185,37 @@ func (e *Engine) Page(ctx context.Context, key, by, summary string, severity inc
 }
 
 // Resolve records that by says the incident is over. The rules take back what they said of it: a condition that goes on
-// holding opens a new incident.
+// holding opens it again.
 func (e *Engine) Resolve(ctx context.Context, id, by, note string) error {
 	return e.decide(ctx, func(env incident.Env) (decision, error) {
 		change, err := e.book.Resolve(env, id, by, note)
 		if err != nil {
 			return decision{}, err
 		}
-		inc, _ := e.book.Incident(id)
-		step := e.rules.Release(inc.FiringKeys(incident.KindState)...)
+		step := e.rules.Release(e.book.Holds(id)...)
 		return decision{record.Batch{Change: change, Put: step.Put, Delete: step.Delete}, step}, nil
 	})
+}
+
+// Silence keeps alerts from paging for a time; it returns the silence with its id. The error wraps [incident.ErrInvalid].
+func (e *Engine) Silence(ctx context.Context, s incident.Silence) (incident.Silence, error) {
+	err := e.act(ctx, func(env incident.Env) (change incident.Change, err error) {
+		change, s, err = e.book.Silence(env, s)
+		return change, err
+	})
+	return s, err
+}
+
+// EndSilence ends a silence now. The error wraps [incident.ErrUnknown] for one that is over or was never there.
+func (e *Engine) EndSilence(ctx context.Context, id, by string) error {
+	return e.act(ctx, func(env incident.Env) (incident.Change, error) { return e.book.EndSilence(env, id, by) })
+}
+
+// Silences lists the silences, those that are over for up to a week included, by their begin.
+func (e *Engine) Silences() []incident.Silence {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.book.Silences()
 }
 
 // Forget records that a host has gone for good: it is not absent until it is seen again, and what fires about it as a
@@ -255,11 +288,11 @@ func (e *Engine) Incident(id string) (incident.Incident, bool) {
 	return e.book.Incident(id)
 }
 
-// Open counts what is not closed.
+// Open counts the incidents that are not resolved.
 func (e *Engine) Open() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.book.Len()
+	return e.book.Open()
 }
 
 // File is the rotation file in force; nil while there is none.

@@ -61,8 +61,7 @@ func (e *Engine) Heed(ctx context.Context, r incident.Report) error {
 		}
 		d := decision{batch: record.Batch{Change: change}}
 		if r.Kind == incident.ReportResolved && !change.Empty() {
-			inc, _ := e.book.Incident(r.Incident)
-			d.step = e.rules.Release(inc.FiringKeys(incident.KindState)...)
+			d.step = e.rules.Release(e.book.Holds(r.Incident)...)
 			d.batch.Put, d.batch.Delete = d.step.Put, d.step.Delete
 		}
 		return d, nil

@@ -3,9 +3,10 @@ package incident
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
-	"nezuban/oncall/escalation"
+	"nezuban/oncall/schedule"
 )
 
 // ErrUnknown is returned for an incident that is not open, and for a host that nobody knows.
@@ -34,16 +35,24 @@ func (b *Book) Acknowledge(env Env, id, by, note string) (Change, error) {
 	return d.change(), nil
 }
 
-// taken stops what is on its way to people, now that somebody has the incident, and tells PagerDuty, where others would go
-// on being called.
+// taken stops what is on its way to people, now that somebody has the incident, and says who: to PagerDuty, where others
+// would go on being called, and to the others who were paged, where that wakes nobody.
 func (d *draft) taken(inc *Incident, how string) {
 	d.withdraw(inc, how+" before it was sent")
-	for _, row := range d.rowsOf(inc.ID) {
-		if row.Kind == MessageTrigger && row.Channel == ChannelPagerDuty && row.mayHaveArrived() {
-			why := how + " by " + inc.AcknowledgedBy
-			d.send(inc, Row{Kind: MessageAcknowledge, Channel: row.Channel, People: []string{inc.AcknowledgedBy}, Pass: row.Pass, Step: row.Step, Why: why, NotBefore: d.env.Now})
-			break
+	why := how + " by " + inc.AcknowledgedBy
+	for _, row := range d.holders(inc.ID) {
+		told := row.follow(MessageAcknowledge, why, d.env.Now)
+		switch row.Channel {
+		case ChannelPagerDuty:
+			told.People = []string{inc.AcknowledgedBy}
+		case schedule.ChannelEmail, schedule.ChannelSlack, schedule.ChannelTerminal, schedule.ChannelWebhook:
+			if slices.Equal(row.People, []string{inc.AcknowledgedBy}) {
+				continue
+			}
+		default:
+			continue
 		}
+		d.send(inc, told)
 	}
 }
 
@@ -69,21 +78,19 @@ func (d *draft) takeOver(inc Incident, by, note string) Change {
 	return d.change()
 }
 
-// Resolve records that somebody says it is over. A condition that goes on holding opens a new incident; the timeline
-// says so.
+// Resolve records that somebody says it is over. A condition that goes on holding opens it again; the timeline says so.
 func (b *Book) Resolve(env Env, id, by, note string) (Change, error) {
 	d := b.draft(env)
 	inc, ok := d.incident(id)
 	if !ok || inc.State == Resolved {
 		return Change{}, fmt.Errorf("resolve incident %q: %w", id, ErrUnknown)
 	}
-	for key, alert := range inc.Alerts {
+	for _, alert := range inc.Ordered() {
 		if alert.Firing && alert.Kind == KindState {
-			d.note(&inc, "resolved by hand while it still held; if it goes on holding, a new incident opens: %s", alert.Summary)
+			d.note(&inc, "resolved by hand while it still held; if it goes on holding, it is opened again: %s", alert.Summary)
 		}
-		alert.Firing = false
-		inc.Alerts[key] = alert
 	}
+	inc.quieten()
 	d.resolve(&inc, by, "resolved by "+by+remark(note))
 	return d.change(), nil
 }
@@ -95,58 +102,9 @@ func remark(note string) string {
 	return ": " + note
 }
 
-// Tick does what time alone brings about: due escalation steps, acknowledgements that ran out, occurrences that did
-// not come back, and the filing away of incidents that are over and told.
-func (b *Book) Tick(env Env) Change {
-	d := b.draft(env)
-	for _, id := range b.order() {
-		inc, _ := d.incident(id)
-		switch inc.State {
-		case Triggered:
-			if inc.Severity != SeverityInfo && !inc.Progress.Next.After(env.Now) {
-				d.escalate(&inc)
-			}
-		case Acknowledged:
-			d.acknowledgedFor(&inc)
-		case Snoozed:
-			if !inc.SnoozedUntil.After(env.Now) {
-				d.triggerAgain(&inc, fmt.Sprintf("snoozed by %s until now and still open: triggered again", inc.AcknowledgedBy))
-			}
-		case Resolved:
-			if b.told(id) {
-				d.closed = append(d.closed, id)
-			}
-		}
-	}
-	return d.change()
-}
-
-// acknowledgedFor ends an acknowledgement that has lasted long enough.
-func (d *draft) acknowledgedFor(inc *Incident) {
-	now := d.env.Now
-	if quietSince := inc.quietSince(); !quietSince.IsZero() && now.Sub(quietSince) >= ResolveAfter {
-		d.resolve(inc, "", fmt.Sprintf("resolved: acknowledged, and not seen again for %s", ResolveAfter))
-		return
-	}
-	timeout := inc.Policy.AckTimeout.Duration()
-	if timeout <= 0 || inc.Severity != SeverityPage || now.Sub(inc.AcknowledgedAt) < timeout {
-		return
-	}
-	d.triggerAgain(inc, fmt.Sprintf("acknowledged %s ago and still open: triggered again", timeout))
-}
-
-// triggerAgain takes an incident from whoever has it and begins its escalation anew.
-func (d *draft) triggerAgain(inc *Incident, why string) {
-	d.note(inc, "%s", why)
-	d.withdraw(inc, "triggered again before it was sent")
-	inc.untake()
-	inc.Progress = escalation.Progress{}
-	d.escalate(inc)
-}
-
 // take makes an incident somebody's.
 func (inc *Incident) take(state State, by string, now time.Time) {
-	inc.State, inc.AcknowledgedAt, inc.AcknowledgedBy, inc.SnoozedUntil = state, now, by, time.Time{}
+	inc.State, inc.AcknowledgedAt, inc.AcknowledgedBy, inc.SnoozedUntil, inc.RetriggerAt = state, now, by, time.Time{}, time.Time{}
 	if inc.FirstAckAt.IsZero() {
 		inc.FirstAckAt, inc.FirstAckBy = now, by
 	}
@@ -154,7 +112,8 @@ func (inc *Incident) take(state State, by string, now time.Time) {
 
 // untake makes an incident nobody's.
 func (inc *Incident) untake() {
-	inc.State, inc.AcknowledgedAt, inc.AcknowledgedBy, inc.SnoozedUntil = Triggered, time.Time{}, "", time.Time{}
+	inc.State, inc.AcknowledgedAt, inc.AcknowledgedBy = Triggered, time.Time{}, ""
+	inc.SnoozedUntil, inc.RetriggerAt = time.Time{}, time.Time{}
 }
 
 // quietSince is when an acknowledged incident that holds only occurrences last heard of one, or was acknowledged,
@@ -170,14 +129,4 @@ func (inc Incident) quietSince() time.Time {
 		}
 	}
 	return since
-}
-
-// told says that none of the incident's messages is outstanding.
-func (b *Book) told(id string) bool {
-	for _, row := range b.rows[id] {
-		if !row.Done() {
-			return false
-		}
-	}
-	return true
 }

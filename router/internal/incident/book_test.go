@@ -30,14 +30,14 @@ policy = "api"
 
 // world is a book whose changes are always durable, and a clock that the test moves.
 type world struct {
-	t    *testing.T
+	t    testing.TB
 	book *Book
 	env  Env
 	ids  int
 	log  []string // texts of all timeline entries
 }
 
-func newWorld(t *testing.T, rotation string) *world {
+func newWorld(t testing.TB, rotation string) *world {
 	t.Helper()
 	f, err := schedule.Parse("oncall.toml", []byte(rotation))
 	if err != nil {

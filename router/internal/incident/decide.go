@@ -1,7 +1,6 @@
 package incident
 
 import (
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -19,10 +18,14 @@ const ResolveAfter = 24 * time.Hour
 func (b *Book) Apply(env Env, alerts []Alert, remarks []Remark) Change {
 	d := b.draft(env)
 	for _, alert := range alerts {
+		if d.known(alert) {
+			continue
+		}
 		inc, open := d.open(alert.Key)
 		switch {
 		case alert.Firing && open:
 			d.again(inc, alert)
+		case alert.Firing && (d.reopened(alert) || d.joined(alert)):
 		case alert.Firing:
 			d.begin(alert)
 		case open:
@@ -35,6 +38,33 @@ func (b *Book) Apply(env Env, alerts []Alert, remarks []Remark) Change {
 		}
 	}
 	return d.change()
+}
+
+// known says that an alert changes nothing: what it reports has been taken in already. Most are of this kind, as senders
+// repeat what goes on.
+func (d *draft) known(alert Alert) bool {
+	inc, open := d.open(alert.Key)
+	if !open {
+		return !alert.Firing || d.passed(alert)
+	}
+	held := inc.Alerts[alert.Key]
+	switch {
+	case !alert.Firing:
+		return !held.Firing || !alert.At.After(held.At) // only news newer than the firing can resolve it
+	case alert.Event != "" && alert.Event == held.Event:
+		return true // the same event, re-sent
+	}
+	return alert.Kind == KindState && held.Firing && alert.Severity == held.Severity
+}
+
+// passed says that an event is one that a resolved incident has taken in: re-sent, it opens nothing. The event of an incident
+// that a person opens is their own word, and counts each time.
+func (d *draft) passed(alert Alert) bool {
+	if alert.Event == "" || alert.Rule == RuleManual {
+		return false
+	}
+	inc, ok := d.closing(alert.Key)
+	return ok && inc.Alerts[alert.Key].Event == alert.Event
 }
 
 // remark writes a remark down, unless its event was remarked on lately.
@@ -55,6 +85,8 @@ func (d *draft) begin(alert Alert) {
 		ID: d.env.NewID(d.env.Now), State: Triggered, Severity: alert.Severity, OpenedAt: d.env.Now, Policy: policy,
 		Alerts: map[string]AlertState{alert.Key: {Alert: alert, Count: 1, First: alert.At}},
 	}
+	d.joinGroup(&inc, alert)
+	d.appears(inc.ID, alert)
 	d.note(&inc, "opened by %s: %s", alert.Rule, alert.Summary)
 	if d.env.Version != "" {
 		d.note(&inc, "version %s of the rotation file is in force", d.env.Version)
@@ -62,38 +94,43 @@ func (d *draft) begin(alert Alert) {
 	if !matched {
 		d.note(&inc, "no route matches its labels: taking policy %q", policy.Name)
 	}
+	if h := d.hush(alert); h.why != "" {
+		d.suppress(&inc, h)
+	}
 	d.escalate(&inc)
 }
 
 // again takes in an alert that fires while its incident is open.
 func (d *draft) again(inc Incident, alert Alert) {
-	held := inc.Alerts[alert.Key]
-	if alert.Event != "" && alert.Event == held.Event {
-		return // the same event, re-sent
-	}
-	if alert.Kind == KindState && held.Firing && alert.Severity == held.Severity {
-		return
-	}
-	refired := !held.Firing
-	if !refired {
-		alert.Before = held.Before // what changed before it began says more than what changed since
-	}
-	held.Alert = alert
-	held.Count++
-	inc.Alerts[alert.Key] = held
+	refired := !inc.Alerts[alert.Key].Firing
+	inc.fire(alert)
+	inc.flap()
 	d.putIncident(inc)
-	if refired || isMilestone(held.Count) {
-		d.note(&inc, "again (%d times): %s", held.Count, alert.Summary)
+	if count := inc.Alerts[alert.Key].Count; (refired && !inc.Flapping) || isMilestone(count) {
+		d.note(&inc, "again (%d times): %s", count, alert.Summary)
 	}
-	if alert.Severity.Rank() <= inc.Severity.Rank() {
-		return
+	if head, ok := d.incident(inc.PartOf); ok && alert.Severity.Rank() > head.Severity.Rank() {
+		d.rise(&head, alert.Severity)
 	}
-	d.note(&inc, "severity rises from %s to %s", inc.Severity, alert.Severity)
-	inc.Severity = alert.Severity
+	d.appears(inc.ID, alert)
+	switch {
+	case inc.Suppressed != "" && d.reconsider(&inc):
+	case alert.Severity.Rank() <= inc.Severity.Rank():
+	case inc.Suppressed == "" && d.hush(alert).why != "":
+		d.note(&inc, "would rise to %s, but: %s", alert.Severity, d.hush(alert).why)
+	default:
+		d.rise(&inc, alert.Severity)
+	}
+}
+
+// rise makes an open incident graver: whoever has it, the escalation begins anew.
+func (d *draft) rise(inc *Incident, to Severity) {
+	d.note(inc, "severity rises from %s to %s", inc.Severity, to)
+	inc.Severity = to
 	inc.untake()
 	inc.Progress = escalation.Progress{}
-	d.withdraw(&inc, "severity rose before it was sent")
-	d.escalate(&inc)
+	d.withdraw(inc, "severity rose before it was sent")
+	d.escalate(inc)
 }
 
 // isMilestone keeps the timeline short under a flood: the 2nd, 10th, 100th, 1000th … repeat are written down.
@@ -107,72 +144,40 @@ func isMilestone(n int) bool {
 // calm takes in an alert that resolves; when none of the incident's alerts fires any more, the incident is over.
 func (d *draft) calm(inc Incident, alert Alert) {
 	held := inc.Alerts[alert.Key]
-	if !held.Firing || !alert.At.After(held.At) {
-		return // only news newer than the firing can resolve it
-	}
 	held.Firing, held.At = false, alert.At
-	inc.Alerts[alert.Key] = held
+	inc.set(held)
 	d.putIncident(inc)
-	for _, a := range inc.Alerts {
-		if a.Firing {
-			d.note(&inc, "%s: %s", alert.Rule, alert.Summary)
-			return
-		}
+	if inc.firing() || inc.OpenParts > 0 {
+		d.note(&inc, "%s: %s", alert.Rule, alert.Summary)
+		d.reconsider(&inc)
+		return
 	}
-	d.resolve(&inc, "", "resolved: "+alert.Summary)
+	d.over(&inc, "resolved: "+alert.Summary)
 }
 
 // resolve ends an incident and tells everyone who heard of it.
 func (d *draft) resolve(inc *Incident, by, text string) {
-	inc.State, inc.ResolvedAt, inc.ResolvedBy = Resolved, d.env.Now, by
+	inc.State, inc.ResolvedAt, inc.ResolvedBy, inc.QuietAt = Resolved, d.env.Now, by, time.Time{}
+	inc.ReleaseAt = time.Time{}
 	d.note(inc, "%s", text)
 	d.withdraw(inc, "resolved before it was sent")
 	d.tell(inc, MessageResolve, text)
-}
-
-// tell sends a message to every destination that has, or may have, heard of the incident.
-func (d *draft) tell(inc *Incident, kind MessageKind, why string) {
-	told := map[string]bool{}
-	for _, row := range d.rowsOf(inc.ID) {
-		if row.Kind != MessageTrigger || !row.mayHaveArrived() || told[row.Destination()] {
-			continue
-		}
-		told[row.Destination()] = true
-		people := row.People
-		if row.Channel == ChannelPagerDuty {
-			people = d.assigned(inc.ID)
-		}
-		d.send(inc, Row{Kind: kind, Channel: row.Channel, People: people, Pass: row.Pass, Step: row.Step, Why: why, NotBefore: d.env.Now})
+	if inc.SuppressedBy != "" {
+		d.sayTo(inc.SuppressedBy, "over, nobody was paged: incident "+inc.ID)
 	}
-}
-
-// assigned is whom PagerDuty's incident is assigned to: the people of the last trigger it may have seen.
-func (d *draft) assigned(id string) []string {
-	var people []string
-	for _, row := range d.rowsOf(id) {
-		if row.Kind == MessageTrigger && row.Channel == ChannelPagerDuty && row.mayHaveArrived() {
-			people = row.People
-		}
-	}
-	return people
-}
-
-// withdraw cancels the triggers and acknowledgements that are still waiting: what they say holds no more.
-func (d *draft) withdraw(inc *Incident, reason string) {
-	for _, row := range d.rowsOf(inc.ID) {
-		if row.Kind != MessageResolve && row.Status == RowPending {
-			d.cancel(inc, row, reason)
-		}
+	d.endParts(inc)
+	if inc.PartOf != "" {
+		d.endPart(*inc)
 	}
 }
 
 // escalate takes the policy's due steps: the rows for the people they name, and when to come back.
 func (d *draft) escalate(inc *Incident) {
-	if inc.Severity == SeverityInfo {
+	if inc.Severity == SeverityInfo || inc.PartOf != "" || inc.Suppressed != "" {
 		return
 	}
 	progress, notify := escalation.Next(inc.Policy, d.env.Rotation, inc.Progress, d.turns(), string(inc.Severity), d.env.Now)
-	maps.Copy(d.picks, progress.PickedSince(inc.Policy.Name, inc.Progress))
+	d.pick(progress.PickedSince(inc.Policy.Name, inc.Progress))
 	inc.Progress = progress
 	d.putIncident(*inc)
 	earlier := inc.Rows

@@ -64,6 +64,7 @@ type Alert struct {
 	Event    string            `json:"event,omitempty"`   // identity of the event, for occurrences: a repeat of it changes nothing
 	Reason   string            `json:"reason,omitempty"`  // why it is said now: the value and the limit, or what else the rule saw
 	Runbook  string            `json:"runbook,omitempty"` // URL of what to do; "" for none
+	Lasting  bool              `json:"lasting,omitempty"` // an occurrence that a named opposite ends: without that it goes on
 	Before   []Mark            `json:"before,omitempty"`  // what changed on its host just before it fired, the newest first
 }
 
@@ -129,15 +130,53 @@ type Incident struct {
 	ResolvedBy     string                `json:"resolved_by,omitempty"` // a person, or "" when the alerts themselves resolved
 	Policy         escalation.Policy     `json:"policy"`                // frozen at opening
 	Progress       escalation.Progress   `json:"progress"`
-	Remarked       []string              `json:"remarked,omitempty"` // events of the latest remarks
-	Heard          []string              `json:"heard,omitempty"`    // events of the latest reports from providers
-	HeardAt        time.Time             `json:"heard_at,omitzero"`  // when the newest report that was heeded happened
-	Entries        int                   `json:"entries"`            // timeline entries written so far
-	Rows           int                   `json:"rows"`               // outbox rows written so far
+	Group          string                `json:"group,omitempty"`         // what its alerts were brought together by
+	GroupUntil     time.Time             `json:"group_until,omitzero"`    // until when further alerts of the group join it
+	PartOf         string                `json:"part_of,omitempty"`       // the incident that it holds an alert of; nobody is paged for a part
+	More           int                   `json:"more,omitempty"`          // alerts that its parts have held
+	OpenParts      int                   `json:"open_parts,omitempty"`    // parts that are not resolved
+	MoreStates     bool                  `json:"more_states,omitempty"`   // a part has held a state alert
+	Reopenings     []time.Time           `json:"reopenings,omitempty"`    // the latest times at which it was opened again
+	Flapping       bool                  `json:"flapping,omitempty"`      // it came and went too often: it is over when it has been quiet
+	Flaps          int                   `json:"flaps,omitempty"`         // how often it came back
+	QuietAt        time.Time             `json:"quiet_at,omitzero"`       // nothing of it fires: when that has lasted long enough
+	RetriggerAt    time.Time             `json:"retrigger_at,omitzero"`   // acknowledged before it was opened again: when it pages if it still fires
+	Remarked       []string              `json:"remarked,omitempty"`      // events of the latest remarks
+	Suppressed     string                `json:"suppressed,omitempty"`    // why nobody is paged for it; "": it pages
+	SuppressedBy   string                `json:"suppressed_by,omitempty"` // the incident that hides it
+	ReleaseAt      time.Time             `json:"release_at,omitzero"`     // what hid it is over: when it pages if it still holds
+	Hides          int                   `json:"hides,omitempty"`         // how often its timeline had a word for what it hides
+	Heard          []string              `json:"heard,omitempty"`         // events of the latest reports from providers
+	HeardAt        time.Time             `json:"heard_at,omitzero"`       // when the newest report that was heeded happened
+	Entries        int                   `json:"entries"`                 // timeline entries written so far
+	Rows           int                   `json:"rows"`                    // outbox rows written so far
 }
 
-// Lead is the alert that speaks for the incident: the one that fired first.
-func (inc Incident) Lead() AlertState { return inc.Ordered()[0] }
+// Quiet says that an open incident pages nobody for a reason of its own: it is suppressed, or a part of another.
+func (inc Incident) Quiet() bool {
+	return inc.State != Resolved && (inc.Suppressed != "" || inc.PartOf != "")
+}
+
+// Lead is the alert that speaks for the incident: of those that fire the one that fired first, of an incident that is over
+// the one that did of all.
+func (inc Incident) Lead() AlertState { return inc.speaking()[0] }
+
+// speaking lists the alerts that fire, or all when none does, by when they first fired.
+func (inc Incident) speaking() []AlertState {
+	all := inc.Ordered()
+	if firing := slices.DeleteFunc(slices.Clone(all), func(a AlertState) bool { return !a.Firing }); len(firing) > 0 {
+		return firing
+	}
+	return all
+}
+
+// set puts an alert into the incident. It alters no map that others hold.
+func (inc *Incident) set(a AlertState) {
+	alerts := make(map[string]AlertState, len(inc.Alerts)+1)
+	maps.Copy(alerts, inc.Alerts)
+	alerts[a.Key] = a
+	inc.Alerts = alerts
+}
 
 // Ordered lists the alerts by when they first fired. An incident holds at least one.
 func (inc Incident) Ordered() []AlertState {
@@ -158,10 +197,10 @@ func (inc Incident) FiringKeys(kind Kind) []string {
 	return keys
 }
 
-// Summaries lists what the alerts say, the lead first.
+// Summaries lists what the alerts that fire say, or all when none does, the lead first.
 func (inc Incident) Summaries() []string {
 	var all []string
-	for _, a := range inc.Ordered() {
+	for _, a := range inc.speaking() {
 		all = append(all, a.Summary)
 	}
 	return all

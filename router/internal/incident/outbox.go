@@ -44,14 +44,15 @@ func union(a, b []string) []string {
 	return all
 }
 
-// wants says that a message of this kind tells the truth about the incident: news that it is over always does.
+// wants says that a message of this kind tells the truth about the incident.
 func (inc Incident) wants(kind MessageKind) bool {
 	switch kind {
-	case MessageTrigger:
-		return inc.State == Triggered
+	case MessageTrigger, MessageUpdate:
+		return inc.State == Triggered && inc.Suppressed == ""
 	case MessageAcknowledge:
 		return inc.State == Acknowledged || inc.State == Snoozed
 	case MessageResolve:
+		return inc.State == Resolved
 	}
 	return true
 }

@@ -24,6 +24,15 @@ func TestARefusedPageThatLeftSomethingBehindIsFollowedByItsResolve(t *testing.T)
 	want(t, w.deliver(sentOK), "resolve pagerduty alice")
 }
 
+func TestAPageThatIsRefusedAfterAnAnswerWasLostIsFollowedByItsResolve(t *testing.T) {
+	w := newWorld(t, rotationText)
+	w.apply(died(start))
+	w.deliver(Outcome{Err: errors.New("timeout")}) // it may have arrived
+	w.after(time.Second).deliver(Outcome{Err: errors.New("401"), Permanent: true})
+	w.apply(started(start.Add(time.Second)))
+	want(t, w.deliver(sentOK), "resolve pagerduty alice")
+}
+
 func TestAResolveNeverOvertakesItsTrigger(t *testing.T) {
 	w := newWorld(t, rotationText)
 	w.apply(died(start))
@@ -59,6 +68,17 @@ func TestAFailingChannel(t *testing.T) {
 		w.apply(died(start))
 		want(t, w.deliver(refused), "trigger pagerduty alice")
 		want(t, w.after(time.Second).deliver(sentOK), "trigger terminal bob")
+	})
+	t.Run("of a step that is over hurries no later one", func(t *testing.T) {
+		w := newWorld(t, strings.Replace(rotationText, `{ page = "api", wait = "5m" }, { page = "bob", wait = "10m" }`, `{ page = "bob", wait = "5m" }, { page = "carol", wait = "10m" }, { page = "alice", wait = "5m" }`, 1))
+		w.apply(died(start))
+		want(t, w.deliver(failing), "trigger terminal bob")
+		want(t, w.after(31*time.Second).deliver(failing), "trigger terminal bob")
+		want(t, w.deliver(failing), "trigger sms bob")
+		w.after(0)
+		want(t, w.deliver(sentOK), "trigger sms carol")
+		want(t, w.after(2*time.Second).deliver(failing), "trigger sms bob", "trigger terminal bob")
+		want(t, w.after(time.Second).deliver(sentOK)) // carol has her ten minutes
 	})
 	t.Run("failing for long asks the next step without giving up itself", func(t *testing.T) {
 		w := newWorld(t, rotationText)

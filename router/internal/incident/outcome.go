@@ -90,10 +90,11 @@ func (d *draft) settle(inc *Incident, row Row) {
 }
 
 // nextChannel brings forward the next waiting message to the people of a row that fails; when they have none left
-// and nobody else of the step is being reached, the next step of the policy is taken at once.
+// and nobody else of the step is being reached, the next step of the policy is taken at once, unless it has been already.
 func (d *draft) nextChannel(inc *Incident, failing Row) {
 	reaching := false
 	for _, other := range d.rowsOf(inc.ID) {
+		reaching = reaching || other.Kind == MessageTrigger && other.Created.After(failing.Created)
 		sameStep := other.Created.Equal(failing.Created)
 		if other.Kind != MessageTrigger || other.Seq == failing.Seq || !sameStep {
 			continue

@@ -48,12 +48,23 @@ func (d *draft) catchUp(id string) {
 		row.Created, row.NotBefore = row.Created.Add(-ahead), row.NotBefore.Add(-ahead)
 		d.putRow(row)
 	}
-	if !inc.Progress.Next.IsZero() {
-		inc.Progress.Next = inc.Progress.Next.Add(-ahead)
-	}
+	inc.Progress.Next = before(inc.Progress.Next, ahead)
 	if inc.AcknowledgedAt.After(d.env.Now) {
 		inc.AcknowledgedAt = d.env.Now
 	}
-	inc.OpenedAt = inc.OpenedAt.Add(-ahead)
+	inc.OpenedAt, inc.GroupUntil = inc.OpenedAt.Add(-ahead), before(inc.GroupUntil, ahead)
+	inc.QuietAt, inc.RetriggerAt = before(inc.QuietAt, ahead), before(inc.RetriggerAt, ahead)
+	inc.ReleaseAt = before(inc.ReleaseAt, ahead)
+	if inc.ResolvedAt.After(d.env.Now) {
+		inc.ResolvedAt = d.env.Now
+	}
 	d.note(&inc, "the clock was put back by %s or more: what is to come counts from now", ahead.Round(time.Second))
+}
+
+// before is a time, if there is one, so much earlier.
+func before(t time.Time, d time.Duration) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.Add(-d)
 }

@@ -29,7 +29,7 @@ func (b *Book) Restored(env Env, taken time.Time, held int) Change {
 	var open []string
 	for _, id := range b.order() {
 		inc, _ := d.incident(id)
-		if inc.State == Resolved || inc.Lead().Rule == RuleRestored {
+		if inc.State == Resolved || inc.PartOf != "" || inc.Lead().Rule == RuleRestored {
 			continue
 		}
 		if inc.Severity == SeverityPage {

@@ -13,6 +13,7 @@ type MessageKind string
 // The kinds of message.
 const (
 	MessageTrigger     MessageKind = "trigger"     // there is a problem and you are asked to look
+	MessageUpdate      MessageKind = "update"      // more belongs to it
 	MessageAcknowledge MessageKind = "acknowledge" // somebody has taken it
 	MessageResolve     MessageKind = "resolve"     // it is over
 )
@@ -98,9 +99,9 @@ func (r Row) Destination() string {
 
 // mayHaveArrived says that the receiver has, or may have, seen the message. A row that was tried and then cancelled
 // counts: an attempt whose answer was lost may well have arrived. So does a refused one that left something behind at the
-// provider.
+// provider, or was tried before without a clear answer.
 func (r Row) mayHaveArrived() bool {
-	return r.Attempt > 0 && (r.Status != RowFailed || r.ProviderID != "")
+	return r.Attempt > 0 && (r.Status != RowFailed || r.ProviderID != "" || r.Repeat)
 }
 
 // ChannelPagerDuty is the one channel whose messages concern a whole incident rather than one person.

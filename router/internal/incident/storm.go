@@ -204,7 +204,7 @@ func (d *draft) parted(host Row) {
 	for _, row := range d.merged(host) {
 		inc, open := d.incident(row.Incident)
 		row.Status, row.Into, row.Reason, row.NotBefore = RowPending, "", "", d.env.Now
-		if !open || inc.State != Triggered {
+		if !open || !inc.wants(MessageTrigger) {
 			row.Status, row.Reason = RowCancelled, "page "+host.PageID()+", into which it was merged, is not sent"
 		}
 		d.putRow(row)

@@ -50,7 +50,7 @@ type Message struct {
 	Kind       Kind
 	IncidentID string            // PagerDuty's incident_key
 	PageID     string            // the same for every try of this message
-	People     []Recipient       // at least one for a trigger; more than one only for PagerDuty; of an acknowledgement: who has it, if known
+	People     []Recipient       // whom it goes to; at least one for a trigger; more than one only for PagerDuty, where those of an acknowledgement are who has it
 	Title      string            // one line, see [Words]
 	Text       string            // several lines, see [Words]
 	Rule       string            // id of the rule that opened the incident

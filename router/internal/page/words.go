@@ -28,6 +28,7 @@ type Facts struct {
 	Kind      Kind
 	Severity  incident.Severity
 	Summaries []string          // what is the matter, one per alert; the first leads
+	More      int               // alerts besides, of which there is only the number
 	Labels    map[string]string // of the incident, see [Where]
 	Rule      string            // which rule spoke
 	Reason    string            // why it spoke now: the value and the limit; "": it did not say
@@ -44,7 +45,7 @@ type Facts struct {
 // are for those who are asked to look.
 func FactsOf(inc incident.Incident, kind Kind) Facts {
 	lead := inc.Lead()
-	f := Facts{Kind: kind, Severity: inc.Severity, Summaries: inc.Summaries(), Labels: lead.Labels, Rule: lead.Rule, Since: lead.First}
+	f := Facts{Kind: kind, Severity: inc.Severity, Summaries: inc.Summaries(), More: inc.More, Labels: lead.Labels, Rule: lead.Rule, Since: lead.First}
 	switch kind {
 	case KindTrigger, KindUpdate:
 		f.Reason, f.Before, f.Runbook = lead.Reason, lead.Before, lead.Runbook
@@ -80,18 +81,18 @@ func Words(f Facts) (title, text string) {
 		what = f.Summaries[0]
 	}
 	title = Line(what, TitleMax)
-	if others := len(f.Summaries) - 1; others > 0 {
+	if others := len(f.Summaries) - 1 + f.More; others > 0 {
 		more := fmt.Sprintf(" (and %d more)", others)
 		title = Line(what, TitleMax-len(more)) + more
 	}
 
 	lines := []string{Line(what, lineMax)}
-	for i := 1; i < len(f.Summaries); i++ {
-		if i == summariesMax {
-			lines = append(lines, fmt.Sprintf("and %d more", len(f.Summaries)-i))
-			break
-		}
+	named := min(len(f.Summaries), summariesMax)
+	for i := 1; i < named; i++ {
 		lines = append(lines, "and: "+Line(f.Summaries[i], lineMax))
+	}
+	if others := len(f.Summaries) - max(named, 1) + f.More; others > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", others))
 	}
 	said := func(word, what string) {
 		if what = Line(what, lineMax); what != "" {

@@ -248,3 +248,10 @@ func TestLink(t *testing.T) {
 		}
 	}
 }
+
+func TestAlertsOfWhichThereIsOnlyTheNumberAreCounted(t *testing.T) {
+	title, text := page.Words(page.Facts{Summaries: []string{"a died", "b died"}, More: 975})
+	if title != "a died (and 976 more)" || !strings.Contains(text, "and: b died\nand 975 more") {
+		t.Errorf("found %q and\n%s", title, text)
+	}
+}

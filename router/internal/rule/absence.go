@@ -69,7 +69,7 @@ func (w *absenceWatch) presence(p influx.Point) *presence {
 func (w *absenceWatch) restore(values []string, stored standing) {
 	s := &presence{series: newSeries(&w.rule.spec, w.rule.by, values)}
 	s.stored, s.goodbye = stored, stored.Goodbye
-	s.newest = max(stored.Goodbye, stored.Fired)
+	s.newest = min(max(stored.Goodbye, stored.Fired), w.engine.started.UnixNano()) // the clock may have been ahead in the last life
 	s.arrived = w.engine.started
 	w.engine.adopt(&s.series)
 	w.known[strings.Join(values, "\x00")] = s
@@ -122,6 +122,13 @@ func (w *absenceWatch) judge(s *presence, now time.Time) verdict {
 		return no
 	default:
 		return unknown
+	}
+}
+
+// missed says that nobody has listened for a while before now: as after a start, every series has a grace to be heard again.
+func (w *absenceWatch) missed(now time.Time) {
+	for _, s := range w.known {
+		s.arrived, s.heard = now, false
 	}
 }
 

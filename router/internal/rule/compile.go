@@ -74,8 +74,7 @@ func (k *compiler) rule(r RuleConfig) {
 	case kindContainerDied, kindContainerOOM, kindContainerUnhealthy:
 		k.event(r, s)
 	default:
-		kinds := []string{kindThreshold, kindAbsence, kindContainerDied, kindContainerOOM, kindContainerUnhealthy}
-		k.refuse(r.Kind, "one of "+strings.Join(kinds, ", "), "kind")
+		k.refuse(r.Kind, "one of "+strings.Join(Kinds(), ", "), "kind")
 	}
 }
 

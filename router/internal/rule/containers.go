@@ -53,7 +53,14 @@ func (w *containerWatch) observe(p influx.Point, now time.Time) {
 	}
 }
 
-func (w *containerWatch) restore(key string, c container) { w.put(key, &c) }
+// restore goes on from a stored record. What it waits for comes no later than if it had begun at the start: the clock may
+// have been ahead in the router's last life.
+func (w *containerWatch) restore(key string, c container) {
+	started := w.engine.started
+	c.Wait = min(c.Wait, started.Add(restartWait).UnixNano())
+	c.Settle = min(c.Settle, started.Add(deathsWindow).UnixNano())
+	w.put(key, &c)
+}
 
 func (w *containerWatch) put(key string, c *container) {
 	w.containers[key] = c
@@ -135,7 +142,7 @@ func (w *containerWatch) tell(rule *eventRule, j *judgement, o outcome, step *St
 	facts := map[string]string{influx.TagHost: j.Host, influx.TagContainerName: j.Name}
 	maps.Copy(facts, o.facts)
 	alert := incident.Alert{
-		Key: key, Rule: rule.id, Kind: incident.KindOccurrence, Firing: o.firing, Severity: rule.severity,
+		Key: key, Rule: rule.id, Kind: incident.KindOccurrence, Lasting: true, Firing: o.firing, Severity: rule.severity,
 		Labels: rule.alertLabels(facts), Summary: o.text, At: time.Unix(0, o.at).UTC(), Event: o.event,
 		Reason: o.reason, Runbook: rule.runbook,
 	}

@@ -20,6 +20,7 @@ type Engine struct {
 	mend     map[string]string // keys of stored records that the start found to be wrong → dedup key
 	unread   []error
 	sweepAt  time.Time
+	tickedAt time.Time // the last tick
 	counters Counters
 
 	past past // what changed on each host lately
@@ -43,6 +44,10 @@ type Counters struct {
 	NotFinite uint64 // figures that are no number
 	Malformed uint64 // events and results that cannot be read
 }
+
+// gapAfter is how long no tick may come before it counts as a time in which nobody listened: the router was asleep, could
+// not store anything, or its clock was put forward. Ticks come every second.
+const gapAfter = 30 * time.Second
 
 // sweepEvery is how often series and containers that are gone are looked for.
 const sweepEvery = 10 * time.Minute
@@ -197,6 +202,12 @@ func (e *Engine) Observe(points []influx.Point, now time.Time) Step {
 // that burn on. It is called every second.
 func (e *Engine) Tick(now time.Time) Step {
 	var step Step
+	if gap := now.Sub(e.tickedAt); gap > gapAfter && !e.tickedAt.IsZero() {
+		for _, w := range e.absences {
+			w.missed(now)
+		}
+	}
+	e.tickedAt = now
 	for _, w := range e.watches {
 		w.settle(now, true, &step)
 	}

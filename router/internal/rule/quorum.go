@@ -49,7 +49,7 @@ func newQuorumWatch(e *Engine) *quorumWatch {
 func (w *quorumWatch) takeOver() {
 	for _, q := range w.checks {
 		w.engine.adopt(&q.series)
-		q.floor = q.stored.Fired
+		q.floor = min(q.stored.Fired, w.engine.started.UnixNano()) // the clock may have been ahead in the last life
 	}
 }
 

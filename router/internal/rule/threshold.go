@@ -108,11 +108,12 @@ func (w *thresholdWatch) restore(values []string, stored standing) {
 
 // takeOver continues from what is stored: a condition that held goes on holding until a sample says otherwise.
 func (g *group) takeOver(started time.Time) {
-	g.floor = max(g.stored.Since, g.stored.Fired)
+	now := started.UnixNano() // the clock may have been ahead in the router's last life
+	g.floor = min(max(g.stored.Since, g.stored.Fired), now)
 	if g.stored.Firing {
 		g.restored = started.UnixNano()
 	}
-	if g.since = g.stored.Since; g.since != 0 {
+	if g.since = min(g.stored.Since, now); g.since != 0 {
 		g.lastTrue = started.UnixNano()
 	}
 }

@@ -70,7 +70,7 @@ func (s *Store) Close() {
 // Load reads what a router needs at its start, which is everything but timelines.
 func (s *Store) Load(ctx context.Context) (record.Stored, error) {
 	var all record.Stored
-	for _, under := range []string{record.IncidentPrefix, record.OutboxPrefix, record.PickPrefix, record.RulePrefix} {
+	for _, under := range []string{record.IncidentPrefix, record.OutboxPrefix, record.PickPrefix, record.RulePrefix, record.SilencePrefix} {
 		if err := s.each(ctx, under, all.Add); err != nil {
 			return record.Stored{}, err
 		}

@@ -31,6 +31,9 @@ func (s *site) routeAPI(mux *http.ServeMux) {
 	handle("GET /api/v1/oncall", access.Read, s.apiOnCall)
 	handle("GET /api/v1/checks", access.Read, s.apiChecks)
 	handle("POST /api/v1/signin", access.Act, s.apiSignIn)
+	if s.Options.Silences != nil {
+		s.routeSilences(handle)
+	}
 	if s.Backup != nil {
 		handle("GET /api/v1/state", access.Act, s.apiState)
 	}

@@ -34,6 +34,7 @@ type onCallView struct {
 
 type incidentView struct {
 	ID, Title, State, Severity, By string
+	Suppressed                     string // why nobody is paged for it; "": it pages
 	Opened                         stampView
 	Age                            string
 	Alerts                         []alertView
@@ -87,6 +88,12 @@ func viewIncident(inc incident.Incident, now time.Time) incidentView {
 		v.By = inc.ResolvedBy
 	case incident.Triggered:
 	}
+	switch {
+	case inc.PartOf != "":
+		v.Suppressed = "part of incident " + inc.PartOf
+	case inc.Suppressed != "":
+		v.Suppressed = inc.Suppressed
+	}
 	alerts := sortedAlerts(inc)
 	for _, a := range alerts {
 		v.Alerts = append(v.Alerts, viewAlert(a))
@@ -119,10 +126,10 @@ func viewWatched(w Watched, now time.Time) watchedView {
 	return watchedView{Kind: w.Kind, Name: w.Name, State: w.State, Age: age(w.Seen, now), Detail: w.Detail}
 }
 
-// sorted puts what most needs a person first: triggered, then the severest, then the newest.
+// sorted puts what most needs a person first: triggered and not suppressed, then the severest, then the newest.
 func sorted(incidents []incident.Incident) []incident.Incident {
 	triggered := func(i incident.Incident) int {
-		if i.State == incident.Triggered {
+		if i.State == incident.Triggered && !i.Quiet() {
 			return 0
 		}
 		return 1

@@ -66,6 +66,7 @@ type Options struct {
 	Actor      Actor
 	Gate       *access.Gate
 	Rotations  Rotations     // nil: the API leaves that part out
+	Silences   Silences      // nil: the API leaves that part out
 	Watch      Watch         // nil: the page leaves that part out
 	ChecksFile func() []byte // what /api/v1/checks hands out; empty means that there is no such file
 	// Backup is the whole state in the form of a backup; nil: the API leaves it out.

@@ -108,6 +108,16 @@ func (b *Batch) encode() ([]part, error) {
 		}
 		parts = append(parts, newPart(PickPrefix+key, rankPick, g))
 	}
+	for _, silence := range c.Silences {
+		var g group
+		if err := g.put(SilencePrefix+silence.ID, silence); err != nil {
+			return nil, err
+		}
+		parts = append(parts, newPart(SilencePrefix+silence.ID, rankRecord, g))
+	}
+	for _, id := range c.Unsilenced {
+		parts = append(parts, newPart(SilencePrefix+id, rankRecord, group{{Kind: Delete, Key: SilencePrefix + id}}))
+	}
 	for _, record := range b.Put {
 		key := RulePrefix + record.Key
 		parts = append(parts, newPart(key, rankRecord, group{{Put, key, string(record.Value)}}))

@@ -21,6 +21,7 @@ const (
 	OutboxPrefix   = Prefix + "outbox/"
 	PickPrefix     = Prefix + "pick/"
 	RulePrefix     = Prefix + "rule/"
+	SilencePrefix  = Prefix + "silence/"
 )
 
 // Sequence is a number as it stands in a key.
@@ -64,6 +65,7 @@ type Stored struct {
 	Rows      []incident.Row
 	Picks     escalation.Picks
 	Records   []rule.Record
+	Silences  []incident.Silence
 }
 
 // Add takes in the record under a key; one that a start does not need, such as a timeline, is left out. The error names the
@@ -83,6 +85,8 @@ func (s *Stored) Add(key string, value []byte) error {
 			}
 			s.Picks[p.Key] = p.Name
 		}
+	case strings.HasPrefix(key, SilencePrefix):
+		s.Silences, err = appendTo(s.Silences, value)
 	case strings.HasPrefix(key, RulePrefix):
 		s.Records = append(s.Records, rule.Record{Key: key[len(RulePrefix):], Value: value})
 	}

@@ -1,0 +1,110 @@
+package client_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"nezuban/router/internal/access"
+	"nezuban/router/internal/client"
+	"nezuban/router/internal/incident"
+	"nezuban/router/internal/web"
+)
+
+// shelfOfSilences keeps them in a book.
+type shelfOfSilences struct{ book *incident.Book }
+
+func (q shelfOfSilences) env() incident.Env {
+	return incident.Env{Now: time.Now(), NewID: func(time.Time) string { return fmt.Sprint("S", len(q.book.Silences())+1) }}
+}
+
+func (q shelfOfSilences) Silences() []incident.Silence { return q.book.Silences() }
+
+func (q shelfOfSilences) Silence(_ context.Context, s incident.Silence) (incident.Silence, error) {
+	c, s, err := q.book.Silence(q.env(), s)
+	q.book.Accept(c)
+	return s, err
+}
+
+func (q shelfOfSilences) EndSilence(_ context.Context, id, by string) error {
+	c, err := q.book.EndSilence(q.env(), id, by)
+	q.book.Accept(c)
+	return err
+}
+
+func TestSilences(t *testing.T) {
+	d := &desk{}
+	gate := access.New(access.Options{Tokens: []access.Token{{Name: "cli", Kind: access.Act, Hash: access.HashOf("act")}}, Store: &access.Memory{}, Now: time.Now})
+	server := httptest.NewServer(web.New(web.Options{
+		Board: d, Actor: d, Silences: shelfOfSilences{incident.NewBook(nil, nil, nil)}, Gate: gate, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+	}))
+	t.Cleanup(server.Close)
+	c := dial(t, server.URL, "act")
+	until := time.Now().Add(48 * time.Hour)
+	first, err := c.Silence(t.Context(), []string{"host=web1", "rule!~slo-.*"}, time.Time{}, until, "kernel\x1b[31m update", "alice")
+	if err != nil || first.ID != "S1" || !first.Until.Equal(until) {
+		t.Fatalf("added %+v, %v", first, err)
+	}
+	second, err := c.Silence(t.Context(), []string{"host=web2"}, time.Now().Add(time.Hour), until, "later", "alice")
+	if err != nil || second.InForce(time.Now()) {
+		t.Fatalf("added %+v, %v", second, err)
+	}
+	if _, err := c.Silence(t.Context(), []string{"host=~.*"}, time.Time{}, until, "all", "alice"); err == nil || !strings.Contains(err.Error(), "needs a label to be there") {
+		t.Errorf("everything: %v", err)
+	}
+	if err := c.EndSilence(t.Context(), "S1", "bob"); err != nil {
+		t.Error(err)
+	}
+	if err := c.EndSilence(t.Context(), "S1", "bob"); !errors.Is(err, client.ErrUnknown) {
+		t.Errorf("ended twice: %v", err)
+	}
+	list, err := c.Silences(t.Context())
+	if err != nil || len(list) != 2 {
+		t.Fatalf("found %+v, %v", list, err)
+	}
+	var out bytes.Buffer
+	if err := client.WriteSilences(&out, list, time.Now(), time.UTC); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"S1  ended by bob", `host="web1", rule!~"slo-.*"`, "kernel [31m update", "S2  to come"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in\n%s", want, out.String())
+		}
+	}
+}
+
+func TestAStoryOfAnIncident(t *testing.T) {
+	at := time.Date(2026, 3, 4, 10, 0, 0, 0, time.UTC)
+	alert := incident.Alert{Key: "k", Rule: "died", Kind: incident.KindOccurrence, Firing: true, Severity: incident.SeverityPage, Summary: "shop died", At: at}
+	inc := incident.Incident{
+		ID: "I1", State: incident.Acknowledged, AcknowledgedBy: "alice", Severity: incident.SeverityPage, OpenedAt: at, Suppressed: "silence S1 by bob: moved",
+		Flapping: true, Flaps: 3, More: 975, Alerts: map[string]incident.AlertState{"k": {Alert: alert, Count: 2, First: at}},
+	}
+	story := client.Story{Record: client.Record{Incident: inc}, Timeline: []incident.Entry{{At: at, Text: "opened\nby died"}}}
+	var out bytes.Buffer
+	if err := client.WriteStory(&out, story, time.UTC); err != nil {
+		t.Fatal(err)
+	}
+	want := `I1: shop died (and 975 more)
+acknowledged by alice, suppressed, page, opened at 2026-03-04 10:00:00
+suppressed: silence S1 by bob: moved
+flapping: it came back 3 times
+  fires, page, 2 times since 2026-03-04 10:00:00: shop died
+  and 975 more alerts, in incidents of their own
+
+2026-03-04 10:00:00  opened by died
+`
+	if out.String() != want {
+		t.Errorf("found\n%s\nwant\n%s", out.String(), want)
+	}
+	out.Reset()
+	if err := client.WriteStoryJSON(&out, story); err != nil || !strings.Contains(out.String(), `"timeline":[{`) || !strings.Contains(out.String(), `"suppressed":"silence`) {
+		t.Errorf("found %s, %v", out.String(), err)
+	}
+}

@@ -1,0 +1,152 @@
+package incident
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// Accept takes over a change that is durable.
+func (b *Book) Accept(c Change) {
+	for _, inc := range c.Incidents {
+		hid := b.hides[inc.ID]
+		b.release(inc.ID)
+		b.incidents[inc.ID] = inc
+		b.hold(inc)
+		if !slices.Equal(hid, b.hides[inc.ID]) {
+			b.changes++
+		}
+	}
+	for _, row := range c.Rows {
+		b.acceptRow(row)
+	}
+	maps.Copy(b.picks, c.Picks)
+	for _, s := range c.Silences {
+		b.silences[s.ID] = s
+	}
+	for _, id := range c.Unsilenced {
+		delete(b.silences, id)
+	}
+	b.changes += len(c.Silences)
+	for _, id := range c.Closed {
+		b.release(id)
+		for _, row := range b.rows[id] {
+			delete(b.into, row.PageID())
+			if b.speaking[row.whom()].row == row.Key() && row.Summary {
+				delete(b.speaking, row.whom())
+			}
+		}
+		delete(b.incidents, id)
+		delete(b.rows, id)
+	}
+	for _, inc := range c.Incidents {
+		b.appoint(inc.ID)
+	}
+	for i, row := range c.Rows { // those of one incident stand together
+		if i == 0 || row.Incident != c.Rows[i-1].Incident {
+			b.queue(row.Incident)
+			b.appoint(row.Incident)
+		}
+	}
+	for _, id := range c.Closed {
+		b.appoint(id)
+	}
+}
+
+// hold makes an unresolved incident the one that its alerts are looked for in.
+func (b *Book) hold(inc Incident) {
+	if inc.State == Resolved {
+		for key := range inc.Alerts {
+			if b.lately[key] <= inc.ID { // the newest; ids sort by time
+				b.lately[key] = inc.ID
+			}
+		}
+		return
+	}
+	b.open++
+	for key := range inc.Alerts {
+		b.byKey[key] = inc.ID
+	}
+	if name := inc.groupName(); name != "" && b.groups[name] <= inc.ID { // the newest leads; ids sort by time
+		b.groups[name] = inc.ID
+	}
+	b.holdSources(inc)
+	if inc.PartOf != "" {
+		if b.parts[inc.PartOf] == nil {
+			b.parts[inc.PartOf] = map[string]struct{}{}
+		}
+		b.parts[inc.PartOf][inc.ID] = struct{}{}
+	}
+}
+
+// holdSources makes the alerts of an incident known that hide others.
+func (b *Book) holdSources(inc Incident) {
+	if len(b.settings.Suppressions) == 0 || inc.SuppressedBy != "" {
+		return
+	}
+	for _, a := range inc.Ordered() {
+		if !a.Firing {
+			continue
+		}
+		for _, place := range b.settings.sourceOf(a.Alert) {
+			b.sources[place] = append(b.sources[place], source{inc.ID, a.Key})
+			b.hides[inc.ID] = append(b.hides[inc.ID], place)
+		}
+	}
+}
+
+// release takes back what hold did.
+func (b *Book) release(id string) {
+	inc, ok := b.incidents[id]
+	if !ok {
+		return
+	}
+	if inc.State != Resolved {
+		b.open--
+	}
+	for key := range inc.Alerts {
+		if b.byKey[key] == id {
+			delete(b.byKey, key)
+		}
+		if b.lately[key] == id {
+			delete(b.lately, key)
+		}
+	}
+	if name := inc.groupName(); b.groups[name] == id {
+		delete(b.groups, name)
+	}
+	for _, place := range b.hides[id] {
+		left := slices.DeleteFunc(b.sources[place], func(s source) bool { return s.incident == id })
+		if b.sources[place] = left; len(left) == 0 {
+			delete(b.sources, place)
+		}
+	}
+	delete(b.hides, id)
+	delete(b.parts[inc.PartOf], id)
+	if len(b.parts[inc.PartOf]) == 0 {
+		delete(b.parts, inc.PartOf)
+	}
+}
+
+func (b *Book) acceptRow(row Row) {
+	var held Row
+	if at, found := seek(b.rows[row.Incident], row.Seq); found {
+		held = b.rows[row.Incident][at]
+	}
+	b.count(held, row)
+	if row.Into != "" && held.Into != row.Into {
+		b.into[row.Into] = append(b.into[row.Into], row.Key())
+	}
+	b.rows[row.Incident] = replace(slices.Clone(b.rows[row.Incident]), row) // the old ones may be in somebody's hands
+}
+
+// appoint enters an incident where it is looked for when its time has come.
+func (b *Book) appoint(id string) {
+	inc, ok := b.incidents[id]
+	if !ok {
+		b.ticks.set(id, time.Time{}, false)
+		return
+	}
+	at, ever := b.wake(inc)
+	b.ticks.set(id, at, ever)
+}

@@ -1,0 +1,164 @@
+package incident
+
+import (
+	"slices"
+	"time"
+)
+
+// Bounds of what one incident's record holds. Whatever else belongs to its group is held in records of its own, its parts.
+const (
+	maxAlerts     = 25
+	maxAlertBytes = 64 << 10 // of all its alerts' labels and summaries
+)
+
+// joined takes an alert into the open incident of its group; false when there is none that takes it.
+func (d *draft) joined(alert Alert) bool {
+	name, _ := d.book.settings.group(alert)
+	if name == "" {
+		return false
+	}
+	inc, ok := d.leading(groupName(name, d.hush(alert).why != ""))
+	if !ok || !d.env.Now.Before(inc.GroupUntil) {
+		return false
+	}
+	if inc.room(alert) {
+		inc.set(AlertState{Alert: alert, Count: 1, First: alert.At})
+		d.appears(inc.ID, alert)
+		d.note(&inc, "joined by %s: %s", alert.Rule, alert.Summary)
+	} else {
+		d.part(&inc, alert)
+	}
+	if alert.Severity.Rank() > inc.Severity.Rank() {
+		d.rise(&inc, alert.Severity)
+	} else {
+		d.update(&inc)
+	}
+	return true
+}
+
+// leading is the unresolved incident that a group's alerts join.
+func (d *draft) leading(name string) (Incident, bool) {
+	id, ok := d.groups[name]
+	if !ok {
+		id, ok = d.book.groups[name]
+	}
+	if !ok {
+		return Incident{}, false
+	}
+	inc, ok := d.incident(id)
+	return inc, ok && inc.State != Resolved && inc.groupName() == name
+}
+
+// groupName is by what alerts find the incident that they join. What is suppressed and what pages do not join each other.
+func groupName(group string, suppressed bool) string {
+	if group != "" && suppressed {
+		return group + "\x00"
+	}
+	return group
+}
+
+func (inc Incident) groupName() string { return groupName(inc.Group, inc.Suppressed != "") }
+
+// room says that the incident's record can hold an alert besides those it has.
+func (inc Incident) room(alert Alert) bool {
+	size := alert.size()
+	for _, a := range inc.Alerts {
+		size += a.size()
+	}
+	return len(inc.Alerts) < maxAlerts && size <= maxAlertBytes
+}
+
+func (a Alert) size() int {
+	size := len(a.Key) + len(a.Summary) + len(a.Event)
+	for name, value := range a.Labels {
+		size += len(name) + len(value)
+	}
+	return size
+}
+
+// part keeps an alert for which the record of its incident has no room in one of its own. It is the incident's in all but
+// that: nobody is paged for it, and the incident is over when its parts are.
+func (d *draft) part(head *Incident, alert Alert) {
+	part := Incident{
+		ID: d.env.NewID(d.env.Now), State: Triggered, Severity: alert.Severity, OpenedAt: d.env.Now, Policy: head.Policy, PartOf: head.ID,
+		Alerts: map[string]AlertState{alert.Key: {Alert: alert, Count: 1, First: alert.At}},
+	}
+	d.appears(part.ID, alert)
+	d.note(&part, "opened by %s as a part of incident %s: %s", alert.Rule, head.ID, alert.Summary)
+	head.More++
+	head.OpenParts++
+	head.MoreStates = head.MoreStates || alert.Kind == KindState
+	if isMilestone(head.More) || head.More == 1 {
+		d.note(head, "joined by more alerts than it lists: %d more by now, the last of %s: %s", head.More, alert.Rule, alert.Summary)
+	}
+	d.putIncident(*head)
+}
+
+// endPart takes an ended part off its incident, which is over when nothing of it fires any more.
+func (d *draft) endPart(part Incident) {
+	head, ok := d.incident(part.PartOf)
+	if !ok || head.State == Resolved {
+		return
+	}
+	head.OpenParts = max(head.OpenParts-1, 0)
+	d.putIncident(head)
+	if head.OpenParts == 0 && !head.firing() {
+		d.over(&head, "resolved: the last of its alerts is over")
+	}
+}
+
+// endParts ends the parts of an incident that is over.
+func (d *draft) endParts(head *Incident) {
+	if head.OpenParts == 0 {
+		return
+	}
+	head.OpenParts, head.MoreStates = 0, false
+	d.putIncident(*head)
+	for id := range d.book.parts[head.ID] {
+		if part, ok := d.incident(id); ok && part.State != Resolved {
+			part.State, part.ResolvedAt, part.ResolvedBy = Resolved, d.env.Now, head.ResolvedBy
+			part.quieten()
+			d.note(&part, "resolved with incident %s", head.ID)
+		}
+	}
+}
+
+// quieten says of every alert that it does not fire any more.
+func (inc *Incident) quieten() {
+	for _, a := range inc.Ordered() {
+		a.Firing = false
+		inc.set(a)
+	}
+}
+
+// Holds lists the dedup keys of the state alerts that fire in an incident and its parts, sorted: what a person who resolves
+// it says of the rules too.
+func (b *Book) Holds(id string) []string {
+	keys := b.incidents[id].FiringKeys(KindState)
+	for part := range b.parts[id] {
+		keys = append(keys, b.incidents[part].FiringKeys(KindState)...)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// firing says that an alert of the incident itself fires.
+func (inc Incident) firing() bool {
+	for _, a := range inc.Alerts {
+		if a.Firing {
+			return true
+		}
+	}
+	return false
+}
+
+// joinGroup makes a new incident the one that its group's alerts join.
+func (d *draft) joinGroup(inc *Incident, alert Alert) {
+	if name, within := d.book.settings.group(alert); name != "" {
+		inc.Group, inc.GroupUntil = name, d.env.Now.Add(within)
+	}
+}
+
+// updateWithin is how long after it joined an alert is told of at the latest, if the channel is quick; further ones are told
+// of together.
+const updateWithin = 3 * time.Second

@@ -1,0 +1,126 @@
+package incident
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Labels that a matcher finds on every alert besides its own; they hide labels of senders of these names.
+const (
+	matchRule     = "rule"     // id of the rule
+	matchSeverity = "severity" // page, ticket or info
+)
+
+// longestMatcher bounds the text of a matcher, in bytes.
+const longestMatcher = 1000
+
+// errMatcher is worded as what was expected.
+var errMatcher = errors.New(`a matcher: LABEL=VALUE, LABEL!=VALUE, LABEL=~REGEXP or LABEL!~REGEXP`)
+
+// Matcher says something about one label of an alert. A label that the alert does not have is empty. Its text is that of
+// Alertmanager: host=web1, host!=web1, host=~web.*, host!~"web[12]"; a regular expression is of the whole value.
+type Matcher struct {
+	label, op, value string
+	re               *regexp.Regexp // for =~ and !~
+}
+
+// ParseMatcher reads a matcher. The error is worded as what was expected.
+func ParseMatcher(text string) (Matcher, error) {
+	at := strings.IndexAny(text, "=!")
+	if at < 1 || len(text) > longestMatcher {
+		return Matcher{}, errMatcher
+	}
+	m := Matcher{label: strings.TrimSpace(text[:at])}
+	rest := text[at:]
+	for _, op := range []string{"=~", "!~", "!=", "="} {
+		if strings.HasPrefix(rest, op) {
+			m.op, m.value = op, strings.TrimSpace(rest[len(op):])
+			break
+		}
+	}
+	if m.op == "" || m.label == "" || strings.ContainsAny(m.label, "\"'{}, ~") {
+		return Matcher{}, errMatcher
+	}
+	if strings.HasPrefix(m.value, `"`) {
+		value, err := strconv.Unquote(m.value)
+		if err != nil {
+			return Matcher{}, errMatcher
+		}
+		m.value = value
+	}
+	if m.op == "=~" || m.op == "!~" {
+		re, err := regexp.Compile("^(?s:" + m.value + ")$")
+		if err != nil {
+			return Matcher{}, fmt.Errorf("a regular expression of RE2 behind %s", m.op)
+		}
+		m.re = re
+	}
+	return m, nil
+}
+
+// Matches says that it holds for the alert.
+func (m Matcher) Matches(a Alert) bool {
+	value := a.Labels[m.label]
+	switch m.label {
+	case matchRule:
+		value = a.Rule
+	case matchSeverity:
+		value = string(a.Severity)
+	}
+	return m.holds(value)
+}
+
+func (m Matcher) holds(value string) bool {
+	switch m.op {
+	case "=":
+		return value == m.value
+	case "!=":
+		return value != m.value
+	case "=~":
+		return m.re.MatchString(value)
+	case "!~":
+		return !m.re.MatchString(value)
+	}
+	return false
+}
+
+// String is the matcher as ParseMatcher reads it.
+func (m Matcher) String() string { return m.label + m.op + strconv.Quote(m.value) }
+
+// MarshalText writes the matcher so that UnmarshalText reads it.
+func (m Matcher) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
+
+// UnmarshalText reads a matcher; its error is worded as what was expected.
+func (m *Matcher) UnmarshalText(text []byte) error {
+	read, err := ParseMatcher(string(text))
+	if err == nil {
+		*m = read
+	}
+	return err
+}
+
+// Matchers all have to hold.
+type Matchers []Matcher
+
+// Match says that all of them hold for the alert.
+func (ms Matchers) Match(a Alert) bool {
+	return !slices.ContainsFunc(ms, func(m Matcher) bool { return !m.Matches(a) })
+}
+
+// Selective says that at least one of them needs a label to be there: without one, they would match nearly everything.
+func (ms Matchers) Selective() bool {
+	return slices.ContainsFunc(ms, func(m Matcher) bool { return !m.holds("") })
+}
+
+// String lists them.
+func (ms Matchers) String() string {
+	texts := make([]string, len(ms))
+	for i, m := range ms {
+		texts[i] = m.String()
+	}
+	return strings.Join(texts, ", ")
+}

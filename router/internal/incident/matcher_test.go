@@ -1,0 +1,61 @@
+package incident
+
+import (
+	"encoding/json"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestMatchers(t *testing.T) {
+	a := Alert{Rule: "container-died", Severity: SeverityPage, Labels: map[string]string{"host": "web1", "note": "a\nb"}}
+	for _, row := range []struct {
+		text    string
+		matches bool
+	}{
+		{"host=web1", true},
+		{`host="web1"`, true},
+		{" host = web1 ", true},
+		{"host=web", false},
+		{"host!=web2", true},
+		{"host!=web1", false},
+		{"host=~web.*", true},
+		{"host=~eb", false}, // of the whole value
+		{"host!~web[12]", false},
+		{"host=~", false},
+		{"note=~a.b", true},
+		{"team=", true}, // it has none
+		{"team!=web", true},
+		{"team=~.+", false},
+		{"rule=container-died", true},
+		{"severity=page", true},
+	} {
+		m, err := ParseMatcher(row.text)
+		if err != nil {
+			t.Errorf("%s: %v", row.text, err)
+			continue
+		}
+		if got := m.Matches(a); got != row.matches {
+			t.Errorf("%s matches: %t", row.text, got)
+		}
+	}
+	for _, text := range []string{"", "host", "=web1", "host=~(", `host="web1`, "host~web1", "host!web1", `"host"=x`, "a b=c"} {
+		if m, err := ParseMatcher(text); err == nil {
+			t.Errorf("%q was read as %s", text, m)
+		}
+	}
+}
+
+func TestAMatcherIsReadAsItIsWritten(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		written := Matcher{label: "host", op: rapid.SampledFrom([]string{"=", "!="}).Draw(t, "op"), value: rapid.String().Draw(t, "value")}
+		text, err := json.Marshal(Matchers{written})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var read Matchers
+		if err := json.Unmarshal(text, &read); err != nil || read[0] != written {
+			t.Fatalf("%s was read as %v (%v)", text, read, err)
+		}
+	})
+}

@@ -1,0 +1,248 @@
+package incident
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"nezuban/oncall/escalation"
+)
+
+// Suppression hides alerts behind their cause: while a source fires, the targets that agree with it in some labels page
+// nobody.
+type Suppression struct {
+	ID             string
+	Source, Target Matchers
+	Equal          []string // labels that both must have, with the same value
+}
+
+// ReleaseAfter is how long after the end of its source a suppressed incident waits: a host that is back tells within that
+// time which of its containers run.
+const ReleaseAfter = 30 * time.Second
+
+// hush is why an alert pages nobody now. The zero value: it pages.
+type hush struct {
+	why string // named in timelines
+	by  string // id of the source's incident, of a suppression
+}
+
+// source is a firing alert that may hide others.
+type source struct{ incident, key string }
+
+// place is where a suppression's sources and targets meet; false when one of the labels is missing.
+func (s Suppression) place(number int, a Alert) (string, bool) {
+	values := []string{strconv.Itoa(number)}
+	for _, label := range s.Equal {
+		value := a.Labels[label]
+		if value == "" {
+			return "", false
+		}
+		values = append(values, value)
+	}
+	return DedupKey("", values...), true
+}
+
+// sourceOf lists the places at which an alert hides others.
+func (s Settings) sourceOf(a Alert) []string {
+	var places []string
+	for i, one := range s.Suppressions {
+		if place, ok := one.place(i, a); ok && one.Source.Match(a) {
+			places = append(places, place)
+		}
+	}
+	return places
+}
+
+// appears makes it known to this decision that an alert fires.
+func (d *draft) appears(id string, a Alert) {
+	for _, place := range d.book.settings.sourceOf(a) {
+		if d.sources == nil {
+			d.sources = map[string][]source{}
+		}
+		d.sources[place] = append(d.sources[place], source{id, a.Key})
+	}
+}
+
+// hush is why an alert pages nobody. What a person has opened by hand is never silenced.
+func (d *draft) hush(a Alert) hush {
+	for i, s := range d.book.settings.Suppressions {
+		place, ok := s.place(i, a)
+		if !ok || !s.Target.Match(a) {
+			continue
+		}
+		if by, ok := d.hiding(place, a); ok {
+			return by
+		}
+	}
+	if a.Rule == RuleManual {
+		return hush{}
+	}
+	for _, c := range d.curtains() {
+		if c.matchers.Match(a) {
+			return hush{why: c.why}
+		}
+	}
+	return hush{}
+}
+
+// hiding is the first source at a place that fires and is not hidden itself.
+func (d *draft) hiding(place string, a Alert) (hush, bool) {
+	var first hush
+	for _, sources := range [][]source{d.sources[place], d.book.sources[place]} {
+		for _, s := range sources {
+			inc, ok := d.incident(s.incident)
+			held := inc.Alerts[s.key]
+			if !ok || inc.State == Resolved || inc.SuppressedBy != "" || !held.Firing || s.key == a.Key {
+				continue
+			}
+			if first.by == "" || s.incident < first.by {
+				first = hush{why: held.Rule + ": " + held.Summary + " (incident " + s.incident + ")", by: s.incident}
+			}
+		}
+	}
+	return first, first.by != ""
+}
+
+// hushOf is why an incident pages nobody: all alerts that fire in it have a reason.
+func (d *draft) hushOf(inc Incident) hush {
+	var first hush
+	for _, a := range inc.Ordered() {
+		if !a.Firing {
+			continue
+		}
+		h := d.hush(a.Alert)
+		if h.why == "" {
+			return hush{}
+		}
+		if first.why == "" {
+			first = h
+		}
+	}
+	return first
+}
+
+// suppress keeps an incident from paging.
+func (d *draft) suppress(inc *Incident, h hush) {
+	inc.Suppressed, inc.SuppressedBy, inc.ReleaseAt = h.why, h.by, time.Time{}
+	d.note(inc, "suppressed, nobody is paged: %s", h.why)
+	d.withdraw(inc, "suppressed before it was sent")
+	d.sayTo(h.by, "hides incident "+inc.ID+": "+inc.Lead().Summary)
+}
+
+// sayTo writes into the timeline of an incident that hides others, which stays short however many they are.
+func (d *draft) sayTo(id, text string) {
+	const lines = 40
+	inc, ok := d.incident(id)
+	if id == "" || !ok || inc.State == Resolved {
+		return
+	}
+	if inc.Hides++; inc.Hides <= lines || isMilestone(inc.Hides) {
+		d.note(&inc, "%s", text)
+	}
+	d.putIncident(inc)
+}
+
+// reconsider decides anew whether an open incident pages; it reports whether anything has changed.
+func (d *draft) reconsider(inc *Incident) bool {
+	if inc.State == Resolved || inc.PartOf != "" || !inc.firing() {
+		return false
+	}
+	h := d.hushOf(*inc)
+	switch {
+	case h.why == "" && inc.Suppressed == "":
+		return d.catchRise(inc)
+	case h.why == "":
+		return d.release(inc)
+	case inc.Suppressed == "":
+		d.suppress(inc, h)
+	case inc.Suppressed != h.why || !inc.ReleaseAt.IsZero():
+		d.suppress(inc, h)
+	default:
+		return false
+	}
+	return true
+}
+
+// release lets a suppressed incident page whose reason is over: at once after a silence, after [ReleaseAfter] when it
+// was hidden, so that what ended with its cause has the time to say so.
+func (d *draft) release(inc *Incident) bool {
+	switch {
+	case inc.SuppressedBy == "":
+		d.unsuppress(inc)
+	case inc.ReleaseAt.IsZero():
+		inc.ReleaseAt = d.env.Now.Add(ReleaseAfter)
+		d.note(inc, "its cause is over: what still holds in %s pages", ReleaseAfter)
+	default:
+		return false
+	}
+	return true
+}
+
+// unsuppress lets an incident page. Of what nobody has heard of and what nothing says to go on, such as an error that was
+// seen, nobody is told afterwards.
+func (d *draft) unsuppress(inc *Incident) {
+	why := inc.Suppressed
+	inc.Suppressed, inc.SuppressedBy, inc.ReleaseAt = "", "", time.Time{}
+	for _, a := range inc.Ordered() {
+		if a.Firing {
+			d.appears(inc.ID, a.Alert)
+		}
+	}
+	if inc.Rows == 0 && inc.FirstAckAt.IsZero() && !inc.lasts() {
+		d.resolve(inc, "", "dropped, nobody is paged: it happened while suppressed, and nothing says that it goes on: "+why)
+		return
+	}
+	d.note(inc, "no longer suppressed, it still holds: %s", why)
+	if inc.State == Triggered {
+		inc.Progress = escalation.Progress{}
+		d.escalate(inc)
+	}
+}
+
+// lasts says that the incident is about something that goes on as long as nothing says that it does not.
+func (inc Incident) lasts() bool {
+	for _, a := range inc.Alerts {
+		if a.Firing && (a.Kind == KindState || a.Lasting) {
+			return true
+		}
+	}
+	return inc.OpenParts > 0
+}
+
+// catchRise makes up for a rise in severity of an alert that was silenced then.
+func (d *draft) catchRise(inc *Incident) bool {
+	for _, a := range inc.Ordered() {
+		if a.Firing && a.Severity.Rank() > inc.Severity.Rank() && d.hush(a.Alert).why == "" {
+			d.rise(inc, a.Severity)
+			return true
+		}
+	}
+	return false
+}
+
+// look is what the last review of everything has seen.
+type look struct {
+	changes int    // of silences and sources
+	inForce string // ids of silences and windows
+}
+
+// review reconsiders open incidents when the silences, the windows or the sources are not what they were.
+func (d *draft) review() {
+	b := d.book
+	ids := make([]string, 0, len(d.curtains()))
+	for _, c := range d.curtains() {
+		ids = append(ids, c.id)
+	}
+	now := look{b.changes, strings.Join(ids, " ")}
+	if now == b.reviewed {
+		return
+	}
+	changed := false
+	for _, id := range b.order() {
+		inc, _ := d.incident(id)
+		changed = d.reconsider(&inc) || changed
+	}
+	if !changed {
+		b.reviewed = now // nothing that is stored: only that looking again would find nothing
+	}
+}

@@ -1,0 +1,95 @@
+package web_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"nezuban/router/internal/incident"
+	"nezuban/router/internal/web"
+)
+
+// quiet keeps silences in a book.
+type quiet struct{ book *incident.Book }
+
+func (q quiet) env() incident.Env {
+	return incident.Env{Now: time.Now(), NewID: func(time.Time) string { return fmt.Sprint("S", len(q.book.Silences())+1) }}
+}
+
+func (q quiet) Silences() []incident.Silence { return q.book.Silences() }
+
+func (q quiet) Silence(_ context.Context, s incident.Silence) (incident.Silence, error) {
+	c, s, err := q.book.Silence(q.env(), s)
+	q.book.Accept(c)
+	return s, err
+}
+
+func (q quiet) EndSilence(_ context.Context, id, by string) error {
+	c, err := q.book.EndSilence(q.env(), id, by)
+	q.book.Accept(c)
+	return err
+}
+
+func TestAPISilences(t *testing.T) {
+	s := newSite(t)
+	q := quiet{incident.NewBook(nil, nil, nil)}
+	server := httptest.NewServer(web.New(web.Options{Board: s.house, Actor: s.house, Silences: q, Gate: s.gate, Now: time.Now, Log: slog.New(slog.DiscardHandler)}))
+	t.Cleanup(server.Close)
+	s.Server = server
+	if got := s.call(t, "GET", "/api/v1/silences", "read", ""); strings.TrimSpace(got.body) != `{"silences":[]}` {
+		t.Errorf("none: got %s", got.body)
+	}
+	got := s.call(t, "POST", "/api/v1/silences", "act", `{"matchers":["host=web1","severity!=page"],"for":"2h","reason":"kernel update","by":"alice"}`)
+	var reply struct{ Silence incident.Silence }
+	if err := json.Unmarshal([]byte(got.body), &reply); err != nil || got.status != 200 {
+		t.Fatalf("got %d %s", got.status, got.body)
+	}
+	one := reply.Silence
+	if one.ID != "S1" || one.By != "alice" || one.Reason != "kernel update" || one.Matchers.String() != `host="web1", severity!="page"` || one.Until.Sub(one.From) > 2*time.Hour {
+		t.Errorf("got %+v", one)
+	}
+	if got := s.call(t, "GET", "/api/v1/silences", "read", ""); !strings.Contains(got.body, `"id":"S1"`) {
+		t.Errorf("got %s", got.body)
+	}
+	for _, row := range []struct {
+		name, path, token, body string
+		want                    int
+		says                    string
+	}{
+		{"end by a token that may only read", "/S1/end", "read", `{}`, 401, ""},
+		{"end", "/S1/end", "act", `{"by":"bob"}`, 200, ""},
+		{"end again", "/S1/end", "act", `{"by":"bob"}`, 404, ""},
+		{"end an unknown one", "/S9/end", "act", `{}`, 404, ""},
+		{"add by a token that may only read", "", "read", `{"matchers":["host=web1"],"for":"2h","reason":"x"}`, 401, ""},
+		{"no matchers", "", "act", `{"for":"2h","reason":"x"}`, 400, "expected 1 to 20 such as host=web1"},
+		{"no matcher", "", "act", `{"matchers":["host"],"for":"2h","reason":"x"}`, 400, `found \"host\", expected a matcher`},
+		{"a bad expression", "", "act", `{"matchers":["host=~("],"for":"2h","reason":"x"}`, 400, "a regular expression"},
+		{"everything", "", "act", `{"matchers":["host=~.*"],"for":"2h","reason":"x"}`, 400, "needs a label to be there"},
+		{"no end", "", "act", `{"matchers":["host=web1"],"reason":"x"}`, 400, "until: found"},
+		{"two ends", "", "act", `{"matchers":["host=web1"],"for":"1h","until":"2099-01-01T00:00:00Z","reason":"x"}`, 400, `\"for\" must be`},
+		{"no reason", "", "act", `{"matchers":["host=web1"],"for":"1h"}`, 400, "expected why"},
+		{"no JSON", "", "act", `host=web1`, 400, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if got := s.call(t, "POST", "/api/v1/silences"+row.path, row.token, row.body); got.status != row.want || !strings.Contains(got.body, row.says) {
+				t.Errorf("got %d, want %d: %s", got.status, row.want, got.body)
+			}
+		})
+	}
+}
+
+func TestASuppressedIncidentSaysWhy(t *testing.T) {
+	s := newSite(t)
+	s.incident.Suppressed = "silence S1 by alice: " + hostile
+	for _, path := range []string{"/", "/incidents/2026-1"} {
+		got := do(t, s.signIn(t), "GET", s.URL+path, nil, nil)
+		if !strings.Contains(got.body, "nobody is paged: <bdi>silence S1 by alice: &lt;/td&gt;") {
+			t.Errorf("%s does not say why:\n%s", path, got.body)
+		}
+	}
+}
