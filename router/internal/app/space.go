@@ -63,7 +63,13 @@ func (r *router) tend(ctx context.Context) {
 		default:
 			r.roomTrouble.OK()
 		}
-		pause(ctx, tendEvery)
+		timer := time.NewTimer(tendEvery)
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		case <-r.node.conn.Full():
+		}
+		timer.Stop()
 	}
 }
 

@@ -2,15 +2,20 @@ package state
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"nezuban/router/internal/state/record"
 )
 
 // etcd is the database as package record asks for it.
-type etcd struct{ client *clientv3.Client }
+type etcd struct {
+	client *clientv3.Client
+	full   chan<- struct{} // gets a token when there is no room
+}
 
 // Txn runs one fenced transaction, of no more operations than etcd takes.
 func (e etcd) Txn(ctx context.Context, guard record.Guard, ops []record.Op) (bool, error) {
@@ -24,6 +29,12 @@ func (e etcd) run(ctx context.Context, guard record.Guard, ops []clientv3.Op) (b
 	resp, err := e.client.Txn(ctx).
 		If(clientv3.Compare(clientv3.CreateRevision(guard.Key), "=", guard.Fence)).
 		Then(ops...).Commit()
+	if errors.Is(err, rpctypes.ErrNoSpace) {
+		select {
+		case e.full <- struct{}{}:
+		default: // it has one
+		}
+	}
 	if err != nil {
 		return false, fmt.Errorf("commit to etcd: %w", err)
 	}
@@ -48,7 +59,7 @@ func etcdOps(ops []record.Op) []clientv3.Op {
 
 // transact runs one fenced transaction in etcd's words, for what package record does not know, such as leases.
 func (s *Store) transact(ctx context.Context, ops []clientv3.Op) error {
-	led, err := etcd{s.client}.run(ctx, record.Guard{Key: record.LeaderKey, Fence: s.Fence}, ops)
+	led, err := s.conn.kv().run(ctx, record.Guard{Key: record.LeaderKey, Fence: s.Fence}, ops)
 	if err == nil && !led {
 		err = record.ErrFenced
 	}

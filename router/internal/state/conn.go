@@ -40,8 +40,9 @@ type Conn struct {
 	dir       string                 // of the embedded member
 	leader    atomic.Pointer[Leader] // as last seen; nil: nobody leads
 	clock     clock
-	broken    chan error  // holds why the embedded member cannot go on
-	shedding  atomic.Bool // timelines are not kept for now
+	broken    chan error    // holds why the embedded member cannot go on
+	shedding  atomic.Bool   // timelines are not kept for now
+	full      chan struct{} // holds a token when a write found no room
 	room      atomic.Pointer[Space]
 	compacted int64 // revision; only Tend's caller uses it
 	close     sync.Once
@@ -58,7 +59,7 @@ const (
 // Connect starts the embedded member, or finds the external cluster and makes sure that it lets this router in. It gives up
 // after 30 s; the error names the endpoints and what to do.
 func Connect(ctx context.Context, o Options) (*Conn, error) {
-	c := &Conn{endpoints: o.Endpoints, dir: o.Dir, broken: make(chan error, 1)}
+	c := &Conn{endpoints: o.Endpoints, dir: o.Dir, broken: make(chan error, 1), full: make(chan struct{}, 1)}
 	var err error
 	if len(o.Endpoints) == 0 {
 		c.server, c.client, err = startEmbedded(ctx, o.Dir, o.QuotaBytes, c.fatal)
@@ -98,6 +99,9 @@ func (c *Conn) fatal(err error) {
 
 // Broken receives why the embedded member cannot go on, if that happens: the process can only be ended then.
 func (c *Conn) Broken() <-chan error { return c.broken }
+
+// Full receives when a write has found no room: [Conn.Tend] is not to be waited for then.
+func (c *Conn) Full() <-chan struct{} { return c.full }
 
 // Embedded says that the state is this process's own.
 func (c *Conn) Embedded() bool { return c.server != nil }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"nezuban/router/internal/incident"
@@ -105,9 +106,16 @@ func (s Space) refuses(opens bool) error {
 // Room says why no further incident could be opened now; nil when one could.
 func (s *Store) Room() error { return s.roomFor(true) }
 
-// opens says that a batch opens an incident: its timeline begins.
+// ownRules begins the ids of the rules by which the router speaks of itself. That there is no room must find some.
+const ownRules = "nezuban-"
+
+// opens says that a batch opens an incident: its timeline begins. The router's own do not count.
 func opens(b record.Batch) bool {
-	return slices.ContainsFunc(b.Change.Entries, func(e incident.Entry) bool { return e.Seq == 0 })
+	return slices.ContainsFunc(b.Change.Entries, func(e incident.Entry) bool {
+		return e.Seq == 0 && !slices.ContainsFunc(b.Change.Incidents, func(inc incident.Incident) bool {
+			return inc.ID == e.Incident && strings.HasPrefix(inc.Lead().Rule, ownRules)
+		})
+	})
 }
 
 // writes says that a batch does more than delete.

@@ -65,12 +65,13 @@ type plan struct {
 // planFor decides by how full the state is, and whether timelines are shed already.
 func planFor(s Space, shedding bool) plan {
 	shed := s.Alarm || s.DiskScant() || s.Full() >= shedAbove || (shedding && s.Full() >= keepBelow)
+	hollow := s.Size-s.InUse > s.Size/50 // else it would stand still for nothing, again and again
 	wasteful := s.Size > wastefulSize && s.Size > 2*s.InUse
 	// What counts for the quota is the size, not what is in use of it.
 	near := float64(s.Size) >= 0.7*float64(s.Quota) && float64(s.InUse) < 0.8*float64(s.Size)
 	return plan{
 		compact:    s.Alarm || near || s.Full() >= 0.6,
-		defragment: s.hasDir && (s.Alarm || wasteful || near) && s.Free > s.InUse+diskGone,
+		defragment: s.hasDir && (hollow && s.Alarm || wasteful || near) && s.Free > s.InUse+diskGone,
 		disarm:     s.hasDir && s.Alarm,
 		shed:       shed,
 	}
@@ -179,7 +180,7 @@ func (c *Conn) compact(ctx context.Context) error {
 // there is none.
 func (c *Conn) disarm(ctx context.Context) error {
 	s, err := c.Space(ctx)
-	if err != nil || float64(s.Size) > 0.98*float64(s.Quota) {
+	if err != nil || s.Size >= s.Quota {
 		return err
 	}
 	_, err = c.client.AlarmDisarm(ctx, &clientv3.AlarmMember{}) // all of them

@@ -123,6 +123,8 @@ func TestPlan(t *testing.T) {
 		return Space{Quota: 100 * mib, Size: size * mib, InUse: inUse * mib, Free: 1 << 40, hasDir: true}
 	}
 	alarm, external, scant := full(100, 30), full(80, 30), full(10, 10)
+	solid := full(100, 99)
+	solid.Alarm = true
 	alarm.Alarm, external.hasDir, scant.Free = true, false, 100*mib
 	tests := []struct {
 		name     string
@@ -141,6 +143,7 @@ func TestPlan(t *testing.T) {
 		{"below that, and not shedding", full(86, 85), false, plan{compact: true}},
 		{"well below, and shedding", full(65, 64), true, plan{compact: true}},
 		{"the alarm", alarm, false, plan{compact: true, defragment: true, disarm: true, shed: true}},
+		{"the alarm, and nothing to give back", solid, false, plan{compact: true, disarm: true, shed: true}},
 		{"an external cluster", external, false, plan{compact: true}},
 		{"a disk with little room", scant, false, plan{shed: true}},
 	}
@@ -195,5 +198,21 @@ func TestAFullDiskIsRefusedBeforeItBreaksEtcd(t *testing.T) {
 	case err := <-s.conn.Broken():
 		t.Errorf("etcd broke: %v", err)
 	default:
+	}
+}
+
+func TestWhatOpensAnIncident(t *testing.T) {
+	opening, going, own := sample("I1", 1, 2), sample("I1", 1, 2), sample("I1", 1, 2)
+	going.Entries = going.Entries[1:]
+	own.Incidents[0].Alerts = map[string]incident.AlertState{"k": {Alert: incident.Alert{Key: "k", Rule: "nezuban-state-filling"}}}
+	for name, tt := range map[string]struct {
+		change incident.Change
+		want   bool
+	}{
+		"a new one": {opening, true}, "more of one": {going, false}, "the router's own": {own, false}, "a closed one": {incident.Change{Closed: []string{"I1"}}, false},
+	} {
+		if got := opens(record.Batch{Change: tt.change}); got != tt.want {
+			t.Errorf("%s: found %t", name, got)
+		}
 	}
 }

@@ -38,8 +38,10 @@ type Store struct {
 	shed          shed
 }
 
+func (c *Conn) kv() etcd { return etcd{c.client, c.full} }
+
 func (c *Conn) store(fence int64) *Store {
-	return &Store{Writer: record.Writer{KV: etcd{c.client}, Fence: fence}, client: c.client, conn: c}
+	return &Store{Writer: record.Writer{KV: c.kv(), Fence: fence}, client: c.client, conn: c}
 }
 
 // Open starts the embedded etcd member whose data is in dir, takes the lead, and brings what the release before has stored
