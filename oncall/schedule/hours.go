@@ -64,7 +64,7 @@ func (h *Hours) UnmarshalJSON(data []byte) error {
 	if err == nil {
 		*h = read
 	}
-	return nil //nolint:nilerr // as above
+	return nil
 }
 
 // ParseHours reads windows of each week, such as "22:00-08:00" or "Sat 00:00-Mon 08:00", on the clock of a zone. The error is

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -195,11 +196,12 @@ func (w World) showNews(path string, before, after *schedule.File) error {
 	if len(news) == 0 {
 		return nil
 	}
-	out := "\nNew to check:\n"
+	var out strings.Builder
+	out.WriteString("\nNew to check:\n")
 	for _, f := range news {
-		out += fmt.Sprintf("%s:%d: warning: %s\n", path, f.Line, escape.Plain(f.Text))
+		fmt.Fprintf(&out, "%s:%d: warning: %s\n", path, f.Line, escape.Plain(f.Text))
 	}
-	_, err := w.Out.Write([]byte(out))
+	_, err := io.WriteString(w.Out, out.String())
 	return err
 }
 

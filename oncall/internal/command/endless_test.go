@@ -87,8 +87,15 @@ func TestWhatIsNoTextIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, args := range [][]string{
-			{"check", path}, {"who", path}, {"next", path, "alice"}, {"why", path}, {"shifts", path}, {"diff", path, path}, {"fairness", path},
-			{"simulate", path, "--incidents", "-"}, {"off", path, "alice", "--from", "2026-01-13", "--to", "2026-01-14"},
+			{"check", path},
+			{"who", path},
+			{"next", path, "alice"},
+			{"why", path},
+			{"shifts", path},
+			{"diff", path, path},
+			{"fairness", path},
+			{"simulate", path, "--incidents", "-"},
+			{"off", path, "alice", "--from", "2026-01-13", "--to", "2026-01-14"},
 			{"apply", path, "--router", "http://127.0.0.1:1"},
 		} {
 			var out, problems bytes.Buffer

@@ -132,8 +132,8 @@ func news(before, after []lint.Finding) lint.Finding {
 	return after[len(after)-1]
 }
 
-// unchangedUntil refuses an edit that would alter who is on call before a time, as far as two years ahead: it would be a
-// mistake of the edit's own.
+// unchangedUntil refuses an edit that would alter who is on call before a time, as far as two years ahead: a swap may find
+// no turn that starts on its day any more, and fall back on one that was under way.
 func (t *text) unchangedUntil(after *schedule.File, now, until time.Time) error {
 	if limit := now.AddDate(2, 0, 0); until.After(limit) {
 		until = limit

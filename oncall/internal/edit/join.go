@@ -112,7 +112,10 @@ func (t *text) recut(layer rings, at, now time.Time, change ringChange) ([]byte,
 	if err := t.onlyThatLayer(layer, after); err != nil {
 		return nil, err
 	}
-	return out, t.unchangedUntil(after, now, h.at)
+	if err := t.unchangedUntil(after, now, h.at); err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 // onlyThatLayer refuses an edit that would change the ring of another layer: it would be a mistake of the edit's own.

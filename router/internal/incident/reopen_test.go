@@ -43,7 +43,8 @@ func TestWhatFiresAgainSoonIsTheSameIncident(t *testing.T) {
 		{
 			"whoever resolved it by hand is told that it is not over",
 			func(w *world) { w.acknowledge("alice"); w.acted(w.book.Resolve(w.env, "I001", "alice", "")) },
-			time.Minute, nil, Triggered, 1, []string{"trigger pagerduty alice"},
+			time.Minute, nil, Triggered, 1,
+			[]string{"trigger pagerduty alice"},
 		},
 	}
 	for _, tt := range tests {

@@ -31,7 +31,7 @@ func (s *site) routeAPI(mux *http.ServeMux) {
 	handle("GET /api/v1/oncall", access.Read, s.apiOnCall)
 	handle("GET /api/v1/checks", access.Read, s.apiChecks)
 	handle("POST /api/v1/signin", access.Act, s.apiSignIn)
-	if s.Options.Silences != nil {
+	if s.Silences != nil {
 		s.routeSilences(handle)
 	}
 	if s.Backup != nil {

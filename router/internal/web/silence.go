@@ -28,7 +28,7 @@ func (s *site) routeSilences(handle func(pattern string, kind access.Kind, h htt
 
 // apiSilences lists them: {"silences": [ … ]}.
 func (s *site) apiSilences(w http.ResponseWriter, _ *http.Request) {
-	list := s.Options.Silences.Silences()
+	list := s.Silences.Silences()
 	if list == nil {
 		list = []incident.Silence{}
 	}
@@ -67,7 +67,7 @@ func (s *site) apiSilence(w http.ResponseWriter, r *http.Request) {
 		}
 		silence.Until = begin.Add(d)
 	}
-	silence, err := s.Options.Silences.Silence(r.Context(), silence)
+	silence, err := s.Silences.Silence(r.Context(), silence)
 	if err != nil {
 		s.apiFailed(w, r, err)
 		return
@@ -79,6 +79,6 @@ func (s *site) apiSilence(w http.ResponseWriter, r *http.Request) {
 func (s *site) apiEndSilence(w http.ResponseWriter, r *http.Request) {
 	var body struct{ By string }
 	if s.apiBody(w, r, &body) {
-		s.apiDone(w, r, s.Options.Silences.EndSilence(r.Context(), r.PathValue("id"), actor(r, body.By)))
+		s.apiDone(w, r, s.Silences.EndSilence(r.Context(), r.PathValue("id"), actor(r, body.By)))
 	}
 }
