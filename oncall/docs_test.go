@@ -15,7 +15,7 @@ import (
 	"nezuban/oncall/internal/command"
 )
 
-var update = flag.Bool("update", false, "write what the commands of docs/oncall-pull-request.md print into the page")
+var update = flag.Bool("update", false, "write what the commands of the pages in docs print into them")
 
 // TestPullRequestPage runs what docs/oncall-pull-request.md shows, from its top to its end, and compares what is printed.
 //
