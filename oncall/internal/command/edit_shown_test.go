@@ -23,15 +23,15 @@ layers = [{ name = "base", every = "1w", from = "2026-01-05 09:00", who = ["alic
 
 // filling is an output that has room for so many bytes.
 type filling struct {
-	bytes.Buffer
+	text bytes.Buffer
 	room int
 }
 
 var errFull = errors.New("no space left on device")
 
 func (f *filling) Write(p []byte) (int, error) {
-	n := min(len(p), f.room-f.Len())
-	f.Buffer.Write(p[:n])
+	n := min(len(p), f.room-f.text.Len())
+	f.text.Write(p[:n])
 	if n < len(p) {
 		return n, errFull
 	}
@@ -63,7 +63,7 @@ func TestEachEditIsShownBeforeItIsWritten(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				return out.String(), string(data), code
+				return out.text.String(), string(data), code
 			}
 			said, text, code := run(1 << 20)
 			shown, ok := strings.CutSuffix(said, "\n"+path+" is written\n")

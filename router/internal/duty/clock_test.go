@@ -3,6 +3,7 @@ package duty
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,11 +16,11 @@ import (
 func TestAClockThatIsPutBackDoesNotStopTheEscalation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEngine(t, &disk{})
-		back := time.Duration(0)
-		e.now = func() time.Time { return time.Now().Add(-back) }
-		fails := true
+		var back atomic.Int64
+		e.now = func() time.Time { return time.Now().Add(-time.Duration(back.Load())) }
+		var works atomic.Bool
 		calls, stop := deliver(t, e, func(context.Context, page.Message) error {
-			if fails {
+			if !works.Load() {
 				return errors.New("503")
 			}
 			return nil
@@ -29,7 +30,8 @@ func TestAClockThatIsPutBackDoesNotStopTheEscalation(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		back, fails = time.Hour, false
+		back.Store(int64(time.Hour))
+		works.Store(true)
 		for _, step := range []struct {
 			within time.Duration
 			what   string
