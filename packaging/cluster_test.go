@@ -71,7 +71,7 @@ func pagedAt(all fakepagerduty.Snapshot, name string) int {
 // that was acknowledged stays so.
 func TestTheLeadIsTakenOverWhenTheLeaderIsKilled(t *testing.T) {
 	account, config := newPagerDuty(t)
-	all := newCluster(t, testenv.Etcd(t, 3), 3, config)
+	all := newCluster(t, testenv.Etcd(t, 3), 3, "reopen_within = \"0s\"\n"+config+apart)
 	for _, s := range all {
 		s.startRouter()
 	}
@@ -136,7 +136,7 @@ func TestTheLeadIsTakenOverWhenTheLeaderIsKilled(t *testing.T) {
 func TestARouterLosesNothingWhenEtcdIsAway(t *testing.T) {
 	account, config := newPagerDuty(t)
 	etcd := testenv.Etcd(t, 3)
-	all := newCluster(t, etcd, 2, config)
+	all := newCluster(t, etcd, 2, config+apart)
 	for _, s := range all {
 		s.startRouter()
 	}

@@ -66,7 +66,7 @@ func TestPagerDutyIsToldOnceAndAgainWhenItIsOver(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			account, config := newPagerDuty(t)
-			s := newStack(t, pagedBy("pagerduty", "pagerduty", "10m"), config)
+			s := newStack(t, pagedBy("pagerduty", "pagerduty", "10m"), "reopen_within = \"0s\"\n"+config) // its figures come with its end
 			tt.failing(account)
 			at := time.Now()
 			if code, body := s.post(die(at)); code != http.StatusNoContent {

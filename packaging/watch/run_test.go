@@ -18,8 +18,9 @@ import (
 
 // tree is a folder that looks to watch like a built repository.
 type tree struct {
-	dir string
-	env []string // with ports that are free
+	dir   string
+	env   []string // with ports that are free
+	ports ports    // those
 }
 
 func newTree(t *testing.T) *tree {
@@ -41,13 +42,13 @@ func newTree(t *testing.T) *tree {
 			t.Fatal(err)
 		}
 	}
-	tr := &tree{dir: dir, env: append(os.Environ(), freePorts(t)...)}
-	return tr
+	env, free := freePorts(t)
+	return &tree{dir: dir, env: append(os.Environ(), env...), ports: free}
 }
 
 // freePorts moves all ports to free ones, below the range that the kernel gives
 // to outgoing connections.
-func freePorts(t *testing.T) (env []string) {
+func freePorts(t *testing.T) (env []string, free ports) {
 	t.Helper()
 	for range 100 {
 		base := 20000 + rand.IntN(10000)
@@ -60,12 +61,12 @@ func freePorts(t *testing.T) (env []string) {
 			return strconv.Itoa(base)
 		})
 		if err == nil && s.Ports.free(t.Context()) == nil {
-			return env
+			return env, s.Ports
 		}
 		env = nil
 	}
 	t.Fatal("found no free ports")
-	return nil
+	return nil, free
 }
 
 func (tr *tree) command(t *testing.T) *exec.Cmd {
@@ -158,7 +159,8 @@ func (tr *tree) killed(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = watch.Wait() // it was killed
-	await(t, "the daemons to end with it", func() bool { return len(tr.processes(t)) == 0 })
+	// The kernel takes a process's command line away before it closes its sockets.
+	await(t, "the daemons to end with it", func() bool { return len(tr.processes(t)) == 0 && tr.ports.free(t.Context()) == nil })
 }
 
 func (tr *tree) daemonDies(t *testing.T) {
