@@ -12,10 +12,11 @@ import (
 	"nezuban/packaging/testenv"
 )
 
-// smallStack is a router whose state may take 16 MiB, and whose rotation file has one step that takes an hour.
+// smallStack is a router whose state may take 16 MiB, whose rotation file has one step that takes an hour, and that pages for
+// each death by itself.
 func smallStack(t *testing.T) *stack {
 	t.Helper()
-	s := prepareStack(t, strings.ReplaceAll(oncallText, "10m", "1h"), "")
+	s := prepareStack(t, strings.ReplaceAll(oncallText, "10m", "1h"), apart)
 	text, err := os.ReadFile(s.path("router.toml"))
 	if err != nil {
 		t.Fatal(err)
