@@ -13,12 +13,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"nezuban/packaging/testenv"
 )
 
 // newAppliedStack starts a router that waits for its first rotation file.
 func newAppliedStack(t *testing.T) *stack {
 	t.Helper()
-	s := &stack{t: t, dir: t.TempDir(), addr: freeAddress(t)}
+	s := &stack{t: t, dir: t.TempDir(), addr: testenv.FreeAddress(t)}
 	s.write("oncall.toml", oncallText, 0o644)
 	s.write("contacts.toml", "[alice]\npagerduty = \"PALICE\"\n", 0o600)
 	s.write("router.toml", fmt.Sprintf("listen = %q\noncall_source = \"apply\"\n[ingest]\nopen_on_loopback = true\n", s.addr)+rulesText, 0o644)

@@ -159,7 +159,7 @@ func TestALinkWorksAtEveryRouter(t *testing.T) {
 	receiver := fakewebhook.New(t, fakewebhook.Secret)
 	all := newCluster(t, testenv.Etcd(t, 1), 2, fmt.Sprintf("[webhook]\nsecret_files = [%q]\n", secretFile(t, fakewebhook.Secret)))
 	public, _ := outside(t)
-	listens := []string{strings.TrimPrefix(public, "http://"), freeAddress(t)}
+	listens := []string{strings.TrimPrefix(public, "http://"), testenv.FreeAddress(t)}
 	for i, s := range all {
 		text, err := os.ReadFile(s.path("router.toml"))
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"nezuban/packaging/testenv"
 	"nezuban/packaging/testenv/fakepagerduty"
 )
 
@@ -28,7 +29,7 @@ func (s *stack) startSenders(events *fakepagerduty.EventsServer) {
 	s.t.Helper()
 	s.write("events.key", fakepagerduty.RoutingKey+"\n", 0o600)
 	both := fmt.Sprintf("[dead_man]\nevents_key_file = \"events.key\"\nbase_url = %q\nafter = \"10s\"\n[[output]]\nname = \"router\"\nurl = \"http://%s\"\n", events.URL, s.addr)
-	listen := freeAddress(s.t)
+	listen := testenv.FreeAddress(s.t)
 	s.write("watched.toml", fmt.Sprintf("host = \"web1\"\ninterval = \"1s\"\ndocker_socket = \"\"\nstate_dir = \"state-agent\"\nlisten = %q\n%s", listen, both), 0o644)
 	start(s.t, "nezuban-agent", "run", "-config", s.path("watched.toml"))
 	for _, location := range []string{"tokyo", "oregon"} {

@@ -31,7 +31,7 @@ import (
 // outside is the router's configuration for a public listener, and its URL.
 func outside(t *testing.T) (url, config string) {
 	t.Helper()
-	address := freeAddress(t)
+	address := testenv.FreeAddress(t)
 	return "http://" + address, fmt.Sprintf("[public]\nlisten = %q\nurl = \"http://%s\"\n", address, address)
 }
 
@@ -308,7 +308,7 @@ func (s *stack) certify(serial int64) *x509.CertPool {
 
 // Both listeners speak TLS, by HTTP/2 too, and take a new certificate over while they run.
 func TestTLS(t *testing.T) {
-	address := freeAddress(t)
+	address := testenv.FreeAddress(t)
 	files := "tls_cert = \"router.crt\"\ntls_key = \"router.key\"\n"
 	s := prepareStack(t, oncallText, files+fmt.Sprintf("[public]\nlisten = %q\nurl = \"https://%s\"\n", address, address)+files)
 	trusted := s.certify(1)

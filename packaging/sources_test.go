@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"nezuban/packaging/testenv"
+
 	"github.com/getsentry/sentry-go"
 )
 
@@ -36,7 +38,7 @@ func (w *target) stop() { _ = w.server.Close() }
 // startChecks starts the checks of one location, which writes to the router.
 func (s *stack) startChecks(location string) *process {
 	s.t.Helper()
-	listen := freeAddress(s.t)
+	listen := testenv.FreeAddress(s.t)
 	name := "checks-" + location + ".toml"
 	s.write(name, fmt.Sprintf(`location = %q
 state_dir = %q

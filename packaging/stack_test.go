@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -97,7 +96,7 @@ func newStack(t *testing.T, oncall, more string) *stack {
 // prepareStack writes a router's files.
 func prepareStack(t *testing.T, oncall, more string) *stack {
 	t.Helper()
-	s := &stack{t: t, dir: t.TempDir(), addr: freeAddress(t)}
+	s := &stack{t: t, dir: t.TempDir(), addr: testenv.FreeAddress(t)}
 	s.write("oncall.toml", oncall, 0o644)
 	s.write("contacts.toml", "[alice]\npagerduty = \"PALICE\"\nsms = \"+4915110000001\"\ncall = \"+4915110000001\"\n[bob]\npagerduty = \"PBOB\"\nsms = \"+4915110000002\"\n", 0o600)
 	s.write("router.toml", fmt.Sprintf("listen = %q\n%s\n[ingest]\nopen_on_loopback = true\n", s.addr, more)+rulesText, 0o644)
@@ -124,7 +123,7 @@ func (s *stack) startRouter() {
 func (s *stack) startAgent(host, more string) *process {
 	s.t.Helper()
 	socket := testenv.Docker(s.t)
-	listen := freeAddress(s.t)
+	listen := testenv.FreeAddress(s.t)
 	s.write("agent.toml", fmt.Sprintf(`host = %q
 interval = "1s"
 docker_socket = %q
@@ -337,17 +336,6 @@ func eventually(t *testing.T, within time.Duration, what string, cond func() boo
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-}
-
-// freeAddress is a loopback address that nobody listens on now.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
 }
 
 // docker runs the docker command and returns what it printed.

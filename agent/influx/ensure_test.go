@@ -7,6 +7,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"nezuban/packaging/testenv"
 )
 
 // fakeInflux2 answers the few requests by which a bucket of InfluxDB 2.x is made.
@@ -84,7 +86,7 @@ func TestEnsureFails(t *testing.T) {
 		want   string
 	}{
 		"wrong token":              {Output{URLs: []string{two.URL}, Token: "guess", Org: "ops", Bucket: "b"}, `unauthorized`},
-		"nobody there":             {Output{URLs: []string{"http://" + freeAddress(t)}, Bucket: "b"}, "connection refused"},
+		"nobody there":             {Output{URLs: []string{"http://" + testenv.FreeAddress(t)}, Bucket: "b"}, "connection refused"},
 		"no URL at all":            {Output{Name: "db", Bucket: "b"}, `output "db" has no URL`},
 		"an error without message": {Output{URLs: []string{mute.URL}, Bucket: "b"}, "found no message in its error"},
 		"sick":                     {Output{URLs: []string{sick.URL}, Bucket: "b"}, `found "fail", expected "pass"`},

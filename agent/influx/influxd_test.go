@@ -76,7 +76,7 @@ func testEnsureDatabase(t *testing.T, server string) {
 		{"no name", "", "invalid name"},
 	}
 	for _, test := range tests {
-		err := Ensure(t.Context(), Output{URLs: []string{"http://" + freeAddress(t), server}, Bucket: test.bucket})
+		err := Ensure(t.Context(), Output{URLs: []string{"http://" + testenv.FreeAddress(t), server}, Bucket: test.bucket})
 		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: found %v, expected %q", test.name, err, test.want)
 		}

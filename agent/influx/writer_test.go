@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"nezuban/packaging/testenv"
+
 	"go.uber.org/goleak"
 )
 
@@ -66,7 +68,7 @@ func TestWriterSendsAgainWhatWasNotTaken(t *testing.T) {
 }
 
 func TestWriterTriesTheNextURL(t *testing.T) {
-	dead := "http://" + freeAddress(t)
+	dead := "http://" + testenv.FreeAddress(t)
 	alive := newFakeServer(t, nil)
 	w := newRig(t, WriterOptions{}, Output{Name: "router", URLs: []string{dead, alive.URL}, Bucket: "db"})
 	w.Write(sample(0))
@@ -169,7 +171,7 @@ func TestWriteNowDoesNotWait(t *testing.T) {
 }
 
 func TestWriterDropsTheOldestWhenFull(t *testing.T) {
-	address := freeAddress(t)
+	address := testenv.FreeAddress(t)
 	w := newRig(t, WriterOptions{MaxBytes: 200}, Output{Name: "db", URLs: []string{"http://" + address}, Bucket: "db"})
 	for i := range 100 { // 18 bytes each, a little more from the eleventh on
 		w.Write(sample(i))
@@ -199,7 +201,7 @@ func TestWriterFlushesAtTheEnd(t *testing.T) {
 }
 
 func TestWriterSaysWhatItCouldNotSendAtTheEnd(t *testing.T) {
-	w := newRig(t, WriterOptions{FlushEvery: time.Hour}, Output{Name: "db", URLs: []string{"http://" + freeAddress(t)}, Bucket: "db", Gzip: true})
+	w := newRig(t, WriterOptions{FlushEvery: time.Hour}, Output{Name: "db", URLs: []string{"http://" + testenv.FreeAddress(t)}, Bucket: "db", Gzip: true})
 	w.Write(sample(0), sample(1))
 	start := time.Now()
 	w.stop()
@@ -226,14 +228,6 @@ func TestWriterLeavesOutBadPoints(t *testing.T) {
 	if w.log.count("points left out") != 1 || w.log.count("ratio") != 1 {
 		t.Errorf("expected the bad field named once:\n%s", w.log)
 	}
-}
-
-// freeAddress is a loopback address on which nothing listens.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	ln := listen(t, "127.0.0.1:0")
-	defer ln.Close()
-	return ln.Addr().String()
 }
 
 func listen(t *testing.T, address string) net.Listener {

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"nezuban/packaging/testenv"
 )
 
 // TestWriterTellsHowDeliveriesEnd follows one output through what a server may answer.
@@ -33,7 +35,7 @@ func TestWriterTellsHowDeliveriesEnd(t *testing.T) {
 			t.Errorf("a delivery that began at %s", began)
 		}
 		told = append(told, fmt.Sprintf("%s: %v", output, err))
-	}}, Output{Name: "router", URLs: []string{"http://" + freeAddress(t), server.URL}, Bucket: "db"})
+	}}, Output{Name: "router", URLs: []string{"http://" + testenv.FreeAddress(t), server.URL}, Bucket: "db"})
 	w.Write(sample(0))
 	await(t, "a failure", heard("router: answered 503"))
 	mu.Lock()

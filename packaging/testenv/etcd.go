@@ -3,7 +3,6 @@ package testenv
 import (
 	"bufio"
 	"fmt"
-	"net"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -35,8 +34,8 @@ func Etcd(tb testing.TB, members int, more ...string) *EtcdCluster {
 		}
 	}
 	for range members {
-		c.Endpoints = append(c.Endpoints, c.scheme+"://"+freePort(tb))
-		c.peers = append(c.peers, "http://"+freePort(tb))
+		c.Endpoints = append(c.Endpoints, c.scheme+"://"+FreeAddress(tb))
+		c.peers = append(c.peers, "http://"+FreeAddress(tb))
 	}
 	ready := make([]<-chan bool, members)
 	for i := range members {
@@ -120,14 +119,4 @@ func (c *EtcdCluster) await(i int, ready <-chan bool) {
 	if !<-ready {
 		c.tb.Fatalf("etcd member %d has ended before it answered", i)
 	}
-}
-
-func freePort(tb testing.TB) string {
-	tb.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/influxdata/line-protocol/v2/lineprotocol"
 
 	"nezuban/agent/influx"
+	"nezuban/packaging/testenv"
 )
 
 // output is a server that takes line protocol and keeps it.
@@ -84,13 +85,13 @@ func running(t *testing.T, cfg Config) (stop func()) {
 // aligned, and it says goodbye.
 func TestRunWithoutDocker(t *testing.T) {
 	o := newOutput(t)
-	address := freeAddress(t)
+	address := testenv.FreeAddress(t)
 	stop := running(t, Config{
 		Host: testHost, Interval: time.Second, LogLevel: "info", Listen: address,
 		DockerSocket: filepath.Join(t.TempDir(), "docker.sock"),
 		Outputs: []influx.Output{
 			{Name: "there", URLs: []string{o.server.URL}, Bucket: "nezuban"},
-			{Name: "away", URLs: []string{"http://" + freeAddress(t)}, Bucket: "nezuban"},
+			{Name: "away", URLs: []string{"http://" + testenv.FreeAddress(t)}, Bucket: "nezuban"},
 		},
 	})
 	await(t, "three heartbeats", func() bool { return len(o.states()) >= 3 })
@@ -170,16 +171,4 @@ func TestRunOnTakenAddress(t *testing.T) {
 	if err == nil || err.Error() != want {
 		t.Errorf("Run: %v, expected %s", err, want)
 	}
-}
-
-// freeAddress is a loopback address that nobody listens on.
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	var lc net.ListenConfig
-	ln, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
 }

@@ -29,7 +29,7 @@ func TestRun(t *testing.T) {
 	}))
 	defer target.Close()
 	router := &fakeRouter{file: fmt.Sprintf("[[check]]\nname = \"shop\"\nurl = %q\ninterval = \"1s\"\n[[check]]\nname = \"refused\"\nurl = %q\ninterval = \"1s\"\n",
-		target.URL, "http://"+freeAddress(t))}
+		target.URL, "http://"+testenv.FreeAddress(t))}
 	routerServer := httptest.NewServer(router)
 	defer routerServer.Close()
 
@@ -39,7 +39,7 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := Config{
-		Location: "tokyo", StateDir: t.TempDir(), Listen: freeAddress(t), Heartbeat: time.Second, Concurrency: 10,
+		Location: "tokyo", StateDir: t.TempDir(), Listen: testenv.FreeAddress(t), Heartbeat: time.Second, Concurrency: 10,
 		Router:  Router{URLs: []string{routerServer.URL}, Token: "s3cret", Refresh: time.Second},
 		Outputs: []influx.Output{out},
 	}
@@ -95,17 +95,6 @@ func TestRunTakenPort(t *testing.T) {
 	if err := Run(t.Context(), cfg, newDaemon(io.Discard)); err == nil || !strings.Contains(err.Error(), ln.Addr().String()) {
 		t.Errorf("found %v, expected the address in the error", err)
 	}
-}
-
-// freeAddress is a loopback address where nobody listens.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
 }
 
 // body gets a page as text.
