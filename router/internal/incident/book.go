@@ -78,11 +78,14 @@ func (c Change) Empty() bool {
 // Incidents lists the incidents that are not closed, oldest first.
 func (b *Book) Incidents() []Incident {
 	list := make([]Incident, 0, len(b.incidents))
-	for _, id := range b.order() {
+	for _, id := range b.IDs() {
 		list = append(list, b.incidents[id])
 	}
 	return list
 }
+
+// IDs lists the incidents that are not closed by id, oldest first.
+func (b *Book) IDs() []string { return slices.Sorted(maps.Keys(b.incidents)) }
 
 // Open counts the incidents that are not resolved.
 func (b *Book) Open() int { return b.open }
@@ -108,5 +111,4 @@ func (b *Book) Firing() []string {
 	return keys
 }
 
-func (b *Book) order() []string        { return slices.Sorted(maps.Keys(b.incidents)) }
 func (b *Book) rowsOf(id string) []Row { return b.rows[id] }

@@ -27,7 +27,7 @@ func (b *Book) Restored(env Env, taken time.Time, held int) Change {
 	resume := env.Now.Add(restoreGrace)
 	severity := SeverityTicket
 	var open []string
-	for _, id := range b.order() {
+	for _, id := range b.IDs() {
 		inc, _ := d.incident(id)
 		if inc.State == Resolved || inc.PartOf != "" || inc.Lead().Rule == RuleRestored {
 			continue
