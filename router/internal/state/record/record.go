@@ -3,6 +3,7 @@
 package record
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -51,12 +52,27 @@ type Op struct {
 }
 
 // NewPut stores the JSON of a value.
-func NewPut(key string, value any) (Op, error) {
-	text, err := json.Marshal(value)
-	if err != nil {
+func NewPut(key string, value any) (Op, error) { return newEncoder().put(key, value) }
+
+// encoder makes the JSON of many values in one buffer.
+type encoder struct {
+	text bytes.Buffer
+	json *json.Encoder
+}
+
+func newEncoder() *encoder {
+	var e encoder
+	e.json = json.NewEncoder(&e.text)
+	return &e
+}
+
+// put stores the JSON of a value. A large one is better given by its address: it is not copied then.
+func (e *encoder) put(key string, value any) (Op, error) {
+	e.text.Reset()
+	if err := e.json.Encode(value); err != nil {
 		return Op{}, fmt.Errorf("encode record %q: %w", key, err)
 	}
-	return Op{Put, key, string(text)}, nil
+	return Op{Put, key, string(bytes.TrimSuffix(e.text.Bytes(), []byte("\n")))}, nil // which ends each value
 }
 
 // Stored is what a router needs at its start of what is stored. The zero value is nothing.
