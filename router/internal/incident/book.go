@@ -30,6 +30,7 @@ type Book struct {
 	rows           map[string][]Row // by incident, in order of Seq
 	picks          escalation.Picks // whom steps that take turns told last
 	ticks          *agenda          // when time alone changes an incident
+	policies       frozen           // of the rotation file in force
 	lines          map[string]*line // by channel: which rows come next, see Due
 
 	// Of the storm guard, see Merge.

@@ -63,7 +63,7 @@ func (inc *Incident) postpone(until time.Time) bool {
 	if inc.Severity == SeverityInfo {
 		return false
 	}
-	timeout := inc.Policy.AckTimeout.Duration()
+	timeout := inc.policy().AckTimeout.Duration()
 	switch {
 	case inc.State == Triggered && inc.Progress.Next.Before(until):
 		inc.Progress.Next = until

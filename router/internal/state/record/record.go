@@ -82,17 +82,26 @@ type Stored struct {
 	Picks     escalation.Picks
 	Records   []rule.Record
 	Silences  []incident.Silence
+
+	sharing *sharing
 }
 
 // Add takes in the record under a key; one that a start does not need, such as a timeline, is left out. The error names the
 // key of one that cannot be read.
 func (s *Stored) Add(key string, value []byte) error {
+	if s.sharing == nil {
+		s.sharing = newSharing()
+	}
 	var err error
 	switch {
 	case strings.HasPrefix(key, IncidentPrefix):
-		s.Incidents, err = appendTo(s.Incidents, value)
+		if s.Incidents, err = appendTo(s.Incidents, value); err == nil {
+			err = s.sharing.incident(&s.Incidents[len(s.Incidents)-1])
+		}
 	case strings.HasPrefix(key, OutboxPrefix):
-		s.Rows, err = appendTo(s.Rows, value)
+		if s.Rows, err = appendTo(s.Rows, value); err == nil {
+			s.sharing.row(&s.Rows[len(s.Rows)-1])
+		}
 	case strings.HasPrefix(key, PickPrefix):
 		var p pick
 		if err = json.Unmarshal(value, &p); err == nil {
