@@ -50,9 +50,9 @@ func (d desk) Texted(number string) (all []public.Sent, known bool) {
 	if len(people) == 0 {
 		return nil, false
 	}
-	for _, open := range d.engine.Incidents() {
-		inc, rows, _ := d.engine.Look(open.ID)
-		if inc.State == incident.Resolved {
+	for _, id := range d.engine.IDs() {
+		inc, rows, ok := d.engine.Look(id)
+		if !ok || inc.State == incident.Resolved {
 			continue
 		}
 		for _, row := range rows {

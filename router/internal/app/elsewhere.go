@@ -198,8 +198,8 @@ type held struct {
 // held lists what PagerDuty can be asked about.
 func (w *elsewhere) held() []held {
 	var all []held
-	for _, open := range w.engine.Incidents() {
-		inc, rows, ok := w.engine.Look(open.ID)
+	for _, id := range w.engine.IDs() {
+		inc, rows, ok := w.engine.Look(id)
 		if !ok || inc.State == incident.Resolved {
 			continue
 		}

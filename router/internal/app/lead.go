@@ -99,7 +99,7 @@ func (n *node) preside(term *state.Term) error {
 		}
 	}
 	n.emergency.equip(means{rotation: r.engine.File, contacts: r.rotations.contacts.Load, pagers: r.deliverer.Pagers})
-	n.d.Log.Info("this router leads", "incidents", len(r.engine.Incidents()))
+	n.d.Log.Info("this router leads", "incidents", len(r.engine.IDs()))
 	n.current.Store(r)
 	n.settled()
 	err := r.loop(ctx)

@@ -98,10 +98,7 @@ func (r *router) tellFilling(ctx context.Context, s state.Space, told incident.S
 
 // filling says that an incident about it is open.
 func (r *router) filling() bool {
-	key := incident.DedupKey(stateFilling)
-	return slices.ContainsFunc(r.engine.Incidents(), func(inc incident.Incident) bool {
-		return inc.State != incident.Resolved && inc.Alerts[key].Firing
-	})
+	return r.engine.Firing(incident.DedupKey(stateFilling))
 }
 
 // tellShed writes into each open timeline how many of its lines were not kept.

@@ -281,6 +281,22 @@ func (e *Engine) Incidents() []incident.Incident {
 	return e.book.Incidents()
 }
 
+// IDs lists what is not closed by id, oldest first. It copies no incident, however many are open.
+func (e *Engine) IDs() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.book.IDs()
+}
+
+// Firing says that an alert fires in an unresolved incident.
+func (e *Engine) Firing(key string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	id, ok := e.book.Holding(key)
+	inc, _ := e.book.Incident(id)
+	return ok && inc.Alerts[key].Firing
+}
+
 // Incident is the one of this id, unless it is closed or was never opened.
 func (e *Engine) Incident(id string) (incident.Incident, bool) {
 	e.mu.Lock()

@@ -77,7 +77,7 @@ func (d *draft) stands(inc Incident) string {
 	}
 	switch inc.State {
 	case Triggered:
-		if inc.Suppressed == "" && inc.Severity != SeverityInfo && never(inc.Progress.Next, escalation.LongestWait(inc.Policy, string(inc.Severity))) {
+		if inc.Suppressed == "" && inc.Severity != SeverityInfo && never(inc.Progress.Next, escalation.LongestWait(*inc.policy(), string(inc.Severity))) {
 			return "it is triggered, and its next step is at " + when(inc.Progress.Next)
 		}
 	case Acknowledged:

@@ -30,6 +30,7 @@ type Book struct {
 	rows           map[string][]Row // by incident, in order of Seq
 	picks          escalation.Picks // whom steps that take turns told last
 	ticks          *agenda          // when time alone changes an incident
+	policies       frozen           // of the rotation file in force
 	lines          map[string]*line // by channel: which rows come next, see Due
 
 	// Of the storm guard, see Merge.
@@ -78,11 +79,14 @@ func (c Change) Empty() bool {
 // Incidents lists the incidents that are not closed, oldest first.
 func (b *Book) Incidents() []Incident {
 	list := make([]Incident, 0, len(b.incidents))
-	for _, id := range b.order() {
+	for _, id := range b.IDs() {
 		list = append(list, b.incidents[id])
 	}
 	return list
 }
+
+// IDs lists the incidents that are not closed by id, oldest first.
+func (b *Book) IDs() []string { return slices.Sorted(maps.Keys(b.incidents)) }
 
 // Open counts the incidents that are not resolved.
 func (b *Book) Open() int { return b.open }
@@ -108,5 +112,4 @@ func (b *Book) Firing() []string {
 	return keys
 }
 
-func (b *Book) order() []string        { return slices.Sorted(maps.Keys(b.incidents)) }
 func (b *Book) rowsOf(id string) []Row { return b.rows[id] }

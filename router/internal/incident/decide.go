@@ -85,7 +85,7 @@ func (d *draft) remark(inc Incident, r Remark) {
 
 // begin opens an incident and takes the first step of its policy.
 func (d *draft) begin(alert Alert) {
-	policy, matched := escalation.PolicyFor(d.env.Rotation, alert.Labels)
+	policy, matched := d.book.policyFor(d.env.Rotation, alert.Labels)
 	inc := Incident{
 		ID: d.env.NewID(d.env.Now), State: Triggered, Severity: alert.Severity, OpenedAt: d.env.Now, Policy: policy,
 		Alerts: map[string]AlertState{alert.Key: {Alert: alert, Count: 1, First: alert.At}},
@@ -181,8 +181,8 @@ func (d *draft) escalate(inc *Incident) {
 	if inc.Severity == SeverityInfo || inc.PartOf != "" || inc.Suppressed != "" {
 		return
 	}
-	progress, notify := escalation.Next(inc.Policy, d.env.Rotation, inc.Progress, d.turns(), string(inc.Severity), d.env.Now)
-	d.pick(progress.PickedSince(inc.Policy.Name, inc.Progress))
+	progress, notify := escalation.Next(*inc.policy(), d.env.Rotation, inc.Progress, d.turns(), string(inc.Severity), d.env.Now)
+	d.pick(progress.PickedSince(inc.policy().Name, inc.Progress))
 	inc.Progress = progress
 	d.putIncident(*inc)
 	earlier := inc.Rows
@@ -193,9 +193,9 @@ func (d *draft) escalate(inc *Incident) {
 	}
 	switch {
 	case progress.Held:
-		d.note(inc, "held by policy %q until %s", inc.Policy.Name, progress.Next.UTC().Format(time.RFC3339))
+		d.note(inc, "held by policy %q until %s", inc.policy().Name, progress.Next.UTC().Format(time.RFC3339))
 	case len(notify) == 0:
-		d.note(inc, "nobody is on call for policy %q: asking again at %s", inc.Policy.Name, progress.Next.UTC().Format(time.RFC3339))
+		d.note(inc, "nobody is on call for policy %q: asking again at %s", inc.policy().Name, progress.Next.UTC().Format(time.RFC3339))
 	}
 }
 

@@ -36,6 +36,9 @@ func (d *draft) change() Change {
 	if len(d.picks) > 0 {
 		c.Picks = d.picks
 	}
+	if len(d.incidents) > 0 {
+		c.Incidents = make([]Incident, 0, len(d.incidents))
+	}
 	for _, id := range slices.Sorted(maps.Keys(d.incidents)) {
 		c.Incidents = append(c.Incidents, d.incidents[id])
 	}

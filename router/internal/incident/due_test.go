@@ -11,7 +11,7 @@ import (
 
 // plainDue is what Due means, by looking at every row.
 func plainDue(b *Book, now time.Time) (due []string, next time.Time) {
-	for _, id := range b.order() {
+	for _, id := range b.IDs() {
 		first := map[string]Row{} // by destination
 		busy := map[string]bool{}
 		for _, row := range b.rows[id] {

@@ -128,7 +128,7 @@ func (b *Book) reassigned(env Env, r Report) Change {
 	progress := inc.Progress
 	var notify []escalation.Notify
 	for _, person := range r.To {
-		next, told := escalation.Hand(inc.Policy, env.Rotation, inc.Progress, string(inc.Severity), person, r.By, env.Now)
+		next, told := escalation.Hand(*inc.policy(), env.Rotation, inc.Progress, string(inc.Severity), person, r.By, env.Now)
 		if len(told) > 0 {
 			progress = next
 		}

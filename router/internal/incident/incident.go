@@ -128,7 +128,7 @@ type Incident struct {
 	FirstAckBy     string                `json:"first_acknowledged_by,omitempty"`
 	ResolvedAt     time.Time             `json:"resolved_at,omitzero"`
 	ResolvedBy     string                `json:"resolved_by,omitempty"` // a person, or "" when the alerts themselves resolved
-	Policy         escalation.Policy     `json:"policy"`                // frozen at opening
+	Policy         *escalation.Policy    `json:"policy"`                // frozen at opening; incidents share it, and nobody alters it
 	Progress       escalation.Progress   `json:"progress"`
 	Group          string                `json:"group,omitempty"`         // what its alerts were brought together by
 	GroupUntil     time.Time             `json:"group_until,omitzero"`    // until when further alerts of the group join it

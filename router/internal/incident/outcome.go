@@ -119,7 +119,7 @@ func (d *draft) nextChannel(inc *Incident, failing Row) {
 // mustWait reports whether somebody whom a row names is not to be disturbed now: its time has not come, whatever fails.
 func (d *draft) mustWait(inc Incident, row Row) bool {
 	return slices.ContainsFunc(row.People, func(person string) bool {
-		return escalation.Release(inc.Policy, d.env.Rotation, person, string(inc.Severity), d.env.Now).After(d.env.Now)
+		return escalation.Release(*inc.policy(), d.env.Rotation, person, string(inc.Severity), d.env.Now).After(d.env.Now)
 	})
 }
 

@@ -16,7 +16,7 @@ func (b *Book) Reassign(env Env, id, by, to, note string) (Change, error) {
 	if !ok || inc.State == Resolved {
 		return Change{}, fmt.Errorf("reassign incident %q: %w", id, ErrUnknown)
 	}
-	progress, notify := escalation.Hand(inc.Policy, env.Rotation, inc.Progress, string(inc.Severity), to, by, env.Now)
+	progress, notify := escalation.Hand(*inc.policy(), env.Rotation, inc.Progress, string(inc.Severity), to, by, env.Now)
 	if len(notify) == 0 {
 		return Change{}, fmt.Errorf("reassign incident %q to %q: %w: expected somebody of the rotation file who can be told", id, to, ErrInvalid)
 	}

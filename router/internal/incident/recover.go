@@ -9,7 +9,7 @@ import (
 // the incident has moved on meanwhile: a page that came after the news that it is over would never be taken back.
 func (b *Book) Recover(env Env) Change {
 	d := b.draft(env)
-	for _, id := range b.order() {
+	for _, id := range b.IDs() {
 		d.catchUp(id)
 		for _, row := range d.rowsOf(id) {
 			if row.Status != RowSending {

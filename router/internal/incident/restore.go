@@ -27,7 +27,7 @@ func (b *Book) Restored(env Env, taken time.Time, held int) Change {
 	resume := env.Now.Add(restoreGrace)
 	severity := SeverityTicket
 	var open []string
-	for _, id := range b.order() {
+	for _, id := range b.IDs() {
 		inc, _ := d.incident(id)
 		if inc.State == Resolved || inc.PartOf != "" || inc.Lead().Rule == RuleRestored {
 			continue
@@ -63,7 +63,7 @@ func (inc *Incident) postpone(until time.Time) bool {
 	if inc.Severity == SeverityInfo {
 		return false
 	}
-	timeout := inc.Policy.AckTimeout.Duration()
+	timeout := inc.policy().AckTimeout.Duration()
 	switch {
 	case inc.State == Triggered && inc.Progress.Next.Before(until):
 		inc.Progress.Next = until

@@ -239,7 +239,7 @@ func (d *draft) review() {
 		return
 	}
 	changed := false
-	for _, id := range b.order() {
+	for _, id := range b.IDs() {
 		inc, _ := d.incident(id)
 		changed = d.reconsider(&inc) || changed
 	}

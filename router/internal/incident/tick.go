@@ -84,7 +84,7 @@ func (d *draft) tick(inc *Incident) {
 			d.triggerAgain(inc, fmt.Sprintf("opened again %s ago and still firing: triggered again", Settle))
 			return
 		}
-		d.triggerAgain(inc, fmt.Sprintf("acknowledged %s ago and still open: triggered again", inc.Policy.AckTimeout.Duration()))
+		d.triggerAgain(inc, fmt.Sprintf("acknowledged %s ago and still open: triggered again", inc.policy().AckTimeout.Duration()))
 	case Snoozed:
 		d.triggerAgain(inc, fmt.Sprintf("snoozed by %s until now and still open: triggered again", inc.AcknowledgedBy))
 	case Resolved:
@@ -102,7 +102,7 @@ func (inc Incident) overAt() time.Time {
 
 // timeoutAt is when an acknowledgement has lasted long enough; zero: never.
 func (inc Incident) timeoutAt() time.Time {
-	if timeout := inc.Policy.AckTimeout.Duration(); timeout > 0 && inc.Severity == SeverityPage {
+	if timeout := inc.policy().AckTimeout.Duration(); timeout > 0 && inc.Severity == SeverityPage {
 		return inc.AcknowledgedAt.Add(timeout)
 	}
 	return time.Time{}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"testing"
 
 	"nezuban/packaging/testenv"
@@ -79,7 +80,7 @@ func TestEveryRouterFilesWhatTheLeaderHasClosed(t *testing.T) {
 	until(t, "what is closed now is filed", func() bool { return other.has(3) })
 	mine, err := own.Closed("I000003")
 	theirs, failed := other.Closed("I000003")
-	if err != nil || failed != nil || fmt.Sprint(mine) != fmt.Sprint(theirs) {
+	if err != nil || failed != nil || !reflect.DeepEqual(mine, theirs) {
 		t.Errorf("found %+v, %v\nand %+v, %v", mine, err, theirs, failed)
 	}
 	cancel()

@@ -48,7 +48,7 @@ func sample(id string, rows, entries int) incident.Change {
 	c := incident.Change{Incidents: []incident.Incident{{
 		Version: 1, ID: id, State: incident.Triggered, Severity: incident.SeverityPage, OpenedAt: at, Rows: rows, Entries: entries,
 		Alerts: map[string]incident.AlertState{"k": {Alert: incident.Alert{Key: "k", Rule: "r", Firing: true, At: at}, Count: 2, First: at}},
-		Policy: escalation.Policy{
+		Policy: &escalation.Policy{
 			Name: "api", Steps: []escalation.Step{{Page: []string{"api", "bob"}, Rotate: true, Wait: escalation.Duration(5 * time.Minute)}},
 			Repeat: 2, Fallback: "carol", AckTimeout: escalation.Duration(time.Hour), Unmatched: true,
 		},

@@ -5,6 +5,7 @@
 package prometheus
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -16,7 +17,7 @@ import (
 	"nezuban/router/internal/incident"
 )
 
-// posted is one alert as it was sent.
+// posted is one alert as it was sent. Its texts are the parser's, until that reads again: what is kept of them is copied.
 type posted struct {
 	labels      []pair // sorted by name, without empty ones
 	annotations []pair
@@ -24,7 +25,7 @@ type posted struct {
 	endsAt      time.Time // zero: not said
 }
 
-type pair struct{ name, value string }
+type pair struct{ name, value []byte }
 
 // Decode reads a request's body. An alert that is none is named in bad, by its number in the list, and hides no other; err
 // is why there is no list at all. Times later than now are taken for now.
@@ -42,8 +43,9 @@ func Decode(body []byte, now time.Time) (alerts []incident.Alert, bad []error, e
 		return nil, nil, fmt.Errorf("read alerts: found %s, expected a list of alerts", list.Type())
 	}
 	alerts = make([]incident.Alert, 0, len(items))
+	var p posted
 	for i, item := range items {
-		p, err := read(item)
+		err := p.read(item)
 		if err == nil {
 			err = p.check()
 		}
@@ -60,10 +62,12 @@ const maxKept = 1 << 20
 
 var parsers = sync.Pool{New: func() any { return new(fastjson.Parser) }}
 
-func read(item *fastjson.Value) (p posted, err error) {
+// read takes the place of what was read before.
+func (p *posted) read(item *fastjson.Value) error {
+	*p = posted{labels: p.labels[:0], annotations: p.annotations[:0]}
 	object, err := item.Object()
 	if err != nil {
-		return p, fmt.Errorf("found %s, expected an object", item.Type())
+		return fmt.Errorf("found %s, expected an object", item.Type())
 	}
 	var wrong error
 	object.Visit(func(key []byte, v *fastjson.Value) {
@@ -72,25 +76,24 @@ func read(item *fastjson.Value) (p posted, err error) {
 		}
 		switch string(key) {
 		case "labels":
-			p.labels, wrong = pairs("labels", v)
+			p.labels, wrong = pairs(p.labels[:0], "labels", v)
 		case "annotations":
-			p.annotations, wrong = pairs("annotations", v)
+			p.annotations, wrong = pairs(p.annotations[:0], "annotations", v)
 		case "startsAt":
 			p.startsAt, wrong = instant("startsAt", v)
 		case "endsAt":
 			p.endsAt, wrong = instant("endsAt", v)
 		}
 	})
-	return p, wrong
+	return wrong
 }
 
-// pairs reads an object of texts. A pair without a value counts as absent, as in Prometheus.
-func pairs(field string, v *fastjson.Value) ([]pair, error) {
+// pairs appends an object of texts to a list. A pair without a value counts as absent, as in Prometheus.
+func pairs(list []pair, field string, v *fastjson.Value) ([]pair, error) {
 	object, err := v.Object()
 	if err != nil {
-		return nil, fmt.Errorf("%s: found %s, expected an object of texts", field, v.Type())
+		return list, fmt.Errorf("%s: found %s, expected an object of texts", field, v.Type())
 	}
-	list := make([]pair, 0, object.Len())
 	var wrong error
 	object.Visit(func(key []byte, v *fastjson.Value) {
 		value, err := v.StringBytes()
@@ -98,7 +101,7 @@ func pairs(field string, v *fastjson.Value) ([]pair, error) {
 		case err != nil:
 			wrong = fmt.Errorf("%s.%s: found %s, expected a text", field, bounded(string(key), nameMax), v.Type())
 		case len(value) > 0:
-			list = append(list, pair{string(key), string(value)})
+			list = append(list, pair{key, value})
 		}
 	})
 	return list, wrong
@@ -137,9 +140,9 @@ func (p *posted) check() error {
 	}
 	for i, l := range p.labels {
 		switch {
-		case l.name == "" || len(l.name) > nameMax:
-			return fmt.Errorf("labels: found a name of %d bytes, expected 1 to %d: %q", len(l.name), nameMax, bounded(l.name, nameMax))
-		case i > 0 && l.name == p.labels[i-1].name:
+		case len(l.name) == 0 || len(l.name) > nameMax:
+			return fmt.Errorf("labels: found a name of %d bytes, expected 1 to %d: %q", len(l.name), nameMax, bounded(string(l.name), nameMax))
+		case i > 0 && bytes.Equal(l.name, p.labels[i-1].name):
 			return fmt.Errorf("labels: found %q twice, expected it once", l.name)
 		}
 	}

@@ -8,14 +8,6 @@ import (
 // group is operations that belong into one transaction.
 type group []Op
 
-func (g *group) put(key string, value any) error {
-	op, err := NewPut(key, value)
-	if err == nil {
-		*g = append(*g, op)
-	}
-	return err
-}
-
 func (g group) bytes() int {
 	total := 0
 	for _, op := range g {
@@ -63,57 +55,77 @@ func (p part) overlay(later part) part {
 
 func newPart(name string, rank rank, ops group) part { return part{name, rank, ops, ops.bytes()} }
 
-// encode sorts a batch into one part an incident, then the closed ones, then the rule records. An incident comes after its
-// rows and entries: should the part need two transactions and a crash come between them, the incident does not yet say
-// that those people were called.
-func (b *Batch) encode() ([]part, error) {
-	c := b.Change
-	byIncident, order := map[string]*group{}, make([]string, 0, len(c.Incidents))
-	of := func(id string) *group {
-		if byIncident[id] == nil {
-			byIncident[id] = &group{}
+// incidents sorts what a batch writes of incidents into one part each.
+func (b *Batch) incidents() ([]part, error) {
+	const usual = 3 // operations of an incident that is opened: a message, its timeline, itself
+	c := &b.Change
+	e := newEncoder()
+	groups, order := make(map[string]group, len(c.Incidents)), make([]string, 0, len(c.Incidents))
+	put := func(id, key string, value any) error {
+		g, ok := groups[id]
+		if !ok {
+			g = make(group, 0, usual)
 			order = append(order, id)
 		}
-		return byIncident[id]
+		op, err := e.put(key, value)
+		if err == nil {
+			groups[id] = append(g, op)
+		}
+		return err
 	}
-	for _, row := range c.Rows {
-		if err := of(row.Incident).put(OutboxPrefix+row.Incident+"/"+Sequence(row.Seq), row); err != nil {
+	for i := range c.Rows {
+		row := &c.Rows[i]
+		if err := put(row.Incident, OutboxPrefix+row.Incident+"/"+Sequence(row.Seq), row); err != nil {
 			return nil, err
 		}
 	}
-	for _, entries := range perIncident(c.Entries) {
-		id := entries[0].Incident
-		if err := of(id).put(TimelinePrefix+id+"/"+Sequence(entries[0].Seq), entries); err != nil {
+	timelines := perIncident(c.Entries)
+	for i := range timelines {
+		first := &timelines[i][0]
+		if err := put(first.Incident, TimelinePrefix+first.Incident+"/"+Sequence(first.Seq), &timelines[i]); err != nil {
 			return nil, err
 		}
 	}
-	for _, inc := range c.Incidents {
-		if err := of(inc.ID).put(IncidentPrefix+inc.ID, inc); err != nil {
+	for i := range c.Incidents {
+		inc := &c.Incidents[i]
+		if err := put(inc.ID, IncidentPrefix+inc.ID, inc); err != nil {
 			return nil, err
 		}
 	}
 	parts := make([]part, 0, len(order)+len(c.Closed)+len(c.Picks)+len(b.Put)+len(b.Delete))
 	for _, id := range order {
-		parts = append(parts, newPart(IncidentPrefix+id, rankIncident, *byIncident[id]))
+		parts = append(parts, newPart(IncidentPrefix+id, rankIncident, groups[id]))
 	}
+	return parts, nil
+}
+
+// encode sorts a batch into one part an incident, then the closed ones, then the rule records. An incident comes after its
+// rows and entries: should the part need two transactions and a crash come between them, the incident does not yet say
+// that those people were called.
+func (b *Batch) encode() ([]part, error) {
+	parts, err := b.incidents()
+	if err != nil {
+		return nil, err
+	}
+	c := b.Change
 	for _, id := range c.Closed {
 		parts = append(parts, newPart(IncidentPrefix+id, rankClosed, group{
 			{Kind: Delete, Key: IncidentPrefix + id}, {Kind: DeleteBelow, Key: TimelinePrefix + id + "/"}, {Kind: DeleteBelow, Key: OutboxPrefix + id + "/"},
 		}))
 	}
 	for _, key := range slices.Sorted(maps.Keys(c.Picks)) {
-		var g group
-		if err := g.put(PickPrefix+key, pick{Version: 1, Key: key, Name: c.Picks[key]}); err != nil {
+		op, err := NewPut(PickPrefix+key, pick{Version: 1, Key: key, Name: c.Picks[key]})
+		if err != nil {
 			return nil, err
 		}
-		parts = append(parts, newPart(PickPrefix+key, rankPick, g))
+		parts = append(parts, newPart(op.Key, rankPick, group{op}))
 	}
 	for _, silence := range c.Silences {
-		var g group
-		if err := g.put(SilencePrefix+silence.ID, silence); err != nil {
+		op, err := NewPut(SilencePrefix+silence.ID, silence)
+		if err != nil {
 			return nil, err
 		}
-		parts = append(parts, newPart(SilencePrefix+silence.ID, rankRecord, g))
+		parts = append(parts, newPart(op.Key, rankRecord, group{op}))
 	}
 	for _, id := range c.Unsilenced {
 		parts = append(parts, newPart(SilencePrefix+id, rankRecord, group{{Kind: Delete, Key: SilencePrefix + id}}))

@@ -3,6 +3,7 @@
 package record
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -51,12 +52,27 @@ type Op struct {
 }
 
 // NewPut stores the JSON of a value.
-func NewPut(key string, value any) (Op, error) {
-	text, err := json.Marshal(value)
-	if err != nil {
+func NewPut(key string, value any) (Op, error) { return newEncoder().put(key, value) }
+
+// encoder makes the JSON of many values in one buffer.
+type encoder struct {
+	text bytes.Buffer
+	json *json.Encoder
+}
+
+func newEncoder() *encoder {
+	var e encoder
+	e.json = json.NewEncoder(&e.text)
+	return &e
+}
+
+// put stores the JSON of a value. A large one is better given by its address: it is not copied then.
+func (e *encoder) put(key string, value any) (Op, error) {
+	e.text.Reset()
+	if err := e.json.Encode(value); err != nil {
 		return Op{}, fmt.Errorf("encode record %q: %w", key, err)
 	}
-	return Op{Put, key, string(text)}, nil
+	return Op{Put, key, string(bytes.TrimSuffix(e.text.Bytes(), []byte("\n")))}, nil // which ends each value
 }
 
 // Stored is what a router needs at its start of what is stored. The zero value is nothing.
@@ -66,17 +82,26 @@ type Stored struct {
 	Picks     escalation.Picks
 	Records   []rule.Record
 	Silences  []incident.Silence
+
+	sharing *sharing
 }
 
 // Add takes in the record under a key; one that a start does not need, such as a timeline, is left out. The error names the
 // key of one that cannot be read.
 func (s *Stored) Add(key string, value []byte) error {
+	if s.sharing == nil {
+		s.sharing = newSharing()
+	}
 	var err error
 	switch {
 	case strings.HasPrefix(key, IncidentPrefix):
-		s.Incidents, err = appendTo(s.Incidents, value)
+		if s.Incidents, err = appendTo(s.Incidents, value); err == nil {
+			err = s.sharing.incident(&s.Incidents[len(s.Incidents)-1])
+		}
 	case strings.HasPrefix(key, OutboxPrefix):
-		s.Rows, err = appendTo(s.Rows, value)
+		if s.Rows, err = appendTo(s.Rows, value); err == nil {
+			s.sharing.row(&s.Rows[len(s.Rows)-1])
+		}
 	case strings.HasPrefix(key, PickPrefix):
 		var p pick
 		if err = json.Unmarshal(value, &p); err == nil {

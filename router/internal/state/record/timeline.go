@@ -13,14 +13,19 @@ type Timeline []incident.Entry
 func perIncident(entries []incident.Entry) []Timeline {
 	var lists []Timeline
 	at := map[string]int{}
-	for _, entry := range entries {
-		i, ok := at[entry.Incident]
-		if !ok {
-			i = len(lists)
-			at[entry.Incident] = i
-			lists = append(lists, nil)
+	for len(entries) > 0 {
+		id, n := entries[0].Incident, 1
+		for n < len(entries) && entries[n].Incident == id {
+			n++
 		}
-		lists[i] = append(lists[i], entry)
+		run := entries[:n:n] // what is appended to it is copied
+		entries = entries[n:]
+		if i, ok := at[id]; ok {
+			lists[i] = append(lists[i], run...)
+		} else {
+			at[id] = len(lists)
+			lists = append(lists, Timeline(run))
+		}
 	}
 	return lists
 }
