@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -91,23 +92,29 @@ func (tell standStill) OnWrite(entry *zapcore.CheckedEntry, fields []zapcore.Fie
 	select {}
 }
 
-// socketDir is where the sockets live: beside the data, or, when that path is too long for a socket, in a folder of this
-// user below the temporary one. Its name follows from the path, so that one which a crash left behind is used again.
+// socketDir is where the sockets live: beside the data, or, when no socket can have that path, in a folder of this user
+// below the temporary one. Its name follows from the path, so that one which a crash left behind is used again.
 func socketDir(dir string) (string, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return "", err
 	}
-	if len(abs) <= longestSocketDir {
+	if fitsSockets(abs) {
 		return abs, nil
 	}
 	sum := sha256.Sum256([]byte(abs))
 	short := filepath.Join(os.TempDir(), fmt.Sprintf("nezuban-etcd-%d-%x", os.Geteuid(), sum[:8]))
+	if !fitsSockets(short) {
+		return "", fmt.Errorf("make a folder for its sockets: found %q, expected at most %d bytes and no comma: set TMPDIR to another folder", short, longestSocketDir)
+	}
 	if err := os.Mkdir(short, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", err
 	}
 	return short, ownAlone(short)
 }
+
+// fitsSockets says that a folder may hold the sockets: the kernel bounds their paths, and etcd takes their URLs in a list.
+func fitsSockets(dir string) bool { return len(dir) <= longestSocketDir && !strings.Contains(dir, ",") }
 
 // ownAlone refuses a folder that somebody else made, or may enter.
 func ownAlone(dir string) error {

@@ -36,3 +36,33 @@ func TestSocketDir(t *testing.T) {
 		t.Error("a link that somebody laid was followed")
 	}
 }
+
+// TestAStateFolderMayHaveAnyName starts the embedded member where a URL, or a list of them, could end in the middle.
+func TestAStateFolderMayHaveAnyName(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	root := t.TempDir()
+	for _, name := range []string{"a,b", "a b", "50%", "%2f", "what?", "#1", "a=b", "größe", "a\nb", "a;b&c", "[x]:1", `a\b`} {
+		for range 2 { // the second time there is something to be read
+			s, err := Open(t.Context(), filepath.Join(root, name))
+			if err != nil {
+				t.Errorf("folder %q: %v", name, err)
+				break
+			}
+			s.Close()
+		}
+	}
+}
+
+func TestNoFolderForTheSocketsIsSaid(t *testing.T) {
+	for _, name := range []string{"a,b", strings.Repeat("long", 30)} {
+		temp := filepath.Join(t.TempDir(), name)
+		if err := os.Mkdir(temp, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("TMPDIR", temp)
+		_, err := Open(t.Context(), filepath.Join(t.TempDir(), "a,b"))
+		if err == nil || !strings.Contains(err.Error(), temp) || !strings.Contains(err.Error(), "set TMPDIR to another folder") {
+			t.Errorf("with the temporary folder %q found %v", temp, err)
+		}
+	}
+}
