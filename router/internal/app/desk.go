@@ -52,12 +52,12 @@ func (d desk) Texted(number string) (all []public.Sent, known bool) {
 	}
 	for _, open := range d.engine.Incidents() {
 		inc, rows, _ := d.engine.Look(open.ID)
-		if inc.State == incident.Resolved {
-			continue
-		}
 		for _, row := range rows {
-			if asksOne(row) && row.Channel == schedule.ChannelSMS && slices.Contains(people, row.People[0]) {
-				all = append(all, d.sent(inc, row))
+			if !asksOne(row) || row.Channel != schedule.ChannelSMS || !slices.Contains(people, row.People[0]) {
+				continue
+			}
+			if sent := d.sent(inc, row); inc.State != incident.Resolved || len(sent.Others) > 0 {
+				all = append(all, sent)
 			}
 		}
 	}
