@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"nezuban/router/internal/state/record"
 )
 
 func TestSocketDir(t *testing.T) {
@@ -64,5 +66,51 @@ func TestNoFolderForTheSocketsIsSaid(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), temp) || !strings.Contains(err.Error(), "set TMPDIR to another folder") {
 			t.Errorf("with the temporary folder %q found %v", temp, err)
 		}
+	}
+}
+
+// What is broken on disk is said: etcd itself would end the process, or stand still for ever.
+func TestAStateThatCannotBeReadIsSaid(t *testing.T) {
+	for _, name := range []string{"member/snap/db", "member/wal/0*.wal", "member/wal"} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			s, err := Open(t.Context(), dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 2 * snapshotEvery {
+				if err := s.Commit(t.Context(), record.Batch{Change: sample("I1", 1, 1)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.Close()
+			files, err := filepath.Glob(filepath.Join(dir, name))
+			if err != nil || len(files) == 0 {
+				t.Fatalf("found %q, %v", files, err)
+			}
+			for _, file := range files {
+				ruin(t, file)
+			}
+			if _, err := Open(t.Context(), dir); err == nil || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "restore the last backup") {
+				t.Errorf("found %v, want what is wrong and what to do", err)
+			}
+		})
+	}
+}
+
+// ruin makes zeros of a file, and nothing of a folder.
+func ruin(t *testing.T, path string) {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.IsDir() {
+		err = os.RemoveAll(path)
+	} else {
+		err = os.WriteFile(path, make([]byte, info.Size()), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }

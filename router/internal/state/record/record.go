@@ -4,6 +4,7 @@ package record
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -69,14 +70,14 @@ type Stored struct {
 }
 
 // Add takes in the record under a key; one that a start does not need, such as a timeline, is left out. The error names the
-// key of one that cannot be read.
+// key of one that cannot be read, or was written by a later release: this one would lose what it does not know.
 func (s *Stored) Add(key string, value []byte) error {
 	var err error
 	switch {
 	case strings.HasPrefix(key, IncidentPrefix):
-		s.Incidents, err = appendTo(s.Incidents, value)
+		s.Incidents, err = appendTo(s.Incidents, value, func(inc incident.Incident) int { return inc.Version })
 	case strings.HasPrefix(key, OutboxPrefix):
-		s.Rows, err = appendTo(s.Rows, value)
+		s.Rows, err = appendTo(s.Rows, value, func(row incident.Row) int { return row.Version })
 	case strings.HasPrefix(key, PickPrefix):
 		var p pick
 		if err = json.Unmarshal(value, &p); err == nil {
@@ -86,7 +87,7 @@ func (s *Stored) Add(key string, value []byte) error {
 			s.Picks[p.Key] = p.Name
 		}
 	case strings.HasPrefix(key, SilencePrefix):
-		s.Silences, err = appendTo(s.Silences, value)
+		s.Silences, err = appendTo(s.Silences, value, func(silence incident.Silence) int { return silence.Version })
 	case strings.HasPrefix(key, RulePrefix):
 		s.Records = append(s.Records, rule.Record{Key: key[len(RulePrefix):], Value: value})
 	}
@@ -96,13 +97,19 @@ func (s *Stored) Add(key string, value []byte) error {
 	return nil
 }
 
-func appendTo[T any](list []T, value []byte) ([]T, error) {
+func appendTo[T any](list []T, value []byte, version func(T) int) ([]T, error) {
 	var record T
 	if err := json.Unmarshal(value, &record); err != nil {
 		return list, err
 	}
+	if found := version(record); found > incident.Version {
+		return list, fmt.Errorf("found version %d, expected at most %d: %w", found, incident.Version, ErrNewer)
+	}
 	return append(list, record), nil
 }
+
+// ErrNewer is returned for a record that a later release has written.
+var ErrNewer = errors.New("a later release wrote it: run that one, or bring back a backup that this one has made")
 
 // pick is whom a step that takes turns has told last.
 type pick struct {
