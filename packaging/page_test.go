@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -192,7 +193,7 @@ func TestPagerDutyAsksToWait(t *testing.T) {
 }
 
 // A hundred containers die at once: PagerDuty, which asks not to be used so, gets as many incidents as it may, and one that
-// speaks for the others.
+// speaks for the others. That one is over when all of them are, though the router is killed meanwhile.
 func TestAStormAtPagerDuty(t *testing.T) {
 	account, config := newPagerDuty(t)
 	s := newStack(t, pagedBy("pagerduty", "terminal", "10m"), config+"pages_per_minute = 5\n"+apart)
@@ -218,4 +219,32 @@ func TestAStormAtPagerDuty(t *testing.T) {
 	if text := s.command("nezuban-router", "incidents", "-config="+s.path("router.toml")); strings.Count(text, "triggered") != 100 {
 		t.Errorf("not all are open:\n%s", text)
 	}
+	last := ""
+	for n := range 100 { // one that has no incident of its own there
+		name := fmt.Sprintf("shop%03d", n)
+		if !slices.ContainsFunc(got.Incidents, func(i fakepagerduty.Incident) bool { return strings.Contains(i.Title, name) }) {
+			last = name
+		}
+	}
+	lines = nil
+	for n := range 100 {
+		if name := fmt.Sprintf("shop%03d", n); name != last {
+			lines = append(lines, event(name, "start", time.Now(), ""))
+		}
+	}
+	if code, body := s.post(strings.Join(lines, "\n")); code != http.StatusNoContent {
+		t.Fatalf("found %d %s", code, body)
+	}
+	resolved := func(want int) func(s fakepagerduty.Snapshot) bool {
+		return func(s fakepagerduty.Snapshot) bool {
+			return want == len(slices.DeleteFunc(slices.Clone(s.Incidents), func(i fakepagerduty.Incident) bool { return i.Status != "resolved" }))
+		}
+	}
+	await(t, account, 20*time.Second, resolved(5))
+	s.router.kill()
+	s.startRouter()
+	if code, body := s.post(event(last, "start", time.Now(), "")); code != http.StatusNoContent {
+		t.Fatalf("found %d %s", code, body)
+	}
+	await(t, account, 20*time.Second, resolved(6))
 }

@@ -52,12 +52,15 @@ func (d desk) Texted(number string) (all []public.Sent, known bool) {
 	}
 	for _, id := range d.engine.IDs() {
 		inc, rows, ok := d.engine.Look(id)
-		if !ok || inc.State == incident.Resolved {
+		if !ok {
 			continue
 		}
 		for _, row := range rows {
-			if asksOne(row) && row.Channel == schedule.ChannelSMS && slices.Contains(people, row.People[0]) {
-				all = append(all, d.sent(inc, row))
+			if !asksOne(row) || row.Channel != schedule.ChannelSMS || !slices.Contains(people, row.People[0]) {
+				continue
+			}
+			if sent := d.sent(inc, row); inc.State != incident.Resolved || len(sent.Others) > 0 {
+				all = append(all, sent)
 			}
 		}
 	}

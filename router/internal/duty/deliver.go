@@ -310,6 +310,9 @@ func (d *Deliverer) compose(b begun) composed {
 		msg.AckURL = facts.AckURL
 	}
 	facts.Summaries = together(facts.Summaries, b.merged)
+	if row.Kind == incident.MessageResolve && row.Others > 0 {
+		ended(&facts, row.Others)
+	}
 	msg.Title, msg.Text = page.Words(facts)
 	for _, person := range row.People {
 		address, _ := contacts.Address(person, row.Channel)

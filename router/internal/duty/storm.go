@@ -8,6 +8,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"nezuban/router/internal/incident"
+	"nezuban/router/internal/page"
 	"nezuban/router/internal/state/record"
 )
 
@@ -68,9 +69,17 @@ func together(own []string, others []incident.Incident) []string {
 	if len(others) == 0 {
 		return own
 	}
-	all := []string{fmt.Sprintf("%d incidents: %s", 1+len(others), own[0])}
+	all := []string{countOf(len(others), own[0])}
 	for _, inc := range others {
 		all = append(all, inc.Lead().Summary)
 	}
 	return all
 }
+
+// ended makes of the news that an incident is over that of all that a message spoke for. Who ended the one is not who ended
+// the others.
+func ended(f *page.Facts, others int) {
+	f.Summaries, f.More, f.By = []string{countOf(others, f.Summaries[0])}, others, ""
+}
+
+func countOf(others int, own string) string { return fmt.Sprintf("%d incidents: %s", 1+others, own) }

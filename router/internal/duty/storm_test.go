@@ -176,3 +176,49 @@ func TestAcknowledgingAMessageTakesAllThatItSpeaksFor(t *testing.T) {
 		}
 	})
 }
+
+// Whoever was told of three incidents in one message is told in one that they are over, and not before all are.
+func TestTheEndOfAllThatAMessageSpokeForIsOneMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEngine(t, &disk{})
+		if err := e.Ingest(t.Context(), many(4)); err != nil {
+			t.Fatal(err)
+		}
+		works := &channel{make(chan page.Message, 1000), func(context.Context, page.Message) error { return nil }}
+		deliverWithin(t, e, map[string]page.Pager{"terminal": works}, map[string]int{"terminal": 1}, nil)
+		synctest.Wait()
+		said := func(ids ...string) string {
+			t.Helper()
+			for len(works.calls) > 0 {
+				<-works.calls
+			}
+			for _, id := range ids {
+				if err := e.Resolve(t.Context(), id, "bob", ""); err != nil {
+					t.Fatal(err)
+				}
+			}
+			time.Sleep(time.Second)
+			if err := e.Tick(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			var all []string
+			for len(works.calls) > 0 {
+				m := <-works.calls
+				all = append(all, fmt.Sprintf("%s %s %s\n%s", m.Kind, m.IncidentID, m.Title, m.Text))
+			}
+			return strings.Join(all, "\n")
+		}
+		if got := said("I002", "I003"); got != "" {
+			t.Errorf("while one is open found %s", got)
+		}
+		if over, err := e.Over(t.Context()); err != nil || fmt.Sprint(over) != "[I003]" {
+			t.Errorf("filed away are %v, %v", over, err)
+		}
+		const title = "3 incidents: container shop001 died with exit 7 on web1 (and 2 more)"
+		got := said("I004")
+		if !strings.HasPrefix(got, "resolve I002 "+title+"\n") || strings.Count(got, "resolve") != 1 || !strings.Contains(got, "and 2 more\n") || strings.Contains(got, "by: ") {
+			t.Errorf("found %s\nwant %s", got, title)
+		}
+	})
+}

@@ -41,6 +41,7 @@ func (b *Book) Accept(c Change) {
 	}
 	for _, inc := range c.Incidents {
 		b.appoint(inc.ID)
+		b.awaitAll(inc.ID)
 	}
 	for i, row := range c.Rows { // those of one incident stand together
 		if i == 0 || row.Incident != c.Rows[i-1].Incident {
@@ -136,6 +137,10 @@ func (b *Book) acceptRow(row Row) {
 	b.count(held, row)
 	if row.Into != "" && held.Into != row.Into {
 		b.into[row.Into] = append(b.into[row.Into], row.Key())
+	}
+	if held.Into != row.Into {
+		held.Status = RowPending // it was taken back
+		b.await(held)
 	}
 	b.rows[row.Incident] = replace(slices.Clone(b.rows[row.Incident]), row) // the old ones may be in somebody's hands
 }

@@ -34,9 +34,10 @@ type Book struct {
 	lines          map[string]*line // by channel: which rows come next, see Due
 
 	// Of the storm guard, see Merge.
-	begun    map[string][]time.Time // by channel: when the latest messages that call somebody were begun
-	speaking map[string]speaker     // by people and channel: the last message that spoke for others
-	into     map[string][]RowKey    // by page id: what was merged into it
+	begun    map[string][]time.Time         // by channel: when the latest messages that call somebody were begun
+	speaking map[string]speaker             // by people and channel: the last message that spoke for others
+	into     map[string][]RowKey            // by page id: what was merged into it
+	awaited  map[string]map[RowKey]struct{} // by page id: of that, what belongs to incidents that are open
 }
 
 // NewBook is a book that holds what was stored. The order of the arguments' elements does not matter.
@@ -46,7 +47,7 @@ func NewBook(incidents []Incident, rows []Row, picks escalation.Picks) *Book {
 		sources: map[string][]source{}, hides: map[string][]string{}, silences: map[string]Silence{}, changes: 1,
 		rows: map[string][]Row{}, picks: escalation.Picks{},
 		lines: map[string]*line{}, ticks: newAgenda(),
-		begun: map[string][]time.Time{}, speaking: map[string]speaker{}, into: map[string][]RowKey{},
+		begun: map[string][]time.Time{}, speaking: map[string]speaker{}, into: map[string][]RowKey{}, awaited: map[string]map[RowKey]struct{}{},
 	}
 	b.Accept(Change{Incidents: incidents, Rows: rows, Picks: picks})
 	return b

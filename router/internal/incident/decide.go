@@ -166,7 +166,7 @@ func (d *draft) resolve(inc *Incident, by, text string) {
 	inc.ReleaseAt = time.Time{}
 	d.note(inc, "%s", text)
 	d.withdraw(inc, "resolved before it was sent")
-	d.tell(inc, MessageResolve, text)
+	d.tellEnd(inc, text)
 	if inc.SuppressedBy != "" {
 		d.sayTo(inc.SuppressedBy, "over, nobody was paged: incident "+inc.ID)
 	}

@@ -13,6 +13,9 @@ func (b *Book) Begin(env Env, key RowKey) (Change, bool) {
 	if row.Channel == ChannelPagerDuty && row.Kind == MessageTrigger {
 		row.People = d.joining(row)
 	}
+	if row.Kind == MessageTrigger {
+		row.Others = max(row.Others, len(b.Merged(row)))
+	}
 	row.Status = RowSending
 	row.Attempt++
 	row.Began = env.Now

@@ -50,6 +50,7 @@ type Row struct {
 	Began      time.Time   `json:"began,omitzero"`        // when the latest attempt began; zero also in rows of older releases
 	Repeat     bool        `json:"repeat,omitempty"`      // an earlier attempt may have arrived
 	Summary    bool        `json:"summary,omitempty"`     // it speaks for others too, which were merged into it
+	Others     int         `json:"others,omitempty"`      // how many other incidents it named when it was sent; of a resolve, that are over too
 	Into       string      `json:"into,omitempty"`        // page id of the message that it was merged into
 	Hurried    bool        `json:"hurried,omitempty"`     // its failing has already called the next step
 	Held       bool        `json:"held,omitempty"`        // a restore brought it back unsent: it stays so

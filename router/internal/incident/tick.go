@@ -52,6 +52,12 @@ func (b *Book) wake(inc Incident) (at time.Time, ever bool) {
 	case Snoozed:
 		return earlier(inc.SnoozedUntil, inc.ReleaseAt), true
 	case Resolved:
+		switch ready, waiting := b.draft(Env{}).unsaid(inc.ID); {
+		case len(ready) > 0:
+			return inc.ResolvedAt, true
+		case len(waiting) > 0:
+			return time.Time{}, false
+		}
 		return inc.ResolvedAt.Add(b.settings.ReopenWithin), b.told(inc.ID)
 	}
 	return at, !at.IsZero()
@@ -88,7 +94,9 @@ func (d *draft) tick(inc *Incident) {
 	case Snoozed:
 		d.triggerAgain(inc, fmt.Sprintf("snoozed by %s until now and still open: triggered again", inc.AcknowledgedBy))
 	case Resolved:
-		d.closed = append(d.closed, inc.ID)
+		if !d.tellRest(inc) {
+			d.closed = append(d.closed, inc.ID)
+		}
 	}
 }
 

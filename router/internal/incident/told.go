@@ -29,13 +29,6 @@ func (d *draft) holders(id string) []Row {
 	return held
 }
 
-// tell sends a message to every destination that has, or may have, heard of the incident.
-func (d *draft) tell(inc *Incident, kind MessageKind, why string) {
-	for _, row := range d.holders(inc.ID) {
-		d.send(inc, row.follow(kind, why, d.env.Now))
-	}
-}
-
 // follow is a further message to where a row went.
 func (r Row) follow(kind MessageKind, why string, at time.Time) Row {
 	return Row{Kind: kind, Channel: r.Channel, People: r.People, Pass: r.Pass, Step: r.Step, Why: why, NotBefore: at}

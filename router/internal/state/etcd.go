@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -17,7 +18,6 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 )
 
 // Limits of the embedded member.
@@ -33,14 +33,18 @@ const (
 // this user may enter: nobody else on the machine can read or alter the state, and no port can clash.
 //
 // When the member cannot go on, as on a full disk, its library would end the process without a word: fatal is called
-// instead, once, and the member stands still.
+// instead, once, and the member stands still. What it finds at the start and cannot read is an error; the goroutine that found
+// it stands still until the process ends.
 func startEmbedded(ctx context.Context, dir string, quota int64, fatal func(error)) (*embed.Etcd, *clientv3.Client, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("start etcd: %w", err)
 	}
 	sockets, err := socketDir(dir)
+	if err == nil {
+		err = hasLog(dir)
+	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("start etcd: %w", err)
+		return nil, nil, fmt.Errorf("start etcd in %q: %w", dir, err)
 	}
 	cfg := embed.NewConfig()
 	cfg.Name = "router"
@@ -55,59 +59,45 @@ func startEmbedded(ctx context.Context, dir string, quota int64, fatal func(erro
 	cfg.SnapshotCount, cfg.SnapshotCatchUpEntries = snapshotEvery, 1
 	cfg.AutoCompactionMode, cfg.AutoCompactionRetention = embed.CompactorModeRevision, keptRevisions
 	// Its troubles come back as errors of each call, but for those after which it cannot go on.
-	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop().WithOptions(zap.WithFatalHook(standStill(fatal)), zap.WithPanicHook(standStill(fatal))))
-
-	server, err := embed.StartEtcd(cfg)
+	died := make(chan error, 1)
+	still := standStill(func(err error) {
+		select {
+		case died <- err:
+		default: // what came first is why
+		}
+		fatal(err)
+	})
+	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop().WithOptions(zap.WithFatalHook(still), zap.WithPanicHook(still)))
+	server, err := boot(ctx, cfg, died)
 	if err != nil {
 		return nil, nil, fmt.Errorf("start etcd in %q: %w", dir, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, readyWithin)
-	defer cancel()
-	select {
-	case <-server.Server.ReadyNotify():
-		return server, v3client.New(server.Server), nil
-	case err := <-server.Err():
-		server.Close()
-		return nil, nil, fmt.Errorf("start etcd in %q: %w", dir, err)
-	case <-ctx.Done():
-		server.Close()
-		return nil, nil, fmt.Errorf("start etcd in %q: not ready after %s: %w", dir, readyWithin, ctx.Err())
-	}
+	return server, v3client.New(server.Server), nil
 }
 
-// standStill tells why the member cannot go on, and lets the goroutine that found out go no further: what it was about to
-// acknowledge is not on disk.
-type standStill func(error)
-
-// OnWrite implements [zapcore.CheckWriteHook].
-func (tell standStill) OnWrite(entry *zapcore.CheckedEntry, fields []zapcore.Field) {
-	err := errors.New(entry.Message)
-	for _, field := range fields {
-		if cause, ok := field.Interface.(error); ok {
-			err = fmt.Errorf("%s: %w", entry.Message, cause)
-		}
-	}
-	tell(err)
-	select {}
-}
-
-// socketDir is where the sockets live: beside the data, or, when that path is too long for a socket, in a folder of this
-// user below the temporary one. Its name follows from the path, so that one which a crash left behind is used again.
+// socketDir is where the sockets live: beside the data, or, when no socket can have that path, in a folder of this user
+// below the temporary one. Its name follows from the path, so that one which a crash left behind is used again.
 func socketDir(dir string) (string, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return "", err
 	}
-	if len(abs) <= longestSocketDir {
+	if fitsSockets(abs) {
 		return abs, nil
 	}
 	sum := sha256.Sum256([]byte(abs))
 	short := filepath.Join(os.TempDir(), fmt.Sprintf("nezuban-etcd-%d-%x", os.Geteuid(), sum[:8]))
+	if !fitsSockets(short) {
+		return "", fmt.Errorf("make a folder for its sockets: found %q, expected at most %d bytes and no comma: set TMPDIR to another folder", short, longestSocketDir)
+	}
 	if err := os.Mkdir(short, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", err
 	}
 	return short, ownAlone(short)
 }
+
+// fitsSockets says that a folder may hold the sockets: the kernel bounds their paths, and etcd takes their URLs in a list.
+func fitsSockets(dir string) bool { return len(dir) <= longestSocketDir && !strings.Contains(dir, ",") }
 
 // ownAlone refuses a folder that somebody else made, or may enter.
 func ownAlone(dir string) error {

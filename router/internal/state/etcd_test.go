@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"nezuban/router/internal/state/record"
 )
 
 func TestSocketDir(t *testing.T) {
@@ -34,5 +36,81 @@ func TestSocketDir(t *testing.T) {
 	}
 	if _, err := socketDir(long); err == nil {
 		t.Error("a link that somebody laid was followed")
+	}
+}
+
+// TestAStateFolderMayHaveAnyName starts the embedded member where a URL, or a list of them, could end in the middle.
+func TestAStateFolderMayHaveAnyName(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	root := t.TempDir()
+	for _, name := range []string{"a,b", "a b", "50%", "%2f", "what?", "#1", "a=b", "größe", "a\nb", "a;b&c", "[x]:1", `a\b`} {
+		for range 2 { // the second time there is something to be read
+			s, err := Open(t.Context(), filepath.Join(root, name))
+			if err != nil {
+				t.Errorf("folder %q: %v", name, err)
+				break
+			}
+			s.Close()
+		}
+	}
+}
+
+func TestNoFolderForTheSocketsIsSaid(t *testing.T) {
+	for _, name := range []string{"a,b", strings.Repeat("long", 30)} {
+		temp := filepath.Join(t.TempDir(), name)
+		if err := os.Mkdir(temp, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("TMPDIR", temp)
+		_, err := Open(t.Context(), filepath.Join(t.TempDir(), "a,b"))
+		if err == nil || !strings.Contains(err.Error(), temp) || !strings.Contains(err.Error(), "set TMPDIR to another folder") {
+			t.Errorf("with the temporary folder %q found %v", temp, err)
+		}
+	}
+}
+
+// What is broken on disk is said: etcd itself would end the process, or stand still for ever.
+func TestAStateThatCannotBeReadIsSaid(t *testing.T) {
+	for _, name := range []string{"member/snap/db", "member/wal/0*.wal", "member/wal"} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			s, err := Open(t.Context(), dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 2 * snapshotEvery {
+				if err := s.Commit(t.Context(), record.Batch{Change: sample("I1", 1, 1)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.Close()
+			files, err := filepath.Glob(filepath.Join(dir, name))
+			if err != nil || len(files) == 0 {
+				t.Fatalf("found %q, %v", files, err)
+			}
+			for _, file := range files {
+				ruin(t, file)
+			}
+			if _, err := Open(t.Context(), dir); err == nil || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "restore the last backup") {
+				t.Errorf("found %v, want what is wrong and what to do", err)
+			}
+		})
+	}
+}
+
+// ruin makes zeros of a file, and nothing of a folder.
+func ruin(t *testing.T, path string) {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.IsDir() {
+		err = os.RemoveAll(path)
+	} else {
+		err = os.WriteFile(path, make([]byte, info.Size()), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }

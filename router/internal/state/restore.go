@@ -84,6 +84,7 @@ func (c *Conn) empty(ctx context.Context) error {
 func (r *Restored) batches(b *Backup) ([][]clientv3.Op, error) {
 	var all [][]clientv3.Op
 	var ops []clientv3.Op
+	var readable record.Stored
 	size := 0
 	for _, one := range b.Records {
 		key, value := record.Prefix+one.Key, []byte(one.Value)
@@ -92,6 +93,9 @@ func (r *Restored) batches(b *Backup) ([][]clientv3.Op, error) {
 		}
 		if !backedUp(key) {
 			return nil, fmt.Errorf("restore the state: found a record %q, which no backup holds", one.Key)
+		}
+		if err := readable.Add(key, value); err != nil {
+			return nil, fmt.Errorf("restore the state: %w", err)
 		}
 		value, held, err := hold(key, value)
 		if err != nil {

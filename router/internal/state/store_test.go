@@ -281,6 +281,34 @@ func TestAnUnreadableRecordIsNamed(t *testing.T) {
 	}
 }
 
+// A state, or a backup, of a later release holds what this one would lose.
+func TestARecordOfALaterReleaseIsRefused(t *testing.T) {
+	for _, key := range []string{"incident/I1", "outbox/I1/00000000", "silence/S1"} {
+		t.Run(key, func(t *testing.T) {
+			value := []byte(`{"version":2,"id":"I1"}`)
+			const want = "found version 2, expected at most 1: a later release wrote it"
+			conn, err := Connect(t.Context(), Options{Dir: t.TempDir()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(conn.Close)
+			later := &Backup{Records: []BackupRecord{{Key: key, Value: value}}}
+			if _, err := conn.Restore(t.Context(), later, at); !errors.Is(err, record.ErrNewer) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), key) {
+				t.Errorf("a restore: found %v, want %q", err, want)
+			}
+			if err := conn.empty(t.Context()); err != nil {
+				t.Errorf("something was restored: %v", err)
+			}
+			if _, err := conn.client.Put(t.Context(), record.Prefix+key, string(value)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := conn.reader().Load(t.Context()); !errors.Is(err, record.ErrNewer) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), key) {
+				t.Errorf("a start: found %v, want %q", err, want)
+			}
+		})
+	}
+}
+
 func TestNextPage(t *testing.T) {
 	for _, tt := range []struct{ records, bytes, want int }{
 		{0, 0, pageSize}, {500, 500 * 1024, 4096}, {500, 500, mostPage}, {500, 0, mostPage}, {500, 500 << 20, 4}, {1, 64 << 20, 1},

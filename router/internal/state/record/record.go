@@ -5,6 +5,7 @@ package record
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -87,7 +88,7 @@ type Stored struct {
 }
 
 // Add takes in the record under a key; one that a start does not need, such as a timeline, is left out. The error names the
-// key of one that cannot be read.
+// key of one that cannot be read, or was written by a later release: this one would lose what it does not know.
 func (s *Stored) Add(key string, value []byte) error {
 	if s.sharing == nil {
 		s.sharing = newSharing()
@@ -95,11 +96,11 @@ func (s *Stored) Add(key string, value []byte) error {
 	var err error
 	switch {
 	case strings.HasPrefix(key, IncidentPrefix):
-		if s.Incidents, err = appendTo(s.Incidents, value); err == nil {
+		if s.Incidents, err = appendTo(s.Incidents, value, func(inc incident.Incident) int { return inc.Version }); err == nil {
 			err = s.sharing.incident(&s.Incidents[len(s.Incidents)-1])
 		}
 	case strings.HasPrefix(key, OutboxPrefix):
-		if s.Rows, err = appendTo(s.Rows, value); err == nil {
+		if s.Rows, err = appendTo(s.Rows, value, func(row incident.Row) int { return row.Version }); err == nil {
 			s.sharing.row(&s.Rows[len(s.Rows)-1])
 		}
 	case strings.HasPrefix(key, PickPrefix):
@@ -111,7 +112,7 @@ func (s *Stored) Add(key string, value []byte) error {
 			s.Picks[p.Key] = p.Name
 		}
 	case strings.HasPrefix(key, SilencePrefix):
-		s.Silences, err = appendTo(s.Silences, value)
+		s.Silences, err = appendTo(s.Silences, value, func(silence incident.Silence) int { return silence.Version })
 	case strings.HasPrefix(key, RulePrefix):
 		s.Records = append(s.Records, rule.Record{Key: key[len(RulePrefix):], Value: value})
 	}
@@ -121,13 +122,19 @@ func (s *Stored) Add(key string, value []byte) error {
 	return nil
 }
 
-func appendTo[T any](list []T, value []byte) ([]T, error) {
+func appendTo[T any](list []T, value []byte, version func(T) int) ([]T, error) {
 	var record T
 	if err := json.Unmarshal(value, &record); err != nil {
 		return list, err
 	}
+	if found := version(record); found > incident.Version {
+		return list, fmt.Errorf("found version %d, expected at most %d: %w", found, incident.Version, ErrNewer)
+	}
 	return append(list, record), nil
 }
+
+// ErrNewer is returned for a record that a later release has written.
+var ErrNewer = errors.New("a later release wrote it: run that one, or bring back a backup that this one has made")
 
 // pick is whom a step that takes turns has told last.
 type pick struct {
