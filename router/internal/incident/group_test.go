@@ -205,6 +205,31 @@ func TestAGroupOfManyIsHeldInParts(t *testing.T) {
 	want(t, w.deliver(sentOK), "resolve pagerduty alice")
 }
 
+// What a sender says at length is bounded for a whole record: etcd takes no more than a megabyte.
+func TestARecordIsBoundedByItsTexts(t *testing.T) {
+	const long = 10 << 10
+	for _, row := range []struct {
+		name string
+		say  func(a *Alert, text string)
+	}{
+		{"summaries", func(a *Alert, text string) { a.Summary = text }},
+		{"reasons", func(a *Alert, text string) { a.Reason = text }},
+		{"labels", func(a *Alert, text string) { a.Labels = map[string]string{"host": "web1", "note": text} }},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t, rotationText).use(deaths)
+			for i := range maxAlerts {
+				a := w.dies("web1", fmt.Sprint(i))
+				row.say(&a, strings.Repeat("x", long))
+				w.apply(a)
+			}
+			if inc, _ := w.book.Incident("I001"); len(inc.Alerts) != maxAlertBytes/long || inc.More != maxAlerts-maxAlertBytes/long {
+				t.Errorf("it lists %d alerts and counts %d more", len(inc.Alerts), inc.More)
+			}
+		})
+	}
+}
+
 func TestWhoResolvesAGroupResolvesItsParts(t *testing.T) {
 	w := newWorld(t, rotationText).use(Settings{Groups: []Group{{ID: "checks", Rules: []string{"check-down"}, By: nil, Within: time.Minute}}})
 	for i := range maxAlerts + 5 {
