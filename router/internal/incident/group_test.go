@@ -242,6 +242,9 @@ func TestWhoResolvesAGroupResolvesItsParts(t *testing.T) {
 	}
 	w.acted(w.book.Resolve(w.env, "I001", "alice", ""))
 	for _, inc := range w.book.Incidents() {
+		if inc.Unpaged() != (inc.ID != "I001") {
+			t.Errorf("incident %s, part of %q, says that nobody was paged: %t", inc.ID, inc.PartOf, inc.Unpaged())
+		}
 		if inc.State != Resolved || inc.ResolvedBy != "alice" || inc.firing() {
 			t.Errorf("incident %s is %s by %q, firing: %t", inc.ID, inc.State, inc.ResolvedBy, inc.firing())
 		}

@@ -70,8 +70,8 @@ func TestSilence(t *testing.T) {
 				w.apply(over(a, w.env.Now))
 			}
 			want(t, w.during(2*time.Minute), row.sends...)
-			if inc := w.only(); inc.State != row.state || !w.said(row.reason) {
-				t.Errorf("it is %s:\n%s", inc.State, strings.Join(w.log, "\n"))
+			if inc := w.only(); inc.State != row.state || inc.Unpaged() != (row.sends == nil) || !w.said(row.reason) {
+				t.Errorf("it is %s, unpaged: %t\n%s", inc.State, inc.Unpaged(), strings.Join(w.log, "\n"))
 			}
 		})
 	}

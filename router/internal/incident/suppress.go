@@ -190,6 +190,7 @@ func (d *draft) unsuppress(inc *Incident) {
 		}
 	}
 	if inc.Rows == 0 && inc.FirstAckAt.IsZero() && !inc.lasts() {
+		inc.Suppressed = why
 		d.resolve(inc, "", "dropped, nobody is paged: it happened while suppressed, and nothing says that it goes on: "+why)
 		return
 	}
