@@ -39,6 +39,7 @@ func TestGrouping(t *testing.T) {
 		with  func(a *Alert)
 		between,
 		first func(w *world)
+		firstHost string // "" is web1, "-" none
 		incidents int
 	}{
 		{name: "two containers of a host within a minute", after: 59 * time.Second, host: "web1", incidents: 1},
@@ -46,6 +47,7 @@ func TestGrouping(t *testing.T) {
 		{name: "another host", after: time.Second, host: "web2", incidents: 2},
 		{name: "another rule", after: time.Second, host: "web1", with: func(a *Alert) { a.Rule = "container-oom" }, incidents: 2},
 		{name: "no host", after: time.Second, host: "", incidents: 2},
+		{name: "no host, twice", after: time.Second, host: "", incidents: 2, firstHost: "-"},
 		{
 			name: "after the first is over", after: 10 * time.Second, host: "web1", incidents: 2,
 			between: func(w *world) { w.acted(w.book.Resolve(w.env, "I001", "alice", "")) },
@@ -57,7 +59,11 @@ func TestGrouping(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			w := newWorld(t, rotationText).use(deaths)
-			w.apply(w.dies("web1", "shop"))
+			first := w.dies("web1", "shop")
+			if row.firstHost == "-" {
+				first = w.dies("", "shop")
+			}
+			w.apply(first)
 			if row.between != nil {
 				row.between(w)
 			}

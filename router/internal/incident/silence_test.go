@@ -207,6 +207,15 @@ func TestSilencesAreRefused(t *testing.T) {
 	}
 }
 
+func TestAReasonIsALine(t *testing.T) {
+	w := newWorld(t, rotationText)
+	c, s, err := w.book.Silence(w.env, Silence{Matchers: matchers(t, "host=web1"), Until: start.Add(time.Hour), Reason: "a\nb\x1b[2J" + strings.Repeat("x", 2000), By: "al\nice"})
+	w.acted(c, err)
+	if strings.ContainsAny(s.Reason+s.By, "\n\x1b") || len(s.Reason) > 1010 {
+		t.Errorf("found %q by %q", s.Reason, s.By)
+	}
+}
+
 func TestSilencesEndAndAreForgotten(t *testing.T) {
 	w := newWorld(t, rotationText)
 	id := w.silence(0, "host=web1")
