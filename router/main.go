@@ -283,11 +283,18 @@ func (c *command) signIn(args []string) error {
 
 func (c *command) who(args []string) error {
 	set := c.asking()
-	at := set.String("at", "", "`time` such as 2026-11-30T09:00:00+01:00; now when not given")
+	at := set.String("at", "", "`time` such as 08:00, \"2026-11-30 08:00\" by the clock of this machine, or 2026-11-30T08:00:00+01:00; now when not given")
 	name := set.String("schedule", "", "`name` of the only schedule to answer for")
 	asJSON := set.Bool("json", false, "for programs: one object a line")
 	if _, err := c.parse(set, args); err != nil {
 		return err
+	}
+	if *at != "" {
+		t, err := when(*at, c.now)
+		if err != nil {
+			return c.misused("-at: %v", err)
+		}
+		*at = t.Format(time.RFC3339Nano)
 	}
 	router, err := c.client(access.Read)
 	if err != nil {

@@ -117,13 +117,11 @@ func (p *prose) alert(a incident.AlertState) {
 		times = fmt.Sprintf("%d times", a.Count)
 	}
 	p.add("  %s, %s, %s since %s: %s", firing, a.Severity, times, a.First.In(p.zone).Format(timeForm), cmp.Or(a.Summary, a.Rule))
-	if len(a.Labels) > 0 {
-		labels := make([]string, 0, len(a.Labels))
-		for _, name := range slices.Sorted(maps.Keys(a.Labels)) {
-			labels = append(labels, fmt.Sprintf("%s=%q", name, a.Labels[name]))
-		}
-		p.add("    rule %s, %s", a.Rule, strings.Join(labels, " "))
+	labels := []string{"    rule " + a.Rule}
+	for _, name := range slices.Sorted(maps.Keys(a.Labels)) {
+		labels = append(labels, fmt.Sprintf("%s=%q", name, a.Labels[name]))
 	}
+	p.add("%s", strings.Join(labels, " "))
 	if a.Reason != "" {
 		p.add("    why: %s", a.Reason)
 	}

@@ -102,7 +102,7 @@ detected after 120ms, acknowledged after 1m30s by bob
 suppressed: silence S1 by bob: moved
 flapping: it came back 3 times
   fires, page, 2 times since 2026-03-04 10:00:00 UTC: shop died
-    rule died, container="shop \"1\"" host="web1"
+    rule died container="shop \"1\"" host="web1"
     why: exit 137
     runbook: https://wiki/shop
     before: 2026-03-04 09:59:00 UTC  container shop was replaced
