@@ -1,18 +1,19 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"flag"
 	"fmt"
 	"strings"
-	"time"
 
 	"nezuban/router/internal/access"
+	"nezuban/router/internal/client"
 )
 
-// acting adds the flags of a command that a person gives about an incident.
+// acting adds the flags of a command that a person gives about incidents.
 func (c *command) acting() (set *flag.FlagSet, by, note *string) {
 	set = c.asking()
 	by = set.String("by", whoami(), "`name` of who does it")
@@ -20,122 +21,121 @@ func (c *command) acting() (set *flag.FlagSet, by, note *string) {
 	return set, by, note
 }
 
-func (c *command) act(args []string) error {
-	set, by, note := c.acting()
-	found, err := c.parse(set, args, "ID")
-	if err != nil {
-		return err
+// ids reads a command line whose arguments are ids.
+func (c *command) ids(set *flag.FlagSet, args []string) ([]string, error) {
+	found, err := c.collect(set, args)
+	if err == nil && len(found) == 0 {
+		err = c.misused("expected the ID of an incident, or several")
 	}
+	return found, err
+}
+
+// each does something with each of some incidents, and says what was done. One that fails hinders no other.
+func (c *command) each(ids []string, did string, do func(ctx context.Context, router *client.Client, id string) error) error {
 	router, err := c.client(access.Act)
 	if err != nil {
 		return err
 	}
-	id, did := found[0], "acknowledged"
-	if c.name == "ack" {
-		err = router.Acknowledge(context.Background(), id, *by, *note)
-	} else {
-		did, err = "resolved", router.Resolve(context.Background(), id, *by, *note)
-	}
-	if err == nil {
+	var failed []error
+	for _, text := range ids {
+		id, err := router.Find(context.Background(), text)
+		if err == nil {
+			err = do(context.Background(), router, id)
+		}
+		if err != nil {
+			failed = append(failed, err)
+			continue
+		}
 		fmt.Fprintf(c.stdout, "%s: %s\n", id, did)
 	}
-	return err
+	return errors.Join(failed...)
+}
+
+func (c *command) act(args []string) error {
+	set, by, note := c.acting()
+	ids, err := c.ids(set, args)
+	if err != nil {
+		return err
+	}
+	if c.name == "ack" {
+		return c.each(ids, "acknowledged", func(ctx context.Context, router *client.Client, id string) error {
+			return router.Acknowledge(ctx, id, *by, *note)
+		})
+	}
+	return c.each(ids, "resolved", func(ctx context.Context, router *client.Client, id string) error {
+		return router.Resolve(ctx, id, *by, *note)
+	})
 }
 
 func (c *command) snooze(args []string) error {
 	set, by, note := c.acting()
-	length := set.Duration("for", 0, "how `long`, such as 2h")
-	end := set.String("until", "", "a `time` such as 2026-11-30T08:00:00+01:00")
-	found, err := c.parse(set, args, "ID")
+	var u until
+	u.add(set)
+	ids, err := c.ids(set, args)
 	if err != nil {
 		return err
 	}
-	until, err := snoozeEnd(*length, *end, c.now)
+	end, err := u.end(c.now, c.now)
 	if err != nil {
-		fmt.Fprintf(c.stderr, "nezuban-router snooze: %v\n", err)
-		return errUsage
+		return c.misused("%v", err)
 	}
-	router, err := c.client(access.Act)
-	if err != nil {
-		return err
-	}
-	if err = router.Snooze(context.Background(), found[0], *by, *note, until); err == nil {
-		fmt.Fprintf(c.stdout, "%s: snoozed until %s\n", found[0], until.Format("2006-01-02 15:04 MST"))
-	}
-	return err
-}
-
-// snoozeEnd is the end that exactly one of the two flags gives.
-func snoozeEnd(length time.Duration, end string, now time.Time) (time.Time, error) {
-	switch {
-	case (length == 0) == (end == ""):
-		return time.Time{}, errors.New("exactly one of -for and -until says when it shall be heard of again")
-	case length < 0:
-		return time.Time{}, fmt.Errorf("-for: found %s, expected a duration like 2h", length)
-	case length > 0:
-		return now.Add(length), nil
-	}
-	until, err := time.Parse(time.RFC3339, end)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("-until: found %q, expected a time like 2026-11-30T08:00:00+01:00", end)
-	}
-	return until, nil
+	return c.each(ids, "snoozed until "+end.Local().Format(shownForm), func(ctx context.Context, router *client.Client, id string) error {
+		return router.Snooze(ctx, id, *by, *note, end)
+	})
 }
 
 func (c *command) reassign(args []string) error {
 	set, by, note := c.acting()
 	to := set.String("to", "", "the `person` of the rotation file who gets it")
-	found, err := c.parse(set, args, "ID")
+	ids, err := c.ids(set, args)
 	if err != nil {
 		return err
 	}
 	if *to == "" {
-		fmt.Fprintln(c.stderr, "nezuban-router reassign: -to says who gets it")
-		return errUsage
+		return c.misused("expected -to: who gets it?")
 	}
-	router, err := c.client(access.Act)
-	if err != nil {
-		return err
-	}
-	if err = router.Reassign(context.Background(), found[0], *by, *to, *note); err == nil {
-		fmt.Fprintf(c.stdout, "%s: reassigned to %s\n", found[0], *to)
-	}
-	return err
+	return c.each(ids, "reassigned to "+*to, func(ctx context.Context, router *client.Client, id string) error {
+		return router.Reassign(ctx, id, *by, *to, *note)
+	})
 }
 
 func (c *command) note(args []string) error {
 	set := c.asking()
 	by := set.String("by", whoami(), "`name` of who notes it")
-	found, err := c.parse(set, args, "ID", "TEXT")
+	found, err := c.collect(set, args)
 	if err != nil {
 		return err
 	}
-	router, err := c.client(access.Act)
-	if err != nil {
-		return err
+	if len(found) < 2 || text(found[1:]) == "" {
+		return c.misused("found %q, expected the ID of an incident and a TEXT", found)
 	}
-	if err = router.Note(context.Background(), found[0], *by, found[1]); err == nil {
-		fmt.Fprintf(c.stdout, "%s: noted\n", found[0])
-	}
-	return err
+	return c.each(found[:1], "noted", func(ctx context.Context, router *client.Client, id string) error {
+		return router.Note(ctx, id, *by, text(found[1:]))
+	})
 }
+
+// text is what the words of a command line say together.
+func text(words []string) string { return strings.TrimSpace(strings.Join(words, " ")) }
 
 func (c *command) page(args []string) error {
 	set := c.asking()
 	by := set.String("by", whoami(), "`name` of who pages")
-	severity := set.String("severity", "page", "page, ticket or info")
-	key := set.String("key", rand.Text(), "tells two pages apart; the same `key` again opens no second incident")
+	severity := set.String("severity", "page", "`how` much it disturbs: page, ticket or info")
+	key := set.String("key", "", "tells two pages apart: the same `key` again opens no second incident; one of its own when not given")
 	labels := labelFlag{}
 	set.Var(labels, "label", "`NAME=VALUE` by which routes match; may be given several times")
-	found, err := c.parse(set, args, "TEXT")
+	found, err := c.collect(set, args)
 	if err != nil {
 		return err
+	}
+	if text(found) == "" {
+		return c.misused("expected a TEXT that says what is the matter")
 	}
 	router, err := c.client(access.Act)
 	if err != nil {
 		return err
 	}
-	id, err := router.Page(context.Background(), *key, *by, found[0], *severity, labels)
+	id, err := router.Page(context.Background(), cmp.Or(*key, rand.Text()), *by, text(found), *severity, labels)
 	if err == nil {
 		fmt.Fprintln(c.stdout, id)
 	}
@@ -146,7 +146,12 @@ func (c *command) page(args []string) error {
 type labelFlag map[string]string
 
 // String is for the flag package.
-func (l labelFlag) String() string { return fmt.Sprint(map[string]string(l)) }
+func (l labelFlag) String() string {
+	if len(l) == 0 {
+		return ""
+	}
+	return fmt.Sprint(map[string]string(l))
+}
 
 // Set reads NAME=VALUE.
 func (l labelFlag) Set(text string) error {

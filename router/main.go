@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"nezuban/agent/daemon"
@@ -32,15 +33,22 @@ const usage = `usage:
   nezuban-router check-config [-config FILE]  name every mistake in the files
   nezuban-router incidents    [-all] [-json]  list open incidents, with -all closed ones too
   nezuban-router show         [-json] ID      one incident with its timeline
-  nezuban-router ack          [-by NAME] [-note TEXT] ID
-  nezuban-router resolve      [-by NAME] [-note TEXT] ID
-  nezuban-router snooze       [-by NAME] [-note TEXT] -for 2h | -until TIME  ID
-  nezuban-router reassign     [-by NAME] [-note TEXT] -to PERSON  ID
+  nezuban-router ack          [-by NAME] [-note TEXT] ID ...
+                                              you have it: nobody else is paged
+  nezuban-router resolve      [-by NAME] [-note TEXT] ID ...
+                                              it is over
+  nezuban-router snooze       [-by NAME] [-note TEXT] -for 2h | -until TIME  ID ...
+                                              you have it: it pages again then if it is not over
+  nezuban-router reassign     [-by NAME] [-note TEXT] -to PERSON  ID ...
+                                              somebody else gets it, and is told
   nezuban-router note         [-by NAME] ID TEXT
+                                              a remark for its timeline
   nezuban-router page         [-by NAME] [-severity page] [-label NAME=VALUE ...] [-key KEY] TEXT
-  nezuban-router silence add  [-by NAME] -reason TEXT -for 2h | -until TIME [-from TIME]  MATCHER ...
-  nezuban-router silence list [-all] [-json]
-  nezuban-router silence end  [-by NAME] ID
+                                              open an incident by hand; prints its id
+  nezuban-router silence add  [-by NAME] [-json] -reason TEXT -for 2h | -until TIME [-from TIME]  MATCHER ...
+                                              page nobody for alerts that match, such as host=web1
+  nezuban-router silence list [-all] [-json]  list silences, with -all those that are over too
+  nezuban-router silence end  [-by NAME] ID   end a silence now
   nezuban-router forget       HOST            a host has gone for good
   nezuban-router signin       PERSON          print a link that signs a browser in, once
   nezuban-router who          [-at TIME] [-schedule NAME] [-json]
@@ -54,7 +62,8 @@ const usage = `usage:
   nezuban-router version
 
 Commands that ask a running router find it, and the token to ask with, through
--config FILE, or through -url URL and -token-file FILE.
+-config FILE, or through -url URL and -token-file FILE. An ID may be as much of its
+beginning or end as no other open one has. Each command says more with -help.
 `
 
 // Exit codes.
@@ -111,13 +120,17 @@ func run(args []string, stdout, stderr io.Writer) int {
 		err = c.preview(args[1:])
 	case "version":
 		fmt.Fprintln(stdout, "nezuban-router", daemon.Version())
-	case "help", "-h", "-help", "--help":
-		fmt.Fprint(stdout, usage)
 	default:
+		if asksHelp(c.name) {
+			fmt.Fprint(stdout, usage)
+			return 0
+		}
 		fmt.Fprintf(stderr, "nezuban-router: command %q is not known\n%s", c.name, usage)
 		return exitUsage
 	}
 	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
 	case errors.Is(err, errUsage):
 		return exitUsage
 	case err != nil:
@@ -125,6 +138,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return exitFailed
 	}
 	return 0
+}
+
+// asksHelp says that a word asks how a program is used.
+func asksHelp(word string) bool {
+	return slices.Contains([]string{"help", "-h", "-help", "--help"}, word)
 }
 
 // command is one call of the program.
@@ -136,41 +154,11 @@ type command struct {
 	url, tokenFile string
 }
 
-// flags makes the flag set that all commands begin with.
-func (c *command) flags() *flag.FlagSet {
-	set := flag.NewFlagSet("nezuban-router "+c.name, flag.ContinueOnError)
-	set.SetOutput(c.stderr)
-	set.StringVar(&c.config, "config", "/etc/nezuban/router.toml", "configuration `file`")
-	return set
-}
-
-// parse reads the command line, which has as many arguments as there are names, before, between or behind the flags.
-func (c *command) parse(set *flag.FlagSet, args []string, names ...string) (found []string, err error) {
-	if found, err = c.collect(set, args); err != nil {
-		return nil, err
-	}
-	if len(found) != len(names) {
-		fmt.Fprintf(c.stderr, "nezuban-router %s: found %d arguments %q, expected %d %v\n", c.name, len(found), found, len(names), names)
-		return nil, errUsage
-	}
-	return found, nil
-}
-
-// collect reads the command line, with any number of arguments.
-func (c *command) collect(set *flag.FlagSet, args []string) (found []string, err error) {
-	for {
-		if err := set.Parse(args); err != nil {
-			return nil, errUsage
-		}
-		if set.NArg() == 0 {
-			return found, nil
-		}
-		found, args = append(found, set.Arg(0)), set.Args()[1:]
-	}
-}
-
 func (c *command) serve(args []string) int {
-	if _, err := c.parse(c.flags(), args); err != nil {
+	switch _, err := c.parse(c.flags(), args); {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
 		return exitUsage
 	}
 	cfg, err := app.Load(c.config, os.LookupEnv)
@@ -295,11 +283,18 @@ func (c *command) signIn(args []string) error {
 
 func (c *command) who(args []string) error {
 	set := c.asking()
-	at := set.String("at", "", "`time` such as 2026-11-30T09:00:00+01:00; now when not given")
+	at := set.String("at", "", "`time` such as 08:00, \"2026-11-30 08:00\" by the clock of this machine, or 2026-11-30T08:00:00+01:00; now when not given")
 	name := set.String("schedule", "", "`name` of the only schedule to answer for")
 	asJSON := set.Bool("json", false, "for programs: one object a line")
 	if _, err := c.parse(set, args); err != nil {
 		return err
+	}
+	if *at != "" {
+		t, err := when(*at, c.now)
+		if err != nil {
+			return c.misused("-at: %v", err)
+		}
+		*at = t.Format(time.RFC3339Nano)
 	}
 	router, err := c.client(access.Read)
 	if err != nil {

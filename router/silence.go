@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"nezuban/router/internal/access"
@@ -14,15 +16,18 @@ import (
 
 // silence is `silence add`, `silence list` and `silence end`.
 func (c *command) silence(args []string) error {
+	verbs := map[string]func([]string) error{"add": c.addSilence, "list": c.listSilences, "end": c.endSilence}
 	verb := ""
 	if len(args) > 0 {
 		verb = args[0]
 	}
-	verbs := map[string]func([]string) error{"add": c.addSilence, "list": c.listSilences, "end": c.endSilence}
 	do, ok := verbs[verb]
-	if !ok {
-		fmt.Fprintf(c.stderr, "nezuban-router silence: found %q, expected add, list or end\n", verb)
-		return errUsage
+	switch {
+	case asksHelp(verb):
+		fmt.Fprint(c.stdout, usageOf(c.name))
+		return flag.ErrHelp
+	case !ok:
+		return c.misused("found %q, expected add, list or end", verb)
 	}
 	c.name += " " + verb
 	return do(args[1:])
@@ -31,44 +36,48 @@ func (c *command) silence(args []string) error {
 func (c *command) addSilence(args []string) error {
 	set := c.asking()
 	by := set.String("by", whoami(), "`name` of who does it")
-	reason := set.String("reason", "", "why nobody is to be paged")
-	begin := set.String("from", "", "a `time` such as 2026-11-30T08:00:00+01:00; now when not given")
-	length := set.Duration("for", 0, "how `long`, such as 2h")
-	end := set.String("until", "", "a `time` such as 2026-11-30T10:00:00+01:00")
+	reason := set.String("reason", "", "`why` nobody is to be paged")
+	begin := set.String("from", "", "a `time`, as for -until; now when not given")
+	asJSON := set.Bool("json", false, "for programs: the silence as one object")
+	var u until
+	u.add(set)
 	matchers, err := c.collect(set, args)
 	if err != nil {
 		return err
 	}
-	from, until, err := silenceTimes(*begin, *length, *end, c.now)
+	from, end, err := silenceTimes(*begin, u, c.now)
 	if err == nil {
 		err = checkSilence(matchers, *reason)
 	}
 	if err != nil {
-		fmt.Fprintf(c.stderr, "nezuban-router %s: %v\n", c.name, err)
-		return errUsage
+		return c.misused("%v", err)
 	}
 	router, err := c.client(access.Act)
 	if err != nil {
 		return err
 	}
-	s, err := router.Silence(context.Background(), matchers, from, until, *reason, *by)
-	if err == nil {
-		fmt.Fprintf(c.stdout, "%s: until %s\n", s.ID, s.Until.Local().Format("2006-01-02 15:04 MST"))
+	s, err := router.Silence(context.Background(), matchers, from, end, *reason, *by)
+	switch {
+	case err != nil:
+		return err
+	case *asJSON:
+		return client.WriteSilencesJSON(c.stdout, []incident.Silence{s})
 	}
-	return err
+	fmt.Fprintf(c.stdout, "%s: from %s until %s\n", s.ID, s.From.Local().Format(shownForm), s.Until.Local().Format(shownForm))
+	return nil
 }
 
-// silenceTimes are the begin, zero for now, and the end that exactly one of two flags gives.
-func silenceTimes(begin string, length time.Duration, end string, now time.Time) (from, until time.Time, err error) {
+// silenceTimes are the begin, zero for now, and the end.
+func silenceTimes(begin string, u until, now time.Time) (from, end time.Time, err error) {
 	after := now
 	if begin != "" {
-		if from, err = time.Parse(time.RFC3339, begin); err != nil {
-			return from, until, fmt.Errorf("-from: found %q, expected a time like 2026-11-30T08:00:00+01:00", begin)
+		if from, err = when(begin, now); err != nil {
+			return from, end, fmt.Errorf("-from: %w", err)
 		}
 		after = from
 	}
-	until, err = snoozeEnd(length, end, after)
-	return from, until, err
+	end, err = u.end(after, now)
+	return from, end, err
 }
 
 // checkSilence refuses what need not be asked for.
@@ -81,8 +90,8 @@ func checkSilence(matchers []string, reason string) error {
 			return fmt.Errorf("found %q, expected %w", text, err)
 		}
 	}
-	if reason == "" {
-		return errors.New("-reason says why nobody is to be paged")
+	if strings.TrimSpace(reason) == "" {
+		return errors.New("expected -reason: why is nobody to be paged?")
 	}
 	return nil
 }
@@ -122,8 +131,12 @@ func (c *command) endSilence(args []string) error {
 	if err != nil {
 		return err
 	}
-	if err = router.EndSilence(context.Background(), found[0], *by); err == nil {
-		fmt.Fprintf(c.stdout, "%s: ended\n", found[0])
+	id, err := router.FindSilence(context.Background(), found[0])
+	if err == nil {
+		err = router.EndSilence(context.Background(), id, *by)
+	}
+	if err == nil {
+		fmt.Fprintf(c.stdout, "%s: ended\n", id)
 	}
 	return err
 }
@@ -140,7 +153,11 @@ func (c *command) show(args []string) error {
 	if err != nil {
 		return err
 	}
-	story, err := router.Story(context.Background(), found[0])
+	id, err := router.Find(context.Background(), found[0])
+	if err != nil {
+		return err
+	}
+	story, err := router.Story(context.Background(), id)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 
@@ -14,13 +15,15 @@ import (
 
 // state is the command `state backup|restore|dump`.
 func (c *command) state(args []string) error {
-	if len(args) == 0 {
-		fmt.Fprintln(c.stderr, "nezuban-router state: backup FILE, restore FILE or dump")
-		return errUsage
+	verb := ""
+	if len(args) > 0 {
+		verb = args[0]
 	}
-	verb := args[0]
-	c.name += " " + verb
-	switch verb {
+	if asksHelp(verb) {
+		fmt.Fprint(c.stdout, usageOf(c.name))
+		return flag.ErrHelp
+	}
+	switch c.name += " " + verb; verb {
 	case "backup":
 		return c.backup(args[1:])
 	case "restore":
@@ -28,8 +31,8 @@ func (c *command) state(args []string) error {
 	case "dump":
 		return c.dump(args[1:])
 	}
-	fmt.Fprintf(c.stderr, "nezuban-router state: found %q, expected backup, restore or dump\n", verb)
-	return errUsage
+	c.name = "state"
+	return c.misused("found %q, expected backup, restore or dump", verb)
 }
 
 func (c *command) backup(args []string) error {

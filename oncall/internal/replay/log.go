@@ -24,6 +24,7 @@ type Incident struct {
 	AckedAt    time.Time // zero: nobody acknowledged it
 	AckedBy    string
 	ResolvedAt time.Time // zero: it is not over
+	Unpaged    bool      // nobody was to be told of it, whoever was on call
 }
 
 // Bounds of a log.
@@ -33,7 +34,7 @@ const (
 )
 
 // Read reads a history of incidents: JSON Lines, an object with id and at in each, and with service, severity, labels,
-// acked_at, acked_by and resolved_at where they are known. Other fields do not matter, nor does the order of the lines;
+// acked_at, acked_by, resolved_at and unpaged where they are known. Other fields do not matter, nor does the order of the lines;
 // the incidents come in order of time. It refuses with [tomlfile.Problems], the first 20 that it finds; name is the
 // log's name in messages.
 func Read(name string, in io.Reader) ([]Incident, error) {
@@ -95,6 +96,7 @@ type written struct {
 	AckedAt    json.RawMessage `json:"acked_at"`
 	AckedBy    json.RawMessage `json:"acked_by"`
 	ResolvedAt json.RawMessage `json:"resolved_at"`
+	Unpaged    json.RawMessage `json:"unpaged"`
 }
 
 // byteOrderMark begins the files of some editors.
@@ -120,6 +122,7 @@ func (r *reader) take(line []byte) {
 	inc := Incident{
 		ID: r.text("id", w.ID), At: r.time("at", w.At), Service: r.text("service", w.Service), Severity: r.text("severity", w.Severity),
 		Labels: r.labels(w.Labels), AckedAt: r.time("acked_at", w.AckedAt), AckedBy: r.text("acked_by", w.AckedBy), ResolvedAt: r.time("resolved_at", w.ResolvedAt),
+		Unpaged: r.flag("unpaged", w.Unpaged),
 	}
 	if len(r.problems) == before {
 		r.check(inc)
@@ -162,6 +165,14 @@ func (r *reader) text(key string, raw json.RawMessage) string {
 		r.refuse(key, excerpt(raw), "a text")
 	}
 	return text
+}
+
+func (r *reader) flag(key string, raw json.RawMessage) bool {
+	var flag bool
+	if !absent(raw) && json.Unmarshal(raw, &flag) != nil {
+		r.refuse(key, excerpt(raw), "true or false")
+	}
+	return flag
 }
 
 func (r *reader) time(key string, raw json.RawMessage) time.Time {

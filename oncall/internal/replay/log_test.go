@@ -25,6 +25,7 @@ func TestReadRefuses(t *testing.T) {
 		{"acknowledged before it was", `{"id":"a","at":"2026-01-06T03:00:00Z","acked_at":"2026-01-06T02:59:59Z"}`, `log:1: acked_at: found 2026-01-06T02:59:59Z, expected a time that is not before at, 2026-01-06T03:00:00Z`},
 		{"resolved before it was", `{"id":"a","at":"2026-01-06T03:00:00Z","resolved_at":"2026-01-06T03:00:00+01:00"}`, `log:1: resolved_at: found 2026-01-06T03:00:00+01:00, expected a time that is not before at, 2026-01-06T03:00:00Z`},
 		{"a severity that is a number", `{"id":"a","at":"2026-01-06T03:00:00Z","severity":1}`, `log:1: severity: found "1", expected a text`},
+		{"unpaged that is a text", `{"id":"a","at":"2026-01-06T03:00:00Z","unpaged":"yes"}`, `log:1: unpaged: found "\"yes\"", expected true or false`},
 		{"labels that are a list", `{"id":"a","at":"2026-01-06T03:00:00Z","labels":["team"]}`, `log:1: labels: found "[\"team\"]", expected an object of texts such as {"team":"web"}`},
 		{"a label that is a number", `{"id":"a","at":"2026-01-06T03:00:00Z","labels":{"team":1}}`, `log:1: labels: found "{\"team\":1}", expected an object of texts such as {"team":"web"}`},
 		{"a huge line", good + `{"id":"` + strings.Repeat("x", 2<<20) + `"}`, `log:2: found a longer line, expected at most 1048576 bytes`},

@@ -70,6 +70,9 @@ func (m Model) Run(f *schedule.File, incidents []Incident) []Outcome {
 func (m Model) one(f *schedule.File, inc Incident, picks escalation.Picks) Outcome {
 	policy, matched := escalation.PolicyFor(f, labels(inc))
 	o := Outcome{Incident: inc, Policy: policy.Name, Matched: matched}
+	if inc.Unpaged {
+		return o
+	}
 	end, ends := m.end(inc)
 	var pr escalation.Progress
 	for now := inc.At; now.Before(end); now = pr.Next {

@@ -88,6 +88,7 @@ func TestRun(t *testing.T) {
 		{"a ticket that is over by morning reaches nobody", `{"id":"1",` + at + `,"severity":"ticket","labels":{"team":"api"},"resolved_at":"2026-01-06T04:00:00+01:00"}`, replay.Model{}, []string{"1 api: woken ; reached nobody; told 0"}},
 		{"a ticket as the fallback may wake, and is counted", `{"id":"1","at":"2026-01-06T09:00:00+01:00","severity":"ticket","service":"shop"}`, replay.Model{}, []string{"1 turns: woken dan 09:05; reached 0s; told 2"}},
 		{"info tells nobody", `{"id":"1",` + at + `,"severity":"info","labels":{"team":"api"}}`, replay.Model{}, []string{"1 api: woken ; reached nobody; told 0"}},
+		{"what was to page nobody tells nobody", `{"id":"1",` + at + `,"severity":"page","labels":{"team":"api"},"unpaged":true}`, replay.Model{}, []string{"1 api: woken ; reached nobody; told 0"}},
 		{"a severity nobody knows is a page", `{"id":"1",` + at + `,"severity":"loud","labels":{"team":"api"},"acked_at":"2026-01-06T03:01:00+01:00"}`, replay.Model{}, []string{"1 api: woken alice 03:00, carol 03:00; reached 0s; told 2"}},
 		{"no route: the first policy", `{"id":"1",` + at + `,"acked_at":"2026-01-06T03:01:00+01:00"}`, replay.Model{}, []string{"1 api: woken alice 03:00, carol 03:00; reached 0s; told 2"}},
 		{"a label named service goes before the field", `{"id":"1",` + at + `,"service":"shop","labels":{"service":"x","team":"api"},"acked_at":"2026-01-06T03:01:00+01:00"}`, replay.Model{}, []string{"1 api: woken alice 03:00, carol 03:00; reached 0s; told 2"}},
@@ -119,8 +120,10 @@ func TestSummarise(t *testing.T) {
 		`{"id":"2","at":"2026-01-06T12:00:00+01:00","service":"shop","acked_at":"2026-01-06T12:03:00+01:00"}`, // bob at 06:02, after 2m
 		`{"id":"3","at":"2026-01-06T13:00:00+01:00","service":"shop","acked_at":"2026-01-06T13:00:00+01:00"}`, // over at once
 		`{"id":"4","at":"2026-01-06T14:00:00+01:00","severity":"info"}`,
+		`{"id":"5","at":"2026-01-06T15:00:00+01:00","service":"shop","unpaged":true}`,
+		`{"id":"6","at":"2026-01-06T15:00:00+01:00","service":"shop","severity":"ticket","unpaged":true}`,
 	}, "\n"))))
-	if s.Incidents != 4 || s.Tickets != (replay.Reach{}) || s.Unmatched != 1 || len(s.People) != 4 {
+	if s.Incidents != 6 || s.Tickets != (replay.Reach{}) || s.Unmatched != 1 || len(s.People) != 4 {
 		t.Errorf("got %+v", s)
 	}
 	alice, bob := s.People["alice"], s.People["bob"]

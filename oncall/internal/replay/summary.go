@@ -12,7 +12,7 @@ import (
 type Summary struct {
 	Incidents      int
 	People         map[string]Nights
-	Pages, Tickets Reach // incidents of severity info tell nobody and are in neither
+	Pages, Tickets Reach // incidents of severity info, and those that page nobody for another reason, are in neither
 	Unmatched      int   // incidents that no route matched
 }
 
@@ -52,9 +52,9 @@ func Summarise(f *schedule.File, outcomes []Outcome) Summary {
 			}
 			s.People[w.Person] = n
 		}
-		switch o.Severity {
-		case severityInfo:
-		case severityTicket:
+		switch {
+		case o.Unpaged, o.Severity == severityInfo:
+		case o.Severity == severityTicket:
 			tickets = append(tickets, o)
 		default:
 			pages = append(pages, o)

@@ -1,5 +1,5 @@
-// Package client speaks the router's own API for the commands `nezuban-router incidents`, `ack`, `resolve`, `signin`, `who`
-// and `rotations`, and words incidents and versions for a terminal.
+// Package client speaks the router's own API for the commands of nezuban-router that ask a running one, and words
+// incidents, silences and versions for a terminal.
 //
 // The router's main calls it; the running router never does. Errors are for the person at the terminal: they name
 // the URL and what can be done, and never hold the token.
@@ -22,8 +22,9 @@ import (
 	"nezuban/router/internal/web"
 )
 
-// ErrUnknown is returned for an incident that does not exist or is not open any more, and for a host that no rule knows.
-var ErrUnknown = errors.New("the router knows no such open incident, or no such host")
+// ErrUnknown is returned for an incident that does not exist or is not open any more, for such a silence, and for a host that
+// no rule knows.
+var ErrUnknown = errors.New("the router does not know it, or it is over already")
 
 // Bounds of a reply, in bytes.
 const (
@@ -205,6 +206,10 @@ func (c *Client) refusal(status int, data []byte) error {
 			return errors.New(printable(said.Message))
 		}
 		return ErrUnknown
+	case http.StatusBadRequest:
+		if known && said.Message != "" {
+			return errors.New(printable(said.Message)) // of what was asked, not of the router
+		}
 	}
 	if !known || said.Message == "" {
 		said.Message = http.StatusText(status)

@@ -81,13 +81,18 @@ func (d *desk) say(what, id string, with ...string) error {
 // router serves the real API over a desk.
 func router(t *testing.T) (*desk, string) {
 	d := &desk{}
+	return d, serve(t, d, d)
+}
+
+func serve(t *testing.T, board web.Board, actor web.Actor) string {
+	t.Helper()
 	gate := access.New(access.Options{
 		Tokens: []access.Token{{Name: "cli", Kind: access.Act, Hash: access.HashOf("act")}, {Name: "wall", Kind: access.Read, Hash: access.HashOf("read")}},
 		Store:  &access.Memory{}, Now: time.Now,
 	})
-	server := httptest.NewServer(web.New(web.Options{Board: d, Actor: d, Gate: gate, Now: time.Now, Log: slog.New(slog.DiscardHandler)}))
+	server := httptest.NewServer(web.New(web.Options{Board: board, Actor: actor, Gate: gate, Now: time.Now, Log: slog.New(slog.DiscardHandler)}))
 	t.Cleanup(server.Close)
-	return d, server.URL
+	return server.URL
 }
 
 func dial(t *testing.T, url, token string) *client.Client {
@@ -168,7 +173,7 @@ func TestErrorsForPeople(t *testing.T) {
 	}{
 		{"wrong token", func() error { _, err := dial(t, url, "top-secret").Incidents(t.Context(), 0); return err }, "refused the token"},
 		{"token of a lower kind", func() error { return dial(t, url, "read").Resolve(t.Context(), "2026-1", "alice", "") }, "refused the token"},
-		{"no such incident", func() error { return dial(t, url, "act").Resolve(t.Context(), "a/../b c", "alice", "") }, "no such open incident"},
+		{"no such incident", func() error { return dial(t, url, "act").Resolve(t.Context(), "a/../b c", "alice", "") }, "the router does not know it, or it is over already"},
 		{"router in trouble", func() error { return dial(t, url, "act").Resolve(t.Context(), "stuck", "alice", "") }, "answered 503: the router cannot do this now"},
 		{"router not running", func() error { return dial(t, gone.URL, "act").Resolve(t.Context(), "2026-1", "alice", "") }, "is it running?"},
 		{"something else there", func() error { return dial(t, talkative.URL, "act").Resolve(t.Context(), "2026-1", "alice", "") }, "answered 502: Bad Gateway"},

@@ -21,13 +21,14 @@ type Record struct {
 	Labels  map[string]string `json:"labels,omitempty"` // of the alert that speaks for it
 	AckedAt time.Time         `json:"acked_at,omitzero"`
 	AckedBy string            `json:"acked_by,omitempty"`
-	TTD     float64           `json:"ttd"`           // time to detect
-	TTA     *float64          `json:"tta,omitempty"` // time to acknowledge
-	TTR     *float64          `json:"ttr,omitempty"` // time to resolve
+	Unpaged bool              `json:"unpaged,omitempty"` // nobody was to be told of it: it was suppressed, or is a part of another
+	TTD     float64           `json:"ttd"`               // time to detect
+	TTA     *float64          `json:"tta,omitempty"`     // time to acknowledge
+	TTR     *float64          `json:"ttr,omitempty"`     // time to resolve
 }
 
 func record(inc incident.Incident) Record {
-	r := Record{Incident: inc, At: inc.OpenedAt, AckedAt: inc.FirstAckAt, AckedBy: inc.FirstAckBy, TTD: inc.TimeToDetect().Seconds()}
+	r := Record{Incident: inc, At: inc.OpenedAt, AckedAt: inc.FirstAckAt, AckedBy: inc.FirstAckBy, Unpaged: inc.Unpaged(), TTD: inc.TimeToDetect().Seconds()}
 	if len(inc.Alerts) > 0 {
 		r.Labels = inc.Lead().Labels
 		r.Service = r.Labels["service"]
@@ -54,8 +55,8 @@ func WriteJSON(w io.Writer, incidents []incident.Incident) error {
 	return nil
 }
 
-// WriteTable writes one line for each incident, for people; times are in zone. Text that senders chose cannot move the
-// cursor or change a colour.
+// WriteTable writes one line for each incident, for people; times are in zone. Parts of others are only counted. Text that
+// senders chose cannot move the cursor or change a colour.
 func WriteTable(w io.Writer, incidents []incident.Incident, zone *time.Location) error {
 	if len(incidents) == 0 {
 		_, err := fmt.Fprintln(w, "no incidents")
@@ -63,15 +64,23 @@ func WriteTable(w io.Writer, incidents []incident.Incident, zone *time.Location)
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "ID\tSTATE\tSEVERITY\tOPENED\tWHAT")
+	parts := 0
 	for _, inc := range incidents {
+		if inc.PartOf != "" {
+			parts++
+			continue
+		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n",
-			printable(inc.ID), state(inc), inc.Severity, inc.OpenedAt.In(zone).Format("2006-01-02 15:04:05"), what(inc))
+			printable(inc.ID), state(inc, zone), inc.Severity, inc.OpenedAt.In(zone).Format(timeForm), what(inc))
+	}
+	if parts > 0 {
+		fmt.Fprintf(table, "and %d that are parts of others; -json lists them\n", parts)
 	}
 	return table.Flush()
 }
 
 // state is the incident's state and who brought it about.
-func state(inc incident.Incident) string {
+func state(inc incident.Incident, zone *time.Location) string {
 	by := ""
 	switch inc.State {
 	case incident.Acknowledged, incident.Snoozed:
@@ -84,7 +93,10 @@ func state(inc incident.Incident) string {
 	if by != "" {
 		text += " by " + printable(by)
 	}
-	if inc.Quiet() {
+	if inc.State == incident.Snoozed {
+		text += " until " + inc.SnoozedUntil.In(zone).Format("2006-01-02 15:04 MST")
+	}
+	if inc.State != incident.Resolved && inc.Suppressed != "" {
 		text += ", suppressed"
 	}
 	return text

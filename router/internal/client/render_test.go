@@ -30,12 +30,24 @@ func sample() []incident.Incident {
 
 func TestTable(t *testing.T) {
 	var out strings.Builder
-	if err := client.WriteTable(&out, sample(), time.FixedZone("CET", 3600)); err != nil {
+	list := sample()
+	snoozed := list[1]
+	snoozed.ID, snoozed.State, snoozed.AcknowledgedBy, snoozed.SnoozedUntil = "2026-3", incident.Snoozed, "bob", list[1].OpenedAt.Add(time.Hour)
+	snoozed.Alerts = map[string]incident.AlertState{"a": list[0].Alerts["a"]}
+	for _, id := range []string{"2026-4", "2026-5"} {
+		part := list[0]
+		part.ID, part.PartOf = id, "2026-2"
+		list = append(list, part)
+	}
+	list = append(list, snoozed)
+	if err := client.WriteTable(&out, list, time.FixedZone("CET", 3600)); err != nil {
 		t.Fatal(err)
 	}
-	want := `ID      STATE                  SEVERITY  OPENED               WHAT
-2026-2  triggered              page      2026-11-22 04:00:00  api died�[2J PAGE forged� (and 1 more)
-2026-1  acknowledged by alice  ticket    2026-11-22 04:00:00  web is down
+	want := `ID      STATE                                      SEVERITY  OPENED                   WHAT
+2026-2  triggered                                  page      2026-11-22 04:00:00 CET  api died�[2J PAGE forged� (and 1 more)
+2026-1  acknowledged by alice                      ticket    2026-11-22 04:00:00 CET  web is down
+2026-3  snoozed by bob until 2026-11-22 05:00 CET  ticket    2026-11-22 04:00:00 CET  disk fills
+and 2 that are parts of others; -json lists them
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Error(diff)
@@ -56,20 +68,24 @@ func TestJSON(t *testing.T) {
 	lead := incidents[1].Alerts["a"]
 	lead.Labels = map[string]string{"service": "shop", "team": "web"}
 	incidents[1].Alerts["a"] = lead
+	part := incidents[0]
+	part.ID, part.PartOf = "2026-0", "2026-2"
+	incidents = append(incidents, part)
 	var out strings.Builder
 	if err := client.WriteJSON(&out, incidents); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
-	if len(lines) != 2 {
+	if len(lines) != 3 {
 		t.Fatalf("%d lines, want one an incident:\n%s", len(lines), out.String())
 	}
 	for i, want := range []map[string]any{
-		{"id": "2026-2", "at": "2026-11-22T03:00:00Z", "severity": "page", "state": "triggered", "ttd": 3600.0, "tta": nil, "acked_at": nil, "service": nil},
+		{"id": "2026-2", "at": "2026-11-22T03:00:00Z", "severity": "page", "state": "triggered", "ttd": 3600.0, "tta": nil, "acked_at": nil, "service": nil, "unpaged": nil},
 		{
 			"id": "2026-1", "at": "2026-11-22T03:00:00Z", "severity": "ticket", "acked_at": "2026-11-22T03:01:30Z", "acked_by": "bob", "acknowledged_by": "alice",
 			"resolved_at": "2026-11-22T04:00:00Z", "ttd": 0.0, "tta": 90.0, "ttr": 3600.0, "service": "shop", "labels": map[string]any{"service": "shop", "team": "web"},
 		},
+		{"id": "2026-0", "part_of": "2026-2", "unpaged": true},
 	} {
 		var got map[string]any
 		if err := json.Unmarshal([]byte(lines[i]), &got); err != nil {

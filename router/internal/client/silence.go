@@ -63,7 +63,7 @@ func WriteSilences(w io.Writer, silences []incident.Silence, now time.Time, zone
 			state = "to come"
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", printable(s.ID), state,
-			s.From.In(zone).Format("2006-01-02 15:04"), s.Until.In(zone).Format("2006-01-02 15:04"), printable(s.By), printable(s.Matchers.String()), printable(s.Reason))
+			s.From.In(zone).Format("2006-01-02 15:04 MST"), s.Until.In(zone).Format("2006-01-02 15:04 MST"), printable(s.By), printable(s.Matchers.String()), printable(s.Reason))
 	}
 	return table.Flush()
 }

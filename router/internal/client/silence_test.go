@@ -81,27 +81,44 @@ func TestSilences(t *testing.T) {
 
 func TestAStoryOfAnIncident(t *testing.T) {
 	at := time.Date(2026, 3, 4, 10, 0, 0, 0, time.UTC)
-	alert := incident.Alert{Key: "k", Rule: "died", Kind: incident.KindOccurrence, Firing: true, Severity: incident.SeverityPage, Summary: "shop died", At: at}
+	alert := incident.Alert{
+		Key: "k", Rule: "died", Kind: incident.KindOccurrence, Firing: true, Severity: incident.SeverityPage, Summary: "shop died", At: at,
+		Labels: map[string]string{"host": "web1", "container": `shop "1"`}, Reason: "exit\n137", Runbook: "https://wiki/shop",
+		Before: []incident.Mark{{At: at.Add(-time.Minute), Text: "container shop was replaced"}},
+	}
 	inc := incident.Incident{
 		ID: "I1", State: incident.Acknowledged, AcknowledgedBy: "alice", Severity: incident.SeverityPage, OpenedAt: at, Suppressed: "silence S1 by bob: moved",
 		Flapping: true, Flaps: 3, More: 975, Alerts: map[string]incident.AlertState{"k": {Alert: alert, Count: 2, First: at}},
 	}
-	story := client.Story{Record: client.Record{Incident: inc}, Timeline: []incident.Entry{{At: at, Text: "opened\nby died"}}}
+	tta := 90.0
+	story := client.Story{Record: client.Record{Incident: inc, TTD: 0.12, TTA: &tta, AckedBy: "bob"}, Timeline: []incident.Entry{{At: at.Add(120 * time.Millisecond), Text: "opened\nby died"}}}
 	var out bytes.Buffer
 	if err := client.WriteStory(&out, story, time.UTC); err != nil {
 		t.Fatal(err)
 	}
 	want := `I1: shop died (and 975 more)
-acknowledged by alice, suppressed, page, opened at 2026-03-04 10:00:00
+acknowledged by alice, suppressed, page, opened at 2026-03-04 10:00:00.000 UTC
+detected after 120ms, acknowledged after 1m30s by bob
 suppressed: silence S1 by bob: moved
 flapping: it came back 3 times
-  fires, page, 2 times since 2026-03-04 10:00:00: shop died
+  fires, page, 2 times since 2026-03-04 10:00:00 UTC: shop died
+    rule died container="shop \"1\"" host="web1"
+    why: exit 137
+    runbook: https://wiki/shop
+    before: 2026-03-04 09:59:00 UTC  container shop was replaced
   and 975 more alerts, in incidents of their own
 
-2026-03-04 10:00:00  opened by died
+2026-03-04 10:00:00.120 UTC  opened by died
 `
 	if out.String() != want {
 		t.Errorf("found\n%s\nwant\n%s", out.String(), want)
+	}
+	inc.State, inc.Suppressed, inc.Policy.Name, inc.Progress.Next = incident.Triggered, "", "api", at.Add(5*time.Minute)
+	ttr := 3600.4
+	open := client.Story{Record: client.Record{Incident: inc, TTR: &ttr}}
+	out.Reset()
+	if err := client.WriteStory(&out, open, time.FixedZone("CET", 3600)); err != nil || !strings.Contains(out.String(), "\npolicy api, next step at 2026-03-04 11:05:00 CET\n") || !strings.Contains(out.String(), "resolved after 1h0m0s\n") {
+		t.Errorf("found %s, %v", out.String(), err)
 	}
 	out.Reset()
 	if err := client.WriteStoryJSON(&out, story); err != nil || !strings.Contains(out.String(), `"timeline":[{`) || !strings.Contains(out.String(), `"suppressed":"silence`) {

@@ -181,6 +181,11 @@ func TestAConditionThatHoldsOnAfterItWasResolvedByHandOpensAgain(t *testing.T) {
 		if left := wait(time.Hour); len(left) != 0 {
 			t.Errorf("found %v after the host was forgotten", left)
 		}
+		for _, host := range []string{"web1", "web9"} {
+			if err := e.Forget(t.Context(), host); !errors.Is(err, incident.ErrUnknown) {
+				t.Errorf("forget %s: found %v, want that nobody knows it", host, err)
+			}
+		}
 	})
 }
 

@@ -12,8 +12,18 @@ import (
 // ErrUnknown is returned for an incident that is not open, and for a host that nobody knows.
 var ErrUnknown = errors.New("not known here, or over already")
 
-// ErrInvalid is returned for what cannot be done as it was asked for.
+// ErrInvalid is, for [errors.Is], what cannot be done as it was asked for. The error itself is worded for whoever asked: it
+// names the field, what was found there and what was expected.
 var ErrInvalid = errors.New("invalid")
+
+type invalid string
+
+func (i invalid) Error() string { return string(i) }
+
+// Is implements what [errors.Is] asks.
+func (i invalid) Is(target error) bool { return target == ErrInvalid }
+
+func invalidf(format string, args ...any) error { return invalid(fmt.Sprintf(format, args...)) }
 
 // Acknowledge records that somebody has taken the incident: escalation stops, and what was not sent yet is
 // withdrawn. Whoever acknowledges it after that takes it over.

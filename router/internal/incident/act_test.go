@@ -2,6 +2,7 @@ package incident
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -108,9 +109,14 @@ func TestReassign(t *testing.T) {
 func TestReassignRefuses(t *testing.T) {
 	w := newWorld(t, strings.Replace(rotationText, "carol = { page = [\"sms\"] }", "carol = { page = [\"sms\"] }\nmute = {}", 1))
 	w.apply(died(start))
-	for _, who := range []string{"nobody", "", "mute"} {
-		if c, err := w.book.Reassign(w.env, "I001", "alice", who, ""); !errors.Is(err, ErrInvalid) || !c.Empty() {
-			t.Errorf("to %q: %v, want it refused", who, err)
+	for who, says := range map[string]string{
+		"nobody": `to: found "nobody", expected somebody of the rotation file`,
+		"carl":   `to: found "carl", expected somebody of the rotation file (did you mean "carol"?)`,
+		"":       `to: found "", expected somebody of the rotation file`,
+		"mute":   `to: found "mute", who has no channel in the rotation file, expected somebody who can be told`,
+	} {
+		if c, err := w.book.Reassign(w.env, "I001", "alice", who, ""); !errors.Is(err, ErrInvalid) || err.Error() != says || !c.Empty() {
+			t.Errorf("to %q: found %v, want %s", who, err, says)
 		}
 	}
 	if _, err := w.book.Reassign(w.env, "I999", "alice", "bob", ""); !errors.Is(err, ErrUnknown) {
@@ -122,7 +128,7 @@ func TestSnoozeRefuses(t *testing.T) {
 	w := newWorld(t, rotationText)
 	w.apply(died(start))
 	for _, until := range []time.Time{{}, start, start.Add(-time.Hour), start.Add(LongestSnooze + time.Second)} {
-		if c, err := w.book.Snooze(w.env, "I001", "alice", "", until); !errors.Is(err, ErrInvalid) || !c.Empty() {
+		if c, err := w.book.Snooze(w.env, "I001", "alice", "", until); !errors.Is(err, ErrInvalid) || !strings.HasSuffix(err.Error(), ", expected a time within the next 30 days") || !c.Empty() {
 			t.Errorf("until %s: %v, want it refused", until, err)
 		}
 	}
@@ -158,12 +164,30 @@ func TestManual(t *testing.T) {
 	if id, ok := w.book.Holding(alert.Key); !ok || id != "I001" || w.only().Lead().Summary != "the shop is slow (opened by bob)" {
 		t.Errorf("held by %q: %+v", id, w.only())
 	}
+	many := map[string]string{}
+	for i := range mostLabels + 1 {
+		many[fmt.Sprint("l", i)] = "x"
+	}
 	for _, bad := range []struct {
-		key, summary string
-		severity     Severity
-	}{{"", "x", SeverityPage}, {strings.Repeat("k", 65), "x", SeverityPage}, {"k", "", SeverityPage}, {"k", "x", "loud"}} {
-		if _, err := Manual(bad.key, "bob", bad.summary, bad.severity, nil, start); !errors.Is(err, ErrInvalid) {
-			t.Errorf("%+v: %v, want it refused", bad, err)
-		}
+		name, key, summary string
+		severity           Severity
+		labels             map[string]string
+		says               string
+	}{
+		{"no key", "", "x", SeverityPage, nil, "key: found 0 bytes"},
+		{"a long key", strings.Repeat("k", 65), "x", SeverityPage, nil, "key: found 65 bytes"},
+		{"no summary", "k", "", SeverityPage, nil, "summary: expected a line"},
+		{"another severity", "k", "x", "loud", nil, `severity: found "loud", expected page, ticket or info`},
+		{"very many labels", "k", "x", SeverityPage, many, "labels: found 65, expected at most 64"},
+		{"a label without a name", "k", "x", SeverityPage, map[string]string{"": "x"}, `labels: found the name ""`},
+		{"a name of two lines", "k", "x", SeverityPage, map[string]string{"a\nb": "x"}, `labels: found the name "a\nb"`},
+		{"a long name", "k", "x", SeverityPage, map[string]string{strings.Repeat("n", 129): "x"}, "labels: found the name"},
+		{"a long value", "k", "x", SeverityPage, map[string]string{"team": strings.Repeat("v", 1025)}, "labels: found 1025 bytes of team"},
+	} {
+		t.Run(bad.name, func(t *testing.T) {
+			if _, err := Manual(bad.key, "bob", bad.summary, bad.severity, bad.labels, start); !errors.Is(err, ErrInvalid) || !strings.HasPrefix(err.Error(), bad.says) {
+				t.Errorf("found %v, want %s", err, bad.says)
+			}
+		})
 	}
 }

@@ -141,6 +141,19 @@ func TestFirstAlertOpensAnIncidentAndPagesTheFirstStepAtOnce(t *testing.T) {
 	}
 }
 
+func TestWhatNoRouteMatchesIsPagedAndSaysSo(t *testing.T) {
+	for team, says := range map[string]bool{"web": false, "db": true} {
+		w := newWorld(t, rotationText+"match = { team = \"web\" }\n")
+		a := died(start)
+		a.Labels = map[string]string{"team": team}
+		w.apply(a)
+		want(t, w.deliver(sentOK), "trigger pagerduty alice")
+		if w.said(`no route matches its labels: taking policy "api"`) != says {
+			t.Errorf("team %s:\n%s", team, strings.Join(w.log, "\n"))
+		}
+	}
+}
+
 func TestRepeats(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -244,6 +257,30 @@ func TestEscalation(t *testing.T) {
 	want(t, w.after(time.Second).deliver(sentOK), "trigger terminal bob")
 	want(t, w.after(2*time.Minute).deliver(sentOK), "trigger sms bob")
 	want(t, w.after(8*time.Minute).deliver(sentOK), "trigger sms carol")
+}
+
+// A turn that ends while an incident is open: the next step tells whoever is on call by then.
+func TestAHandoffDuringAnOpenIncident(t *testing.T) {
+	w := newWorld(t, strings.NewReplacer(
+		`who = ["alice"]`, `who = ["alice", "carol"]`, `every = "1w"`, `every = "1d"`,
+		`{ page = "bob", wait = "10m" }`, `{ page = "api", wait = "10m" }`, "09:00", "10:03",
+	).Replace(rotationText))
+	w.apply(died(start))
+	want(t, w.deliver(sentOK), "trigger sms carol")
+	w.after(4 * time.Minute) // the turn has ended, the step has not
+	want(t, w.deliver(sentOK))
+	w.after(time.Minute)
+	want(t, w.deliver(sentOK), "trigger pagerduty alice")
+}
+
+// The rotation file is replaced while an incident is open: each step asks the one in force, by the policy of the opening.
+func TestEachStepAsksTheFileInForce(t *testing.T) {
+	w := newWorld(t, strings.Replace(rotationText, `{ page = "bob", wait = "10m" }`, `{ page = "api", wait = "10m" }`, 1))
+	w.apply(died(start))
+	want(t, w.deliver(sentOK), "trigger pagerduty alice")
+	w.env.Rotation = newWorld(t, strings.NewReplacer(`who = ["alice"]`, `who = ["carol"]`, `wait = "5m"`, `wait = "50m"`).Replace(rotationText)).env.Rotation
+	w.after(5 * time.Minute)
+	want(t, w.deliver(sentOK), "trigger sms carol")
 }
 
 func TestAcknowledgeStopsEverythingAndRunsOut(t *testing.T) {

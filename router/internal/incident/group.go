@@ -8,7 +8,7 @@ import (
 // Bounds of what one incident's record holds. Whatever else belongs to its group is held in records of its own, its parts.
 const (
 	maxAlerts     = 25
-	maxAlertBytes = 64 << 10 // of all its alerts' labels and summaries
+	maxAlertBytes = 64 << 10 // of all its alerts' labels and texts
 )
 
 // joined takes an alert into the open incident of its group; false when there is none that takes it.
@@ -69,7 +69,7 @@ func (inc Incident) room(alert Alert) bool {
 }
 
 func (a Alert) size() int {
-	size := len(a.Key) + len(a.Summary) + len(a.Event)
+	size := len(a.Key) + len(a.Summary) + len(a.Event) + len(a.Reason) + len(a.Runbook)
 	for name, value := range a.Labels {
 		size += len(name) + len(value)
 	}

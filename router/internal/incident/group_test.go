@@ -39,6 +39,7 @@ func TestGrouping(t *testing.T) {
 		with  func(a *Alert)
 		between,
 		first func(w *world)
+		firstHost string // "" is web1, "-" none
 		incidents int
 	}{
 		{name: "two containers of a host within a minute", after: 59 * time.Second, host: "web1", incidents: 1},
@@ -46,6 +47,7 @@ func TestGrouping(t *testing.T) {
 		{name: "another host", after: time.Second, host: "web2", incidents: 2},
 		{name: "another rule", after: time.Second, host: "web1", with: func(a *Alert) { a.Rule = "container-oom" }, incidents: 2},
 		{name: "no host", after: time.Second, host: "", incidents: 2},
+		{name: "no host, twice", after: time.Second, host: "", incidents: 2, firstHost: "-"},
 		{
 			name: "after the first is over", after: 10 * time.Second, host: "web1", incidents: 2,
 			between: func(w *world) { w.acted(w.book.Resolve(w.env, "I001", "alice", "")) },
@@ -57,7 +59,11 @@ func TestGrouping(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			w := newWorld(t, rotationText).use(deaths)
-			w.apply(w.dies("web1", "shop"))
+			first := w.dies("web1", "shop")
+			if row.firstHost == "-" {
+				first = w.dies("", "shop")
+			}
+			w.apply(first)
 			if row.between != nil {
 				row.between(w)
 			}
@@ -205,6 +211,31 @@ func TestAGroupOfManyIsHeldInParts(t *testing.T) {
 	want(t, w.deliver(sentOK), "resolve pagerduty alice")
 }
 
+// What a sender says at length is bounded for a whole record: etcd takes no more than a megabyte.
+func TestARecordIsBoundedByItsTexts(t *testing.T) {
+	const long = 10 << 10
+	for _, row := range []struct {
+		name string
+		say  func(a *Alert, text string)
+	}{
+		{"summaries", func(a *Alert, text string) { a.Summary = text }},
+		{"reasons", func(a *Alert, text string) { a.Reason = text }},
+		{"labels", func(a *Alert, text string) { a.Labels = map[string]string{"host": "web1", "note": text} }},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t, rotationText).use(deaths)
+			for i := range maxAlerts {
+				a := w.dies("web1", fmt.Sprint(i))
+				row.say(&a, strings.Repeat("x", long))
+				w.apply(a)
+			}
+			if inc, _ := w.book.Incident("I001"); len(inc.Alerts) != maxAlertBytes/long || inc.More != maxAlerts-maxAlertBytes/long {
+				t.Errorf("it lists %d alerts and counts %d more", len(inc.Alerts), inc.More)
+			}
+		})
+	}
+}
+
 func TestWhoResolvesAGroupResolvesItsParts(t *testing.T) {
 	w := newWorld(t, rotationText).use(Settings{Groups: []Group{{ID: "checks", Rules: []string{"check-down"}, By: nil, Within: time.Minute}}})
 	for i := range maxAlerts + 5 {
@@ -217,6 +248,9 @@ func TestWhoResolvesAGroupResolvesItsParts(t *testing.T) {
 	}
 	w.acted(w.book.Resolve(w.env, "I001", "alice", ""))
 	for _, inc := range w.book.Incidents() {
+		if inc.Unpaged() != (inc.ID != "I001") {
+			t.Errorf("incident %s, part of %q, says that nobody was paged: %t", inc.ID, inc.PartOf, inc.Unpaged())
+		}
 		if inc.State != Resolved || inc.ResolvedBy != "alice" || inc.firing() {
 			t.Errorf("incident %s is %s by %q, firing: %t", inc.ID, inc.State, inc.ResolvedBy, inc.firing())
 		}

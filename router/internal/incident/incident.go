@@ -157,6 +157,12 @@ func (inc Incident) Quiet() bool {
 	return inc.State != Resolved && (inc.Suppressed != "" || inc.PartOf != "")
 }
 
+// Unpaged says that nobody was told of an incident, for a reason of its own: it was suppressed all along, or is a part of
+// another.
+func (inc Incident) Unpaged() bool {
+	return inc.PartOf != "" || (inc.Suppressed != "" && inc.Rows == 0)
+}
+
 // Lead is the alert that speaks for the incident: of those that fire the one that fired first, of an incident that is over
 // the one that did of all.
 func (inc Incident) Lead() AlertState { return inc.speaking()[0] }

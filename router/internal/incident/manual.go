@@ -2,6 +2,8 @@ package incident
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -13,11 +15,14 @@ const RuleManual = "manual"
 func Manual(key, by, summary string, severity Severity, labels map[string]string, at time.Time) (Alert, error) {
 	switch {
 	case key == "" || len(key) > longestManual:
-		return Alert{}, fmt.Errorf("open an incident: %w key: expected 1 to %d bytes", ErrInvalid, longestManual)
+		return Alert{}, invalidf("key: found %d bytes, expected 1 to %d that no other page has", len(key), longestManual)
 	case summary == "":
-		return Alert{}, fmt.Errorf("open an incident: %w summary: expected a line that says what is the matter", ErrInvalid)
+		return Alert{}, invalidf("summary: expected a line that says what is the matter")
 	case severity.Rank() == 0:
-		return Alert{}, fmt.Errorf("open an incident: %w severity %q: expected page, ticket or info", ErrInvalid, severity)
+		return Alert{}, invalidf("severity: found %q, expected page, ticket or info", severity)
+	}
+	if err := checkLabels(labels); err != nil {
+		return Alert{}, err
 	}
 	return Alert{
 		Key: DedupKey(RuleManual, key), Rule: RuleManual, Kind: KindOccurrence, Firing: true, Severity: severity,
@@ -26,8 +31,28 @@ func Manual(key, by, summary string, severity Severity, labels map[string]string
 	}, nil
 }
 
-// longestManual bounds the key of an incident that a person opens.
-const longestManual = 64
+// Bounds of what a person may say of an incident that they open, the last three as for alerts of Prometheus.
+const (
+	longestManual = 64 // bytes of its key
+	mostLabels    = 64
+	longestName   = 128 // bytes of a label's name
+	longestValue  = 1024
+)
+
+func checkLabels(labels map[string]string) error {
+	if len(labels) > mostLabels {
+		return invalidf("labels: found %d, expected at most %d", len(labels), mostLabels)
+	}
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		switch value := labels[name]; {
+		case name == "" || len(name) > longestName || clip(name) != name:
+			return invalidf("labels: found the name %.100q, expected 1 to %d bytes on one line", name, longestName)
+		case len(value) > longestValue:
+			return invalidf("labels: found %d bytes of %s, expected at most %d", len(value), name, longestValue)
+		}
+	}
+	return nil
+}
 
 // Holding is the id of the unresolved incident that holds a dedup key; false when there is none.
 func (b *Book) Holding(key string) (id string, ok bool) {

@@ -46,6 +46,24 @@ func TestMatchers(t *testing.T) {
 	}
 }
 
+func TestAllMatchersMustHold(t *testing.T) {
+	a := Alert{Rule: "container-died", Severity: SeverityPage, Labels: map[string]string{"host": "web1", "team": "web"}}
+	for _, row := range []struct {
+		matchers []string
+		matches  bool
+	}{
+		{[]string{"host=web1"}, true},
+		{[]string{"host=web1", "team=web"}, true},
+		{[]string{"host=web1", "team=db"}, false},
+		{[]string{"team=db", "host=web1"}, false},
+		{[]string{"host=web1", "severity=page", "rule!=check-down"}, true},
+	} {
+		if got := matchers(t, row.matchers...).Match(a); got != row.matches {
+			t.Errorf("%q match: %t", row.matchers, got)
+		}
+	}
+}
+
 func TestAMatcherIsReadAsItIsWritten(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		written := Matcher{label: "host", op: rapid.SampledFrom([]string{"=", "!="}).Draw(t, "op"), value: rapid.String().Draw(t, "value")}

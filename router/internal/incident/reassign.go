@@ -2,9 +2,12 @@ package incident
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"nezuban/agent/tomlfile"
 	"nezuban/oncall/escalation"
+	"nezuban/oncall/schedule"
 )
 
 // Reassign gives an incident to somebody else: it is theirs to acknowledge, they are told at once, and when they do not
@@ -18,7 +21,7 @@ func (b *Book) Reassign(env Env, id, by, to, note string) (Change, error) {
 	}
 	progress, notify := escalation.Hand(*inc.policy(), env.Rotation, inc.Progress, string(inc.Severity), to, by, env.Now)
 	if len(notify) == 0 {
-		return Change{}, fmt.Errorf("reassign incident %q to %q: %w: expected somebody of the rotation file who can be told", id, to, ErrInvalid)
+		return Change{}, cannotBeTold(env.Rotation, to)
 	}
 	d.note(&inc, "reassigned to %s by %s%s", to, by, remark(note))
 	d.withdraw(&inc, "reassigned before it was sent")
@@ -30,4 +33,18 @@ func (b *Book) Reassign(env Env, id, by, to, note string) (Change, error) {
 		d.send(&inc, row)
 	}
 	return d.change(), nil
+}
+
+// cannotBeTold says why nobody was told of what is given to somebody.
+func cannotBeTold(f *schedule.File, to string) error {
+	var names []string
+	if f != nil {
+		for _, p := range f.People() {
+			names = append(names, p.Name)
+		}
+	}
+	if slices.Contains(names, to) {
+		return invalidf("to: found %q, who has no channel in the rotation file, expected somebody who can be told", to)
+	}
+	return invalidf("to: found %q, expected somebody of the rotation file%s", to, tomlfile.DidYouMean(to, names))
 }

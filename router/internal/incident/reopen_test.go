@@ -73,6 +73,92 @@ func TestWhatFiresAgainSoonIsTheSameIncident(t *testing.T) {
 	}
 }
 
+// The news that it is over may be long on its way: meanwhile the window closes all the same.
+func TestTheWindowClosesBeforeAllIsTold(t *testing.T) {
+	w := newWorld(t, rotationText).use(lasting)
+	w.apply(died(start))
+	w.deliver(sentOK)
+	w.apply(started(w.env.Now.Add(time.Millisecond)))
+	w.after(lasting.ReopenWithin)
+	if inc := w.only(); inc.State != Resolved {
+		t.Fatalf("it is %s", inc.State)
+	}
+	w.apply(died(w.env.Now))
+	if inc, ok := w.book.Incident("I002"); !ok || inc.State != Triggered {
+		t.Error("no incident was opened after the window")
+	}
+}
+
+func TestWhatComesBackHasTheSeverityOfWhatFires(t *testing.T) {
+	for _, row := range []struct {
+		name          string
+		before, after Severity
+		had           bool
+		state         State
+		sends         []string
+	}{
+		{"a page as a ticket", SeverityPage, SeverityTicket, false, Triggered, []string{"trigger terminal alice"}},
+		{"a ticket as a page", SeverityTicket, SeverityPage, false, Triggered, []string{"trigger pagerduty alice"}},
+		{"a ticket that somebody had, as a page: it is graver than what they took", SeverityTicket, SeverityPage, true, Triggered, []string{"trigger pagerduty alice"}},
+		{"a page that somebody had, as a ticket", SeverityPage, SeverityTicket, true, Acknowledged, nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t, rotationText).use(lasting)
+			a := died(start)
+			a.Severity = row.before
+			w.apply(a)
+			w.deliver(sentOK)
+			if row.had {
+				w.acknowledge("alice")
+			}
+			w.apply(started(w.env.Now.Add(time.Millisecond)))
+			w.during(time.Minute)
+			a = died(w.env.Now)
+			a.Severity = row.after
+			w.apply(a)
+			want(t, w.deliver(sentOK), row.sends...)
+			if inc := w.only(); inc.Severity != row.after || inc.State != row.state {
+				t.Errorf("it is a %s, %s", inc.Severity, inc.State)
+			}
+		})
+	}
+}
+
+// Two reopenings make an incident flap when they come within the hour, and not within a day.
+func TestWhatComesBackSeldomDoesNotFlap(t *testing.T) {
+	for gap, flaps := range map[time.Duration]bool{30 * time.Minute: true, 2 * time.Hour: false} {
+		w := newWorld(t, rotationText).use(lasting)
+		w.apply(down(start, true))
+		for range 2 {
+			w.during(gap)
+			w.apply(down(w.env.Now, false))
+			w.during(time.Minute)
+			w.apply(down(w.env.Now, true))
+			w.during(time.Second)
+		}
+		if inc := w.only(); inc.Flapping != flaps || len(inc.Reopenings) == 0 {
+			t.Errorf("every %s: flapping: %t", gap, inc.Flapping)
+		}
+	}
+}
+
+func TestAPageByHandCountsEachTime(t *testing.T) {
+	w := newWorld(t, rotationText).use(lasting)
+	alert, err := Manual("k", "bob", "the shop is slow", SeverityPage, nil, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.apply(alert)
+	w.deliver(sentOK)
+	w.acted(w.book.Resolve(w.env, "I001", "alice", ""))
+	w.during(time.Minute)
+	w.apply(alert)
+	want(t, w.deliver(sentOK), "trigger pagerduty alice")
+	if inc := w.only(); inc.State != Triggered {
+		t.Errorf("it is %s", inc.State)
+	}
+}
+
 func TestWhatSomebodyHadPagesWhenItGoesOn(t *testing.T) {
 	for name, tt := range map[string]struct {
 		stays bool

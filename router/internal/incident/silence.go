@@ -48,7 +48,7 @@ func (b *Book) Silence(env Env, s Silence) (Change, Silence, error) {
 		s.From = env.Now
 	}
 	if err := s.check(env.Now); err != nil {
-		return Change{}, Silence{}, fmt.Errorf("add a silence: %w %w", ErrInvalid, err)
+		return Change{}, Silence{}, err
 	}
 	live := 0
 	for _, other := range b.silences {
@@ -57,7 +57,7 @@ func (b *Book) Silence(env Env, s Silence) (Change, Silence, error) {
 		}
 	}
 	if live >= maxSilences {
-		return Change{}, Silence{}, fmt.Errorf("add a silence: %w: there are %d, end some first", ErrInvalid, live)
+		return Change{}, Silence{}, invalidf("found %d silences that are not over, expected less than %d: end some first", live, maxSilences)
 	}
 	s.Version, s.ID, s.Created, s.EndedBy = Version, env.NewID(env.Now), env.Now, ""
 	s.Reason, s.By = clip(s.Reason), clip(s.By)
@@ -67,17 +67,19 @@ func (b *Book) Silence(env Env, s Silence) (Change, Silence, error) {
 func (s Silence) check(now time.Time) error {
 	switch {
 	case len(s.Matchers) == 0 || len(s.Matchers) > maxMatchers:
-		return fmt.Errorf("matchers: found %d, expected 1 to %d such as host=web1", len(s.Matchers), maxMatchers)
+		return invalidf("matchers: found %d, expected 1 to %d such as host=web1", len(s.Matchers), maxMatchers)
 	case !s.Matchers.Selective():
-		return fmt.Errorf("matchers: found %s, expected one that needs a label to be there: these match what has no labels at all", s.Matchers)
+		return invalidf("matchers: found %s, expected one that needs a label to be there: these match what has no labels at all", s.Matchers)
+	case s.Until.IsZero():
+		return invalidf("until: expected when the silence ends")
 	case !s.Until.After(s.From):
-		return fmt.Errorf("until: found %s, expected a time after now and after the begin", s.Until.UTC().Format(time.RFC3339))
+		return invalidf("until: found %s, expected a time after %s, when it begins", s.Until.UTC().Format(time.RFC3339), s.From.UTC().Format(time.RFC3339))
 	case s.Until.Sub(s.From) > LongestSilence || s.From.Sub(now) > LongestSilence:
-		return fmt.Errorf("until: found %s, expected a begin and a length of at most %d days", s.Until.UTC().Format(time.RFC3339), LongestSilence/(24*time.Hour))
+		return invalidf("until: found %s, expected a begin and a length of at most %d days", s.Until.UTC().Format(time.RFC3339), LongestSilence/(24*time.Hour))
 	case s.Reason == "":
-		return fmt.Errorf("reason: expected why nobody is to be paged")
+		return invalidf("reason: expected why nobody is to be paged")
 	case s.By == "":
-		return fmt.Errorf("by: expected who says so")
+		return invalidf("by: expected who says so")
 	}
 	return nil
 }

@@ -70,8 +70,8 @@ func TestSilence(t *testing.T) {
 				w.apply(over(a, w.env.Now))
 			}
 			want(t, w.during(2*time.Minute), row.sends...)
-			if inc := w.only(); inc.State != row.state || !w.said(row.reason) {
-				t.Errorf("it is %s:\n%s", inc.State, strings.Join(w.log, "\n"))
+			if inc := w.only(); inc.State != row.state || inc.Unpaged() != (row.sends == nil) || !w.said(row.reason) {
+				t.Errorf("it is %s, unpaged: %t\n%s", inc.State, inc.Unpaged(), strings.Join(w.log, "\n"))
 			}
 		})
 	}
@@ -204,6 +204,15 @@ func TestSilencesAreRefused(t *testing.T) {
 	}
 	if _, _, err := w.book.Silence(w.env, good()); !errors.Is(err, ErrInvalid) {
 		t.Errorf("one too many: %v", err)
+	}
+}
+
+func TestAReasonIsALine(t *testing.T) {
+	w := newWorld(t, rotationText)
+	c, s, err := w.book.Silence(w.env, Silence{Matchers: matchers(t, "host=web1"), Until: start.Add(time.Hour), Reason: "a\nb\x1b[2J" + strings.Repeat("x", 2000), By: "al\nice"})
+	w.acted(c, err)
+	if strings.ContainsAny(s.Reason+s.By, "\n\x1b") || len(s.Reason) > 1010 {
+		t.Errorf("found %q by %q", s.Reason, s.By)
 	}
 }
 

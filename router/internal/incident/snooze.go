@@ -18,7 +18,7 @@ func (b *Book) Snooze(env Env, id, by, note string, until time.Time) (Change, er
 		return Change{}, fmt.Errorf("snooze incident %q: %w", id, ErrUnknown)
 	}
 	if !until.After(env.Now) || until.Sub(env.Now) > LongestSnooze {
-		return Change{}, fmt.Errorf("snooze incident %q until %s: %w: expected a time within the next %s", id, until.UTC().Format(time.RFC3339), ErrInvalid, LongestSnooze)
+		return Change{}, invalidf("until: found %s, expected a time within the next %d days", until.UTC().Format(time.RFC3339), LongestSnooze/(24*time.Hour))
 	}
 	triggered := inc.State == Triggered
 	inc.take(Snoozed, by, env.Now)

@@ -63,9 +63,12 @@ func (d *draft) appears(id string, a Alert) {
 	}
 }
 
-// hush is why an alert pages nobody. What a person has opened by hand, and what tells of a mistake of the router's own, is
-// never silenced.
+// hush is why an alert pages nobody. What a person has opened by hand, and what tells of a mistake of the router's own,
+// always pages.
 func (d *draft) hush(a Alert) hush {
+	if a.Rule == RuleManual || a.Rule == RuleStalled {
+		return hush{}
+	}
 	for i, s := range d.book.settings.Suppressions {
 		place, ok := s.place(i, a)
 		if !ok || !s.Target.Match(a) {
@@ -74,9 +77,6 @@ func (d *draft) hush(a Alert) hush {
 		if by, ok := d.hiding(place, a); ok {
 			return by
 		}
-	}
-	if a.Rule == RuleManual || a.Rule == RuleStalled {
-		return hush{}
 	}
 	for _, c := range d.curtains() {
 		if c.matchers.Match(a) {
@@ -190,6 +190,7 @@ func (d *draft) unsuppress(inc *Incident) {
 		}
 	}
 	if inc.Rows == 0 && inc.FirstAckAt.IsZero() && !inc.lasts() {
+		inc.Suppressed = why
 		d.resolve(inc, "", "dropped, nobody is paged: it happened while suppressed, and nothing says that it goes on: "+why)
 		return
 	}

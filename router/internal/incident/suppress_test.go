@@ -109,6 +109,33 @@ func TestASourceHidesInTheBatchThatBringsIt(t *testing.T) {
 }
 
 // A silence over the host's absence does not let its containers page.
+func TestAHostThatIsGoneHidesNothingElse(t *testing.T) {
+	w := newWorld(t, rotationText).use(hiding(t))
+	w.apply(w.gone("web1", true))
+	w.deliver(sentOK)
+	disk := w.gone("web1", true) // no container's
+	disk.Key, disk.Rule = DedupKey("disk-free", "web1"), "disk-free"
+	w.apply(disk)
+	want(t, w.deliver(sentOK), "trigger pagerduty alice")
+}
+
+// A person who pages somebody about a container of a host that is gone means it.
+func TestWhatAPersonOpensIsNotHidden(t *testing.T) {
+	w := newWorld(t, rotationText).use(hiding(t))
+	w.apply(w.gone("web1", true))
+	w.deliver(sentOK)
+	alert, err := Manual("k", "bob", "shop is down", SeverityPage, map[string]string{"host": "web1", "container_name": "shop"}, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.apply(alert)
+	want(t, w.deliver(sentOK), "trigger pagerduty alice")
+	w.during(time.Minute)
+	if inc, _ := w.book.Incident("I002"); inc.Suppressed != "" {
+		t.Errorf("it is suppressed: %s", inc.Suppressed)
+	}
+}
+
 func TestASilencedSourceHidesAsWell(t *testing.T) {
 	w := newWorld(t, rotationText).use(hiding(t))
 	w.silence(0, "rule=agent-gone")

@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -10,6 +11,9 @@ func TestTimes(t *testing.T) {
 	a := died(start.Add(-90 * time.Second)) // reported late
 	w.apply(a)
 	inc := w.only()
+	if _, ok := inc.TimeToResolve(); ok {
+		t.Error("just opened, and resolved")
+	}
 	if _, ok := inc.TimeToAcknowledge(); ok || inc.TimeToDetect() != 90*time.Second {
 		t.Errorf("just opened: detected after %s, acknowledged: %t", inc.TimeToDetect(), ok)
 	}
@@ -38,5 +42,41 @@ func TestASnoozeIsAnAcknowledgement(t *testing.T) {
 	w.acted(w.book.Snooze(w.env, "I001", "alice", "", w.env.Now.Add(time.Hour)))
 	if tta, ok := w.only().TimeToAcknowledge(); !ok || tta != time.Minute {
 		t.Errorf("acknowledged after %s, %t", tta, ok)
+	}
+}
+
+// Every line of a timeline has the time at which what it says was decided, and says it on one line of bounded length.
+func TestATimelineHasExactTimes(t *testing.T) {
+	w := newWorld(t, rotationText)
+	w.env.Version = "651d3009801a"
+	at := map[string]time.Time{}
+	accept := func(c Change) {
+		for _, e := range c.Entries {
+			text, _, _ := strings.Cut(e.Text, ":")
+			at[text] = e.At
+		}
+		w.accept(c)
+	}
+	first, second, third := start.Add(123456789), start.Add(7*time.Minute), start.Add(9*time.Minute)
+	w.env.Now = first
+	accept(w.book.Apply(w.env, []Alert{died(start)}, nil))
+	w.env.Now = second
+	accept(w.book.Tick(w.env))
+	w.env.Now = third
+	c, err := w.book.Note(w.env, "I001", "bob", strings.Repeat("long\x1b[2J\nPAGE alice ", 100))
+	if err != nil {
+		t.Fatal(err)
+	}
+	accept(c)
+	if text := c.Entries[0].Text; strings.ContainsAny(text, "\x1b\n") || len(text) > 1010 {
+		t.Errorf("the timeline says %q", text)
+	}
+	for text, want := range map[string]time.Time{
+		"opened by container-died": first, "version 651d3009801a of the rotation file is in force": first, "paging alice by pagerduty": first,
+		"paging bob by terminal": second, "bob": third,
+	} {
+		if !at[text].Equal(want) {
+			t.Errorf("%s: at %s, want %s", text, at[text], want)
+		}
 	}
 }

@@ -148,6 +148,9 @@ func Where(labels map[string]string) string {
 		{"target", "target"},
 		{"location", "location"},
 		{"project", "project"},
+		{"instance", "instance"}, // this and the next two are Prometheus' own
+		{"namespace", "namespace"},
+		{"pod", "pod"},
 	} {
 		value := Line(labels[place.label], valueMax)
 		if value == "" {

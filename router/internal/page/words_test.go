@@ -161,6 +161,7 @@ func TestWhere(t *testing.T) {
 		{"container", map[string]string{"container_name": "shop", "host": "web1"}, "host=web1 container=shop"},
 		{"check", map[string]string{"location": "tokyo", "check": "shop"}, "check=shop location=tokyo"},
 		{"errors", map[string]string{"project": "7"}, "project=7"},
+		{"an alert of Prometheus", map[string]string{"pod": "shop-0", "namespace": "web", "instance": "10.0.0.7:9100", "job": "node"}, "instance=10.0.0.7:9100 namespace=web pod=shop-0"},
 		{"value that would pass for another label", map[string]string{"host": "a container=b"}, `host="a container=b"`},
 		{"quotes", map[string]string{"host": `a"b`}, `host="a\"b"`},
 	} {

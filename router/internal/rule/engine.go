@@ -228,7 +228,7 @@ func (e *Engine) Accept(s Step) {
 }
 
 // Forget makes the series and containers of a host unknown: it has gone for good. It is not absent until it is seen
-// again, and its state alerts resolve.
+// again, and its state alerts resolve. The step is empty for a host that nothing is known of.
 func (e *Engine) Forget(host string, now time.Time) Step {
 	var step Step
 	for _, w := range e.absences {
@@ -240,7 +240,9 @@ func (e *Engine) Forget(host string, now time.Time) Step {
 	if e.containers != nil {
 		e.containers.forget(host, &step)
 	}
-	step.onAccept(func() { delete(e.past.hosts, host) })
+	if _, known := e.past.hosts[host]; known {
+		step.onAccept(func() { delete(e.past.hosts, host) })
+	}
 	return step
 }
 

@@ -227,6 +227,31 @@ func TestForgetResolvesThresholds(t *testing.T) {
 	}
 }
 
+func TestForgettingAnUnknownHostIsNothing(t *testing.T) {
+	for _, row := range []struct {
+		name, host string
+		empty      bool
+	}{
+		{"one that was never heard of", "h9", true},
+		{"one with a threshold's samples", "h1", false},
+		{"one of which only a start was told", "h2", false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t, memRule, "")
+			started := happened(t, "start", w.now)
+			for i, tag := range started.Tags {
+				if tag.Key == influx.TagHost {
+					started.Tags[i].Value = "h2"
+				}
+			}
+			w.observe(mem("h1", "web", 5, w.now), started)
+			if step := w.engine.Forget(row.host, w.now); step.Empty() != row.empty {
+				t.Errorf("the step is empty: %t, want %t", step.Empty(), row.empty)
+			}
+		})
+	}
+}
+
 func TestCounters(t *testing.T) {
 	w := newWorld(t, everyRule, shopCheck)
 	w.observe(mem("h1", "web", 5, w.now), influx.Point{Measurement: influx.ContainerEvent}, influx.Point{

@@ -180,13 +180,9 @@ func (s *site) apiSignIn(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, map[string]string{"path": path})
 }
 
-// apiBody reads a small JSON object, and answers when the body is none.
-func (s *site) apiBody(w http.ResponseWriter, r *http.Request, into any) bool {
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxForm)).Decode(into); err != nil {
-		reply(w, http.StatusBadRequest, apiError{"invalid", "the body is not the JSON object expected here"})
-		return false
-	}
-	return true
+// refuse answers what cannot be done as it was asked for.
+func refuse(w http.ResponseWriter, err error) {
+	reply(w, http.StatusBadRequest, apiError{"invalid", clip(err.Error())})
 }
 
 type apiError struct {
@@ -200,7 +196,7 @@ func (s *site) apiFailed(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	if errors.Is(err, incident.ErrInvalid) {
-		reply(w, http.StatusBadRequest, apiError{"invalid", clip(err.Error())})
+		refuse(w, err)
 		return
 	}
 	s.Log.ErrorContext(r.Context(), "request not served", "path", r.URL.Path, "error", err)

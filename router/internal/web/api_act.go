@@ -2,8 +2,8 @@ package web
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
-	"time"
 
 	"nezuban/router/internal/incident"
 )
@@ -11,23 +11,14 @@ import (
 // apiSnooze takes {"until": "2026-11-30T08:00:00Z", "by": "alice", "note": ""}, or "for": "2h" in place of "until".
 func (s *site) apiSnooze(w http.ResponseWriter, r *http.Request) {
 	var body struct {
-		By, Note, For string
-		Until         time.Time
+		By, Note, For, Until string
 	}
 	if !s.apiBody(w, r, &body) {
 		return
 	}
-	until := body.Until
-	if body.For != "" {
-		d, err := time.ParseDuration(body.For)
-		if err != nil || d <= 0 || !until.IsZero() {
-			reply(w, http.StatusBadRequest, apiError{"invalid", `"for" must be a duration like "2h", without "until"`})
-			return
-		}
-		until = s.Now().Add(d)
-	}
-	if until.IsZero() {
-		reply(w, http.StatusBadRequest, apiError{"invalid", `"until" or "for" is missing: when shall it be heard of again?`})
+	until, err := end(body.For, body.Until, s.Now())
+	if err != nil {
+		refuse(w, err)
 		return
 	}
 	s.apiDone(w, r, s.Actor.Snooze(r.Context(), r.PathValue("id"), actor(r, body.By), clip(body.Note), until))
@@ -48,7 +39,7 @@ func (s *site) apiNote(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if body.Note = clip(body.Note); body.Note == "" {
-		reply(w, http.StatusBadRequest, apiError{"invalid", `"note" is missing`})
+		refuse(w, errors.New("note: expected a text"))
 		return
 	}
 	s.apiDone(w, r, s.Actor.Note(r.Context(), r.PathValue("id"), actor(r, body.By), body.Note))

@@ -37,25 +37,27 @@ func (s *site) call(t *testing.T, method, path, token, body string) answer {
 func TestAPINeedsTheRightToken(t *testing.T) {
 	s := newSite(t)
 	signedIn := s.signIn(t)
+	look, act := map[string]bool{"read": true, "act": true}, map[string]bool{"act": true}
 	for _, row := range []struct {
-		method, path string
-		opens        map[string]bool
+		method, path, body string
+		opens              map[string]bool
 	}{
-		{"GET", "/api/v1/incidents", map[string]bool{"read": true, "act": true}},
-		{"GET", "/api/v1/incidents/2026-1", map[string]bool{"read": true, "act": true}},
-		{"GET", "/api/v1/oncall", map[string]bool{"read": true, "act": true}},
-		{"GET", "/api/v1/checks", map[string]bool{"read": true, "act": true}},
-		{"POST", "/api/v1/incidents/2026-1/ack", map[string]bool{"act": true}},
-		{"POST", "/api/v1/incidents/2026-1/snooze", map[string]bool{"act": true}},
-		{"POST", "/api/v1/incidents/2026-1/reassign", map[string]bool{"act": true}},
-		{"POST", "/api/v1/incidents/2026-1/note", map[string]bool{"act": true}},
-		{"POST", "/api/v1/incidents", map[string]bool{"act": true}},
-		{"POST", "/api/v1/signin", map[string]bool{"act": true}},
-		{"POST", "/api/v1/incidents/2026-1/resolve", map[string]bool{"act": true}},
+		{"GET", "/api/v1/incidents", "", look},
+		{"GET", "/api/v1/incidents/2026-1", "", look},
+		{"GET", "/api/v1/oncall", "", look},
+		{"GET", "/api/v1/checks", "", look},
+		{"POST", "/api/v1/incidents/2026-1/ack", `{"by":"bob"}`, act},
+		{"POST", "/api/v1/incidents/2026-1/snooze", `{"by":"bob","for":"1h"}`, act},
+		{"POST", "/api/v1/incidents/2026-1/reassign", `{"by":"bob","to":"carol"}`, act},
+		{"POST", "/api/v1/incidents/2026-1/note", `{"by":"bob","note":"hm"}`, act},
+		{"POST", "/api/v1/incidents", `{"by":"bob","summary":"slow","key":"k"}`, act},
+		{"POST", "/api/v1/hosts/h1/forget", "", act},
+		{"POST", "/api/v1/signin", `{"person":"bob"}`, act},
+		{"POST", "/api/v1/incidents/2026-1/resolve", `{"by":"bob"}`, act},
 	} {
 		refusals := map[string]bool{}
 		for _, token := range []string{"", "guess", "ingest", "read", "act"} {
-			got := s.call(t, row.method, row.path, token, `{"by":"bob","person":"bob","for":"1h","to":"carol","note":"hm","summary":"slow","key":"k"}`)
+			got := s.call(t, row.method, row.path, token, row.body)
 			if row.opens[token] != (got.status == 200) || (!row.opens[token] && got.status != 401) {
 				t.Errorf("%s %s with token %q: got %d: %s", row.method, row.path, token, got.status, got.body)
 			}
@@ -109,31 +111,67 @@ func TestAPIIncidents(t *testing.T) {
 	}
 }
 
+// TestAPIRefusals asks in every way that will not do: nothing happens, and the answer says what was found, and what was
+// expected.
 func TestAPIRefusals(t *testing.T) {
 	s := newSite(t)
+	one := "/api/v1/incidents/2026-1"
+	huge := `{"by":"` + strings.Repeat("x", 1<<20)
 	for _, row := range []struct {
 		name, method, path, body string
 		want                     int
+		says                     string
 	}{
-		{"unknown incident", "GET", "/api/v1/incidents/x", "", 404},
-		{"acknowledge an unknown one", "POST", "/api/v1/incidents/x/ack", `{"by":"bob"}`, 404},
-		{"body that is no JSON", "POST", "/api/v1/incidents/2026-1/ack", "by=bob", 400},
-		{"body without end", "POST", "/api/v1/incidents/2026-1/ack", `{"by":"` + strings.Repeat("x", 1<<20), 400},
-		{"too many closed ones", "GET", "/api/v1/incidents?closed=100001", "", 400},
-		{"no number of closed ones", "GET", "/api/v1/incidents?closed=all", "", 400},
-		{"link for nobody", "POST", "/api/v1/signin", `{}`, 400},
-		{"snooze an unknown one", "POST", "/api/v1/incidents/x/snooze", `{"for":"1h"}`, 404},
-		{"snooze without an end", "POST", "/api/v1/incidents/2026-1/snooze", `{}`, 400},
-		{"snooze with two ends", "POST", "/api/v1/incidents/2026-1/snooze", `{"for":"1h","until":"2099-01-01T00:00:00Z"}`, 400},
-		{"snooze backwards", "POST", "/api/v1/incidents/2026-1/snooze", `{"for":"-1h"}`, 400},
-		{"snooze until no time", "POST", "/api/v1/incidents/2026-1/snooze", `{"until":"tomorrow"}`, 400},
-		{"reassign to nobody", "POST", "/api/v1/incidents/2026-1/reassign", `{"to":"nobody"}`, 400},
-		{"note nothing", "POST", "/api/v1/incidents/2026-1/note", `{"note":" "}`, 400},
-		{"acting by GET", "GET", "/api/v1/incidents/2026-1/ack", "", 405},
+		{"unknown incident", "GET", "/api/v1/incidents/x", "", 404, "not known here, or over already"},
+		{"too many closed ones", "GET", "/api/v1/incidents?closed=100001", "", 400, `must be a number from 0 to 100000`},
+		{"no number of closed ones", "GET", "/api/v1/incidents?closed=all", "", 400, `must be a number from 0 to 100000`},
+		{"acknowledge an unknown one", "POST", "/api/v1/incidents/x/ack", `{"by":"bob"}`, 404, "not known here, or over already"},
+		{"resolve an unknown one", "POST", "/api/v1/incidents/x/resolve", `{"by":"bob"}`, 404, "not known here, or over already"},
+		{"snooze an unknown one", "POST", "/api/v1/incidents/x/snooze", `{"for":"1h"}`, 404, "not known here, or over already"},
+		{"reassign an unknown one", "POST", "/api/v1/incidents/x/reassign", `{"to":"carol"}`, 404, "not known here, or over already"},
+		{"note on an unknown one", "POST", "/api/v1/incidents/x/note", `{"note":"hm"}`, 404, "not known here, or over already"},
+		{"an id that is a path", "POST", "/api/v1/incidents/..%2F2026-1/ack", `{}`, 404, "not known here, or over already"},
+		{"acting by GET", "GET", one + "/ack", "", 405, ""},
+
+		{"no JSON", "POST", one + "/ack", "by=bob", 400, "the body is not the JSON object expected here"},
+		{"no body", "POST", one + "/ack", "", 400, "the body is not the JSON object expected here"},
+		{"a list", "POST", one + "/ack", "[]", 400, "the body is not the JSON object expected here"},
+		{"two objects", "POST", one + "/ack", `{"by":"bob"}{"by":"carol"}`, 400, "something follows it"},
+		{"an object cut short", "POST", one + "/ack", `{"by":"bob"`, 400, "the body is not the JSON object expected here"},
+		{"a field of another type", "POST", one + "/ack", `{"by":7}`, 400, "by: found a JSON number, expected a text"},
+		{"a field that nobody knows", "POST", one + "/ack", `{"nota":"hm"}`, 400, `found the field "nota", expected only by, note (did you mean "note"?)`},
+		{"a huge body", "POST", one + "/ack", huge, 413, "the body has more than 65536 bytes"},
+		{"a huge body to resolve", "POST", one + "/resolve", huge, 413, "the body has more than 65536 bytes"},
+		{"a huge body to snooze", "POST", one + "/snooze", huge, 413, "the body has more than 65536 bytes"},
+		{"a huge body to reassign", "POST", one + "/reassign", huge, 413, "the body has more than 65536 bytes"},
+		{"a huge note", "POST", one + "/note", huge, 413, "the body has more than 65536 bytes"},
+		{"a huge page", "POST", "/api/v1/incidents", huge, 413, "the body has more than 65536 bytes"},
+
+		{"snooze without an end", "POST", one + "/snooze", `{}`, 400, `expected "until", a time, or "for", a length`},
+		{"snooze with two ends", "POST", one + "/snooze", `{"for":"1h","until":"2099-01-01T00:00:00Z"}`, 400, `found "until" and "for", expected one of them`},
+		{"snooze backwards", "POST", one + "/snooze", `{"for":"-1h"}`, 400, `for: found "-1h", expected a length such as 90m, 2h, 3d or 1w`},
+		{"snooze for no length", "POST", one + "/snooze", `{"for":"5x"}`, 400, `for: found "5x", expected a length such as 90m, 2h, 3d or 1w`},
+		{"snooze for a number", "POST", one + "/snooze", `{"for":3600}`, 400, "for: found a JSON number, expected a text"},
+		{"snooze until no time", "POST", one + "/snooze", `{"until":"tomorrow"}`, 400, `until: found "tomorrow", expected a time like 2026-11-30T08:00:00+01:00`},
+		{"snooze until a time without a zone", "POST", one + "/snooze", `{"until":"2099-01-01T08:00:00"}`, 400, `until: found "2099-01-01T08:00:00", expected a time like`},
+		{"reassign to nobody", "POST", one + "/reassign", `{"to":"nobody"}`, 400, `expected somebody`},
+		{"note nothing", "POST", one + "/note", `{"note":" "}`, 400, "note: expected a text"},
+		{"page with labels that are none", "POST", "/api/v1/incidents", `{"key":"k","summary":"x","labels":["team"]}`, 400, "labels: found a JSON array, expected an object of texts"},
+		{"page with a label that is none", "POST", "/api/v1/incidents", `{"key":"k","summary":"x","labels":{"team":7}}`, 400, "found a JSON number, expected a text"},
+		{"forget an unknown host", "POST", "/api/v1/hosts/h9/forget", "", 404, "not known here, or over already"},
+		{"link for nobody", "POST", "/api/v1/signin", `{}`, 400, "who will sign in?"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			if got := s.call(t, row.method, row.path, "act", row.body); got.status != row.want || s.state() != incident.Triggered {
-				t.Errorf("got %d, want %d: %s", got.status, row.want, got.body)
+			got := s.call(t, row.method, row.path, "act", row.body)
+			var refused struct{ Code, Message string }
+			if err := json.Unmarshal([]byte(got.body), &refused); err != nil && row.says != "" {
+				t.Errorf("the answer is no JSON: %v", err)
+			}
+			if got.status != row.want || !strings.Contains(refused.Message, row.says) || len(got.body) > 1500 {
+				t.Errorf("got %d, want %d %s: %s", got.status, row.want, row.says, got.body)
+			}
+			if s.state() != incident.Triggered || len(s.said) > 0 || len(s.notes) > 0 {
+				t.Errorf("it was done all the same: %s, %q, %q", s.state(), s.said, s.notes)
 			}
 		})
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"time"
 
 	"nezuban/router/internal/access"
 	"nezuban/router/internal/incident"
@@ -39,40 +38,44 @@ func (s *site) apiSilences(w http.ResponseWriter, _ *http.Request) {
 // "2h" in place of "until", and perhaps "from"; it answers {"silence": { … }}.
 func (s *site) apiSilence(w http.ResponseWriter, r *http.Request) {
 	var body struct {
-		Matchers        []string
-		From, Until     time.Time
-		For, Reason, By string
+		Matchers                     []string
+		From, Until, For, Reason, By string
 	}
 	if !s.apiBody(w, r, &body) {
 		return
 	}
-	silence := incident.Silence{From: body.From, Until: body.Until, Reason: clip(body.Reason), By: actor(r, body.By)}
-	for _, text := range body.Matchers {
-		m, err := incident.ParseMatcher(text)
-		if err != nil {
-			reply(w, http.StatusBadRequest, apiError{"invalid", clip(fmt.Sprintf(`"matchers": found %q, expected %v`, text, err))})
-			return
-		}
-		silence.Matchers = append(silence.Matchers, m)
+	from, err := instant("from", body.From)
+	silence := incident.Silence{From: from, Reason: clip(body.Reason), By: actor(r, body.By)}
+	if err == nil {
+		silence.Matchers, err = parseMatchers(body.Matchers)
 	}
-	if body.For != "" {
-		d, err := time.ParseDuration(body.For)
-		if err != nil || d <= 0 || !body.Until.IsZero() {
-			reply(w, http.StatusBadRequest, apiError{"invalid", `"for" must be a duration like "2h", without "until"`})
-			return
-		}
+	if err == nil {
 		begin := s.Now()
-		if body.From.After(begin) {
-			begin = body.From
+		if from.After(begin) {
+			begin = from
 		}
-		silence.Until = begin.Add(d)
+		silence.Until, err = end(body.For, body.Until, begin)
 	}
-	silence, err := s.Silences.Silence(r.Context(), silence)
 	if err != nil {
+		refuse(w, err)
+		return
+	}
+	if silence, err = s.Silences.Silence(r.Context(), silence); err != nil {
 		s.apiFailed(w, r, err)
 		return
 	}
 	reply(w, http.StatusOK, map[string]any{"silence": silence})
+}
+
+func parseMatchers(texts []string) (list incident.Matchers, err error) {
+	for _, text := range texts {
+		m, err := incident.ParseMatcher(text)
+		if err != nil {
+			return nil, fmt.Errorf("matchers: found %.100q, expected %w", text, err)
+		}
+		list = append(list, m)
+	}
+	return list, nil
 }
 
 // apiEndSilence takes {"by": "alice"}.

@@ -113,6 +113,9 @@ func (h *house) Page(_ context.Context, key, by, summary string, severity incide
 func (h *house) Forget(_ context.Context, host string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if host == "h9" {
+		return fmt.Errorf("forget host %q: %w", host, incident.ErrUnknown)
+	}
 	h.forgotten = append(h.forgotten, host)
 	return h.fail
 }

@@ -8,7 +8,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
+	"nezuban/checks/check"
 	"nezuban/router/internal/incident"
 )
 
@@ -35,9 +37,10 @@ func (p *posted) alert(now time.Time) incident.Alert {
 	case at.IsZero() || at.After(now):
 		at = now
 	}
+	summary, said := p.summary()
 	return incident.Alert{
 		Key: p.key(), Rule: Rule, Kind: incident.KindState, Firing: !resolved, Severity: p.severity(),
-		Labels: p.kept(), Summary: p.summary(), At: at.UTC(),
+		Labels: p.kept(), Summary: summary, At: at.UTC(), Reason: p.reason(said), Runbook: p.runbook(),
 	}
 }
 
@@ -68,24 +71,45 @@ func (p *posted) severity() incident.Severity {
 	return incident.SeverityPage
 }
 
-// summary is one line that says what is the matter: the alert's name, and what it says of itself.
-func (p *posted) summary() string {
+// summary is one line that says what is the matter: the alert's name, and what it says of itself, which is by the
+// annotation named in said; "" for none.
+func (p *posted) summary() (line, said string) {
 	name := valueOf(p.labels, labelName)
-	said := ""
-	for _, annotation := range [...]string{"summary", "title", "message", "description"} {
-		if said = valueOf(p.annotations, annotation); said != "" {
+	text := ""
+	for _, said = range [...]string{"summary", "title", "message", "description", ""} {
+		if text = valueOf(p.annotations, said); text != "" {
 			break
 		}
 	}
 	switch {
-	case said == "" && name == "":
-		return "alert without a name"
-	case said == "":
-		return bounded(name, valueMax)
-	case name == "" || strings.Contains(said, name):
-		return bounded(said, valueMax)
+	case text == "" && name == "":
+		return "alert without a name", ""
+	case text == "":
+		return bounded(name, valueMax), ""
+	case name == "" || strings.Contains(text, name):
+		return bounded(text, valueMax), said
 	}
-	return bounded(name+": "+said, valueMax)
+	return bounded(name+": "+text, valueMax), said
+}
+
+// reason is what the alert says at greater length, usually with the value: "" when the summary has said it.
+func (p *posted) reason(said string) string {
+	for _, annotation := range [...]string{"description", "message"} {
+		if text := valueOf(p.annotations, annotation); text != "" && annotation != said && text != valueOf(p.annotations, said) {
+			return bounded(text, valueMax)
+		}
+	}
+	return ""
+}
+
+// runbook is the address of what to do: "" when the alert has none that could be opened.
+func (p *posted) runbook() string {
+	for _, annotation := range [...]string{"runbook_url", "runbook"} {
+		if address := valueOf(p.annotations, annotation); address != "" && utf8.ValidString(address) && check.ValidRunbook(address) {
+			return address
+		}
+	}
+	return ""
 }
 
 // kept is the labels within their bounds. Their texts are cut from one, which costs less than many small ones: an open

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"nezuban/checks/check"
 	"nezuban/router/internal/incident"
 )
 
@@ -24,12 +25,13 @@ func one(t *testing.T, body string) incident.Alert {
 }
 
 func TestAnAlertAsPrometheusSendsIt(t *testing.T) {
-	got := one(t, `[{"annotations":{"description":"long","summary":"5xx over 2 %"},"endsAt":"2026-11-22T03:04:00Z","startsAt":"2026-11-22T02:58:30.123456789Z",
+	got := one(t, `[{"annotations":{"description":"3 % of requests fail","summary":"5xx over 2 %","runbook_url":"https://runbooks.example.org/5xx"},"endsAt":"2026-11-22T03:04:00Z","startsAt":"2026-11-22T02:58:30.123456789Z",
 		"generatorURL":"http://prometheus/graph?g0","labels":{"alertname":"ErrorsHigh","instance":"web1:9100","severity":"critical","empty":""}}]`)
 	want := incident.Alert{
 		Key: got.Key, Rule: "alert-received", Kind: incident.KindState, Firing: true, Severity: incident.SeverityPage,
 		Labels:  map[string]string{"alertname": "ErrorsHigh", "instance": "web1:9100", "severity": "critical"},
 		Summary: "ErrorsHigh: 5xx over 2 %", At: time.Date(2026, 11, 22, 2, 58, 30, 123456789, time.UTC),
+		Reason: "3 % of requests fail", Runbook: "https://runbooks.example.org/5xx",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -119,6 +121,48 @@ func TestSummary(t *testing.T) {
 	}
 }
 
+func TestReason(t *testing.T) {
+	for _, tt := range []struct{ name, annotations, want string }{
+		{"the description", `"summary":"s","description":"the value is 5"`, "the value is 5"},
+		{"the message of older rules", `"summary":"s","message":"the value is 5"`, "the value is 5"},
+		{"the description before the message", `"summary":"s","message":"m","description":"d"`, "d"},
+		{"none, when it is the summary", `"description":"d"`, ""},
+		{"none, when it says the same as the summary", `"summary":"d","description":"d"`, ""},
+		{"the description besides a message that is the summary", `"message":"m","description":"d"`, "d"},
+		{"none", `"summary":"s"`, ""},
+		{"on one line, without what a terminal obeys", `"summary":"s","description":"two\nlines \u001b[2J"`, "two lines  [2J"},
+		{"bounded", `"summary":"s","description":"` + strings.Repeat("x", 2*valueMax) + `"`, strings.Repeat("x", valueMax) + "…"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := one(t, `[{"labels":{"alertname":"A"},"annotations":{`+tt.annotations+`}}]`).Reason; got != tt.want {
+				t.Errorf("found %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestRunbook(t *testing.T) {
+	for _, tt := range []struct{ name, annotations, want string }{
+		{"an address", `"runbook_url":"https://runbooks.example.org/load?x=1#do"`, "https://runbooks.example.org/load?x=1#do"},
+		{"by its older name", `"runbook":"http://wiki/load"`, "http://wiki/load"},
+		{"one that can be opened before one that cannot", `"runbook_url":"load.md","runbook":"http://wiki/load"`, "http://wiki/load"},
+		{"no address", `"runbook_url":"see the wiki"`, ""},
+		{"a script", `"runbook_url":"javascript:alert(1)"`, ""},
+		{"a file", `"runbook_url":"file:///etc/passwd"`, ""},
+		{"with a password", `"runbook_url":"https://u:p@wiki/load"`, ""},
+		{"of two lines", `"runbook_url":"https://wiki/load\nPAGE alice"`, ""},
+		{"too long", `"runbook_url":"https://wiki/` + strings.Repeat("x", 500) + `"`, ""},
+		{"not UTF-8", `"runbook_url":"https://wiki/` + "\xff" + `"`, ""},
+		{"none", `"summary":"s"`, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := one(t, `[{"labels":{"alertname":"A"},"annotations":{`+tt.annotations+`}}]`).Runbook; got != tt.want {
+				t.Errorf("found %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestBadInputIsNamed(t *testing.T) {
 	tests := []struct{ name, body, want string }{
 		{"no JSON", `[{`, "read alerts: "},
@@ -168,13 +212,16 @@ func TestABadAlertHidesNoOther(t *testing.T) {
 
 // What comes is anybody's: nothing may panic, and what is kept is bounded and valid.
 func FuzzDecode(f *testing.F) {
-	f.Add([]byte(`[{"labels":{"alertname":"A","severity":"critical"},"annotations":{"summary":"x"},"startsAt":"2026-11-22T02:00:00Z","endsAt":"2026-11-22T02:00:00Z"}]`))
+	f.Add([]byte(`[{"labels":{"alertname":"A","severity":"critical"},"annotations":{"summary":"x","description":"y","runbook_url":"https://wiki/a"},"startsAt":"2026-11-22T02:00:00Z","endsAt":"2026-11-22T02:00:00Z"}]`))
 	f.Add([]byte(`[{"labels":{"a":"\ud800","b":"\u0000"}}]`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		alerts, _, _ := Decode(body, now)
 		for _, a := range alerts {
 			if len(a.Labels) == 0 || len(a.Labels) > labelsMax || len(a.Summary) > valueMax+len("…") || a.Summary == "" || !utf8.ValidString(a.Summary) || a.At.IsZero() || a.Firing && a.At.After(now) {
 				t.Fatalf("found %+v", a)
+			}
+			if len(a.Reason) > valueMax+len("…") || !utf8.ValidString(a.Reason) || a.Runbook != "" && (!check.ValidRunbook(a.Runbook) || !utf8.ValidString(a.Runbook)) {
+				t.Fatalf("found the reason %q and the runbook %q", a.Reason, a.Runbook)
 			}
 			for name, value := range a.Labels {
 				if !utf8.ValidString(name) || !utf8.ValidString(value) || len(value) > valueMax+len("…") {
