@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -91,14 +92,14 @@ func (tell standStill) OnWrite(entry *zapcore.CheckedEntry, fields []zapcore.Fie
 	select {}
 }
 
-// socketDir is where the sockets live: beside the data, or, when that path is too long for a socket, in a folder of this
-// user below the temporary one. Its name follows from the path, so that one which a crash left behind is used again.
+// socketDir is where the sockets live: beside the data, or, when that path is too long for a socket or has a comma, at
+// which the library divides lists of URLs, in a folder of this user below the temporary one. Its name follows from the path, so that one which a crash left behind is used again.
 func socketDir(dir string) (string, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return "", err
 	}
-	if len(abs) <= longestSocketDir {
+	if len(abs) <= longestSocketDir && !strings.Contains(abs, ",") {
 		return abs, nil
 	}
 	sum := sha256.Sum256([]byte(abs))
