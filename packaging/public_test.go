@@ -258,6 +258,46 @@ func TestPagerDutysOwnApp(t *testing.T) {
 	}
 }
 
+// What people undo in PagerDuty's app is undone here: nobody has the incident any more, and it pages again.
+func TestWhatIsUndoneInPagerDutysOwnApp(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		do   func(s *stack, account *fakepagerduty.Server, id string)
+	}{
+		{"acknowledged there and its snooze is over", func(s *stack, account *fakepagerduty.Server, id string) {
+			account.Acknowledge(id, "PALICE")
+			s.becomes("acknowledged", "alice")
+			account.Expire(id)
+		}},
+		{"over and opened again", func(s *stack, account *fakepagerduty.Server, id string) {
+			s.post(event("shop", "start", time.Now(), ""))
+			await(s.t, account, 20*time.Second, status("resolved"))
+			account.Reopen(id, "PALICE")
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			url, public := outside(t)
+			account, config := newPagerDuty(t)
+			s := newStack(t, pagedBy("pagerduty", "pagerduty", "10m"), public+config+fmt.Sprintf("webhook_secret_files = [%q]\n", secretFile(t, hookSecret)))
+			account.Subscribe(t, url+"/hooks/pagerduty", fakepagerduty.HookOptions{}, hookSecret)
+			s.post(die(time.Now().Add(-time.Second)))
+			id := await(t, account, 20*time.Second, status("triggered")).Incidents[0].ID
+			row.do(s, account, id)
+			again := await(t, account, 20*time.Second, func(all fakepagerduty.Snapshot) bool {
+				history := all.Incidents[0].History
+				last := history[len(history)-1]
+				return last.Event == "incident.reassigned" && last.By == fakepagerduty.BotID && fmt.Sprint(last.Assignees) == "[PALICE]"
+			})
+			if len(again.Incidents) != 1 {
+				t.Errorf("PagerDuty has %+v, want one incident", again.Incidents)
+			}
+			if now := s.shown(); !strings.Contains(now, `"state":"triggered"`) {
+				t.Errorf("it is %s", now)
+			}
+		})
+	}
+}
+
 // Webhooks that somebody else sends are dropped, which is PagerDuty's affair, and change nothing.
 func TestAnUnsignedWebhookChangesNothing(t *testing.T) {
 	url, public := outside(t)
