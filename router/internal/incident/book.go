@@ -30,7 +30,7 @@ type Book struct {
 	rows           map[string][]Row // by incident, in order of Seq
 	picks          escalation.Picks // whom steps that take turns told last
 	ticks          *agenda          // when time alone changes an incident
-	lines          map[string]*line // by channel: which rows come next, see Due
+	lines, others  map[string]*line // by channel: which triggers come next, and which other rows, see DueWithin
 
 	// Of the storm guard, see Merge.
 	begun    map[string][]time.Time // by channel: when the latest messages that call somebody were begun
@@ -44,7 +44,7 @@ func NewBook(incidents []Incident, rows []Row, picks escalation.Picks) *Book {
 		incidents: map[string]Incident{}, byKey: map[string]string{}, lately: map[string]string{}, groups: map[string]string{}, parts: map[string]map[string]struct{}{},
 		sources: map[string][]source{}, hides: map[string][]string{}, silences: map[string]Silence{}, changes: 1,
 		rows: map[string][]Row{}, picks: escalation.Picks{},
-		lines: map[string]*line{}, ticks: newAgenda(),
+		lines: map[string]*line{}, others: map[string]*line{}, ticks: newAgenda(),
 		begun: map[string][]time.Time{}, speaking: map[string]speaker{}, into: map[string][]RowKey{},
 	}
 	b.Accept(Change{Incidents: incidents, Rows: rows, Picks: picks})
