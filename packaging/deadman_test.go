@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"nezuban/packaging/testenv"
+	"nezuban/packaging/testenv/fakehttp"
 	"nezuban/packaging/testenv/fakepagerduty"
 )
 
@@ -86,4 +87,21 @@ func TestTheRouterStopsAndThreeSendersOpenOneAlert(t *testing.T) {
 	if len(clients) != senders {
 		t.Errorf("found events from %v, expected three senders", clients)
 	}
+}
+
+// The router tells a service outside that it is alive, again and again, until it is not.
+func TestTheRouterTellsThatItIsAlive(t *testing.T) {
+	outside := fakehttp.New(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }, func(status int) any { return status })
+	s := newStack(t, oncallText, fmt.Sprintf("[dead_man]\nurl_file = %q\nevery = \"5s\"\n", secretFile(t, outside.URL+"/ping/SECRET")))
+	outside.Fail(1, http.StatusBadGateway) // what fails once goes on
+	if err := outside.Await(within(t, 60*time.Second), func() bool { return len(outside.Requests()) >= 3 }); err != nil {
+		t.Fatalf("it told %d times: %v", len(outside.Requests()), err)
+	}
+	s.router.stop(t)
+	for _, r := range outside.Requests() {
+		if r.Method != http.MethodPost || r.Path != "/ping/SECRET" || len(r.Body) != 0 {
+			t.Errorf("told by %s %s %q", r.Method, r.Path, r.Body)
+		}
+	}
+	s.unsaid("SECRET")
 }

@@ -157,12 +157,17 @@ func TestTextMessages(t *testing.T) {
 	s.router.await(t, 10*time.Second, 0, "^PAGE bob TRIGGERED container-died")
 }
 
-// The REST API takes nothing: the catch-all service gets the page by the Events API, and hears that it is over.
+// The REST API takes nothing: the catch-all service gets the page by the Events API, and hears that it is over. Who acknowledges
+// it there has it here, though the incident there has a key and an id that nobody here has seen.
 func TestPagerDutysRESTAPITakesNothing(t *testing.T) {
+	url, public := outside(t)
 	account, config := newPagerDuty(t)
+	account.AddUser("PCHIEF", "chief@example.com")
 	events := fakepagerduty.NewEvents(t)
+	account.RaiseBy(events, "PCHIEF")
 	s := newStack(t, pagedBy("pagerduty", "terminal", "10m"),
-		config+fmt.Sprintf("events_url = %q\nevents_key_file = %q\n", events.URL, secretFile(t, fakepagerduty.RoutingKey)))
+		public+config+fmt.Sprintf("events_url = %q\nevents_key_file = %q\nwebhook_secret_files = [%q]\n", events.URL, secretFile(t, fakepagerduty.RoutingKey), secretFile(t, hookSecret)))
+	account.Subscribe(t, url+"/hooks/pagerduty", fakepagerduty.HookOptions{}, hookSecret)
 	account.Fail(1000, http.StatusServiceUnavailable)
 	at := time.Now()
 	s.post(die(at))
@@ -173,6 +178,8 @@ func TestPagerDutysRESTAPITakesNothing(t *testing.T) {
 	if took := opened[0].Opened.Sub(at); took < 10*time.Second || !strings.Contains(opened[0].Summary, "[for alice]") || !strings.HasSuffix(opened[0].Key, "-0") {
 		t.Errorf("after %s it got %+v", took, opened[0])
 	}
+	account.Acknowledge(account.Incidents()[0].ID, "PBOB")
+	s.becomes("acknowledged", "bob")
 	s.post(event("shop", "start", at.Add(time.Second), ""))
 	if _, err := events.WaitFor(within(t, 30*time.Second), func(all []fakepagerduty.Alert) bool { return all[0].Status == "resolved" }); err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"math/big"
 	"net"
 	"net/http"
@@ -50,69 +51,107 @@ func (s *stack) becomes(state, by string) {
 	})
 }
 
+// everybody is a router that reaches alice on every channel at once, with a public listener, and the providers of all.
+type everybody struct {
+	*stack
+	url       string // of the public listener
+	pagerDuty *fakepagerduty.Server
+	phone     *faketwilio.Server
+	mailbox   *fakesmtp.Server
+	workspace *fakeslack.Server
+	receiver  *fakewebhook.Server
+}
+
+func reachEverybody(t *testing.T) *everybody {
+	t.Helper()
+	url, public := outside(t)
+	pagerDuty, config := newPagerDuty(t)
+	e := &everybody{
+		url: url, pagerDuty: pagerDuty, phone: faketwilio.New(t), mailbox: fakesmtp.New(t, fakesmtp.Options{Mechanisms: []string{"LOGIN"}}),
+		workspace: fakeslack.New(t), receiver: fakewebhook.New(t, fakewebhook.Secret),
+	}
+	e.stack = prepareStack(t, strings.Replace(oncallText, `alice = { page = ["terminal"] }`,
+		`alice = { page = ["terminal", "pagerduty", "sms", "call", "email", "slack", "webhook"] }`, 1),
+		public+config+twilioConfig(t, "sms", e.phone)+"replies = true\n"+twilioConfig(t, "call", e.phone)+mailConfig(t, e.mailbox)+
+			fmt.Sprintf("[slack]\nbase_url = %q\ntoken_file = %q\n", e.workspace.URL, secretFile(t, fakeslack.Token))+
+			fmt.Sprintf("[webhook]\nsecret_files = [%q]\n", secretFile(t, fakewebhook.Secret)))
+	e.write("contacts.toml", fmt.Sprintf("[alice]\npagerduty = \"PALICE\"\nsms = \"+4915110000001\"\ncall = \"+4915110000001\"\nemail = %q\nslack = %q\nwebhook = %q\n",
+		fakesmtp.Alice, fakeslack.Alice, e.receiver.URL), 0o600)
+	e.startRouter()
+	return e
+}
+
+// said waits until there are so many messages on each channel, but for calls, of which there is one, and returns the last of
+// each, all that is in it.
+func (e *everybody) said(n int, word string) map[string]string {
+	e.t.Helper()
+	ctx := within(e.t, 20*time.Second)
+	all := map[string]string{"terminal": e.router.await(e.t, 20*time.Second, 0, "^PAGE alice "+word+" container-died")}
+	incidents := await(e.t, e.pagerDuty, 20*time.Second, func(s fakepagerduty.Snapshot) bool { return len(s.Incidents) == 1 && len(s.Requests) >= n })
+	all["pagerduty"] = fmt.Sprint(incidents.Incidents)
+	sent, err := e.phone.WaitFor(ctx, func(s faketwilio.Snapshot) bool { return len(s.Messages) == n && len(s.Calls) == 1 })
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	all["sms"], all["call"] = sent.Messages[n-1].Body, sent.Calls[0].Twiml
+	mails, err := e.mailbox.WaitFor(ctx, n)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	all["email"] = mails[n-1].Text + " " + mails[n-1].HTML
+	posted, err := e.workspace.WaitFor(ctx, n)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	all["slack"] = strings.Join(append(posted[n-1].Shown, posted[n-1].Links...), " ")
+	taken, err := e.receiver.WaitFor(ctx, n)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	all["webhook"] = string(taken[n-1].Body)
+	return all
+}
+
+// scanAll asks for each URL of each message, as scanners and previews do, and returns with what statuses that ended.
+func (e *everybody) scanAll(messages map[string]string) map[string]bool {
+	e.t.Helper()
+	statuses := map[string]bool{}
+	for channel, text := range messages {
+		urls := urlText.FindAllString(text, -1)
+		if len(urls) == 0 && channel != "terminal" {
+			e.t.Errorf("%s: no link in %q", channel, text)
+		}
+		for _, address := range urls {
+			for _, method := range []string{http.MethodGet, http.MethodHead} {
+				statuses[scan(e.t, method, address)] = true
+			}
+		}
+	}
+	return statuses
+}
+
+var urlText = regexp.MustCompile(`https?://[^\s"'<>|\\\])}]+`)
+
 // A scanner that asks for every URL of every message, by GET and by HEAD, acknowledges nothing; a person who presses the
 // button does.
 func TestAScannerAcknowledgesNothing(t *testing.T) {
-	url, public := outside(t)
-	pagerDuty, pagerDutyConfig := newPagerDuty(t)
-	phone, workspace, receiver := faketwilio.New(t), fakeslack.New(t), fakewebhook.New(t, fakewebhook.Secret)
-	mailbox := fakesmtp.New(t, fakesmtp.Options{Mechanisms: []string{"LOGIN"}})
-	s := prepareStack(t, strings.Replace(oncallText, `alice = { page = ["terminal"] }`,
-		`alice = { page = ["terminal", "pagerduty", "sms", "call", "email", "slack", "webhook"] }`, 1),
-		public+pagerDutyConfig+twilioConfig(t, "sms", phone)+"replies = true\n"+twilioConfig(t, "call", phone)+mailConfig(t, mailbox)+
-			fmt.Sprintf("[slack]\nbase_url = %q\ntoken_file = %q\n", workspace.URL, secretFile(t, fakeslack.Token))+
-			fmt.Sprintf("[webhook]\nsecret_files = [%q]\n", secretFile(t, fakewebhook.Secret)))
-	s.write("contacts.toml", fmt.Sprintf("[alice]\npagerduty = \"PALICE\"\nsms = \"+4915110000001\"\ncall = \"+4915110000001\"\nemail = %q\nslack = %q\nwebhook = %q\n",
-		fakesmtp.Alice, fakeslack.Alice, receiver.URL), 0o600)
-	s.startRouter()
-	s.post(die(time.Now()))
-
-	ctx := within(t, 20*time.Second)
-	texts := map[string]string{"terminal": s.router.await(t, 20*time.Second, 0, "^PAGE alice TRIGGERED container-died")}
-	texts["pagerduty"] = fmt.Sprint(await(t, pagerDuty, 20*time.Second, status("triggered")).Incidents)
-	sent, err := phone.WaitFor(ctx, func(s faketwilio.Snapshot) bool { return len(s.Messages) == 1 && len(s.Calls) == 1 })
-	if err != nil {
-		t.Fatal(err)
-	}
-	texts["sms"], texts["call"] = sent.Messages[0].Body, sent.Calls[0].Twiml
-	mails, err := mailbox.WaitFor(ctx, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	texts["email"] = mails[0].Text + " " + mails[0].HTML
-	posted, err := workspace.WaitFor(ctx, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	texts["slack"] = strings.Join(append(posted[0].Shown, posted[0].Links...), " ")
-	taken, err := receiver.WaitFor(ctx, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	texts["webhook"] = string(taken[0].Body)
-
-	found := regexp.MustCompile(`https?://[^\s"'<>|\\\])}]+`)
-	var link string
-	scanned := map[string]bool{}
-	for channel, text := range texts {
-		urls := found.FindAllString(text, -1)
-		if channel != "terminal" && !slices.ContainsFunc(urls, func(u string) bool { return strings.HasPrefix(u, url) }) && channel != "pagerduty" {
-			t.Errorf("%s: no link to %s in %q", channel, url, text)
-		}
-		for _, address := range urls {
-			if channel == "sms" {
-				link = address
-			}
-			for _, method := range []string{http.MethodGet, http.MethodHead} {
-				scanned[scan(t, method, address)] = true
-			}
+	e := reachEverybody(t)
+	at := time.Now()
+	e.post(die(at))
+	first := e.said(1, "TRIGGERED")
+	for channel, text := range first {
+		if channel != "terminal" && channel != "pagerduty" && !strings.Contains(text, e.url+"/") {
+			t.Errorf("%s: no link to %s in %q", channel, e.url, text)
 		}
 	}
-	if !scanned["200"] || strings.Contains(s.shown(), "acknowledged_at") {
-		t.Fatalf("scanned with %v; it is %s", scanned, s.shown())
+	statuses := e.scanAll(first)
+	e.post(event("till", "die", at.Add(time.Second), ",exit_code=7i,requested=false")) // joins it, and all are told so
+	maps.Copy(statuses, e.scanAll(e.said(2, "UPDATED")))
+	if now := e.shown(); !statuses["200"] || !strings.Contains(now, `"state":"triggered"`) || strings.Contains(now, "acknowledged_at") {
+		t.Fatalf("scanned with %v; it is %s", statuses, now)
 	}
-	pressTheButton(t, link)
-	s.becomes("acknowledged", "alice")
+	pressTheButton(t, urlText.FindString(first["sms"]))
+	e.becomes("acknowledged", "alice")
 }
 
 // scan asks for a URL as a scanner does, and returns the status that the last redirect came to.
@@ -254,6 +293,46 @@ func TestPagerDutysOwnApp(t *testing.T) {
 				t.Errorf("bob was paged %d times", n)
 			}
 			s.unsaid(hookSecret)
+		})
+	}
+}
+
+// What people undo in PagerDuty's app is undone here: nobody has the incident any more, and it pages again.
+func TestWhatIsUndoneInPagerDutysOwnApp(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		do   func(s *stack, account *fakepagerduty.Server, id string)
+	}{
+		{"acknowledged there and its snooze is over", func(s *stack, account *fakepagerduty.Server, id string) {
+			account.Acknowledge(id, "PALICE")
+			s.becomes("acknowledged", "alice")
+			account.Expire(id)
+		}},
+		{"over and opened again", func(s *stack, account *fakepagerduty.Server, id string) {
+			s.post(event("shop", "start", time.Now(), ""))
+			await(s.t, account, 20*time.Second, status("resolved"))
+			account.Reopen(id, "PALICE")
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			url, public := outside(t)
+			account, config := newPagerDuty(t)
+			s := newStack(t, pagedBy("pagerduty", "pagerduty", "10m"), public+config+fmt.Sprintf("webhook_secret_files = [%q]\n", secretFile(t, hookSecret)))
+			account.Subscribe(t, url+"/hooks/pagerduty", fakepagerduty.HookOptions{}, hookSecret)
+			s.post(die(time.Now().Add(-time.Second)))
+			id := await(t, account, 20*time.Second, status("triggered")).Incidents[0].ID
+			row.do(s, account, id)
+			again := await(t, account, 20*time.Second, func(all fakepagerduty.Snapshot) bool {
+				history := all.Incidents[0].History
+				last := history[len(history)-1]
+				return last.Event == "incident.reassigned" && last.By == fakepagerduty.BotID && fmt.Sprint(last.Assignees) == "[PALICE]"
+			})
+			if len(again.Incidents) != 1 {
+				t.Errorf("PagerDuty has %+v, want one incident", again.Incidents)
+			}
+			if now := s.shown(); !strings.Contains(now, `"state":"triggered"`) {
+				t.Errorf("it is %s", now)
+			}
 		})
 	}
 }

@@ -24,7 +24,8 @@ const (
 // Events is the Events API v2 of one integration: a trigger with the key of an open alert is merged into it, after a resolve
 // it opens another; what is said of a key without an open alert is taken and changes nothing. The zero value is ready.
 type Events struct {
-	Changed func() // called after each event, unless nil
+	Changed func()       // called after each event, unless nil
+	raised  func(*Event) // also, by the account whose incidents they raise; nil: none
 
 	mu     sync.Mutex
 	alerts []Alert
@@ -113,6 +114,9 @@ func (e *Events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	e.take(&in)
+	if e.raised != nil {
+		e.raised(&in)
+	}
 	if e.Changed != nil {
 		e.Changed()
 	}

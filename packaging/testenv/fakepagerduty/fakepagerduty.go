@@ -20,10 +20,11 @@ import (
 
 // The account as New makes it.
 const (
-	Token   = "pd-token-KEEP-IT-SECRET" // the only API token that is let in
-	Service = "PSERVICE"                // incidents on any other service are refused
-	BotID   = "PBOT"                    // the user in whose name a router writes
-	Bot     = "nezuban-bot@example.com" // that user's e-mail address, for From
+	Token    = "pd-token-KEEP-IT-SECRET" // the only API token that is let in
+	Service  = "PSERVICE"                // incidents on any other service are refused
+	CatchAll = "PCATCHALL"               // the service on which events raise incidents, see [Server.RaiseBy]
+	BotID    = "PBOT"                    // the user in whose name a router writes
+	Bot      = "nezuban-bot@example.com" // that user's e-mail address, for From
 )
 
 // Server is one account.
@@ -40,7 +41,8 @@ type Server struct {
 // Incident is one incident of the account, as a test looks at it.
 type Incident struct {
 	ID, Number     string
-	Key            string // incident_key
+	Key            string // incident_key; "" where an event has raised it
+	AlertKey       string // of the event that has raised it; "" for none
 	Service        string
 	Title, Details string
 	Urgency        string
@@ -117,13 +119,19 @@ func (s *Server) Reassign(id, user string, to ...string) {
 	s.act(id, func(i *Incident) { i.reassign(to, user) })
 }
 
-// Expire is what a service's acknowledgement timeout does: the incident is triggered again, with whoever acknowledged it.
+// Expire is what a service's acknowledgement timeout does, and the end of a snooze: the incident is triggered again, with
+// whoever acknowledged it.
 func (s *Server) Expire(id string) {
-	s.act(id, func(i *Incident) {
-		i.Status, i.Acknowledgers = "triggered", nil
-		i.record("incident.unacknowledged", i.Service, i.Assignees)
-	})
+	s.act(id, func(i *Incident) { i.unacknowledge(i.Service) })
 }
+
+// Unacknowledge is the same in the name of a user.
+func (s *Server) Unacknowledge(id, user string) {
+	s.act(id, func(i *Incident) { i.unacknowledge(user) })
+}
+
+// Reopen is what a person does in PagerDuty's own app with a resolved incident.
+func (s *Server) Reopen(id, user string) { s.byHand(id, user, "triggered") }
 
 func (s *Server) byHand(id, user, status string) {
 	s.act(id, func(i *Incident) { i.setStatus(status, user) })
@@ -137,6 +145,15 @@ func (s *Server) act(id string, do func(*Incident)) {
 	s.publish()
 	s.mu.Unlock()
 	s.Changed()
+}
+
+// agent is who did something, as it goes over the wire: a user, or a service for what time or an event has done. The caller
+// holds mu.
+func (s *Server) agent(id string) reference {
+	if _, person := s.emails[id]; person {
+		return reference{ID: id, Type: "user_reference", Summary: "user " + id}
+	}
+	return reference{ID: id, Type: "service_reference", Summary: "service " + id}
 }
 
 // find returns the incident with that id, or nil. The caller holds mu.

@@ -1,6 +1,7 @@
 package fakepagerduty
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -103,6 +104,11 @@ func (i *Incident) setStatus(status, by string) {
 	i.record("incident."+map[string]string{"triggered": "reopened"}[status]+strings.TrimPrefix(status, "triggered"), by, notified)
 }
 
+func (i *Incident) unacknowledge(by string) {
+	i.Status, i.Acknowledgers = "triggered", nil
+	i.record("incident.unacknowledged", by, i.Assignees)
+}
+
 // reassign gives the incident to others, which triggers it again and notifies those who did not have it.
 func (i *Incident) reassign(assignees []string, by string) {
 	var notified []string
@@ -113,6 +119,17 @@ func (i *Incident) reassign(assignees []string, by string) {
 	}
 	i.Status, i.Assignees, i.Acknowledgers = "triggered", assignees, nil
 	i.record("incident.reassigned", by, notified)
+}
+
+// lastStatusChange is the last entry of the history in which the status became another, or else the creation.
+func (i *Incident) lastStatusChange() Change {
+	last := i.History[0]
+	for n, c := range i.History {
+		if n > 0 && c.Status != i.History[n-1].Status {
+			last = c
+		}
+	}
+	return last
 }
 
 func (i *Incident) record(event, by string, notified []string) {
@@ -126,7 +143,7 @@ func (s *Server) list(q url.Values) []*Incident {
 	asked := func(name, value string) bool { return !q.Has(name) || slices.Contains(q[name], value) }
 	var found []*Incident
 	for _, i := range s.incidents {
-		if asked("incident_key", i.Key) && asked("service_ids[]", i.Service) && asked("statuses[]", i.Status) {
+		if asked("incident_key", cmp.Or(i.Key, i.AlertKey)) && asked("service_ids[]", i.Service) && asked("statuses[]", i.Status) {
 			found = append(found, i)
 		}
 	}

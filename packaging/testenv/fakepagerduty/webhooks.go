@@ -149,7 +149,7 @@ func (s *Server) queue(i *Incident, n int, event string, c Change) {
 	}
 	body, err := json.Marshal(map[string]any{"event": map[string]any{
 		"id": fmt.Sprintf("01E%s%d%s", i.ID, n, event), "event_type": event, "resource_type": "incident", "occurred_at": c.At.UTC(),
-		"agent": reference{ID: c.By, Type: "user_reference", Summary: "user " + c.By}, "client": nil,
+		"agent": s.agent(c.By), "client": nil,
 		"data": map[string]any{
 			"id": i.ID, "type": "incident", "number": json.Number(i.Number), "status": c.Status, "incident_key": i.Key, "title": i.Title,
 			"created_at": i.History[0].At.UTC(), "assignees": assignees, "urgency": i.Urgency,

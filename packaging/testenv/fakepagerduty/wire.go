@@ -63,15 +63,15 @@ type incidentOut struct {
 	LastStatusChangeBy reference `json:"last_status_change_by"`
 }
 
-func (i *Incident) out() incidentOut {
-	change := i.History[len(i.History)-1]
-	last := change.At
+// out is an incident on the wire. The caller holds mu.
+func (s *Server) out(i *Incident) incidentOut {
+	last, change := i.History[len(i.History)-1].At, i.lastStatusChange()
 	o := incidentOut{
 		reference: reference{i.ID, "incident", "[#" + i.Number + "] " + i.Title},
 		Number:    json.Number(i.Number), Title: i.Title, Status: i.Status, Urgency: i.Urgency, Key: i.Key,
 		CreatedAt: i.History[0].At, Service: reference{i.Service, "service_reference", "Nezuban"},
 		Assignments: []assignment{}, Acknowledgements: []acknowledgement{},
-		LastStatusChangeAt: last, LastStatusChangeBy: reference{ID: change.By, Type: "user_reference", Summary: "user " + change.By},
+		LastStatusChangeAt: change.At, LastStatusChangeBy: s.agent(change.By),
 	}
 	for _, id := range i.Assignees {
 		o.Assignments = append(o.Assignments, assignment{last, reference{ID: id, Type: "user_reference"}})
@@ -134,7 +134,7 @@ func (s *Server) answer(r *http.Request) (status int, answer any, refused *probl
 		return s.answerList(r)
 	case r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/incidents/"):
 		if i := s.find(strings.TrimPrefix(r.URL.Path, "/incidents/")); i != nil {
-			return http.StatusOK, map[string]any{"incident": i.out()}, nil
+			return http.StatusOK, map[string]any{"incident": s.out(i)}, nil
 		}
 	case r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/users/"):
 		id := strings.TrimPrefix(r.URL.Path, "/users/")
@@ -162,7 +162,7 @@ func (s *Server) answerList(r *http.Request) (int, any, *problem) {
 	all = all[min(offset, len(all)):]
 	found := []incidentOut{}
 	for _, i := range all[:min(limit, len(all))] {
-		found = append(found, i.out())
+		found = append(found, s.out(i))
 	}
 	return http.StatusOK, map[string]any{"incidents": found, "limit": limit, "offset": offset, "more": len(all) > limit}, nil
 }
@@ -182,7 +182,7 @@ func (s *Server) answerCreate(r *http.Request) (int, any, *problem) {
 	if refused != nil {
 		return 0, nil, refused
 	}
-	return http.StatusCreated, map[string]any{"incident": made.out()}, nil
+	return http.StatusCreated, map[string]any{"incident": s.out(made)}, nil
 }
 
 func (s *Server) answerManage(r *http.Request) (int, any, *problem) {
@@ -205,7 +205,7 @@ func (s *Server) answerManage(r *http.Request) (int, any, *problem) {
 		if refused != nil {
 			return 0, nil, refused
 		}
-		changed = append(changed, i.out())
+		changed = append(changed, s.out(i))
 	}
 	return http.StatusOK, map[string]any{"incidents": changed}, nil
 }

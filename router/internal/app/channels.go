@@ -52,7 +52,8 @@ type emailSettings struct {
 	Username     string `toml:"username"`
 	PasswordFile string `toml:"password_file"`
 
-	PagesPerMinute int `toml:"pages_per_minute"`
+	PagesPerMinute    int `toml:"pages_per_minute"`
+	MessagesPerMinute int `toml:"messages_per_minute"`
 }
 
 // email checks the server; nil when there is no such table.
@@ -81,9 +82,10 @@ func (l *loader) email(s emailSettings) *email.Config {
 
 // slackSettings is [slack].
 type slackSettings struct {
-	BaseURL        string `toml:"base_url"`
-	TokenFile      string `toml:"token_file"`
-	PagesPerMinute int    `toml:"pages_per_minute"`
+	BaseURL           string `toml:"base_url"`
+	TokenFile         string `toml:"token_file"`
+	PagesPerMinute    int    `toml:"pages_per_minute"`
+	MessagesPerMinute int    `toml:"messages_per_minute"`
 }
 
 // slack checks the workspace; nil when there is no such table.

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -116,8 +117,9 @@ func TestChannelsNeedTheirKeys(t *testing.T) {
 		{"answers that cannot come in", "[sms]\naccount_sid = \"AC1\"\nauth_token_file = \"secret\"\nfrom = \"+15005550006\"\nreplies = true\n", []string{`router.toml:5: sms.replies: found true, expected the table [public]`}},
 		{"answers to calls", "[call]\nreplies = true\n", []string{`router.toml:2: call.replies`}},
 		{"webhooks that cannot come in", "[pagerduty]\nwebhook_secret_files = [\"secret\"]\n", []string{`router.toml:2: pagerduty.webhook_secret_files: found "secret", expected the table [public]`, "pagerduty.service"}},
-		{"limits that are none", "[sms]\npages_per_minute = -1\nmessages_per_minute = 1000000\n[email]\npages_per_minute = -2\n", []string{
+		{"limits that are none", "[sms]\npages_per_minute = -1\nmessages_per_minute = 1000000\n[email]\npages_per_minute = -2\nmessages_per_minute = -3\n[slack]\nmessages_per_minute = -4\n", []string{
 			`router.toml:2: sms.pages_per_minute: found -1, expected a number from 1 to 100000, or nothing for 20`, "router.toml:3: sms.messages_per_minute", "router.toml:5: email.pages_per_minute",
+			`router.toml:6: email.messages_per_minute: found -3, expected a number from 1 to 100000, or nothing for 120`, "router.toml:8: slack.messages_per_minute",
 		}},
 		{"webhook without a secret", "[webhook]\nsecret_files = []\n", []string{"router.toml:2: webhook.secret_files"}},
 		{"webhook with a wrong secret", "[webhook]\nsecret_files = [\n  \"nowhere\",\n  \"secret\",\n]\n", []string{
@@ -177,5 +179,21 @@ func TestOneSourceOfTheRotationFile(t *testing.T) {
 	}
 	if err := CheckOnCall(cfg); err != nil {
 		t.Errorf("without a rotation file: %v", err)
+	}
+}
+
+// Each provider has a limit, also where the configuration names none. PagerDuty's are kept by its own package.
+func TestTheLimitOfEachProvider(t *testing.T) {
+	cfg, err := Load(writeConfig(t, "[slack]\ntoken_file = \"secret\"\nmessages_per_minute = 7\n", map[string]string{
+		"secret": "s3cret\n", "oncall.toml": rotationText, "contacts.toml": "[alice]\n",
+	}), noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (map[string]int{"sms": 60, "call": 60, "email": 120, "slack": 7}); !maps.Equal(cfg.rates, want) {
+		t.Errorf("messages a minute %v, want %v", cfg.rates, want)
+	}
+	if want := (map[string]int{"pagerduty": 30, "sms": 20, "call": 10, "email": 60, "slack": 60, "webhook": 600}); !maps.Equal(cfg.caps, want) {
+		t.Errorf("pages a minute %v, want %v", cfg.caps, want)
 	}
 }

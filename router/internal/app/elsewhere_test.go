@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,9 +59,34 @@ func within(t *testing.T, d time.Duration) context.Context {
 	return ctx
 }
 
+// impatient is a pager at whose REST API each trigger has failed for a while.
+type impatient struct{ page.Pager }
+
+func (p impatient) Page(ctx context.Context, m page.Message) (string, error) {
+	m.Failing = time.Minute
+	return p.Pager.Page(ctx, m)
+}
+
 func newThere(t *testing.T) *there {
 	t.Helper()
+	return newThereBy(t, func(_ *fakepagerduty.Server, p page.Pager) page.Pager { return p })
+}
+
+// newRaised is one whose first page was raised by an event, because the REST API failed: it stands on the service for events,
+// assigned to its chief.
+func newRaised(t *testing.T) *there {
+	t.Helper()
+	return newThereBy(t, func(account *fakepagerduty.Server, p page.Pager) page.Pager {
+		account.Fail(1, http.StatusServiceUnavailable)
+		return impatient{p}
+	})
+}
+
+func newThereBy(t *testing.T, prepare func(*fakepagerduty.Server, page.Pager) page.Pager) *there {
+	t.Helper()
 	h := &there{T: t, account: fakepagerduty.New(t), store: &disk{}}
+	events := fakepagerduty.NewEvents(t)
+	h.account.RaiseBy(events, "PCHIEF")
 	for id, email := range map[string]string{"PALICE": "alice@example.com", "PBOB": "bob@example.com", "PCHIEF": "chief@example.com"} {
 		h.account.AddUser(id, email)
 	}
@@ -82,13 +108,14 @@ func newThere(t *testing.T) *there {
 	t.Cleanup(transport.CloseIdleConnections)
 	pager := pagerduty.New(pagerduty.Config{
 		BaseURL: h.account.URL, Token: fakepagerduty.Token, From: fakepagerduty.Bot, ServiceID: fakepagerduty.Service, HTTPClient: &http.Client{Transport: transport},
+		EventsURL: events.URL, EventsKey: fakepagerduty.RoutingKey,
 	})
 	known := func() *escalation.Contacts { return contacts }
 	h.watch = newElsewhere(h.engine, pager, known, daemon.NewCondition(discard, "pagerduty"))
 	h.shown = make(chan page.Message, 100)
 	ctx, cancel := context.WithCancel(t.Context())
 	d := &duty.Deliverer{
-		Engine: h.engine, Pagers: map[string]page.Pager{"pagerduty": pager, "terminal": shown(h.shown)}, Log: discard,
+		Engine: h.engine, Pagers: map[string]page.Pager{"pagerduty": prepare(h.account, pager), "terminal": shown(h.shown)}, Log: discard,
 		Guard: func(f func() error) func() error { return f }, Contacts: known, Link: func(string) string { return "" },
 	}
 	done := make(chan struct{})
@@ -193,32 +220,203 @@ func TestAMissingWebhookIsFoundByAsking(t *testing.T) {
 	}
 }
 
-// Whoever acknowledges is assigned at PagerDuty. When it takes the acknowledgement back by itself, nobody has reassigned it.
-func TestAnAcknowledgementThatExpiresThereIsNoReassignment(t *testing.T) {
-	h := newThere(t)
-	if err := h.engine.Acknowledge(t.Context(), "I001", "bob", ""); err != nil {
-		t.Fatal(err)
+// ack is what happens here; over is that it is over here and there.
+func (h *there) ack(by string) {
+	h.Helper()
+	if err := h.engine.Acknowledge(h.Context(), "I001", by, ""); err != nil {
+		h.Fatal(err)
 	}
-	id := h.settled(1).ID
-	h.account.Expire(id)
-	h.look()
-	if inc := h.only(); inc.State != incident.Acknowledged || inc.AcknowledgedBy != "bob" {
-		t.Errorf("it is %s by %q:\n%s", inc.State, inc.AcknowledgedBy, h.noted())
+	h.settled(1)
+}
+
+func (h *there) over() {
+	h.Helper()
+	if err := h.engine.Resolve(h.Context(), "I001", "alice", ""); err != nil {
+		h.Fatal(err)
+	}
+	h.settled(1)
+}
+
+// What was undone there and no webhook told is found by asking too.
+func TestWhatWasUndoneThereIsFoundByAsking(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		before func(h *there)
+		do     func(account *fakepagerduty.Server, id string)
+		state  incident.State
+		by     string
+		paged  []string // there, by it
+		noted  string
+	}{
+		{"a snooze of PagerDuty's is over: nobody has reassigned it", func(h *there) { h.ack("bob") }, func(a *fakepagerduty.Server, id string) { a.Expire(id) }, incident.Triggered, "", []string{"PBOB", "PALICE"}, "the acknowledgement is over in PagerDuty"},
+		{"taken back", func(h *there) { h.ack("alice") }, func(a *fakepagerduty.Server, id string) { a.Unacknowledge(id, "PALICE") }, incident.Triggered, "", []string{"PALICE"}, "the acknowledgement was taken back by alice in PagerDuty"},
+		{"taken back by somebody in no contacts", func(h *there) { h.ack("alice") }, func(a *fakepagerduty.Server, id string) { a.Unacknowledge(id, "PCHIEF") }, incident.Triggered, "", []string{"PALICE"}, "taken back by user PCHIEF (in no contacts) in PagerDuty"},
+		{"taken back in our own name: that is nobody", func(h *there) { h.ack("alice") }, func(a *fakepagerduty.Server, id string) { a.Unacknowledge(id, fakepagerduty.BotID) }, incident.Acknowledged, "alice", []string{"PALICE"}, ""},
+		{"taken back, and acknowledged again", func(h *there) { h.ack("alice") }, func(a *fakepagerduty.Server, id string) { a.Expire(id); a.Acknowledge(id, "PBOB") }, incident.Acknowledged, "bob", []string{"PALICE"}, "acknowledged by bob, after alice"},
+		{"opened again", (*there).over, func(a *fakepagerduty.Server, id string) { a.Reopen(id, "PBOB") }, incident.Triggered, "", []string{"PALICE"}, "opened again by bob in PagerDuty"},
+		{"opened again, and acknowledged", (*there).over, func(a *fakepagerduty.Server, id string) { a.Reopen(id, "PBOB"); a.Acknowledge(id, "PBOB") }, incident.Acknowledged, "bob", nil, "opened again by bob in PagerDuty"},
+		{"opened again, and resolved", (*there).over, func(a *fakepagerduty.Server, id string) { a.Reopen(id, "PBOB"); a.Resolve(id, "PBOB") }, incident.Resolved, "alice", nil, ""},
+		{"resolved here alone, and acknowledged there: that opens nothing", func(h *there) { h.account.Fail(1, http.StatusForbidden); h.over() }, func(a *fakepagerduty.Server, id string) { a.Acknowledge(id, "PALICE") }, incident.Resolved, "alice", nil, ""},
+		{"resolved, and left so", (*there).over, func(*fakepagerduty.Server, string) {}, incident.Resolved, "alice", nil, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			h := newThere(t)
+			row.before(h)
+			before := h.settled(1)
+			row.do(h.account, before.ID)
+			h.look()
+			inc := h.only()
+			if by := inc.AcknowledgedBy; inc.State != row.state || (by != row.by && inc.ResolvedBy != row.by) || !strings.Contains(h.noted(), row.noted) {
+				t.Errorf("it is %s by %q:\n%s", inc.State, by, h.noted())
+			}
+			if strings.Contains(h.noted(), "reassigned") {
+				t.Errorf("nobody has reassigned it:\n%s", h.noted())
+			}
+			after := h.settled(1)
+			var paged []string
+			for _, c := range after.History[len(before.History):] {
+				paged = append(paged, c.Notified...)
+			}
+			if !slices.Equal(slices.Compact(paged), row.paged) {
+				t.Errorf("paged %q there, want %q: %+v", paged, row.paged, after.History)
+			}
+			written := h.noted()
+			h.look()
+			if again := h.settled(1); len(again.History) != len(after.History) || h.noted() != written {
+				t.Errorf("looking again changed it to %+v\n%s", again, h.noted())
+			}
+		})
 	}
 }
 
-// PagerDuty is asked only while it has something of ours that is open.
+// An incident that an event has raised on the service for events is followed like any other, though it has no key of its own
+// and its own escalation policy says who is assigned.
+func TestWhatAnEventRaisedIsFollowedToo(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		before func(h *there)
+		do     func(account *fakepagerduty.Server, id string)
+		state  incident.State
+		by     string
+		noted  string
+	}{
+		{"nothing", nil, func(*fakepagerduty.Server, string) {}, incident.Triggered, "", ""},
+		{"acknowledged", nil, func(a *fakepagerduty.Server, id string) { a.Acknowledge(id, "PALICE") }, incident.Acknowledged, "alice", "acknowledged by alice: in PagerDuty"},
+		{"acknowledged by its own people", nil, func(a *fakepagerduty.Server, id string) { a.Acknowledge(id, "PCHIEF") }, incident.Acknowledged, "user PCHIEF (in no contacts)", ""},
+		{"resolved", nil, func(a *fakepagerduty.Server, id string) { a.Resolve(id, "PBOB") }, incident.Resolved, "bob", "resolved by bob: in PagerDuty"},
+		{"given to another by its own policy", nil, func(a *fakepagerduty.Server, id string) { a.Reassign(id, fakepagerduty.CatchAll, "PBOB") }, incident.Triggered, "", ""},
+		{"acknowledged here: its event says so, and no person", func(h *there) { h.ack("bob") }, func(*fakepagerduty.Server, string) {}, incident.Acknowledged, "bob", ""},
+		{"its acknowledgement is over", func(h *there) { h.ack("bob") }, func(a *fakepagerduty.Server, id string) { a.Expire(id) }, incident.Triggered, "", "the acknowledgement is over in PagerDuty"},
+		{"resolved here: its event says so", (*there).over, func(*fakepagerduty.Server, string) {}, incident.Resolved, "alice", ""},
+		{"opened again", (*there).over, func(a *fakepagerduty.Server, id string) { a.Reopen(id, "PBOB") }, incident.Triggered, "", "opened again by bob in PagerDuty"},
+	} {
+		for _, way := range []string{"looked up", "told by a webhook"} {
+			t.Run(row.name+", "+way, func(t *testing.T) {
+				h := newRaised(t)
+				raised := h.settled(1)
+				if raised.Service != fakepagerduty.CatchAll || raised.Key != "" {
+					t.Fatalf("raised %+v", raised)
+				}
+				if row.before != nil {
+					row.before(h)
+				}
+				h.look() // PagerDuty's id is known by now
+				before := len(raised.History)
+				row.do(h.account, raised.ID)
+				if way == "looked up" {
+					h.look()
+				}
+				for _, c := range h.account.Incidents()[0].History[before:] {
+					e := pagerduty.Event{ID: c.At.String(), Type: c.Event, At: c.At, By: pagerduty.Agent{ID: c.By, User: c.By != fakepagerduty.CatchAll}, IncidentID: raised.ID}
+					if way != "looked up" {
+						if err := h.watch.heed(t.Context(), e); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+				if asks := len(h.watch.soon) > 0; asks != (way != "looked up" && strings.HasSuffix(row.by, "(in no contacts)")) {
+					t.Errorf("PagerDuty is to be asked: %v", asks)
+				} else if asks {
+					h.look()
+				}
+				inc := h.only()
+				if by := inc.AcknowledgedBy; inc.State != row.state || (by != row.by && inc.ResolvedBy != row.by) || !strings.Contains(h.noted(), row.noted) {
+					t.Errorf("it is %s by %q:\n%s", inc.State, by, h.noted())
+				}
+				if strings.Contains(h.noted(), "reassigned") {
+					t.Errorf("it is not ours to say who is assigned:\n%s", h.noted())
+				}
+			})
+		}
+	}
+}
+
+// What is found by asking says only what was done to an incident since it was made, and since it was over here.
+func TestWhatAStatusSays(t *testing.T) {
+	made := time.Date(2026, 11, 30, 3, 0, 0, 0, time.UTC)
+	at := func(minutes int) time.Time { return made.Add(time.Duration(minutes) * time.Minute) }
+	for _, row := range []struct {
+		name   string
+		here   incident.State // since minute 5
+		status string
+		since  int // minutes
+		want   incident.ReportKind
+	}{
+		{"open", incident.Triggered, pagerduty.Triggered, 0, ""},
+		{"open, and reassigned", incident.Triggered, pagerduty.Triggered, 1, ""},
+		{"acknowledged", incident.Triggered, pagerduty.Acknowledged, 1, incident.ReportAcknowledged},
+		{"resolved", incident.Acknowledged, pagerduty.Resolved, 9, incident.ReportResolved},
+		{"taken back", incident.Acknowledged, pagerduty.Triggered, 9, incident.ReportUnacknowledged},
+		{"never acknowledged there", incident.Acknowledged, pagerduty.Triggered, 0, ""},
+		{"over here, open there because the resolve did not arrive", incident.Resolved, pagerduty.Triggered, 0, ""},
+		{"over here, acknowledged there before", incident.Resolved, pagerduty.Acknowledged, 4, ""},
+		{"over here, opened again there", incident.Resolved, pagerduty.Triggered, 9, incident.ReportReopened},
+		{"over here and there", incident.Resolved, pagerduty.Resolved, 9, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			h := held{Incident: incident.Incident{State: row.here, AcknowledgedAt: at(5), ResolvedAt: at(5)}}
+			r, says := changed(h, pagerduty.Standing{Status: row.status, Created: made, At: at(row.since)})
+			if says != (row.want != "") || (says && r.Kind != row.want) {
+				t.Errorf("says %v %s, want %q", says, r.Kind, row.want)
+			}
+		})
+	}
+}
+
+// What an event has raised has an id that the router learns by asking: a webhook of an incident that it does not know makes it
+// ask, but only while there is such a one.
+func TestAWebhookOfAnUnknownIncidentMakesTheRouterAsk(t *testing.T) {
+	e := event("e1", pagerduty.EventAcknowledged, "PALICE", time.Now())
+	e.Key, e.IncidentID = "", "PI00001"
+	for name, row := range map[string]struct {
+		h    func(*testing.T) *there
+		asks int
+	}{"something was raised": {newRaised, 1}, "nothing was": {newThere, 0}} {
+		t.Run(name, func(t *testing.T) {
+			h := row.h(t)
+			if err := h.watch.heed(t.Context(), e); err != nil || len(h.watch.soon) != row.asks {
+				t.Errorf("asks %d times, %v, want %d", len(h.watch.soon), err, row.asks)
+			}
+		})
+	}
+}
+
+// PagerDuty is asked only while it has something of ours that is not filed away.
 func TestPagerDutyIsNotAskedForNothing(t *testing.T) {
 	h := newThere(t)
 	h.look()
 	asked := len(h.account.Requests())
-	if err := h.engine.Resolve(t.Context(), "I001", "alice", ""); err != nil {
+	h.over()
+	ids, err := h.engine.Over(t.Context())
+	if err != nil {
 		t.Fatal(err)
 	}
-	h.settled(1)
+	if err := h.engine.Filed(t.Context(), ids); err != nil {
+		t.Fatal(err)
+	}
 	told := len(h.account.Requests())
 	h.look()
-	if n := len(h.account.Requests()); n != told || asked == 0 {
+	if n := len(h.account.Requests()); n != told || asked == 0 || len(ids) != 1 {
 		t.Errorf("%d requests with nothing open, after %d", n-told, asked)
 	}
 }
@@ -250,6 +448,25 @@ func TestAWebhookIsHeeded(t *testing.T) {
 			e.By.User = false
 			return []pagerduty.Event{e}
 		}, incident.Triggered, "", false},
+		{"acknowledged, and the snooze of it is over: time has done it", func(now time.Time) []pagerduty.Event {
+			e := event("e2", pagerduty.EventUnacknowledged, "PSERVICE", now.Add(time.Second))
+			e.By.User = false
+			return []pagerduty.Event{event("e1", pagerduty.EventAcknowledged, "PALICE", now), e}
+		}, incident.Triggered, "", false},
+		{"acknowledged, and taken back", func(now time.Time) []pagerduty.Event {
+			return []pagerduty.Event{event("e1", pagerduty.EventAcknowledged, "PALICE", now), event("e2", pagerduty.EventUnacknowledged, "PBOB", now.Add(time.Second))}
+		}, incident.Triggered, "", false},
+		{"acknowledged, and taken back in our own name, perhaps", func(now time.Time) []pagerduty.Event {
+			return []pagerduty.Event{event("e1", pagerduty.EventAcknowledged, "PALICE", now), event("e2", pagerduty.EventUnacknowledged, fakepagerduty.BotID, now.Add(time.Second))}
+		}, incident.Acknowledged, "alice", true},
+		{"resolved, and opened again", func(now time.Time) []pagerduty.Event {
+			return []pagerduty.Event{event("e1", pagerduty.EventResolved, "PALICE", now), event("e2", pagerduty.EventReopened, "PALICE", now.Add(time.Second))}
+		}, incident.Triggered, "", false},
+		{"resolved, and opened again by no person", func(now time.Time) []pagerduty.Event {
+			e := event("e2", pagerduty.EventReopened, "PSERVICE", now.Add(time.Second))
+			e.By.User = false
+			return []pagerduty.Event{event("e1", pagerduty.EventResolved, "PALICE", now), e}
+		}, incident.Resolved, "alice", false},
 		{"of another kind", func(now time.Time) []pagerduty.Event {
 			return []pagerduty.Event{event("e1", "incident.annotated", "PALICE", now)}
 		}, incident.Triggered, "", false},

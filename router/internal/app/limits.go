@@ -10,7 +10,8 @@ import (
 const maxPerMinute = 100_000
 
 // limits are those of the channels. Of PagerDuty, which asks not to make more incidents than people could, and of telephones
-// a person hears each page; a chat or a mailbox takes more.
+// a person hears each page; a chat or a mailbox takes more. Package pagerduty keeps to PagerDuty's own limits; whoever receives
+// webhooks says by their answers when they want fewer.
 func (l *loader) limits(cfg *Config, s settings) {
 	limit := func(table, key string, written, normal int) int {
 		if written < 0 || written > maxPerMinute {
@@ -36,4 +37,6 @@ func (l *loader) limits(cfg *Config, s settings) {
 	pages(schedule.ChannelWebhook, s.Webhook.PagesPerMinute, 600)
 	messages(schedule.ChannelSMS, s.SMS.MessagesPerMinute, 60)
 	messages(schedule.ChannelCall, s.Call.MessagesPerMinute, 60)
+	messages(schedule.ChannelEmail, s.Email.MessagesPerMinute, 120)
+	messages(schedule.ChannelSlack, s.Slack.MessagesPerMinute, 60)
 }

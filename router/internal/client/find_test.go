@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,10 +24,8 @@ func (c crowd) Incidents(int) (list []incident.Incident) {
 }
 
 func (c crowd) Incident(id string) (incident.Incident, []incident.Entry, error) {
-	for _, known := range append(c.open, c.over...) {
-		if id == known {
-			return incident.Incident{ID: id}, nil, nil
-		}
+	if slices.Contains(c.open, id) || slices.Contains(c.over, id) {
+		return incident.Incident{ID: id}, nil, nil
 	}
 	return incident.Incident{}, nil, incident.ErrUnknown
 }

@@ -103,7 +103,7 @@ func (p *prose) standing(inc incident.Incident) {
 	if inc.Flapping {
 		p.add("flapping: it came back %d times", inc.Flaps)
 	}
-	if inc.State == incident.Triggered && !inc.Quiet() && !inc.Progress.Next.IsZero() {
+	if inc.State == incident.Triggered && !inc.Quiet() && inc.Policy != nil && !inc.Progress.Next.IsZero() {
 		p.add("policy %s, next step at %s", inc.Policy.Name, inc.Progress.Next.In(p.zone).Format(timeForm))
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"nezuban/oncall/escalation"
 	"nezuban/router/internal/access"
 	"nezuban/router/internal/client"
 	"nezuban/router/internal/incident"
@@ -113,7 +114,7 @@ flapping: it came back 3 times
 	if out.String() != want {
 		t.Errorf("found\n%s\nwant\n%s", out.String(), want)
 	}
-	inc.State, inc.Suppressed, inc.Policy.Name, inc.Progress.Next = incident.Triggered, "", "api", at.Add(5*time.Minute)
+	inc.State, inc.Suppressed, inc.Policy, inc.Progress.Next = incident.Triggered, "", &escalation.Policy{Name: "api"}, at.Add(5*time.Minute)
 	ttr := 3600.4
 	open := client.Story{Record: client.Record{Incident: inc, TTR: &ttr}}
 	out.Reset()

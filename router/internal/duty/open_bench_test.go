@@ -119,7 +119,6 @@ func BenchmarkOpen(b *testing.B) {
 				sendIn(b, first, request(i, severity))
 			}
 			tellAll(b, first)
-			first = nil
 			for b.Loop() {
 				before := inUse()
 				var stored record.Stored

@@ -3,6 +3,7 @@ package duty
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -41,6 +42,28 @@ func TestAnOutcomeThatIsStoredLateCountsForItsOwnAttempt(t *testing.T) {
 		synctest.Wait()
 		if row := store.row(); len(calls) != 2 || row.Status != incident.RowSent {
 			t.Errorf("found %d attempts and the row %s, want 2 and sent", len(calls), row.Status)
+		}
+	})
+}
+
+// explaining is a channel with several ways.
+type explaining struct{ channel }
+
+func (*explaining) Explain(m page.Message, providerID string) string {
+	return "by another way, as " + providerID + " of " + m.PageID
+}
+
+func TestTheTimelineSaysByWhichWayAPageWent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &disk{}
+		e := newEngine(t, store)
+		deliverBy(t, e, map[string]page.Pager{"terminal": &explaining{channel{make(chan page.Message, 10), accepted}}})
+		if err := e.Ingest(t.Context(), []influx.Point{death(time.Now())}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if said := strings.Join(store.timeline(), "\n"); !strings.Contains(said, "sent trigger to alice by terminal: by another way, as provider-1 of I001-0") {
+			t.Errorf("the timeline does not say how it went:\n%s", said)
 		}
 	})
 }

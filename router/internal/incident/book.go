@@ -31,7 +31,7 @@ type Book struct {
 	picks          escalation.Picks // whom steps that take turns told last
 	ticks          *agenda          // when time alone changes an incident
 	policies       frozen           // of the rotation file in force
-	lines          map[string]*line // by channel: which rows come next, see Due
+	lines, others  map[string]*line // by channel: which triggers come next, and which other rows, see DueWithin
 
 	// Of the storm guard, see Merge.
 	begun    map[string][]time.Time         // by channel: when the latest messages that call somebody were begun
@@ -46,7 +46,7 @@ func NewBook(incidents []Incident, rows []Row, picks escalation.Picks) *Book {
 		incidents: map[string]Incident{}, byKey: map[string]string{}, lately: map[string]string{}, groups: map[string]string{}, parts: map[string]map[string]struct{}{},
 		sources: map[string][]source{}, hides: map[string][]string{}, silences: map[string]Silence{}, changes: 1,
 		rows: map[string][]Row{}, picks: escalation.Picks{},
-		lines: map[string]*line{}, ticks: newAgenda(),
+		lines: map[string]*line{}, others: map[string]*line{}, ticks: newAgenda(),
 		begun: map[string][]time.Time{}, speaking: map[string]speaker{}, into: map[string][]RowKey{}, awaited: map[string]map[RowKey]struct{}{},
 	}
 	b.Accept(Change{Incidents: incidents, Rows: rows, Picks: picks})

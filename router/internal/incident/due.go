@@ -15,20 +15,24 @@ func (b *Book) Due(now time.Time) (due []Row, next time.Time) {
 	return b.DueWithin(now, func(string) int { return -1 })
 }
 
-// DueWithin is Due, with at most as many rows of each channel as free says, those whose time came first; below 0 is no
-// bound. It costs by what it lists, not by what is open.
+// DueWithin is Due, with at most as many rows of each channel as free says; below 0 is no bound. What asks somebody to look
+// goes before what only tells more, so that no page waits for a hundred messages that it is over; otherwise that comes first
+// whose time came first. It costs by what it lists, not by what is open.
 func (b *Book) DueWithin(now time.Time, free func(channel string) int) (due []Row, next time.Time) {
 	for _, channel := range slices.Sorted(maps.Keys(b.lines)) {
-		rows, later := b.lines[channel].due(b, now, free(channel))
-		due = append(due, rows...)
-		if !later.IsZero() && (next.IsZero() || later.Before(next)) {
-			next = later
+		left := free(channel)
+		for _, l := range []*line{b.lines[channel], b.others[channel]} {
+			rows, later := l.due(b, now, left)
+			due, next = append(due, rows...), earlier(next, later)
+			if left > 0 {
+				left -= len(rows)
+			}
 		}
 	}
 	return due, next
 }
 
-// line is the rows of a channel that may be the next of their destination, by their time. It is an index of the book's
+// line is rows of a channel that may be the next of their destination, by their time. It is an index of the book's
 // rows alone: an element whose row is not what it was when it came in is dropped when its turn comes.
 type line struct {
 	waiting []waiting // a heap
@@ -43,16 +47,23 @@ type waiting struct {
 // queue takes in the rows of an incident that are next of their destinations.
 func (b *Book) queue(id string) {
 	for _, row := range b.next(id) {
-		l := b.lines[row.Channel]
-		if l == nil {
-			l = &line{known: map[RowKey]time.Time{}}
-			b.lines[row.Channel] = l
-		}
+		l := b.line(row)
 		if at, ok := l.known[row.Key()]; !ok || !at.Equal(row.NotBefore) {
 			l.known[row.Key()] = row.NotBefore
 			heap.Push(l, waiting{row.NotBefore, row.Key()})
 		}
 	}
+}
+
+// line is the one that a row stands in: of each channel there are two, see DueWithin.
+func (b *Book) line(row Row) *line {
+	if b.lines[row.Channel] == nil {
+		b.lines[row.Channel], b.others[row.Channel] = &line{known: map[RowKey]time.Time{}}, &line{known: map[RowKey]time.Time{}}
+	}
+	if row.Kind == MessageTrigger {
+		return b.lines[row.Channel]
+	}
+	return b.others[row.Channel]
 }
 
 // next lists of each destination of an incident the pending row whose time comes first, unless another is on its way there.

@@ -3,6 +3,7 @@ package incident
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,6 +50,7 @@ func TestDueIsWhatALookAtEveryRowFinds(t *testing.T) {
 			c := Change{Incidents: []Incident{{ID: id}}}
 			for range rapid.IntRange(1, 3).Draw(t, "rows") {
 				row := Row{Incident: id, Seq: rapid.IntRange(0, 7).Draw(t, "seq")}
+				row.Kind = []MessageKind{MessageTrigger, MessageResolve, MessageUpdate}[row.Seq%3]
 				row.Channel, row.People = []string{"pagerduty", "sms"}[row.Seq%2], []string{[]string{"alice", "bob"}[row.Seq/2%2]}
 				row.Status = rapid.SampledFrom([]RowStatus{RowPending, RowPending, RowPending, RowSending, RowSent, RowFailed, RowCancelled}).Draw(t, "status")
 				row.NotBefore = base.Add(time.Duration(rapid.IntRange(0, 5).Draw(t, "at")) * time.Second)
@@ -72,10 +74,15 @@ func TestDueIsWhatALookAtEveryRowFinds(t *testing.T) {
 					t.Fatalf("at %s: asks again at %s, want %s or before", now, next, wantNext)
 				}
 			}
+			all, _ := b.Due(now)
 			some, _ := b.DueWithin(now, func(string) int { return 1 })
 			perChannel := map[string]int{}
 			for _, row := range some {
 				perChannel[row.Channel]++
+				isTrigger := func(other Row) bool { return other.Channel == row.Channel && other.Kind == MessageTrigger }
+				if row.Kind != MessageTrigger && slices.ContainsFunc(all, isTrigger) {
+					t.Fatalf("found %v before a trigger of %v", row, all)
+				}
 				if !slices.Contains(want, fmt.Sprint(row.Key())) || perChannel[row.Channel] > 1 {
 					t.Fatalf("at most one a channel: found %v of %v", some, want)
 				}
@@ -85,4 +92,29 @@ func TestDueIsWhatALookAtEveryRowFinds(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Many are told that it is over; a page that comes then goes out first.
+func TestAPageWaitsForNoNewsOfAnother(t *testing.T) {
+	w := newWorld(t, strings.Replace(rotationText, `alice = { page = ["pagerduty"]`, `alice = { page = ["sms"]`, 1))
+	const many = 50
+	for n := range many {
+		a := died(start)
+		a.Key, a.Event = fmt.Sprint("k", n), fmt.Sprint("e", n)
+		w.apply(a)
+	}
+	want(t, w.deliver(sentOK)[:1], "trigger sms alice")
+	for n := range many {
+		a := started(w.at(time.Minute))
+		a.Key = fmt.Sprint("k", n)
+		w.apply(a)
+	}
+	w.env.Now = w.at(2 * time.Minute)
+	late := died(w.env.Now)
+	late.Key, late.Event = "late", "late"
+	w.apply(late)
+	due, _ := w.book.DueWithin(w.env.Now, func(string) int { return 2 })
+	if len(due) != 2 || due[0].Kind != MessageTrigger || due[1].Kind != MessageResolve {
+		t.Errorf("found %+v, want the trigger, then a resolve", due)
+	}
 }

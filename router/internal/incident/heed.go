@@ -14,9 +14,11 @@ type ReportKind string
 
 // What a report can say.
 const (
-	ReportAcknowledged ReportKind = "acknowledged"
-	ReportResolved     ReportKind = "resolved"
-	ReportReassigned   ReportKind = "reassigned"
+	ReportAcknowledged   ReportKind = "acknowledged"
+	ReportUnacknowledged ReportKind = "unacknowledged" // nobody has it any more
+	ReportResolved       ReportKind = "resolved"
+	ReportReopened       ReportKind = "reopened" // it is not over
+	ReportReassigned     ReportKind = "reassigned"
 )
 
 // Report is what somebody did with an incident at a provider that holds it too, such as in PagerDuty's app. It may be an
@@ -27,9 +29,10 @@ type Report struct {
 	Channel  string    // where: pagerduty
 	Event    string    // identity: the same one again changes nothing; "" for what was looked up
 	At       time.Time // when it happened, by the provider's clock
-	By       string    // a person of the rotation file, or else what the provider calls them
+	By       string    // a person of the rotation file, or else what the provider calls them; "": time has done it
 	Person   bool      // By is a person of the rotation file; else a reassignment may be the router's own
 	To       []string  // reassigned: to whom, people of the rotation file
+	Taken    bool      // reopened: and acknowledged since, by the same
 	Rows     int       // of what was looked up: how many rows the incident had when it was asked for
 }
 
@@ -43,7 +46,7 @@ const (
 // is over, is the same as after [Book.Resolve].
 func (b *Book) Heed(env Env, r Report) (Change, error) {
 	inc, ok := b.Incident(r.Incident)
-	if !ok || inc.State == Resolved || inc.deaf(r) || b.moving(inc, r) {
+	if !ok || (inc.State == Resolved && r.Kind != ReportReopened) || inc.deaf(r) || b.moving(inc, r) {
 		return Change{}, nil
 	}
 	how := "in " + display(r.Channel)
@@ -57,6 +60,10 @@ func (b *Book) Heed(env Env, r Report) (Change, error) {
 		change, err = b.Acknowledge(env, r.Incident, r.By, how)
 	case ReportResolved:
 		change, err = b.Resolve(env, r.Incident, r.By, how)
+	case ReportUnacknowledged:
+		change = b.unacknowledged(env, r)
+	case ReportReopened:
+		change = b.openedAgain(env, r)
 	case ReportReassigned:
 		if b.echo(r) {
 			return Change{}, nil
@@ -75,7 +82,15 @@ func (b *Book) Heed(env Env, r Report) (Change, error) {
 func (inc Incident) deaf(r Report) bool {
 	known := r.Event != "" && slices.Contains(inc.Heard, r.Event)
 	seen := r.Event == "" && !r.At.After(inc.HeardAt.Add(time.Second)) && !inc.HeardAt.IsZero()
-	return known || seen || r.At.Before(inc.HeardAt) || r.At.Before(inc.Progress.Started.Add(-clockSlack))
+	earlier := inc.Progress.Started
+	switch r.Kind {
+	case ReportUnacknowledged:
+		earlier = inc.AcknowledgedAt
+	case ReportReopened:
+		earlier = inc.ResolvedAt
+	case ReportAcknowledged, ReportResolved, ReportReassigned:
+	}
+	return known || seen || r.At.Before(inc.HeardAt) || r.At.Before(earlier.Add(-clockSlack))
 }
 
 func (inc *Incident) hear(r Report) {

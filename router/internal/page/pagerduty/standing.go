@@ -17,8 +17,9 @@ type Standing struct {
 	Key       string // incident_key
 	Status    string // triggered, acknowledged, resolved
 	Assignees []string
-	By        Agent     // who acknowledged or resolved it; the zero Agent when it is triggered or nobody is known
-	At        time.Time // when; zero when it is triggered
+	Created   time.Time
+	By        Agent     // who acknowledged it, else who changed its status last; the zero Agent when nobody is known
+	At        time.Time // when; for one that is triggered since it was made, when it was made
 }
 
 // The statuses, for who asks.
@@ -74,19 +75,41 @@ func (p *Pager) Standing(ctx context.Context, id string) (Standing, bool, error)
 	return Standing{}, false, failed
 }
 
+// Raised is how the incident stands that an event of this key has raised on the service for events; false when PagerDuty has
+// none yet. Such an incident has no key of its own, but is found by that of its alert. Of several the newest counts.
+func (p *Pager) Raised(ctx context.Context, key string) (Standing, bool, error) {
+	var list *api.ListIncidentsResponse
+	failed := p.call(ctx, "look up event "+key, func(c *api.Client) (err error) {
+		list, err = c.ListIncidentsWithContext(ctx, api.ListIncidentsOptions{
+			IncidentKey: key, Statuses: []string{statusTriggered, statusAcknowledged, statusResolved}, DateRange: "all", Limit: listLimit,
+		})
+		return err
+	})
+	if failed != nil {
+		return Standing{}, false, failed
+	}
+	var newest Standing
+	for _, i := range list.Incidents {
+		if s := standing(i); newest.ID == "" || !s.Created.Before(newest.Created) {
+			newest = s
+		}
+	}
+	return newest, newest.ID != "", nil
+}
+
 func standing(i api.Incident) Standing {
-	s := Standing{ID: i.ID, Key: i.IncidentKey, Status: i.Status}
+	by := i.LastStatusChangeBy
+	s := Standing{
+		ID: i.ID, Key: i.IncidentKey, Status: i.Status, Created: stamp(i.CreatedAt),
+		By: agent(by.ID, by.Type, by.Summary), At: stamp(i.LastStatusChangeAt),
+	}
 	for _, a := range i.Assignments {
 		s.Assignees = append(s.Assignees, a.Assignee.ID)
 	}
-	switch i.Status {
-	case statusAcknowledged:
+	if i.Status == statusAcknowledged {
 		for _, a := range i.Acknowledgements { // the last one has it
 			s.By, s.At = agent(a.Acknowledger.ID, a.Acknowledger.Type, a.Acknowledger.Summary), stamp(a.At)
 		}
-	case statusResolved:
-		by := i.LastStatusChangeBy
-		s.By, s.At = agent(by.ID, by.Type, by.Summary), stamp(i.LastStatusChangeAt)
 	}
 	return s
 }

@@ -57,5 +57,9 @@ func (w ways) with(key string) ways {
 	return w
 }
 
-// IncidentID is PagerDuty's id of the incident in a provider's id; "" when none is known.
-func IncidentID(providerID string) string { return parseWays(providerID).rest }
+// Ways are what a provider's id says of where the incident went: PagerDuty's id of it, "" when none is known, and the keys of
+// the events that raised it on the service for events.
+func Ways(providerID string) (incidentID string, eventKeys []string) {
+	w := parseWays(providerID)
+	return w.rest, w.keys
+}

@@ -18,11 +18,13 @@ const SignatureHeader = "X-PagerDuty-Signature"
 
 // The types of event that say what somebody did in PagerDuty.
 const (
-	EventAcknowledged = "incident.acknowledged"
-	EventResolved     = "incident.resolved"
-	EventReassigned   = "incident.reassigned"
-	EventDelegated    = "incident.delegated" // given to another escalation policy
-	EventEscalated    = "incident.escalated" // to the next level, by somebody or by time
+	EventAcknowledged   = "incident.acknowledged"
+	EventUnacknowledged = "incident.unacknowledged" // its snooze or its acknowledgement is over, mostly by time
+	EventResolved       = "incident.resolved"
+	EventReopened       = "incident.reopened"
+	EventReassigned     = "incident.reassigned"
+	EventDelegated      = "incident.delegated" // given to another escalation policy
+	EventEscalated      = "incident.escalated" // to the next level, by somebody or by time
 )
 
 // Agent is who did something in PagerDuty.

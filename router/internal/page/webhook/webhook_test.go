@@ -185,7 +185,8 @@ func TestAnUnknownCertificateIsRefused(t *testing.T) {
 	asked := false
 	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked = true }))
 	defer server.Close()
-	_, err := pager(t, fakewebhook.Secret).Page(t.Context(), message(page.KindTrigger, server.URL))
+	patient := webhook.New(webhook.Config{Secrets: secrets(t, fakewebhook.Secret), Timeout: time.Minute})
+	_, err := patient.Page(t.Context(), message(page.KindTrigger, server.URL))
 	if err == nil || page.IsPermanent(err) || !strings.Contains(err.Error(), "not to be trusted") || asked {
 		t.Errorf("found %v, asked: %v", err, asked)
 	}
