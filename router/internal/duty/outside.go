@@ -44,7 +44,7 @@ func (e *Engine) AcknowledgePage(ctx context.Context, row incident.Row, by, note
 
 func (e *Engine) acknowledgeOnce(ctx context.Context, id, by, note string) error {
 	return e.act(ctx, func(env incident.Env) (incident.Change, error) {
-		if inc, ok := e.book.Incident(id); ok && inc.State == incident.Acknowledged && inc.AcknowledgedBy == by {
+		if inc, ok := e.book.Incident(id); ok && inc.State == incident.Acknowledged && inc.AcknowledgedBy == by && inc.RetriggerAt.IsZero() {
 			return incident.Change{}, nil
 		}
 		return e.book.Acknowledge(env, id, by, note)

@@ -68,7 +68,7 @@ func (b *Book) hold(inc Incident) {
 	for key := range inc.Alerts {
 		b.byKey[key] = inc.ID
 	}
-	if name := inc.groupName(); name != "" && b.groups[name] <= inc.ID { // the newest leads; ids sort by time
+	if name := inc.groupName(); name != "" && inc.leads(b.incidents[b.groups[name]]) {
 		b.groups[name] = inc.ID
 	}
 	b.holdSources(inc)

@@ -77,13 +77,14 @@ func (b *Book) Note(env Env, id, by, text string) (Change, error) {
 	return d.change(), nil
 }
 
-// takeOver records that somebody has an incident which was acknowledged already. Saying the same again changes nothing.
+// takeOver records that somebody has an incident which was acknowledged already. Saying the same again changes nothing, but of
+// one that was opened again since it is news: then nobody is paged should it go on.
 func (d *draft) takeOver(inc Incident, by, note string) Change {
-	if by == inc.AcknowledgedBy && note == "" {
+	if by == inc.AcknowledgedBy && note == "" && inc.RetriggerAt.IsZero() {
 		return Change{}
 	}
 	d.note(&inc, "acknowledged by %s, after %s%s", by, inc.AcknowledgedBy, remark(note))
-	inc.AcknowledgedBy = by
+	inc.AcknowledgedBy, inc.RetriggerAt = by, time.Time{}
 	d.putIncident(inc)
 	return d.change()
 }

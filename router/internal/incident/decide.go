@@ -119,7 +119,7 @@ func (d *draft) again(inc Incident, alert Alert) {
 	}
 	d.appears(inc.ID, alert)
 	switch {
-	case inc.Suppressed != "" && d.reconsider(&inc):
+	case (refired || inc.Suppressed != "") && d.reconsider(&inc):
 	case alert.Severity.Rank() <= inc.Severity.Rank():
 	case inc.Suppressed == "" && d.hush(alert).why != "":
 		d.note(&inc, "would rise to %s, but: %s", alert.Severity, d.hush(alert).why)

@@ -93,7 +93,7 @@ func (d *draft) putIncident(inc Incident) {
 		d.incidents, d.byKey, d.groups = map[string]Incident{}, map[string]string{}, map[string]string{}
 	}
 	d.incidents[inc.ID] = inc
-	if name := inc.groupName(); name != "" && inc.State != Resolved && d.groups[name] <= inc.ID {
+	if name := inc.groupName(); name != "" && inc.State != Resolved && inc.leads(d.incidents[d.groups[name]]) {
 		d.groups[name] = inc.ID
 	}
 	for key := range inc.Alerts {

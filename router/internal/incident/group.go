@@ -36,18 +36,21 @@ func (d *draft) joined(alert Alert) bool {
 	return true
 }
 
-// leading is the unresolved incident that a group's alerts join.
+// leading is the unresolved incident that a group's alerts join: of several the one that they join for longest.
 func (d *draft) leading(name string) (Incident, bool) {
-	id, ok := d.groups[name]
-	if !ok {
-		id, ok = d.book.groups[name]
+	var first Incident
+	for _, ids := range []map[string]string{d.groups, d.book.groups} {
+		inc, ok := d.incident(ids[name])
+		if ok && inc.State != Resolved && inc.groupName() == name && inc.leads(first) {
+			first = inc
+		}
 	}
-	if !ok {
-		return Incident{}, false
-	}
-	inc, ok := d.incident(id)
-	return inc, ok && inc.State != Resolved && inc.groupName() == name
+	return first, first.ID != ""
 }
+
+// leads says that a group's alerts join the incident rather than another one of the group, which may be the zero one: one that
+// was opened again leads one that was opened for the first time meanwhile.
+func (inc Incident) leads(other Incident) bool { return !other.GroupUntil.After(inc.GroupUntil) }
 
 // groupName is by what alerts find the incident that they join. What is suppressed and what pages do not join each other.
 func groupName(group string, suppressed bool) string {

@@ -327,3 +327,49 @@ func TestWhatFiresSpeaksForAnIncident(t *testing.T) {
 	w.acted(w.book.Resolve(w.env, "I001", "alice", ""))
 	want(t, w.only().Summaries(), "container a died", "container b died", "container c died")
 }
+
+// comeBack is what the router does with deaths that come back.
+var comeBack = Settings{Groups: deaths.Groups, ReopenWithin: 5 * time.Minute}
+
+// holding is the incident that holds an alert.
+func (w *world) holding(a Alert) string {
+	id, _ := w.book.Holding(a.Key)
+	return id
+}
+
+func TestWhatIsOpenedAgainLeadsItsGroup(t *testing.T) {
+	for _, restarted := range []bool{false, true} {
+		t.Run(fmt.Sprintf("restarted %t", restarted), func(t *testing.T) {
+			w := newWorld(t, rotationText).use(comeBack)
+			w.apply(w.dies("web1", "a"))
+			w.after(2 * time.Minute)
+			w.apply(w.dies("web1", "b"), over(w.dies("web1", "a"), w.env.Now))
+			w.after(2 * time.Minute)
+			w.apply(w.dies("web1", "a")) // I001 again
+			if restarted {
+				incidents := w.book.Incidents()
+				w.book = NewBook(incidents, append(w.book.Rows("I001"), w.book.Rows("I002")...), nil)
+				w.use(comeBack)
+			}
+			w.after(10 * time.Second)
+			c := w.dies("web1", "c")
+			w.apply(c)
+			if got := w.holding(c); got != "I001" {
+				t.Errorf("what dies 10 s after I001 was opened again is in %s", got)
+			}
+		})
+	}
+}
+
+func TestNewsOfAnOlderIncidentDoesNotMakeItLead(t *testing.T) {
+	w := newWorld(t, rotationText).use(comeBack)
+	w.apply(w.dies("web1", "a"))
+	w.after(2 * time.Minute)
+	w.apply(w.dies("web1", "b"))
+	w.after(10 * time.Second)
+	c := w.dies("web1", "c")
+	w.apply(w.dies("web1", "a"), c) // in one batch
+	if got := w.holding(c); got != "I002" {
+		t.Errorf("what dies 10 s after I002 was opened is in %s", got)
+	}
+}

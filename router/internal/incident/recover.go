@@ -34,13 +34,7 @@ func (b *Book) Recover(env Env) Change {
 func (d *draft) catchUp(id string) {
 	inc, _ := d.incident(id)
 	rows := d.rowsOf(id)
-	latest := inc.OpenedAt
-	for _, row := range rows {
-		if row.Created.After(latest) {
-			latest = row.Created
-		}
-	}
-	ahead := latest.Sub(d.env.Now)
+	ahead := d.latest(inc, rows).Sub(d.env.Now)
 	if ahead <= 0 {
 		return
 	}
@@ -59,6 +53,24 @@ func (d *draft) catchUp(id string) {
 		inc.ResolvedAt = d.env.Now
 	}
 	d.note(&inc, "the clock was put back by %s or more: what is to come counts from now", ahead.Round(time.Second))
+}
+
+// latest is the latest time at which something is known to have been decided about an incident.
+func (d *draft) latest(inc Incident, rows []Row) time.Time {
+	latest := inc.OpenedAt
+	for _, at := range []time.Time{
+		inc.AcknowledgedAt, inc.ResolvedAt, before(inc.QuietAt, d.book.settings.Flapping.Quiet), before(inc.RetriggerAt, Settle), before(inc.ReleaseAt, ReleaseAfter),
+	} {
+		if at.After(latest) {
+			latest = at
+		}
+	}
+	for _, row := range rows {
+		if row.Created.After(latest) {
+			latest = row.Created
+		}
+	}
+	return latest
 }
 
 // before is a time, if there is one, so much earlier.

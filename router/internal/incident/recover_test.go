@@ -148,3 +148,19 @@ func TestAfterACrashAClockThatWasAheadDelaysNothing(t *testing.T) {
 	want(t, w.after(5*time.Minute).deliver(sentOK), "trigger terminal bob")
 	want(t, w.after(2*time.Minute).deliver(sentOK), "trigger sms bob")
 }
+
+// The clock was an hour ahead, and is right again when the router starts: what flaps is over after as long a quiet as ever.
+func TestAClockThatWasAheadDoesNotProlongTheQuiet(t *testing.T) {
+	w, _ := flapped(t, false)
+	w.acknowledge("alice")
+	w.env.Now = w.env.Now.Add(time.Hour)
+	w.apply(down(w.env.Now, false))
+	w.env.Now = w.env.Now.Add(-time.Hour)
+	incidents, rows := w.book.Incidents(), w.book.Rows(w.only().ID)
+	w.book = NewBook(incidents, rows, nil)
+	w.use(lasting)
+	w.accept(w.book.Recover(w.env))
+	if got := w.only().QuietAt.Sub(w.env.Now); got != lasting.Flapping.Quiet {
+		t.Errorf("it is over after %s of quiet, want %s", got, lasting.Flapping.Quiet)
+	}
+}

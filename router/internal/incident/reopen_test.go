@@ -377,3 +377,25 @@ func TestAPartThatFiresAgainOpensItsIncidentAgain(t *testing.T) {
 	w.apply(over(again, w.env.Now.Add(time.Second)))
 	want(t, w.deliver(sentOK), "resolve pagerduty alice")
 }
+
+func TestWhoeverTakesAnewWhatWasTheirsIsNotPaged(t *testing.T) {
+	for _, by := range []string{"alice", "bob"} {
+		t.Run(by, func(t *testing.T) {
+			w := newWorld(t, rotationText).use(lasting)
+			w.apply(down(start, true))
+			w.deliver(sentOK)
+			w.acknowledge("alice")
+			w.after(time.Minute)
+			w.apply(down(w.env.Now, false))
+			w.deliver(sentOK)
+			w.after(time.Minute)
+			w.apply(down(w.env.Now, true))
+			w.after(time.Minute)
+			w.acknowledge(by)
+			want(t, w.during(10*time.Minute))
+			if inc := w.only(); inc.State != Acknowledged || inc.AcknowledgedBy != by {
+				t.Errorf("it is %s, by %q", inc.State, inc.AcknowledgedBy)
+			}
+		})
+	}
+}

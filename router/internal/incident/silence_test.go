@@ -270,3 +270,17 @@ func TestSilencesSurviveARestart(t *testing.T) {
 	want(t, w.during(59*time.Minute))
 	want(t, w.during(time.Minute), "trigger pagerduty alice")
 }
+
+// An incident that flaps stays open while nothing of it fires: what fires in it anew under a silence pages nobody.
+func TestWhatFlapsUnderASilencePagesNobody(t *testing.T) {
+	w, _ := flapped(t, false)
+	w.apply(down(w.env.Now, false))
+	w.during(6 * time.Minute) // bob's turn comes, but nothing fires
+	w.silence(0, "check=shop")
+	w.during(time.Second)
+	w.apply(down(w.env.Now, true))
+	want(t, w.during(3*time.Minute))
+	if inc := w.only(); !strings.Contains(inc.Suppressed, "kernel update") {
+		t.Errorf("it is %s, suppressed by %q:\n%s", inc.State, inc.Suppressed, strings.Join(w.log, "\n"))
+	}
+}

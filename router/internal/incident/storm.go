@@ -158,9 +158,6 @@ func (d *draft) mergeOf(who string, rows []Row, why string) {
 		d.note(&inc, "%s: page %s speaks for what else there is for %s", why, host.PageID(), strings.Join(host.People, ", "))
 	}
 	for _, row := range rows {
-		if row.Incident == host.Incident {
-			continue // it is another page about the same
-		}
 		inc, _ := d.incident(row.Incident)
 		row.Status, row.Into, row.Reason = RowMerged, host.PageID(), why
 		d.putRow(row)
@@ -186,7 +183,7 @@ func (d *draft) merged(into Row) []Row {
 func (b *Book) Merged(into Row) []Incident {
 	var all []Incident
 	for _, row := range b.draft(Env{}).merged(into) {
-		if inc, ok := b.incidents[row.Incident]; ok && inc.State == Triggered && !slices.ContainsFunc(all, func(i Incident) bool { return i.ID == inc.ID }) {
+		if inc, ok := b.incidents[row.Incident]; ok && inc.ID != into.Incident && inc.State == Triggered && !slices.ContainsFunc(all, func(i Incident) bool { return i.ID == inc.ID }) {
 			all = append(all, inc)
 		}
 	}
@@ -210,12 +207,13 @@ func (d *draft) failMerged(host Row) {
 	}
 }
 
-// parted takes back what was merged into a message that is not sent: it waits again.
+// parted takes back what was merged into a message that is not sent: it waits again, unless it is about the same incident, of
+// which that says all.
 func (d *draft) parted(host Row) {
 	for _, row := range d.merged(host) {
 		inc, open := d.incident(row.Incident)
 		row.Status, row.Into, row.Reason, row.NotBefore = RowPending, "", "", d.env.Now
-		if !open || !inc.wants(MessageTrigger) {
+		if !open || row.Incident == host.Incident || !inc.wants(MessageTrigger) {
 			row.Status, row.Reason = RowCancelled, "page "+host.PageID()+", into which it was merged, is not sent"
 		}
 		d.putRow(row)

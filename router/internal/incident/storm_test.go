@@ -267,3 +267,59 @@ func TestAHalfStoredMergeIsMended(t *testing.T) {
 		t.Errorf("the count of the minute was forgotten: %+v", due)
 	}
 }
+
+// A person is to be paged again about the incident whose page speaks for others and waits: that page tells of it as well.
+// Sent by itself, it would be beyond the bound; held back and not merged, it would keep the deliverer busy for the whole minute.
+func TestAPageThatSpeaksForOthersSpeaksForItsOwnIncidentToo(t *testing.T) {
+	caps := map[string]int{"sms": 3}
+	w := newWorld(t, strings.Replace(stormRotation, `{ page = "api", wait = "30m" }, { page = "bob", wait = "10m" }`, `{ page = "alice", wait = "30s" }, { page = "alice", wait = "10m" }`, 1))
+	w.storm(0, 10, "", caps)
+	w.finish(w.beginAll(), sentOK)
+	w.env.Now = w.env.Now.Add(20 * time.Second)
+	w.storm(20, 2, "", caps)
+	w.env.Now = w.env.Now.Add(30 * time.Second) // the next step of both
+	w.accept(w.book.Tick(w.env))
+	w.accept(w.book.Merge(w.env, caps))
+	due, _ := w.book.Due(w.env.Now)
+	for _, row := range due {
+		if w.book.Floods(row, caps, w.env.Now) {
+			t.Errorf("%s is due, beyond the bound, and was not merged", row.PageID())
+		}
+	}
+	w.env.Now = w.env.Now.Add(10 * time.Second)
+	w.accept(w.book.Merge(w.env, caps))
+	due = w.beginAll()
+	if len(due) != 1 {
+		t.Fatalf("after a minute there went out %+v", due)
+	}
+	others := w.book.Merged(due[0])
+	if slices.ContainsFunc(others, func(inc Incident) bool { return inc.ID == due[0].Incident }) || len(others) != 11 {
+		t.Errorf("besides its own incident %s it speaks for %d: %+v", due[0].Incident, len(others), others)
+	}
+	if rows := w.book.Rows(due[0].Incident); !slices.ContainsFunc(rows, func(r Row) bool { return r.Status == RowMerged && r.Into == due[0].PageID() }) {
+		t.Errorf("found %+v", rows)
+	}
+}
+
+func TestWhatIsMergedIntoItsOwnIncidentEndsWithIt(t *testing.T) {
+	caps := map[string]int{"sms": 3}
+	w := newWorld(t, strings.Replace(stormRotation, `{ page = "api", wait = "30m" }, { page = "bob", wait = "10m" }`, `{ page = "alice", wait = "30s" }, { page = "alice", wait = "10m" }`, 1))
+	w.storm(0, 10, "", caps)
+	w.finish(w.beginAll(), sentOK)
+	w.env.Now = w.env.Now.Add(20 * time.Second)
+	w.storm(20, 1, "", caps)
+	w.storm(21, 1, "", caps)
+	w.env.Now = w.env.Now.Add(30 * time.Second)
+	w.accept(w.book.Tick(w.env))
+	w.accept(w.book.Merge(w.env, caps))
+	host := w.book.speaking["sms|alice"].row.Incident
+	w.acted(w.book.Reassign(w.env, host, "alice", "bob", ""))
+	for _, row := range w.book.Rows(host) {
+		if row.Kind == MessageTrigger && row.Status != RowCancelled && row.People[0] != "bob" {
+			t.Errorf("given to bob, and %s is %s: %s", row.PageID(), row.Status, row.Reason)
+		}
+	}
+	if due, _ := w.book.Due(w.env.Now); len(due) == 0 {
+		t.Error("the other incident has nobody who speaks for it, and does not wait again")
+	}
+}
