@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"nezuban/agent/daemon"
@@ -100,6 +101,7 @@ func (n *node) preside(term *state.Term) error {
 	}
 	n.emergency.equip(means{rotation: r.engine.File, contacts: r.rotations.contacts.Load, pagers: r.deliverer.Pagers})
 	n.d.Log.Info("this router leads", "incidents", len(r.engine.IDs()))
+	debug.FreeOSMemory() // what reading the state has left behind, half as much as is kept
 	n.current.Store(r)
 	n.settled()
 	err := r.loop(ctx)

@@ -90,10 +90,21 @@ func BenchmarkNewAlerts(b *testing.B) {
 	}
 }
 
+const requests = 200 // of a hundred alerts each
+
+// opened is an engine with incidents of one alert each, whose messages are out.
+func opened(b *testing.B, store Committer, severity string) *Engine {
+	e := benchmarked(b, store, record.Stored{})
+	for i := range requests {
+		sendIn(b, e, request(i, severity))
+	}
+	tellAll(b, e)
+	return e
+}
+
 // What an open incident of one alert keeps in memory: one that pages nobody, one whose page is out, and both after a
 // restart.
 func BenchmarkOpen(b *testing.B) {
-	const requests = 200 // of a hundred alerts each
 	kept := func(b *testing.B, before memory) {
 		now := inUse()
 		b.ReportMetric(float64(now.bytes-before.bytes)/(requests*100), "B/incident")
@@ -103,22 +114,14 @@ func BenchmarkOpen(b *testing.B) {
 		b.Run(severity, func(b *testing.B) {
 			for b.Loop() {
 				before := inUse()
-				e := benchmarked(b, encoder{}, record.Stored{})
-				for i := range requests {
-					sendIn(b, e, request(i, severity))
-				}
-				tellAll(b, e)
+				e := opened(b, encoder{}, severity)
 				kept(b, before)
 				runtime.KeepAlive(e)
 			}
 		})
 		b.Run(severity+"/restarted", func(b *testing.B) {
 			store := encoder{map[string][]byte{}}
-			first := benchmarked(b, store, record.Stored{})
-			for i := range requests {
-				sendIn(b, first, request(i, severity))
-			}
-			tellAll(b, first)
+			opened(b, store, severity)
 			for b.Loop() {
 				before := inUse()
 				var stored record.Stored

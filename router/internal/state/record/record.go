@@ -96,8 +96,9 @@ func (s *Stored) Add(key string, value []byte) error {
 	var err error
 	switch {
 	case strings.HasPrefix(key, IncidentPrefix):
-		if s.Incidents, err = appendTo(s.Incidents, value, func(inc incident.Incident) int { return inc.Version }); err == nil {
-			err = s.sharing.incident(&s.Incidents[len(s.Incidents)-1])
+		var inc incident.Incident
+		if inc, err = s.sharing.incident(value); err == nil {
+			s.Incidents = append(s.Incidents, inc)
 		}
 	case strings.HasPrefix(key, OutboxPrefix):
 		if s.Rows, err = appendTo(s.Rows, value, func(row incident.Row) int { return row.Version }); err == nil {
@@ -127,10 +128,18 @@ func appendTo[T any](list []T, value []byte, version func(T) int) ([]T, error) {
 	if err := json.Unmarshal(value, &record); err != nil {
 		return list, err
 	}
-	if found := version(record); found > incident.Version {
-		return list, fmt.Errorf("found version %d, expected at most %d: %w", found, incident.Version, ErrNewer)
+	if err := readable(version(record)); err != nil {
+		return list, err
 	}
 	return append(list, record), nil
+}
+
+// readable refuses the version of a record that a later release has written.
+func readable(version int) error {
+	if version > incident.Version {
+		return fmt.Errorf("found version %d, expected at most %d: %w", version, incident.Version, ErrNewer)
+	}
+	return nil
 }
 
 // ErrNewer is returned for a record that a later release has written.

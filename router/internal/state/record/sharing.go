@@ -2,7 +2,6 @@ package record
 
 import (
 	"encoding/json"
-	"fmt"
 
 	"nezuban/oncall/escalation"
 	"nezuban/router/internal/incident"
@@ -33,15 +32,27 @@ func (s *sharing) text(t string) string {
 	return first
 }
 
-func (s *sharing) incident(inc *incident.Incident) error {
-	policy, err := json.Marshal(inc.Policy)
-	if err != nil {
-		return fmt.Errorf("compare policies: %w", err)
+// incident reads one. A policy that another one had is not read again.
+func (s *sharing) incident(value []byte) (incident.Incident, error) {
+	var read struct {
+		incident.Incident
+		Policy json.RawMessage `json:"policy"` // goes before the incident's own
 	}
-	if s.policies[string(policy)] == nil {
-		s.policies[string(policy)] = inc.Policy
+	if err := json.Unmarshal(value, &read); err != nil {
+		return incident.Incident{}, err
 	}
-	inc.Policy = s.policies[string(policy)]
+	if err := readable(read.Version); err != nil {
+		return incident.Incident{}, err
+	}
+	inc := &read.Incident
+	policy, known := s.policies[string(read.Policy)]
+	if !known && len(read.Policy) > 0 {
+		if err := json.Unmarshal(read.Policy, &policy); err != nil {
+			return incident.Incident{}, err
+		}
+		s.policies[string(read.Policy)] = policy
+	}
+	inc.Policy = policy
 	inc.State, inc.Severity = incident.State(s.text(string(inc.State))), incident.Severity(s.text(string(inc.Severity)))
 	inc.AcknowledgedBy, inc.FirstAckBy, inc.Suppressed = s.text(inc.AcknowledgedBy), s.text(inc.FirstAckBy), s.text(inc.Suppressed)
 	alerts := inc.Alerts
@@ -54,7 +65,7 @@ func (s *sharing) incident(inc *incident.Incident) error {
 		}
 		inc.Alerts[key] = s.alert(a)
 	}
-	return nil
+	return *inc, nil
 }
 
 func (s *sharing) alert(a incident.AlertState) incident.AlertState {
