@@ -160,6 +160,30 @@ func TestALongHistory(t *testing.T) {
 	}
 }
 
+// ending is a desk whose first incident is over when the second piece of its history is asked for.
+type ending struct{ *desk }
+
+func (e ending) Incidents(closed int, before string) []incident.Incident {
+	list := e.desk.Incidents(closed, before)
+	first := incident.Incident{ID: "2024-1", State: incident.Triggered}
+	if before != "" {
+		first.State = incident.Resolved
+	}
+	return append(list, first)
+}
+
+func TestWhatEndsMeanwhileIsInAHistoryOnce(t *testing.T) {
+	d := ending{&desk{closed: 700}}
+	list, err := dial(t, serve(t, d, d), "read").Incidents(t.Context(), 10_000)
+	ids := map[string]bool{}
+	for _, inc := range list {
+		ids[inc.ID] = true
+	}
+	if err != nil || len(list) != len(ids) || !ids["2024-1"] {
+		t.Errorf("found %d incidents, %d of them different, %v", len(list), len(ids), err)
+	}
+}
+
 func TestCommandsAboutIncidents(t *testing.T) {
 	d, url := router(t)
 	c := dial(t, url, "act")
