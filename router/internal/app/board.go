@@ -16,29 +16,29 @@ import (
 // board is what people see, for package web.
 type board struct{ r *router }
 
-// Incidents lists the open incidents, and so many of the closed ones: those that were opened last. One that is over stays
-// in the book for a while; it counts as closed.
-func (b board) Incidents(most int) []incident.Incident {
+// Incidents implements [web.Board]. An incident that is over stays in the book for a while; it counts as closed.
+func (b board) Incidents(most int, before string) []incident.Incident {
 	var open, over []incident.Incident
 	seen := map[string]bool{}
 	for _, inc := range b.r.engine.Incidents() {
 		seen[inc.ID] = true
-		if inc.State == incident.Resolved {
-			over = append(over, inc)
-		} else {
+		switch {
+		case inc.State != incident.Resolved && before == "":
 			open = append(open, inc)
+		case inc.State == incident.Resolved && (before == "" || inc.ID < before):
+			over = append(over, inc)
 		}
 	}
 	if most == 0 {
 		return open
 	}
-	closed, err := b.r.archive.Latest(most)
+	closed, err := b.r.archive.Latest(most, before)
 	if err != nil {
 		b.r.d.Log.Error("cannot list closed incidents", "err", err)
 	}
 	for _, c := range closed {
-		if !seen[c.Incident.ID] { // filed away, and about to leave the book
-			over = append(over, c.Incident)
+		if !seen[c.ID] { // filed away, and about to leave the book
+			over = append(over, c)
 		}
 	}
 	slices.SortFunc(over, func(a, b incident.Incident) int { return cmp.Compare(b.ID, a.ID) }) // ids sort by time of opening

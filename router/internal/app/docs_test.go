@@ -15,6 +15,7 @@ import (
 	"nezuban/oncall/schedule"
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/ingest"
+	"nezuban/router/internal/ingest/prometheus"
 	"nezuban/router/internal/page/wording"
 	"nezuban/router/internal/rule"
 )
@@ -78,7 +79,7 @@ func TestDocsNameEveryKey(t *testing.T) {
 
 // TestDocsHaveARunbook looks for the page about each rule that the router has without an entry.
 func TestDocsHaveARunbook(t *testing.T) {
-	for _, id := range []string{rotationRefused, stateFilling, stateUnwritable, incident.RuleRestored, rule.CheckDown, ingest.RuleErrorSeen, incident.RuleManual, incident.RuleStalled} {
+	for _, id := range []string{rotationRefused, stateFilling, stateUnwritable, incident.RuleRestored, rule.CheckDown, ingest.RuleErrorSeen, prometheus.Rule, incident.RuleManual, incident.RuleStalled} {
 		if _, err := docs.Page("runbooks/" + id + ".md"); err != nil {
 			t.Error(err)
 		}

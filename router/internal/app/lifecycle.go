@@ -9,6 +9,7 @@ import (
 	"nezuban/agent/tomlfile"
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/ingest"
+	"nezuban/router/internal/ingest/prometheus"
 	"nezuban/router/internal/rule"
 )
 
@@ -46,6 +47,7 @@ const (
 
 // lifecycle checks them.
 func (l *loader) lifecycle(s settings) incident.Settings {
+	l.reserved(s)
 	return incident.Settings{
 		Groups: l.groups(s), Flapping: l.flapping(s.Flapping),
 		ReopenWithin: l.bounded(s.ReopenWithin, defaultReopen, 0, maxReopen, "reopen_within"),
@@ -137,7 +139,30 @@ func (l *loader) group(s settings, i int, g groupSettings) incident.Group {
 
 // ruleIDs are the ids under which alerts come: those of the file, and those that need no entry.
 func (s settings) ruleIDs() []string {
-	ids := append(s.IDs(), ingest.RuleErrorSeen, incident.RuleManual)
+	ids := append(s.IDs(), ownRules()...)
 	slices.Sort(ids)
 	return slices.Compact(ids)
+}
+
+// ownRules are the ids under which alerts of senders and people come, which have no entry.
+func ownRules() []string {
+	return []string{prometheus.Rule, ingest.RuleErrorSeen, incident.RuleManual}
+}
+
+// ownPrefix begins the ids of what the router says of itself.
+const ownPrefix = "nezuban-"
+
+// reserved refuses rules that bear an id of the router's own: their alerts would be taken for what they are not.
+func (l *loader) reserved(s settings) {
+	check := func(id, kind string, i int) {
+		if slices.Contains(ownRules(), id) || strings.HasPrefix(id, ownPrefix) {
+			l.Wrong(id, fmt.Sprintf("an id other than %s, and without %s at its beginning: those are the router's own", strings.Join(ownRules(), ", "), ownPrefix), kind, i, "id")
+		}
+	}
+	for i, r := range s.Rules {
+		check(r.ID, "rule", i)
+	}
+	for i, o := range s.SLOs {
+		check(o.ID, "slo", i)
+	}
 }

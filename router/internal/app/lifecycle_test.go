@@ -24,6 +24,10 @@ func TestGroups(t *testing.T) {
 			[]incident.Group{{ID: "team", Rules: []string{"check-down", "container-died"}, By: []string{"team"}, Within: 5 * time.Minute}, standard},
 		},
 		{
+			"alerts of Prometheus", died + "[[group]]\nid = \"prometheus\"\nrules = [\"alert-received\"]\nby = [\"alertname\", \"cluster\"]\n",
+			[]incident.Group{{ID: "prometheus", Rules: []string{"alert-received"}, By: []string{"alertname", "cluster"}, Within: time.Minute}, standard},
+		},
+		{
 			"every death by itself", died + "[[group]]\nid = \"none\"\nkinds = [\"container_died\"]\nwithin = \"0s\"\n",
 			[]incident.Group{{ID: "none", Rules: []string{"container-died"}}, standard},
 		},
@@ -58,8 +62,20 @@ func TestGroupsAreRefused(t *testing.T) {
 	mistaken(
 		t, "[[group]]\nwithin = \"25h\"\n[[group]]\nid = \"a\"\nrules = [\"disc\"]\nkinds = [\"deaths\"]\nby = [\"host\", \"host\"]\n[[group]]\nid = \"a\"\nrules = [\"check-down\"]\n",
 		"group[0].id", "group[0].rules", `router.toml:2: group[0].within: found "25h0m0s"`,
-		`router.toml:5: group[1].rules[0]: found "disc"`, "check-down, error-seen, manual", `router.toml:6: group[1].kinds[0]: found "deaths"`,
+		`router.toml:5: group[1].rules[0]: found "disc"`, "alert-received, check-down, error-seen, manual", `router.toml:6: group[1].kinds[0]: found "deaths"`,
 		`router.toml:7: group[1].by[1]: found "host"`, `router.toml:9: group[2].id: found "a"`,
+	)
+}
+
+func TestIDsOfTheRoutersOwnAreReserved(t *testing.T) {
+	text := ""
+	for _, id := range []string{"manual", "error-seen", "alert-received", "nezuban-state-filling"} {
+		text += "[[rule]]\nid = \"" + id + "\"\nkind = \"container_died\"\n"
+	}
+	mistaken(
+		t, text+"[[slo]]\nid = \"nezuban-escalation-stalled\"\ncheck = \"shop\"\nobjective = 99.9\n",
+		`router.toml:2: rule[0].id: found "manual", expected an id other than`, `router.toml:5: rule[1].id: found "error-seen"`, `router.toml:8: rule[2].id: found "alert-received"`,
+		`router.toml:11: rule[3].id: found "nezuban-state-filling"`, `slo[0].id: found "nezuban-escalation-stalled"`,
 	)
 }
 

@@ -52,15 +52,38 @@ func New(base, token string) (*Client, error) {
 	}}, nil
 }
 
-// Incidents lists the open incidents and so many of the closed ones, those that were opened last, most urgent first. It
+// closedAtOnce is how many closed incidents are asked for at once.
+const closedAtOnce = 500
+
+// Incidents lists the open incidents, most urgent first, and so many of the closed ones, those that were opened last. It
 // needs a read token.
 func (c *Client) Incidents(ctx context.Context, closed int) ([]incident.Incident, error) {
-	path := "/api/v1/incidents?closed=" + strconv.Itoa(closed)
-	var reply struct{ Incidents []incident.Incident }
-	if err := c.do(ctx, http.MethodGet, path, nil, &reply); err != nil {
-		return nil, fmt.Errorf("list incidents: %w", err)
+	var all []incident.Incident
+	known := map[string]bool{}
+	for before := ""; ; {
+		some := min(closed, closedAtOnce)
+		path := "/api/v1/incidents?closed=" + strconv.Itoa(some) + "&before=" + url.QueryEscape(before)
+		var reply struct{ Incidents []incident.Incident }
+		if err := c.do(ctx, http.MethodGet, path, nil, &reply); err != nil {
+			return nil, fmt.Errorf("list incidents: %w", err)
+		}
+		found := 0
+		for _, inc := range reply.Incidents {
+			if !known[inc.ID] { // else it was open when the first were asked for, and is over since
+				all = append(all, inc)
+			}
+			known[inc.ID] = true
+			if inc.State == incident.Resolved {
+				found++
+				if before == "" || inc.ID < before {
+					before = inc.ID
+				}
+			}
+		}
+		if closed -= found; closed <= 0 || found < some {
+			return all, nil
+		}
 	}
-	return reply.Incidents, nil
 }
 
 // Incident is one incident, open or closed. It needs a read token.

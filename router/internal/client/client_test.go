@@ -20,11 +20,23 @@ import (
 )
 
 // desk is the router behind the API: one incident, and who did what to it.
-type desk struct{ did []string }
+type desk struct {
+	did    []string
+	closed int // further incidents that are closed
+}
 
-func (d *desk) Incidents(closed int) []incident.Incident {
+func (d *desk) Incidents(closed int, before string) []incident.Incident {
 	list := []incident.Incident{{ID: "2026-1", State: incident.Triggered, Severity: incident.SeverityPage}}
-	if closed > 0 {
+	if before != "" {
+		list = nil
+	}
+	for n := d.closed; n > 0 && closed > 0; n-- {
+		if id := fmt.Sprintf("2025-%04d", n); before == "" || id < before {
+			list = append(list, incident.Incident{ID: id, State: incident.Resolved, ResolvedBy: "bob"})
+			closed--
+		}
+	}
+	if closed > 0 && (before == "" || before > "2026-0") {
 		list = append(list, incident.Incident{ID: "2026-0", State: incident.Resolved, ResolvedBy: "bob"})
 	}
 	return list
@@ -129,6 +141,46 @@ func TestCommands(t *testing.T) {
 	link, err := c.SignInLink(t.Context(), "alice")
 	if err != nil || !strings.HasPrefix(link, url+"/signin?t=") {
 		t.Errorf("sign-in link: got %q, %v", link, err)
+	}
+}
+
+// A long history comes in pieces, none of which is large, and each incident once.
+func TestALongHistory(t *testing.T) {
+	d, url := router(t)
+	d.closed = 1203
+	for _, row := range []struct{ asked, want int }{{0, 1}, {1, 2}, {499, 500}, {500, 501}, {501, 502}, {1203, 1204}, {100_000, 1204}} {
+		list, err := dial(t, url, "read").Incidents(t.Context(), row.asked)
+		ids := map[string]bool{}
+		for _, inc := range list {
+			ids[inc.ID] = true
+		}
+		if err != nil || len(list) != row.want || len(ids) != row.want || list[0].ID != "2026-1" {
+			t.Errorf("asked for %d: found %d, %d of them different, %v", row.asked, len(list), len(ids), err)
+		}
+	}
+}
+
+// ending is a desk whose first incident is over when the second piece of its history is asked for.
+type ending struct{ *desk }
+
+func (e ending) Incidents(closed int, before string) []incident.Incident {
+	list := e.desk.Incidents(closed, before)
+	first := incident.Incident{ID: "2024-1", State: incident.Triggered}
+	if before != "" {
+		first.State = incident.Resolved
+	}
+	return append(list, first)
+}
+
+func TestWhatEndsMeanwhileIsInAHistoryOnce(t *testing.T) {
+	d := ending{&desk{closed: 700}}
+	list, err := dial(t, serve(t, d, d), "read").Incidents(t.Context(), 10_000)
+	ids := map[string]bool{}
+	for _, inc := range list {
+		ids[inc.ID] = true
+	}
+	if err != nil || len(list) != len(ids) || !ids["2024-1"] {
+		t.Errorf("found %d incidents, %d of them different, %v", len(list), len(ids), err)
 	}
 }
 

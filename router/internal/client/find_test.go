@@ -16,7 +16,7 @@ type crowd struct {
 	open, over []string
 }
 
-func (c crowd) Incidents(int) (list []incident.Incident) {
+func (c crowd) Incidents(int, string) (list []incident.Incident) {
 	for _, id := range c.open {
 		list = append(list, incident.Incident{ID: id, State: incident.Triggered, Alerts: map[string]incident.AlertState{"k": {Alert: incident.Alert{Key: "k", Summary: "of " + id + "\x1b[2J"}}}})
 	}

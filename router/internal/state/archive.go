@@ -85,39 +85,44 @@ func isFileName(id string) bool {
 // Closed reads one incident back. The error is fs.ErrNotExist when there is none with this id.
 func (a *Archive) Closed(id string) (Closed, error) {
 	var closed Closed
+	err := a.read(id, &closed)
+	return closed, err
+}
+
+func (a *Archive) read(id string, into any) error {
 	if !isFileName(id) {
-		return closed, fmt.Errorf("read closed incident %q: %w", id, fs.ErrNotExist)
+		return fmt.Errorf("read closed incident %q: %w", id, fs.ErrNotExist)
 	}
 	data, err := os.ReadFile(a.path(id))
 	if err != nil {
-		return closed, fmt.Errorf("read closed incident %q: %w", id, err)
+		return fmt.Errorf("read closed incident %q: %w", id, err)
 	}
-	if err := json.Unmarshal(data, &closed); err != nil {
-		return closed, fmt.Errorf("read closed incident %q: %w", id, err)
+	if err := json.Unmarshal(data, into); err != nil {
+		return fmt.Errorf("read closed incident %q: %w", id, err)
 	}
-	return closed, nil
+	return nil
 }
 
-// Latest reads the newest closed incidents, newest first, at most limit of them. One that cannot be read is named in the
-// error and hides no other.
-func (a *Archive) Latest(limit int) ([]Closed, error) {
+// Latest reads the newest closed incidents without what belongs to them, newest first, at most limit of them, and only those
+// before the one of an id; "" is no bound. One that cannot be read is named in the error and hides no other.
+func (a *Archive) Latest(limit int, before string) ([]incident.Incident, error) {
 	names, err := os.ReadDir(a.dir)
 	if err != nil {
 		return nil, fmt.Errorf("list closed incidents: %w", err)
 	}
-	var list []Closed
+	var list []incident.Incident
 	var unread []error
 	for _, entry := range slices.Backward(names) { // ids sort by time of opening
 		id, isRecord := strings.CutSuffix(entry.Name(), ".json")
-		if !isRecord || len(list) == limit {
+		if !isRecord || len(list) == limit || (before != "" && id >= before) {
 			continue
 		}
-		closed, err := a.Closed(id)
-		if err != nil {
+		var closed struct{ Incident incident.Incident }
+		if err := a.read(id, &closed); err != nil {
 			unread = append(unread, err)
 			continue
 		}
-		list = append(list, closed)
+		list = append(list, closed.Incident)
 	}
 	return list, errors.Join(unread...)
 }

@@ -203,7 +203,7 @@ func TestAClosedIncidentMovesToItsFile(t *testing.T) {
 	if !reflect.DeepEqual(closed, Closed{Incident: change.Incidents[0], Timeline: change.Entries, Outbox: change.Rows}) {
 		t.Errorf("found %+v", closed)
 	}
-	if latest, err := archive.Latest(10); err != nil || len(latest) != 1 {
+	if latest, err := archive.Latest(10, ""); err != nil || len(latest) != 1 {
 		t.Errorf("latest: found %d, %v", len(latest), err)
 	}
 }
@@ -232,9 +232,35 @@ func TestAClosedIncidentThatCannotBeReadHidesNoOther(t *testing.T) {
 	if err := os.WriteFile(archive.path("I2"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	latest, err := archive.Latest(10)
+	latest, err := archive.Latest(10, "")
 	if len(latest) != 1 || err == nil || !strings.Contains(err.Error(), `"I2"`) {
 		t.Errorf("found %d incidents, %v; want the one that can be read, and the other named", len(latest), err)
+	}
+}
+
+func TestTheLatestClosedIncidents(t *testing.T) {
+	archive, err := OpenArchive(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"I1", "I2", "I3", "I4"} {
+		if err := archive.write(Closed{Incident: sample(id, 0, 0).Incidents[0]}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, row := range []struct {
+		limit  int
+		before string
+		want   string
+	}{{10, "", "I4 I3 I2 I1"}, {2, "", "I4 I3"}, {2, "I3", "I2 I1"}, {1, "I3", "I2"}, {10, "I1", ""}, {10, "I9", "I4 I3 I2 I1"}, {0, "", ""}} {
+		latest, err := archive.Latest(row.limit, row.before)
+		var ids []string
+		for _, inc := range latest {
+			ids = append(ids, inc.ID)
+		}
+		if got := strings.Join(ids, " "); got != row.want || err != nil {
+			t.Errorf("%d before %q: found %s, %v, want %s", row.limit, row.before, got, err, row.want)
+		}
 	}
 }
 

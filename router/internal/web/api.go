@@ -42,14 +42,15 @@ func (s *site) routeAPI(mux *http.ServeMux) {
 	}
 }
 
-// The closed incidents that ?all=1 lists, and the most that ?closed=N may ask for.
+// The closed incidents that ?all=1 lists, and the most that ?closed=N may ask for at once: a year of them would not fit into
+// the router's memory.
 const (
 	someClosed = 100
-	mostClosed = 100_000
+	mostClosed = 1000
 )
 
-// apiIncidents lists open incidents, with ?all=1 also the last 100 closed ones, with ?closed=N the last N: {"incidents":
-// [ … ]}.
+// apiIncidents lists open incidents, with ?all=1 also the last 100 closed ones, with ?closed=N the last N, and with
+// ?closed=N&before=ID the last N closed ones before that one, alone: {"incidents": [ … ]}.
 func (s *site) apiIncidents(w http.ResponseWriter, r *http.Request) {
 	closed := 0
 	if r.URL.Query().Get("all") == "1" {
@@ -58,12 +59,12 @@ func (s *site) apiIncidents(w http.ResponseWriter, r *http.Request) {
 	if text := r.URL.Query().Get("closed"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 0 || n > mostClosed {
-			reply(w, http.StatusBadRequest, apiError{"invalid", fmt.Sprintf(`"closed" must be a number from 0 to %d`, mostClosed)})
+			reply(w, http.StatusBadRequest, apiError{"invalid", fmt.Sprintf("closed: found %.100q, expected a number from 0 to %d", text, mostClosed)})
 			return
 		}
 		closed = n
 	}
-	list := sorted(s.Board.Incidents(closed))
+	list := sorted(s.Board.Incidents(closed, r.URL.Query().Get("before")))
 	if list == nil {
 		list = []incident.Incident{}
 	}

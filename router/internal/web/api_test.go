@@ -123,8 +123,8 @@ func TestAPIRefusals(t *testing.T) {
 		says                     string
 	}{
 		{"unknown incident", "GET", "/api/v1/incidents/x", "", 404, "not known here, or over already"},
-		{"too many closed ones", "GET", "/api/v1/incidents?closed=100001", "", 400, `must be a number from 0 to 100000`},
-		{"no number of closed ones", "GET", "/api/v1/incidents?closed=all", "", 400, `must be a number from 0 to 100000`},
+		{"too many closed ones", "GET", "/api/v1/incidents?closed=1001", "", 400, `closed: found "1001", expected a number from 0 to 1000`},
+		{"no number of closed ones", "GET", "/api/v1/incidents?closed=all", "", 400, `closed: found "all", expected a number from 0 to 1000`},
 		{"acknowledge an unknown one", "POST", "/api/v1/incidents/x/ack", `{"by":"bob"}`, 404, "not known here, or over already"},
 		{"resolve an unknown one", "POST", "/api/v1/incidents/x/resolve", `{"by":"bob"}`, 404, "not known here, or over already"},
 		{"snooze an unknown one", "POST", "/api/v1/incidents/x/snooze", `{"for":"1h"}`, 404, "not known here, or over already"},

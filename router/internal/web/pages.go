@@ -17,7 +17,7 @@ func (s *site) status(w http.ResponseWriter, _ *http.Request, session access.Ses
 	for _, a := range s.Board.OnCall(now) {
 		page.OnCall = append(page.OnCall, viewOnCall(a))
 	}
-	for _, inc := range sorted(s.Board.Incidents(0)) {
+	for _, inc := range sorted(s.Board.Incidents(0, "")) {
 		page.Incidents = append(page.Incidents, viewIncident(inc, now))
 	}
 	if s.Watch != nil {

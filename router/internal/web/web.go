@@ -21,8 +21,9 @@ import (
 
 // Board is what there is to see. Its methods are called concurrently.
 type Board interface {
-	// Incidents are the open ones, and so many of the closed ones, those that were opened last, in any order.
-	Incidents(closed int) []incident.Incident
+	// Incidents are the open ones, and so many of the closed ones, those that were opened last, in any order; with before,
+	// the id of one, only closed ones that were opened before it.
+	Incidents(closed int, before string) []incident.Incident
 	// Incident is one incident, open or closed, and its timeline; the error wraps [incident.ErrUnknown] when there
 	// is none.
 	Incident(id string) (incident.Incident, []incident.Entry, error)

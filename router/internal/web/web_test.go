@@ -52,7 +52,7 @@ func newHouse() *house {
 	}
 }
 
-func (h *house) Incidents(closed int) []incident.Incident {
+func (h *house) Incidents(closed int, _ string) []incident.Incident {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.incident.State == incident.Resolved && closed == 0 {
