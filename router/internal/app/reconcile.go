@@ -23,8 +23,8 @@ type held struct {
 // held lists what PagerDuty can be asked about: what is open, and what is resolved here and there and not filed away yet.
 func (w *elsewhere) held() []held {
 	var all []held
-	for _, open := range w.engine.Incidents() {
-		inc, rows, ok := w.engine.Look(open.ID)
+	for _, id := range w.engine.IDs() {
+		inc, rows, ok := w.engine.Look(id)
 		if !ok {
 			continue
 		}
@@ -35,9 +35,9 @@ func (w *elsewhere) held() []held {
 				continue
 			}
 			over = row.Kind == incident.MessageResolve && row.Status == incident.RowSent
-			id, keys := pagerduty.Ways(row.ProviderID)
-			if id != "" {
-				h.providerID = id
+			there, keys := pagerduty.Ways(row.ProviderID)
+			if there != "" {
+				h.providerID = there
 			}
 			for _, key := range keys {
 				if !slices.Contains(h.keys, key) {
