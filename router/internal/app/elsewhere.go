@@ -21,12 +21,15 @@ type elsewhere struct {
 	trouble  *daemon.Condition
 	soon     chan struct{} // holds one token when PagerDuty is to be asked at once
 
+	atOnce int // see raisedAtOnce
+	turn   int // which alert was asked about last
+
 	mu     sync.Mutex
 	raised map[string]string // our incident by PagerDuty's id, for those that events have raised, as last looked up
 }
 
 func newElsewhere(e *duty.Engine, p *pagerduty.Pager, contacts func() *escalation.Contacts, trouble *daemon.Condition) *elsewhere {
-	return &elsewhere{engine: e, pager: p, contacts: contacts, trouble: trouble, soon: make(chan struct{}, 1)}
+	return &elsewhere{engine: e, pager: p, contacts: contacts, trouble: trouble, soon: make(chan struct{}, 1), atOnce: raisedAtOnce, raised: map[string]string{}}
 }
 
 // The pause between two looks, also when webhooks ask for one, and how long one may take.

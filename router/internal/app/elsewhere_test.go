@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -380,6 +381,35 @@ func TestWhatAStatusSays(t *testing.T) {
 				t.Errorf("says %v %s, want %q", says, r.Kind, row.want)
 			}
 		})
+	}
+}
+
+// One look asks about a bounded number of alerts, and the looks after it about the others.
+func TestAlertsAreAskedAboutInTurn(t *testing.T) {
+	h := newRaised(t)
+	const alerts = 10
+	h.watch.atOnce = 4
+	asked := map[string]bool{}
+	keys := make([]string, alerts)
+	for n := range keys {
+		keys[n] = fmt.Sprint("key-", n)
+	}
+	all := []held{{Incident: h.only(), keys: keys}}
+	for look := range 3 {
+		before := len(h.account.Requests())
+		if err := h.watch.compare(within(t, 30*time.Second), all); err != nil {
+			t.Fatal(err)
+		}
+		requests := h.account.Requests()[before:]
+		for _, r := range requests {
+			asked[r.Query.Get("incident_key")] = true
+		}
+		if len(requests) != h.watch.atOnce {
+			t.Errorf("look %d made %d requests, want %d", look, len(requests), h.watch.atOnce)
+		}
+	}
+	if len(asked) != alerts {
+		t.Errorf("after three looks %d of %d alerts were asked about", len(asked), alerts)
 	}
 }
 

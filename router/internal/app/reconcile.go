@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -22,8 +23,8 @@ type held struct {
 // held lists what PagerDuty can be asked about: what is open, and what is resolved here and there and not filed away yet.
 func (w *elsewhere) held() []held {
 	var all []held
-	for _, open := range w.engine.Incidents() {
-		inc, rows, ok := w.engine.Look(open.ID)
+	for _, id := range w.engine.IDs() {
+		inc, rows, ok := w.engine.Look(id)
 		if !ok {
 			continue
 		}
@@ -34,9 +35,9 @@ func (w *elsewhere) held() []held {
 				continue
 			}
 			over = row.Kind == incident.MessageResolve && row.Status == incident.RowSent
-			id, keys := pagerduty.Ways(row.ProviderID)
-			if id != "" {
-				h.providerID = id
+			there, keys := pagerduty.Ways(row.ProviderID)
+			if there != "" {
+				h.providerID = there
 			}
 			for _, key := range keys {
 				if !slices.Contains(h.keys, key) {
@@ -56,36 +57,63 @@ func (w *elsewhere) raises() bool {
 	return slices.ContainsFunc(w.held(), func(h held) bool { return len(h.keys) > 0 })
 }
 
+// raisedAtOnce bounds how many alerts of the service for events one look asks about, each by a request of its own: pages share
+// the limit of requests.
+const raisedAtOnce = 100
+
+// alert is what an event has raised.
+type alert struct {
+	held
+
+	key string
+}
+
 // reconcile compares PagerDuty's incidents with ours.
-func (w *elsewhere) reconcile(ctx context.Context) error {
-	all := w.held()
+func (w *elsewhere) reconcile(ctx context.Context) error { return w.compare(ctx, w.held()) }
+
+func (w *elsewhere) compare(ctx context.Context, all []held) error {
 	open, err := w.standings(ctx, all)
 	if err != nil {
 		return err
 	}
-	raised := map[string]string{}
+	var alerts []alert
 	for _, h := range all {
 		if err := w.look(ctx, h, open); err != nil {
 			return err
 		}
 		for _, key := range h.keys {
-			s, ok, err := w.pager.Raised(ctx, key)
-			if err != nil {
-				return err
-			}
-			if !ok {
-				continue // it comes about some time after its event is taken
-			}
-			raised[s.ID] = h.ID
-			if err := w.say(ctx, h, s, false); err != nil {
-				return err
-			}
+			alerts = append(alerts, alert{h, key})
 		}
 	}
-	w.mu.Lock()
-	w.raised = raised
-	w.mu.Unlock()
+	w.forget(all)
+	for range min(len(alerts), w.atOnce) {
+		w.turn++
+		if err := w.lookAtAlert(ctx, alerts[w.turn%len(alerts)]); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// lookAtAlert compares one incident with what an event has raised, and learns PagerDuty's id of it.
+func (w *elsewhere) lookAtAlert(ctx context.Context, a alert) error {
+	s, ok, err := w.pager.Raised(ctx, a.key)
+	if err != nil || !ok { // it comes about some time after its event is taken
+		return err
+	}
+	w.mu.Lock()
+	w.raised[s.ID] = a.ID
+	w.mu.Unlock()
+	return w.say(ctx, a.held, s, false)
+}
+
+// forget drops PagerDuty's ids of what is held no more.
+func (w *elsewhere) forget(all []held) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	maps.DeleteFunc(w.raised, func(_, ours string) bool {
+		return !slices.ContainsFunc(all, func(h held) bool { return h.ID == ours })
+	})
 }
 
 // standings are the open incidents of the router's service, if any of these is there.
