@@ -1,8 +1,13 @@
 package packaging
 
 import (
+	"bytes"
+	"compress/gzip"
+	"errors"
 	"fmt"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -63,4 +68,77 @@ func TestABackupOfARunningRouterIsRestoredWithoutSendingAnythingAgain(t *testing
 	only(moved.router)
 	moved.post(event("shop", "start", time.Now(), ""))
 	moved.router.await(t, 5*time.Second, 0, "^PAGE alice RESOLVED container-died")
+}
+
+// TestARestoreThatIsNotPossibleSaysWhyAndTouchesNothing gives the command what it must refuse.
+func TestARestoreThatIsNotPossibleSaysWhyAndTouchesNothing(t *testing.T) {
+	s := newStack(t, oncallText, "")
+	config := "-config=" + s.path("router.toml")
+	s.post(event("shop", "die", time.Now(), ",exit_code=7i,requested=false"))
+	file := filepath.Join(t.TempDir(), "state.backup")
+	s.command("nezuban-router", "state", "backup", config, file)
+	good, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(name string, data []byte) string {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	refused := func(name, path, want string) {
+		t.Helper()
+		out, err := exec.CommandContext(t.Context(), filepath.Join(binaries, "nezuban-router"), "state", "restore", config, path).CombinedOutput()
+		var failed *exec.ExitError
+		if !errors.As(err, &failed) || failed.ExitCode() != 1 || !strings.Contains(string(out), want) || strings.Count(string(out), "\n") != 1 {
+			t.Errorf("%s: found %v\n%swant exit code 1 and %q, in one line", name, err, out, want)
+		}
+	}
+	refused("a router runs", file, "a router runs on it: stop it first")
+	s.router.kill()
+	refused("the state is not empty", file, "it is not empty, or a router runs on it")
+	dump := s.command("nezuban-router", "state", "dump", config)
+	if err := os.Rename(s.path("state/etcd"), s.path("state/etcd.kept")); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ name, path, want string }{
+		{"no file", filepath.Join(t.TempDir(), "missing"), "no such file"},
+		{"cut off", write("cut", good[:len(good)/2]), "cut: read the backup: line"},
+		{"empty", write("empty", nil), "found no gzip file, expected what nezuban-router state backup writes"},
+		{"of a later release", write("later", altered(t, good, `"version":1,"taken"`, `"version":2,"taken"`)), "found version 2"},
+		{"altered", write("altered", altered(t, good, "shop", "shot")), "it was altered"},
+	} {
+		refused(tt.name, tt.path, tt.want)
+	}
+	if _, err := os.Stat(s.path("state/etcd")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a state was made of what was refused: %v", err)
+	}
+	if err := os.Rename(s.path("state/etcd.kept"), s.path("state/etcd")); err != nil {
+		t.Fatal(err)
+	}
+	if again := s.command("nezuban-router", "state", "dump", config); again != dump {
+		t.Errorf("the state is\n%s\nwant what it was\n%s", again, dump)
+	}
+}
+
+// altered is a backup with a text replaced by another, packed again.
+func altered(t *testing.T, backup []byte, old, text string) []byte {
+	t.Helper()
+	r, err := gzip.NewReader(bytes.NewReader(backup))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := io.ReadAll(r)
+	if err != nil || !bytes.Contains(plain, []byte(old)) {
+		t.Fatalf("no %q in the backup, %v", old, err)
+	}
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	_, err = w.Write(bytes.ReplaceAll(plain, []byte(old), []byte(text)))
+	if err := errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
 }

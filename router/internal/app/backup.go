@@ -12,8 +12,8 @@ import (
 	"nezuban/router/internal/state"
 )
 
-// ErrRunning is returned where the state belongs to a router that runs: it is asked instead.
-var ErrRunning = errors.New("a router runs on this state folder")
+// ErrRunning is returned where the state folder belongs to a router that runs.
+var ErrRunning = errors.New("a router runs on it: stop it first")
 
 // Backup takes a backup of a state that no running router has to be asked for: of the folder of one that is stopped, or of
 // an external cluster. For the folder of one that runs the error is [ErrRunning].
@@ -47,7 +47,7 @@ func withState(ctx context.Context, cfg Config, do func(*state.Conn) error) erro
 		}
 		lock, err := lockDir(cfg.StateDir)
 		if err != nil {
-			return errors.Join(ErrRunning, err)
+			return err
 		}
 		defer lock.Close()
 	}

@@ -123,16 +123,20 @@ func (n *node) open(ctx context.Context) error {
 	return nil
 }
 
-// lockDir makes sure that one process at a time uses the state folder. The kernel lets go of the lock when the process
-// ends, however it ends.
+// lockDir makes sure that one process at a time uses the state folder: the error wraps [ErrRunning] when another one does.
+// The kernel lets go of the lock when the process ends, however it ends.
 func lockDir(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock state folder: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		err = ErrRunning
+	}
+	if err != nil {
 		_ = f.Close()
-		return nil, fmt.Errorf("lock state folder %q: another router uses it: %w", dir, err)
+		return nil, fmt.Errorf("lock state folder %q: %w", dir, err)
 	}
 	return f, nil
 }

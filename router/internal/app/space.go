@@ -54,7 +54,7 @@ func (r *router) tend(ctx context.Context) {
 			told, err = r.tellFilling(ctx, space, told)
 		}
 		if err == nil {
-			err = r.tellShed(ctx)
+			err = r.tellShed(ctx, r.store.TakeShed())
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -101,9 +101,9 @@ func (r *router) filling() bool {
 	return r.engine.Firing(incident.DedupKey(stateFilling))
 }
 
-// tellShed writes into each open timeline how many of its lines were not kept.
-func (r *router) tellShed(ctx context.Context) error {
-	shed := r.store.TakeShed()
+// tellShed writes into each open timeline how many of its lines were not kept. What cannot be written at once the engine
+// owes: it is not to be told again.
+func (r *router) tellShed(ctx context.Context, shed map[string]int) error {
 	var failed error
 	for _, id := range slices.Sorted(maps.Keys(shed)) {
 		err := r.engine.Note(ctx, id, "nezuban", fmt.Sprintf("%d lines of this timeline were not kept, because the state was full", shed[id]))

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -78,4 +80,40 @@ func TestAStateThatFillsIsAnIncidentUntilThereIsRoom(t *testing.T) {
 			t.Errorf("found %+v when there is room", inc)
 		}
 	})
+}
+
+// What is missing in a timeline is said in it, once, also when it cannot be written at once.
+func TestMissingLinesAreSaid(t *testing.T) {
+	for name, broken := range map[string]error{"there is room": nil, "there is none again": errFull} {
+		t.Run(name, func(t *testing.T) {
+			store := &disk{}
+			r := &router{engine: newEngine(t, store, time.Now)}
+			file, err := schedule.Parse("oncall.toml", []byte(rotationText))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.engine.SetRotation(file, "")
+			id, err := r.engine.Page(t.Context(), "k", "alice", "shop is down", incident.SeverityPage, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			store.set(broken)
+			if err := r.tellShed(t.Context(), map[string]int{id: 7, "over meanwhile": 3}); !errors.Is(err, broken) {
+				t.Errorf("found %v, want %v", err, broken)
+			}
+			store.set(nil)
+			if err := r.engine.Tick(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			said := ""
+			for _, b := range store.batches {
+				for _, entry := range b.Change.Entries {
+					said += entry.Text + "\n"
+				}
+			}
+			if strings.Count(said, "nezuban: 7 lines of this timeline were not kept, because the state was full\n") != 1 || strings.Contains(said, "3 lines") {
+				t.Errorf("the timeline says\n%s", said)
+			}
+		})
+	}
 }

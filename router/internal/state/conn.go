@@ -44,7 +44,8 @@ type Conn struct {
 	shedding  atomic.Bool   // timelines are not kept for now
 	full      chan struct{} // holds a token when a write found no room
 	room      atomic.Pointer[Space]
-	compacted int64 // revision; only Tend's caller uses it
+	compacted int64         // revision; only Tend's caller uses it
+	patience  time.Duration // for somebody else to lead, when the clock is wrong
 	close     sync.Once
 }
 
@@ -59,7 +60,7 @@ const (
 // Connect starts the embedded member, or finds the external cluster and makes sure that it lets this router in. It gives up
 // after 30 s; the error names the endpoints and what to do.
 func Connect(ctx context.Context, o Options) (*Conn, error) {
-	c := &Conn{endpoints: o.Endpoints, dir: o.Dir, broken: make(chan error, 1), full: make(chan struct{}, 1)}
+	c := &Conn{endpoints: o.Endpoints, dir: o.Dir, broken: make(chan error, 1), full: make(chan struct{}, 1), patience: lastResort}
 	var err error
 	if len(o.Endpoints) == 0 {
 		c.server, c.client, err = startEmbedded(ctx, o.Dir, o.QuotaBytes, c.fatal)

@@ -95,7 +95,7 @@ func (c *Conn) attempt(ctx context.Context, self Candidate) (*Term, error) {
 	if !c.clock.mayLead() {
 		self.trouble(fmt.Errorf("this router must not lead: its clock is %s off that of the last leader, expected at most %s: %w",
 			c.clock.offset().Round(time.Millisecond), maxOffset, ErrClock))
-		if taken, err := c.awaitLeader(ctx, lastResort); taken || err != nil {
+		if taken, err := c.awaitLeader(ctx, c.patience); taken || err != nil {
 			return nil, err
 		}
 	}

@@ -235,6 +235,32 @@ func TestARouterWithAWrongClockDoesNotTakeOver(t *testing.T) {
 	}
 }
 
+// A wrong clock is better than nobody.
+func TestARouterWithAWrongClockLeadsWhenNobodyElseDoes(t *testing.T) {
+	cluster := testenv.Etcd(t, 1)
+	a, ahead := connect(t, cluster.Endpoints...), connect(t, cluster.Endpoints...)
+	ahead.patience = 2 * time.Second // else 30 s
+	first := within(t, 5*time.Second, lead(t, a, candidate("a", 0)))
+	said := make(chan error, 100)
+	wrong := candidate("ahead", 3*time.Second)
+	wrong.Trouble = func(err error) { said <- err }
+	won := lead(t, ahead, wrong)
+	until(t, "it is said that the clock is off", func() bool {
+		select {
+		case err := <-said:
+			return errors.Is(err, ErrClock)
+		default:
+			return false
+		}
+	})
+	first.Resign()
+	left := time.Now()
+	within(t, 10*time.Second, won)
+	if took := time.Since(left); took < ahead.patience {
+		t.Errorf("it leads after %s, before anybody else had %s", took, ahead.patience)
+	}
+}
+
 func TestClock(t *testing.T) {
 	start := time.Date(2026, 3, 4, 10, 0, 0, 0, time.UTC)
 	tests := []struct {

@@ -22,6 +22,7 @@ import (
 	"nezuban/router/internal/page"
 	"nezuban/router/internal/rule"
 	"nezuban/router/internal/state"
+	"nezuban/router/internal/state/record"
 )
 
 // recorded is the state of an earlier release, by key.
@@ -36,17 +37,17 @@ func recorded(t *testing.T, file string) map[string]string {
 		if strings.HasPrefix(line, "#") {
 			continue
 		}
-		var record struct {
+		var one struct {
 			Key, Text string
 			Value     json.RawMessage
 		}
-		if err := json.Unmarshal([]byte(line), &record); err != nil {
+		if err := json.Unmarshal([]byte(line), &one); err != nil {
 			t.Fatal(err)
 		}
-		if record.Value != nil {
-			record.Text = string(record.Value)
+		if one.Value != nil {
+			one.Text = string(one.Value)
 		}
-		records[record.Key] = record.Text
+		records[one.Key] = one.Text
 	}
 	return records
 }
@@ -229,19 +230,82 @@ func TestTheStateOfTheReleaseBeforeGoesOn(t *testing.T) {
 	}
 }
 
+// TestAStormOfTheReleaseBeforeComesToItsEnd goes on from a state in which a page spoke for five other incidents.
+func TestAStormOfTheReleaseBeforeComesToItsEnd(t *testing.T) {
+	dir := t.TempDir()
+	state.Plant(t, dir, recorded(t, "testdata/release-571c14f.jsonl"))
+	store, err := state.Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(store.Close)
+	stored, err := store.Load(t.Context())
+	if err != nil || len(stored.Silences) != 1 || len(stored.Records) == 0 {
+		t.Fatalf("found %+v, %v", stored, err)
+	}
+	book := incident.NewBook(stored.Incidents, stored.Rows, stored.Picks)
+	env := incident.Env{Now: time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)}
+	book.Accept(book.Recover(env))
+	ends := func(ids ...string) (others []int) {
+		var all incident.Change
+		for _, id := range ids {
+			c, err := book.Resolve(env, id, "alice", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			book.Accept(c)
+			all.Rows = append(all.Rows, c.Rows...)
+		}
+		tick := book.Tick(env)
+		book.Accept(tick)
+		for _, row := range append(all.Rows, tick.Rows...) {
+			if row.Kind == incident.MessageResolve && row.Others > 0 {
+				others = append(others, row.Others)
+			}
+		}
+		return others
+	}
+	var named []string // but for the one that was over already
+	for _, row := range stored.Rows {
+		if inc, ok := book.Incident(row.Incident); row.Status == incident.RowMerged && ok && inc.State != incident.Resolved {
+			named = append(named, row.Incident)
+		}
+	}
+	if len(named) != 4 {
+		t.Fatalf("found %q, want four", named)
+	}
+	if told := ends("06H23VP4DZ1W3JH1", named[0], named[1], named[2]); told != nil {
+		t.Errorf("told too early: %v", told)
+	}
+	if told := ends(named[3]); !slices.Equal(told, []int{5}) {
+		t.Errorf("when all was over found %v, want one message about five others", told)
+	}
+}
+
 // TestNoFieldOfTheReleaseBeforeIsLost reads each recorded incident, message and line and writes it again: whatever the
 // release before wrote must come out as it went in.
 func TestNoFieldOfTheReleaseBeforeIsLost(t *testing.T) {
+	for _, file := range []string{"testdata/release-f0d35da.jsonl", "testdata/release-571c14f.jsonl"} {
+		t.Run(file, func(t *testing.T) { nothingIsLost(t, recorded(t, file)) })
+	}
+}
+
+func nothingIsLost(t *testing.T, records map[string]string) {
 	seen := 0
-	for key, text := range recorded(t, "testdata/release-f0d35da.jsonl") {
+	for key, text := range records {
 		var into any
 		switch strings.Split(key, "/")[3] {
 		case "incident":
 			into = &incident.Incident{}
 		case "outbox":
 			into = &incident.Row{}
+		case "silence":
+			into = &incident.Silence{}
 		case "timeline":
 			into = &incident.Entry{}
+			if strings.HasPrefix(text, "[") {
+				into = &record.Timeline{}
+			}
 		default:
 			continue
 		}

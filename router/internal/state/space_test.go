@@ -9,10 +9,12 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 
 	"nezuban/packaging/testenv"
+	"nezuban/router/internal/access"
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/state/record"
 )
@@ -181,6 +183,18 @@ func TestAFullDiskIsRefusedBeforeItBreaksEtcd(t *testing.T) {
 		if err := s.put(t.Context(), heavy(i)); !errors.Is(err, record.ErrFull) {
 			t.Fatalf("found %v, want record.ErrFull", err)
 		}
+	}
+	// What was decided while there was room, and is stored only now, is refused too, and so are sign-ins.
+	decided := record.Batch{Change: sample("I1", 1, 0)}
+	if err := decided.Prepare(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Commit(t.Context(), decided); !errors.Is(err, record.ErrFull) {
+		t.Errorf("what was decided before: found %v, want record.ErrFull", err)
+	}
+	grant := access.Grant{Version: 1, Use: access.UseSession, Hash: access.HashOf("secret"), Expires: time.Now().Add(time.Hour)}
+	if err := s.Grants().PutGrant(t.Context(), grant); !errors.Is(err, record.ErrFull) {
+		t.Errorf("a sign-in: found %v, want record.ErrFull", err)
 	}
 	if err := s.put(t.Context(), incident.Change{Closed: []string{"I1"}}); err != nil {
 		t.Errorf("what only deletes: %v", err)
