@@ -3,13 +3,14 @@ package packaging
 import (
 	"fmt"
 	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"nezuban/packaging/testenv"
+	"nezuban/packaging/testenv/fakepagerduty"
 )
 
 // smallStack is a router whose state may take 16 MiB, whose rotation file has one step that takes an hour, and that pages for
@@ -93,26 +94,12 @@ func TestAStateThatFillsIsToldAndAFullOneIsToldPastTheOutbox(t *testing.T) {
 func TestAFullDiskIsToldAndOvercome(t *testing.T) {
 	testenv.Root(t)
 	s := smallStack(t)
-	state := s.path("state")
-	if err := os.Mkdir(state, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Mount("tmpfs", state, "tmpfs", 0, "size=400m,mode=0700"); err != nil {
-		testenv.LeftOut(t, "mount", "run the tests as a root who may mount")
-	}
-	t.Cleanup(func() { _ = syscall.Unmount(state, syscall.MNT_DETACH) })
+	s.smallDisk()
 	s.startRouter()
 	if status := s.deaths(0, 1); status != 204 {
 		t.Fatalf("found %d", status)
 	}
-	var fs syscall.Statfs_t
-	if err := syscall.Statfs(state, &fs); err != nil {
-		t.Fatal(err)
-	}
-	ballast := filepath.Join(state, "ballast")
-	if err := os.WriteFile(ballast, make([]byte, int64(fs.Bavail)*fs.Bsize-1<<20), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	ballast := s.fillDisk(1 << 20)
 	if status := s.deaths(1, 1); status != 503 {
 		t.Errorf("on a full disk found %d, want 503", status)
 	}
@@ -125,4 +112,61 @@ func TestAFullDiskIsToldAndOvercome(t *testing.T) {
 		t.Errorf("with room again: found %d", status)
 	}
 	s.router.await(t, 10*time.Second, 0, "^PAGE alice TRIGGERED container-died host=web1 container=c000002")
+}
+
+// smallDisk gives the router's state a disk of 400 MiB.
+func (s *stack) smallDisk() {
+	s.t.Helper()
+	state := s.path("state")
+	if err := os.Mkdir(state, 0o700); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := syscall.Mount("tmpfs", state, "tmpfs", 0, "size=400m,mode=0700"); err != nil {
+		testenv.LeftOut(s.t, "mount", "run the tests as a root who may mount")
+	}
+	s.t.Cleanup(func() { _ = syscall.Unmount(state, syscall.MNT_DETACH) })
+}
+
+// fillDisk fills it but for so many bytes, and gives the file that does.
+func (s *stack) fillDisk(left int64) (ballast string) {
+	s.t.Helper()
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs(s.path("state"), &fs); err != nil {
+		s.t.Fatal(err)
+	}
+	ballast = s.path("state/ballast")
+	if err := os.WriteFile(ballast, make([]byte, int64(fs.Bavail)*fs.Bsize-left), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	return ballast
+}
+
+// TestARouterThatComesBackToAFullDiskTells kills a router in the middle of a page and fills its disk: when it is back it tells
+// past the outbox that it cannot go on, and the page goes out once there is room.
+func TestARouterThatComesBackToAFullDiskTells(t *testing.T) {
+	testenv.Root(t)
+	account, config := newPagerDuty(t)
+	s := prepareStack(t, pagedBy("pagerduty", "terminal", "10m"), config+apart)
+	s.smallDisk()
+	s.startRouter()
+	release := account.Hang()
+	if status, body := s.post(die(time.Now())); status != 204 {
+		t.Fatalf("found %d %s", status, body)
+	}
+	await(t, account, 10*time.Second, func(seen fakepagerduty.Snapshot) bool { return len(seen.Requests) == 1 })
+	s.router.kill()
+	release()
+	ballast := s.fillDisk(90 << 20)
+	s.router = start(t, "nezuban-router", "run", "-config", s.path("router.toml"))
+	has := func(seen fakepagerduty.Snapshot, what string) bool {
+		return slices.ContainsFunc(seen.Incidents, func(i fakepagerduty.Incident) bool { return strings.Contains(i.Title, what) })
+	}
+	seen := await(t, account, 60*time.Second, func(seen fakepagerduty.Snapshot) bool { return has(seen, "the router's state cannot be written") })
+	if has(seen, "container shop died") {
+		t.Error("the page went out although it cannot be stored that it did")
+	}
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	await(t, account, 30*time.Second, func(seen fakepagerduty.Snapshot) bool { return has(seen, "container shop died") })
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -75,16 +74,21 @@ func (r *router) resume(ctx context.Context) error {
 		return err
 	}
 	r.rotations.announce(ctx)
-	debug.FreeOSMemory() // reading the state leaves more behind than it keeps
-	if err := r.engine.Recover(ctx); err != nil {
-		return err
-	}
 	if r.cfg.outside != nil {
 		key, err := r.store.Secret(ctx, "links")
 		if err != nil {
 			return err
 		}
 		r.personal = &personal{links: access.NewLinks(key), url: r.cfg.outside.url, replies: r.cfg.replies}
+	}
+	r.deliverer = &duty.Deliverer{
+		Templates: r.cfg.Templates, Personal: r.personal.of, Caps: r.cfg.caps, Rates: r.cfg.rates,
+		Engine: r.engine, Pagers: r.pagers(), Contacts: r.rotations.contacts.Load, Guard: r.d.Guard, Log: r.d.Log,
+		Link: func(id string) string { return r.cfg.PublicURL + "/incidents/" + id },
+	}
+	r.node.emergency.equip(means{rotation: r.engine.File, contacts: r.rotations.contacts.Load, pagers: r.deliverer.Pagers})
+	if err := r.takeUp(ctx); err != nil {
+		return err
 	}
 	if untold && r.engine.File() != nil {
 		err := r.engine.Restored(ctx, restored.Taken, restored.Held)
@@ -95,15 +99,26 @@ func (r *router) resume(ctx context.Context) error {
 			return fmt.Errorf("tell that the state was restored: %w", err)
 		}
 	}
-	r.deliverer = &duty.Deliverer{
-		Templates: r.cfg.Templates, Personal: r.personal.of, Caps: r.cfg.caps, Rates: r.cfg.rates,
-		Engine: r.engine, Pagers: r.pagers(), Contacts: r.rotations.contacts.Load, Guard: r.d.Guard, Log: r.d.Log,
-		Link: func(id string) string { return r.cfg.PublicURL + "/incidents/" + id },
-	}
 	if r.pagerDuty != nil {
 		r.elsewhere = newElsewhere(r.engine, r.pagerDuty, r.rotations.contacts.Load, daemon.NewCondition(r.d.Log, "pagerduty"))
 	}
 	return nil
+}
+
+// takeUp makes what was being sent at the last end due again. While the state has no room for that, the router stays and
+// whoever is on call is told past the outbox: one that ended would tell nobody.
+func (r *router) takeUp(ctx context.Context) error {
+	for {
+		err := r.engine.Recover(ctx)
+		if !errors.Is(err, record.ErrFull) {
+			return err
+		}
+		r.d.Health.Set("state", err)
+		r.trouble.Failed(err)
+		r.node.emergency.failed(err)
+		r.node.settled() // nobody leads, and why is answered
+		pause(ctx, tickPeriod)
+	}
 }
 
 // letIn makes the gate that knows who is signed in, and what is behind it.
@@ -118,11 +133,11 @@ func (r *router) letIn(context.Context) error {
 
 // greet tells the operator how to get in, and who is on call.
 func (r *router) greet(ctx context.Context) error {
-	link, err := r.gate.Invite(ctx, "console")
-	if err != nil {
-		return fmt.Errorf("make a sign-in link: %w", err)
+	if link, err := r.gate.Invite(ctx, "console"); err != nil {
+		r.d.Log.Warn("no sign-in link, which nezuban-router signin makes later", "err", err) // paging needs none
+	} else {
+		fmt.Fprintf(r.out, "sign in: %s%s\n", r.cfg.PublicURL, link)
 	}
-	fmt.Fprintf(r.out, "sign in: %s%s\n", r.cfg.PublicURL, link)
 	answers := board{r}.OnCall(time.Now())
 	for _, answer := range answers {
 		fmt.Fprintln(r.out, answer)

@@ -99,11 +99,10 @@ func (n *node) preside(term *state.Term) error {
 			return err
 		}
 	}
-	n.emergency.equip(means{rotation: r.engine.File, contacts: r.rotations.contacts.Load, pagers: r.deliverer.Pagers})
 	n.d.Log.Info("this router leads", "incidents", len(r.engine.IDs()))
-	debug.FreeOSMemory() // what reading the state has left behind, half as much as is kept
 	n.current.Store(r)
 	n.settled()
+	go debug.FreeOSMemory() // what reading the state has left behind, half as much as is kept
 	err := r.loop(ctx)
 	n.current.Store(nil)
 	for _, component := range []string{"state", "rotation"} {

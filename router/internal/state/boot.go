@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.etcd.io/etcd/server/v3/storage/wal"
@@ -68,6 +70,9 @@ func hasLog(dir string) error {
 
 // unreadable says what to do about what a member finds and cannot read.
 func unreadable(err error) error {
+	if strings.Contains(err.Error(), syscall.ENOSPC.Error()) { // the library does not keep errors apart from its words
+		return fmt.Errorf("%w; make room on the disk, and start again", err)
+	}
 	return fmt.Errorf("what is in the folder cannot be used: %w; look at the disk, then move the folder away and restore the last backup", err)
 }
 
