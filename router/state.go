@@ -114,5 +114,6 @@ func (c *command) restore(args []string) error {
 		return err
 	}
 	fmt.Fprintf(c.stdout, "restored %d records of %s; %d messages are held\n", len(b.Records), b.Header.Taken.Format("2006-01-02 15:04:05 MST"), report.Held)
+	fmt.Fprintln(c.stdout, "copy tokens/ and closed/ of the old state folder beside it: with other tokens every sender is refused")
 	return nil
 }

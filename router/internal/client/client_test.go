@@ -16,6 +16,7 @@ import (
 	"nezuban/router/internal/access"
 	"nezuban/router/internal/client"
 	"nezuban/router/internal/incident"
+	"nezuban/router/internal/state/record"
 	"nezuban/router/internal/web"
 )
 
@@ -86,6 +87,8 @@ func (d *desk) say(what, id string, with ...string) error {
 		return nil
 	case "stuck":
 		return errors.New("etcd is away")
+	case "full":
+		return fmt.Errorf("%w: the disk has 92 MiB left", record.ErrFull)
 	}
 	return fmt.Errorf("%s %q: %w", what, id, incident.ErrUnknown)
 }
@@ -226,7 +229,8 @@ func TestErrorsForPeople(t *testing.T) {
 		{"wrong token", func() error { _, err := dial(t, url, "top-secret").Incidents(t.Context(), 0); return err }, "refused the token"},
 		{"token of a lower kind", func() error { return dial(t, url, "read").Resolve(t.Context(), "2026-1", "alice", "") }, "refused the token"},
 		{"no such incident", func() error { return dial(t, url, "act").Resolve(t.Context(), "a/../b c", "alice", "") }, "the router does not know it, or it is over already"},
-		{"router in trouble", func() error { return dial(t, url, "act").Resolve(t.Context(), "stuck", "alice", "") }, "answered 503: the router cannot do this now"},
+		{"router in trouble", func() error { return dial(t, url, "act").Resolve(t.Context(), "stuck", "alice", "") }, "answered 503: the router cannot do this now, try again later: its log says why"},
+		{"no room", func() error { return dial(t, url, "act").Resolve(t.Context(), "full", "alice", "") }, "try again later: the state is full: the disk has 92 MiB left"},
 		{"router not running", func() error { return dial(t, gone.URL, "act").Resolve(t.Context(), "2026-1", "alice", "") }, "is it running?"},
 		{"something else there", func() error { return dial(t, talkative.URL, "act").Resolve(t.Context(), "2026-1", "alice", "") }, "answered 502: Bad Gateway"},
 		{"sent elsewhere", func() error { return dial(t, elsewhere.URL, "act").Resolve(t.Context(), "2026-1", "alice", "") }, "answered 307"},

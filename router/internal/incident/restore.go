@@ -2,6 +2,7 @@ package incident
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -26,7 +27,7 @@ func (b *Book) Restored(env Env, taken time.Time, held int) Change {
 	d := b.draft(env)
 	resume := env.Now.Add(restoreGrace)
 	severity := SeverityTicket
-	var open []string
+	var unsent, told []string // of what is open: whether a page that was on its way is held
 	for _, id := range b.IDs() {
 		inc, _ := d.incident(id)
 		if inc.State == Resolved || inc.PartOf != "" || inc.Lead().Rule == RuleRestored {
@@ -35,20 +36,28 @@ func (b *Book) Restored(env Env, taken time.Time, held int) Change {
 		if inc.Severity == SeverityPage {
 			severity = SeverityPage
 		}
-		open = append(open, fmt.Sprintf("%s %s", id, inc.Lead().Summary))
+		line := id + " " + short(inc.Lead().Summary)
+		if slices.ContainsFunc(b.rows[id], func(r Row) bool { return r.Held && r.Kind == MessageTrigger }) {
+			unsent = append(unsent, line)
+		} else {
+			told = append(told, line)
+		}
 		if inc.postpone(resume) {
 			d.note(&inc, "the state was restored from a backup of %s: nothing is sent for this incident before %s", stamp(taken), stamp(resume))
 		}
 	}
+	open := slices.Concat(unsent, told)
 	summary := fmt.Sprintf("the router's state was restored from a backup of %s, and %d messages were not sent; ", stamp(taken), held)
+	reason := ""
 	if len(open) == 0 {
 		summary += "no incident is open in it"
 	} else {
-		summary += fmt.Sprintf("acknowledge or resolve what is open, or its escalation goes on at %s: %s", stamp(resume), listed(open))
+		summary += fmt.Sprintf("acknowledge or resolve the %d that are open, or their escalation goes on at %s", len(open), stamp(resume))
+		reason = "open, the untold first: " + listed(open)
 	}
 	alert := Alert{
 		Key: DedupKey(RuleRestored), Rule: RuleRestored, Kind: KindOccurrence, Firing: true, Severity: severity,
-		Summary: clip(summary), At: env.Now, Event: "restore of " + stamp(taken),
+		Summary: clip(summary), Reason: clip(reason), At: env.Now, Event: "restore of " + stamp(taken),
 	}
 	if inc, ok := d.open(alert.Key); ok {
 		d.again(inc, alert)
@@ -79,11 +88,20 @@ func (inc *Incident) postpone(until time.Time) bool {
 
 func stamp(at time.Time) string { return at.UTC().Format("2006-01-02 15:04 MST") }
 
-// listed names the first few of a list.
+// listed names the first of a list, as many as a message has room for.
 func listed(items []string) string {
-	const named = 5
+	const named = 12
 	if more := len(items) - named; more > 0 {
-		return fmt.Sprintf("%s; and %d more", strings.Join(items[:named], "; "), more)
+		return fmt.Sprintf("%s; and %d more, see nezuban-router incidents", strings.Join(items[:named], "; "), more)
 	}
 	return strings.Join(items, "; ")
+}
+
+// short is the beginning of a summary, for a list.
+func short(text string) string {
+	const longest = 50
+	if text = clip(text); len(text) > longest {
+		text = strings.ToValidUTF8(text[:longest], "") + "…"
+	}
+	return text
 }

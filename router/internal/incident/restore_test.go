@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -36,7 +37,7 @@ func TestAfterARestoreOneMessageTellsWhatIsOpenAndTheRestWaits(t *testing.T) {
 	all := w.book.Incidents()
 	summary := all[1]
 	text := summary.Lead().Summary
-	if len(all) != 2 || summary.Lead().Rule != RuleRestored || summary.Severity != SeverityPage || !strings.Contains(text, "1 messages were not sent") || !strings.Contains(text, all[0].ID+" "+all[0].Lead().Summary) {
+	if len(all) != 2 || summary.Lead().Rule != RuleRestored || summary.Severity != SeverityPage || !strings.Contains(text, "1 messages were not sent") || !strings.Contains(summary.Lead().Reason, all[0].ID+" "+all[0].Lead().Summary) {
 		t.Fatalf("found %+v, want one message that lists what is open", all)
 	}
 	if _, err := w.book.Acknowledge(w.env, summary.ID, "alice", ""); err != nil {
@@ -93,4 +94,32 @@ func TestARestoreOfAQuietStateIsATicket(t *testing.T) {
 		t.Errorf("found %+v", inc)
 	}
 	want(t, w.deliver(sentOK), "trigger terminal alice")
+}
+
+func TestWhatWasNotToldStandsFirstInTheListOfARestore(t *testing.T) {
+	w := newWorld(t, rotationText)
+	var told []string
+	for i := range 20 {
+		w.env.Now = w.env.Now.Add(time.Hour)
+		alert := died(w.env.Now)
+		alert.Key, alert.Labels = fmt.Sprintf("key %d", i), map[string]string{"host": fmt.Sprintf("web%d", i)}
+		alert.Summary = fmt.Sprintf("number %d %s", i, strings.Repeat("long ", 50))
+		w.apply(alert)
+		if i < 19 {
+			w.deliver(sentOK)
+			told = append(told, w.book.IDs()[i])
+		}
+	}
+	w.begin()
+	w.restored()
+	ids := w.book.IDs()
+	reason := ""
+	for _, inc := range w.book.Incidents() {
+		if inc.Lead().Rule == RuleRestored {
+			reason = inc.Lead().Reason
+		}
+	}
+	if !strings.HasPrefix(reason, "open, the untold first: "+ids[19]+" number 19 ") || !strings.Contains(reason, told[10]) || !strings.HasSuffix(reason, "and 8 more, see nezuban-router incidents") {
+		t.Errorf("found %s", reason)
+	}
 }

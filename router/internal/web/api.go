@@ -13,6 +13,7 @@ import (
 
 	"nezuban/router/internal/access"
 	"nezuban/router/internal/incident"
+	"nezuban/router/internal/state/record"
 )
 
 func (s *site) routeAPI(mux *http.ServeMux) {
@@ -202,7 +203,11 @@ func (s *site) apiFailed(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	s.Log.ErrorContext(r.Context(), "request not served", "path", r.URL.Path, "error", err)
 	w.Header().Set("Retry-After", "5")
-	reply(w, http.StatusServiceUnavailable, apiError{"unavailable", "the router cannot do this now: try again later"})
+	why := "its log says why"
+	if errors.Is(err, record.ErrFull) {
+		why = err.Error()
+	}
+	reply(w, http.StatusServiceUnavailable, apiError{"unavailable", clip("the router cannot do this now, try again later: " + why)})
 }
 
 func reply(w http.ResponseWriter, status int, body any) {
