@@ -10,20 +10,6 @@ import (
 )
 
 // The library takes its own address from a list, in which some characters divide or mean something.
-func TestTheStateMayStandInAFolderOfAnyName(t *testing.T) {
-	for _, name := range []string{"a,b", "a=b", "a b", "a%2Fb", "a?b", "a#b", "ä", "~a-b_c.d"} {
-		t.Run(name, func(t *testing.T) {
-			dir := filepath.Join(t.TempDir(), name)
-			server, client, err := startEmbedded(t.Context(), dir, 0, func(err error) { t.Error(err) })
-			if err != nil {
-				t.Fatal(err)
-			}
-			_ = client.Close()
-			server.Close()
-		})
-	}
-}
-
 func TestSocketDir(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	long := filepath.Join(t.TempDir(), strings.Repeat("long", 30))
