@@ -1,0 +1,6 @@
+//go:build !race
+
+package sim
+
+// standardSeeds is how many seeds run where nobody says how many.
+const standardSeeds = 160
