@@ -68,9 +68,7 @@ func (b *Book) hold(inc Incident) {
 	for key := range inc.Alerts {
 		b.byKey[key] = inc.ID
 	}
-	if name := inc.groupName(); name != "" && inc.leads(b.incidents[b.groups[name]]) {
-		b.groups[name] = inc.ID
-	}
+	b.holdGroup(inc)
 	b.holdSources(inc)
 	if inc.PartOf != "" {
 		if b.parts[inc.PartOf] == nil {
@@ -78,6 +76,25 @@ func (b *Book) hold(inc Incident) {
 		}
 		b.parts[inc.PartOf][inc.ID] = struct{}{}
 	}
+}
+
+// holdGroup makes an incident known to its group, and forgets those whose time to be joined was over at the last tick.
+func (b *Book) holdGroup(inc Incident) {
+	name := inc.groupName()
+	if name == "" || !inc.GroupUntil.After(b.ticked) {
+		return
+	}
+	group := b.groups[name]
+	if group == nil {
+		group = map[string]struct{}{}
+		b.groups[name] = group
+	}
+	for id := range group {
+		if !b.incidents[id].GroupUntil.After(b.ticked) {
+			delete(group, id)
+		}
+	}
+	group[inc.ID] = struct{}{}
 }
 
 // holdSources makes the alerts of an incident known that hide others.
@@ -113,8 +130,11 @@ func (b *Book) release(id string) {
 			delete(b.lately, key)
 		}
 	}
-	if name := inc.groupName(); b.groups[name] == id {
-		delete(b.groups, name)
+	if group := b.groups[inc.groupName()]; group != nil {
+		delete(group, id)
+		if len(group) == 0 {
+			delete(b.groups, inc.groupName())
+		}
 	}
 	for _, place := range b.hides[id] {
 		left := slices.DeleteFunc(b.sources[place], func(s source) bool { return s.incident == id })

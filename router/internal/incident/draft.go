@@ -16,8 +16,8 @@ type draft struct {
 	env        Env
 	incidents  map[string]Incident
 	byKey      map[string]string
-	groups     map[string]string
-	rows       map[string][]Row // of the incidents whose rows change: those that do, in order of Seq
+	groups     map[string][]string // by group: its incidents that change
+	rows       map[string][]Row    // of the incidents whose rows change: those that do, in order of Seq
 	picks      escalation.Picks
 	sources    map[string][]source
 	inForce    []curtain // when looked
@@ -90,11 +90,11 @@ func (d *draft) open(key string) (Incident, bool) {
 func (d *draft) putIncident(inc Incident) {
 	inc.Version = Version
 	if d.incidents == nil {
-		d.incidents, d.byKey, d.groups = map[string]Incident{}, map[string]string{}, map[string]string{}
+		d.incidents, d.byKey, d.groups = map[string]Incident{}, map[string]string{}, map[string][]string{}
 	}
 	d.incidents[inc.ID] = inc
-	if name := inc.groupName(); name != "" && inc.State != Resolved && inc.leads(d.incidents[d.groups[name]]) {
-		d.groups[name] = inc.ID
+	if name := inc.groupName(); name != "" && inc.State != Resolved && !slices.Contains(d.groups[name], inc.ID) {
+		d.groups[name] = append(d.groups[name], inc.ID)
 	}
 	for key := range inc.Alerts {
 		if inc.State != Resolved {

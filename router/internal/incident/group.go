@@ -1,6 +1,8 @@
 package incident
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"time"
 )
@@ -36,21 +38,20 @@ func (d *draft) joined(alert Alert) bool {
 	return true
 }
 
-// leading is the unresolved incident that a group's alerts join: of several the one that they join for longest.
-func (d *draft) leading(name string) (Incident, bool) {
-	var first Incident
-	for _, ids := range []map[string]string{d.groups, d.book.groups} {
-		inc, ok := d.incident(ids[name])
-		if ok && inc.State != Resolved && inc.groupName() == name && inc.leads(first) {
-			first = inc
+// leading is the unresolved incident that a group's alerts join: of several the one that they join for longest, which may be
+// one that was opened again. Of those the oldest leads; ids sort by time.
+func (d *draft) leading(name string) (first Incident, ok bool) {
+	for _, id := range slices.AppendSeq(slices.Clone(d.groups[name]), maps.Keys(d.book.groups[name])) {
+		inc, known := d.incident(id)
+		if !known || inc.State == Resolved || inc.groupName() != name {
+			continue
+		}
+		if by := cmp.Or(inc.GroupUntil.Compare(first.GroupUntil), cmp.Compare(first.ID, inc.ID)); !ok || by > 0 {
+			first, ok = inc, true
 		}
 	}
-	return first, first.ID != ""
+	return first, ok
 }
-
-// leads says that a group's alerts join the incident rather than another one of the group, which may be the zero one: one that
-// was opened again leads one that was opened for the first time meanwhile.
-func (inc Incident) leads(other Incident) bool { return !other.GroupUntil.After(inc.GroupUntil) }
 
 // groupName is by what alerts find the incident that they join. What is suppressed and what pages do not join each other.
 func groupName(group string, suppressed bool) string {

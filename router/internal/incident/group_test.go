@@ -373,3 +373,22 @@ func TestNewsOfAnOlderIncidentDoesNotMakeItLead(t *testing.T) {
 		t.Errorf("what dies 10 s after I002 was opened is in %s", got)
 	}
 }
+
+// An incident that was opened again led its group, and is over: those that were opened before it take what comes.
+func TestWhoLedAGroupIsOver(t *testing.T) {
+	w := newWorld(t, rotationText).use(comeBack)
+	w.apply(w.dies("web1", "a"))
+	w.after(2 * time.Minute)
+	w.apply(over(w.dies("web1", "a"), w.env.Now))
+	w.apply(w.dies("web1", "b")) // I002
+	w.after(10 * time.Second)
+	w.apply(w.dies("web1", "a")) // I001 again
+	w.after(time.Second)
+	c, d := w.dies("web1", "c"), w.dies("web1", "d")
+	w.apply(over(w.dies("web1", "a"), w.env.Now), c)
+	w.after(time.Second)
+	w.apply(d)
+	if w.holding(c) != "I002" || w.holding(d) != "I002" {
+		t.Errorf("what dies in one batch with the end of I001 is in %s, and what dies later in %s", w.holding(c), w.holding(d))
+	}
+}
