@@ -163,12 +163,13 @@ func (e *Engine) assign(s seriesRecord, quorums *quorumWatch, objectives *object
 }
 
 // adopt makes a new series known. One that is said to fire, without a record, is resolved only by what is newer than
-// the start.
+// the start; that holds once: a series that was forgotten in silence since, and is there again, fires anew.
 func (e *Engine) adopt(s *series) {
 	e.series[s.key] = s
 	if e.firing[s.key] && !s.stored.Firing {
 		s.stored.Firing, s.stored.Fired = true, e.started.UnixNano()
 	}
+	delete(e.firing, s.key)
 }
 
 // Observe takes in a batch that arrived at now, and returns what follows from it. Samples enter the evidence at once;

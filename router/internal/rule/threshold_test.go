@@ -264,3 +264,19 @@ func TestRefusedStep(t *testing.T) {
 		})
 	}
 }
+
+// What fired at a start, was over, and was silent for so long that it was forgotten, fires when it holds again.
+func TestThresholdFiresAgainAfterAStartAndASilence(t *testing.T) {
+	w := newWorld(t, memRule, "")
+	w.observe(mem("h1", "web", 95, w.now))
+	w.expect("ticket firing mem|web|h1")
+	w.restart()
+	w.wait(time.Minute)
+	w.observe(mem("h1", "web", 50, w.now))
+	w.wait(5 * time.Minute)
+	w.expect("ticket resolved mem|web|h1")
+	w.wait(time.Hour)
+	w.observe(mem("h1", "web", 95, w.now))
+	w.wait(time.Second)
+	w.expect("ticket firing mem|web|h1")
+}
