@@ -23,6 +23,7 @@ func (d *draft) joined(alert Alert) bool {
 	if !ok || !d.env.Now.Before(inc.GroupUntil) {
 		return false
 	}
+	inc.QuietAt = time.Time{} // of one that flaps: something of it fires again
 	if inc.room(alert) {
 		inc.set(AlertState{Alert: alert, Count: 1, First: alert.At})
 		d.appears(inc.ID, alert)

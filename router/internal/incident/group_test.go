@@ -392,3 +392,24 @@ func TestWhoLedAGroupIsOver(t *testing.T) {
 		t.Errorf("what dies in one batch with the end of I001 is in %s, and what dies later in %s", w.holding(c), w.holding(d))
 	}
 }
+
+// What joins an incident that flaps and has been quiet for a while ends its quiet.
+func TestWhatJoinsEndsTheQuiet(t *testing.T) {
+	settings := comeBack
+	settings.Flapping = Flapping{Reopenings: 1, Within: time.Hour, Quiet: 10 * time.Minute}
+	w := newWorld(t, rotationText).use(settings)
+	w.apply(w.dies("web1", "a"))
+	w.after(time.Minute)
+	w.apply(over(w.dies("web1", "a"), w.env.Now))
+	w.after(time.Minute)
+	w.apply(w.dies("web1", "a")) // it flaps
+	w.after(10 * time.Second)
+	w.apply(over(w.dies("web1", "a"), w.env.Now))
+	w.after(10 * time.Second)
+	w.apply(w.dies("web1", "b"))
+	w.acknowledge("alice")
+	w.during(15 * time.Minute)
+	if inc := w.only(); inc.State != Acknowledged {
+		t.Errorf("it is %s, and b is dead:\n%s", inc.State, strings.Join(w.log, "\n"))
+	}
+}
