@@ -170,6 +170,9 @@ func (inc Incident) Lead() AlertState { return inc.speaking()[0] }
 // speaking lists the alerts that fire, or all when none does, by when they first fired.
 func (inc Incident) speaking() []AlertState {
 	all := inc.Ordered()
+	if len(all) == 1 {
+		return all
+	}
 	if firing := slices.DeleteFunc(slices.Clone(all), func(a AlertState) bool { return !a.Firing }); len(firing) > 0 {
 		return firing
 	}
@@ -186,6 +189,11 @@ func (inc *Incident) set(a AlertState) {
 
 // Ordered lists the alerts by when they first fired. An incident holds at least one.
 func (inc Incident) Ordered() []AlertState {
+	if len(inc.Alerts) == 1 {
+		for _, a := range inc.Alerts {
+			return []AlertState{a}
+		}
+	}
 	return slices.SortedFunc(maps.Values(inc.Alerts), func(a, b AlertState) int {
 		return cmp.Or(a.First.Compare(b.First), cmp.Compare(a.Key, b.Key))
 	})
