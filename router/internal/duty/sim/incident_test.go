@@ -13,7 +13,7 @@ import (
 
 // known is what the oracle knows of one incident.
 type known struct {
-	id, state, severity, policy, snoozed string
+	id, state, severity, policy string
 
 	opened  time.Time
 	taken   time.Time // became acknowledged or snoozed, as stored
@@ -57,29 +57,6 @@ type page1 struct {
 	at  time.Time
 }
 
-// row is a stored row, as far as the oracle looks at it.
-type row struct {
-	Incident string   `json:"incident"`
-	Seq      int      `json:"seq"`
-	Kind     string   `json:"kind"`
-	Channel  string   `json:"channel"`
-	People   []string `json:"people"`
-	Pass     int      `json:"pass"`
-	Step     int      `json:"step"`
-	Why      string   `json:"why"`
-	Status   string   `json:"status"`
-	Into     string   `json:"into"`
-	Summary  bool     `json:"summary"`
-	Repeat   bool     `json:"repeat"`
-	Attempt  int      `json:"attempt"`
-	Reason   string   `json:"reason"`
-	Created  string   `json:"created"`
-
-	first time.Time     // when it was stored first
-	ended time.Time     // the latest attempt
-	after time.Duration // the provider asked for so long a pause
-}
-
 func (o *oracle) know(id string) *known {
 	k := o.incidents[id]
 	if k == nil {
@@ -88,6 +65,7 @@ func (o *oracle) know(id string) *known {
 			toldOver: map[string]bool{}, pages: map[string]page1{}, pending: map[string]bool{},
 		}
 		o.incidents[id] = k
+		o.order = append(o.order, k)
 	}
 	return k
 }
@@ -331,7 +309,7 @@ func (o *oracle) movesQuietly(k *known, was, inc *stored, anew func()) {
 	switch firing := inc.firing(); {
 	case firing:
 		k.silent = time.Time{}
-	case k.silent.IsZero() || !inc.QuietAt.IsZero() && !inc.QuietAt.Equal(was.QuietAt):
+	case k.silent.IsZero() || inc.QuietAt.After(was.QuietAt):
 		k.silent = now
 	}
 	if was.Flapping && inc.State == "resolved" && was.State != "resolved" && inc.ResolvedBy == "" && inc.Suppressed == "" && was.Suppressed == "" {
@@ -377,7 +355,8 @@ func (o *oracle) hearsOfGrowth(k *known) {
 		}
 		hears := false
 		for _, other := range k.rows {
-			hears = hears || other.Status == "pending" && other.Seq > r.Seq && (other.Kind == "update" || other.Kind == "trigger") && other.destination() == r.destination()
+			coming := other.Status == "pending" || other.first.Equal(time.Now()) // begun in the same transaction
+			hears = hears || coming && other.Seq > r.Seq && (other.Kind == "update" || other.Kind == "trigger") && other.destination() == r.destination()
 		}
 		if !hears {
 			o.blame("whoever was told hears what joins", "%s has grown, and nothing goes to %s", k.id, r.destination())
@@ -386,10 +365,7 @@ func (o *oracle) hearsOfGrowth(k *known) {
 }
 
 func (o *oracle) storedRow(value string) {
-	var r row
-	if !o.read(value, &r) {
-		return
-	}
+	r := readRow(value)
 	k := o.know(r.Incident)
 	before := k.rows[r.Seq]
 	if r.Status == "merged" && (before == nil || before.Status != "merged") {
@@ -397,6 +373,9 @@ func (o *oracle) storedRow(value string) {
 	}
 	if before != nil {
 		r.first, r.ended, r.after = before.first, before.ended, before.after
+		if before.Created == k.created {
+			k.created = r.Created // it moves when a clock was ahead
+		}
 	} else {
 		r.first = time.Now()
 		if r.Kind == "trigger" && r.Created != k.created {
@@ -685,7 +664,7 @@ func (o *oracle) tried(n *node, channel string, m page.Message, err error) {
 		r.ended, r.after = time.Now(), page.RetryAfter(err)
 	}
 	if err != nil {
-		k.trial = time.Now()
+		o.fails(k, m)
 	}
 	switch m.Kind {
 	case page.KindTrigger:
@@ -697,6 +676,20 @@ func (o *oracle) tried(n *node, channel string, m page.Message, err error) {
 			k.toldOver[dest] = true
 		}
 	case page.KindAcknowledge, page.KindUpdate:
+	}
+}
+
+// fails notes that somebody could not be reached by the latest step of an incident, or of those that a message speaks for.
+func (o *oracle) fails(k *known, m page.Message) {
+	if r := k.rows[seqOf(m)]; r != nil && r.Created == k.created {
+		k.trial = time.Now()
+	}
+	for _, other := range o.order {
+		for _, r := range other.rows {
+			if r.Into == m.PageID {
+				other.trial = time.Now()
+			}
+		}
 	}
 }
 

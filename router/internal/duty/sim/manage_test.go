@@ -21,6 +21,30 @@ const (
 	progressEvery = time.Minute // between two lines
 )
 
+// deepStacks keeps some goroutines with deep stacks in the background: the runtime lets new ones begin as deep as those that
+// there are, so that a run's many short ones need not be copied again and again as they grow.
+func deepStacks(t *testing.T) {
+	t.Helper()
+	const many, depth = 64, 48
+	stop := make(chan struct{})
+	var group sync.WaitGroup
+	var deep func(n int, here [256]byte) byte
+	deep = func(n int, here [256]byte) byte {
+		if n == 0 {
+			<-stop
+			return here[0]
+		}
+		here[n]++
+		return deep(n-1, here) + here[1]
+	}
+	for range many {
+		group.Go(func() { deep(depth, [256]byte{}) })
+	}
+	t.Cleanup(func() { close(stop); group.Wait() })
+	runtime.Gosched()
+	runtime.GC()
+}
+
 // workerEnv keeps the runtime from changing the order of goroutines by the clock, and lets stacks begin as large as they
 // become.
 const workerEnv = "GODEBUG=asyncpreemptoff=1,adaptivestackstart=1"
@@ -29,6 +53,7 @@ const workerEnv = "GODEBUG=asyncpreemptoff=1,adaptivestackstart=1"
 func work(t *testing.T) {
 	t.Helper()
 	s := alone(t)
+	deepStacks(t)
 	report := json.NewEncoder(os.Stdout)
 	for seed := *firstSeed; seed < *firstSeed+*seeds; seed++ {
 		if err := report.Encode(run(t, s, seed, false)); err != nil {

@@ -16,6 +16,7 @@ import (
 type node struct {
 	world     *world
 	number    int
+	since     time.Time // it leads, or believes so
 	fence     int64
 	rand      *rand.Rand
 	engine    *duty.Engine
@@ -84,6 +85,9 @@ func (n *node) crash(at moment) {
 		pause = between(r, time.Minute, 6*time.Minute)
 	}
 	w.at(pause, "start", func() {
+		if w.unsteady && w.storming() && one(r, 3) {
+			w.stepClock(r) // while it was down
+		}
 		if w.nodes[len(w.nodes)-1] == n { // nobody else was quicker
 			w.start()
 		}
@@ -96,6 +100,7 @@ func (w *world) start() {
 	n.rand = w.rand("node", n.number)
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.fence = w.kv.lead()
+	n.since = time.Now()
 	w.nodes = append(w.nodes, n)
 	w.say("router %d starts", n.number)
 	if w.storming() && one(n.rand, 4) {
@@ -166,12 +171,16 @@ func (n *node) ticks() {
 	}
 }
 
+// believesFor is how long a router may answer that does not know yet that another one leads: it hears of it by then. What it
+// remembers of samples meanwhile is lost, so that the next one needs as long anew.
+const believesFor = 5 * time.Second
+
 // leader is a router that somebody outside reaches: the one that leads, or at times one that only believes so.
 func (w *world) leader(r *rand.Rand) *node {
 	last := w.nodes[len(w.nodes)-1]
 	if len(w.nodes) > 1 {
-		if before := w.nodes[len(w.nodes)-2]; !before.gone() && one(r, 3) {
-			w.oracle.meet(deposed)
+		if before := w.nodes[len(w.nodes)-2]; !before.gone() && time.Since(last.since) < believesFor && one(r, 3) {
+			w.oracle.mayLose()
 			return before
 		}
 	}

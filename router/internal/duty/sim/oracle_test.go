@@ -29,6 +29,7 @@ type oracle struct {
 	crashes    int
 	alerts     int
 	incidents  map[string]*known
+	order      []*known                // of incidents, by when each was heard of first
 	firing     map[string]string       // dedup key → unresolved incident in which it fires
 	truth      map[string]bool         // dedup key → what was last accepted says that it fires
 	expected   map[string]*expectation // by dedup key
@@ -116,7 +117,16 @@ func (o *oracle) hasCrashed() int {
 
 func (o *oracle) up() {
 	defer o.lock()()
-	o.running, o.since = true, time.Now()
+	o.running, o.since = true, time.Now().Add(believesFor)
+}
+
+// mayLose hears that a router takes something in that does not know yet that another one leads: it may have to come anew.
+func (o *oracle) mayLose() {
+	defer o.lock()()
+	o.meets(deposed)
+	if again := time.Now().Add(beat + 5*time.Second); again.After(o.since) {
+		o.since = again
+	}
 }
 
 func (o *oracle) isUp() bool {
@@ -361,8 +371,8 @@ func (o *oracle) check() {
 			delete(o.expected, key)
 		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(o.incidents)) {
-		o.checkIncident(o.incidents[id])
+	for _, k := range o.order {
+		o.checkIncident(k)
 	}
 }
 
@@ -375,8 +385,8 @@ func (o *oracle) end() {
 			o.blame("what is over ends", "%s still fires in %s", key, o.firing[key])
 		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(o.incidents)) {
-		o.endIncident(o.incidents[id])
+	for _, k := range o.order {
+		o.endIncident(k)
 	}
 	for _, s := range o.world.spools {
 		if len(s.queue) > 0 && time.Since(s.queue[0].at) > 3*time.Minute {

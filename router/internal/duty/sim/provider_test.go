@@ -170,19 +170,19 @@ func (p *pager) attempt(ctx context.Context, m page.Message, r *rand.Rand, mood 
 func (p *pager) id(m page.Message) string { return p.channel + "-" + m.IncidentID }
 
 // accept takes a message in. A keyed or looked-up one that is there already is not delivered again.
-func (ps *providers) accept(channel string, m page.Message) {
-	ps.mu.Lock()
-	had, unmarked := ps.held[channel+m.PageID], ps.plain[channel+m.PageID]
-	ps.held[channel+m.PageID] = true
-	ps.plain[channel+m.PageID] = unmarked || !m.Repeat
-	ps.mu.Unlock()
+func (p *providers) accept(channel string, m page.Message) {
+	p.mu.Lock()
+	had, unmarked := p.held[channel+m.PageID], p.plain[channel+m.PageID]
+	p.held[channel+m.PageID] = true
+	p.plain[channel+m.PageID] = unmarked || !m.Repeat
+	p.mu.Unlock()
 	d := delivery{m, channel, unmarked && !m.Repeat}
-	ps.world.oracle.accepted(d)
+	p.world.oracle.accepted(d)
 	if had && (channel == "pagerduty" || channel == "sms" && m.Repeat) {
 		return
 	}
-	ps.world.say("%s is told by %s: %s %s of %s", names(m), channel, m.Kind, m.PageID, m.IncidentID)
-	ps.world.at(0, fmt.Sprint("ring ", channel, m.PageID), func() { ps.ring(d) })
+	p.world.say("%s is told by %s: %s %s of %s", names(m), channel, m.Kind, m.PageID, m.IncidentID)
+	p.world.at(0, fmt.Sprint("ring ", channel, m.PageID), func() { p.ring(d) })
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {

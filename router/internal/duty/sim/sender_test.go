@@ -38,7 +38,7 @@ func (w *world) spool(name string) *spool {
 func (s *spool) send(b batch) {
 	at := len(s.queue)
 	b.at = time.Now()
-	if s.sending && at > 1 && b.alerts != nil && one(s.rand, 10) {
+	if s.sending && at > 1 && b.alerts != nil && one(s.rand, 10) && s.queue[at-1].alerts[0].Key != b.alerts[0].Key {
 		at-- // the alerts of a sender have no order of their own; what is being sent stays in front
 	}
 	s.queue = slices.Insert(s.queue, at, b)

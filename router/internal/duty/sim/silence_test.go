@@ -90,7 +90,6 @@ type heldSilence struct {
 	kind   int
 	stored time.Time // the latest change
 	kept   bool      // its making was answered 2xx
-	ended  time.Time // its end was answered 2xx
 	older  bool      // a router has crashed since it was made
 }
 
@@ -203,7 +202,7 @@ func (o *oracle) hushed(inc *stored, d time.Duration) string {
 func (o *oracle) hush(key string, a alertState, d time.Duration) string {
 	host := a.Labels["host"]
 	if by := o.firing["agent-gone|"+host]; a.Rule == "container-died" && by != "" {
-		if k := o.incidents[by]; k != nil && time.Since(k.opened) > d && k.inc.SuppressedBy == "" {
+		if k := o.incidents[by]; k != nil && time.Since(k.opened) > d && time.Since(k.life) > d && k.inc.SuppressedBy == "" {
 			return "agent-gone of " + host
 		}
 	}

@@ -50,6 +50,8 @@ type world struct {
 	read   int           // how often then
 	file   int           // of files, in force
 	tick   time.Duration
+
+	unsteady bool // the clock is put in this run
 }
 
 // event is something that happens at a time.
@@ -117,7 +119,7 @@ func (w *world) drive() {
 			next.do()
 			continue
 		}
-		timer := time.NewTimer(min(wait, w.began.Add(runEnd).Sub(time.Now())))
+		timer := time.NewTimer(min(wait, time.Until(w.began.Add(runEnd))))
 		select {
 		case <-timer.C:
 		case <-w.woken:
