@@ -296,9 +296,12 @@ func (o *oracle) movesQuietly(k *known, was, inc *stored, anew func()) {
 	if inc.PartOf != "" && was.State == "" {
 		o.meets(parts)
 	}
+	if was.Suppressed != "" && was.State != "resolved" && inc.State == "resolved" && inc.ResolvedBy == "" && inc.firing() {
+		o.meets(dropped)
+	}
 	if inc.Suppressed != was.Suppressed {
 		k.hidden = now
-		o.suppressed(k, was, inc, anew)
+		o.suppressed(inc, anew)
 	}
 	if inc.Flapping && !was.Flapping {
 		o.meets(flaps)
@@ -320,12 +323,9 @@ func (o *oracle) movesQuietly(k *known, was, inc *stored, anew func()) {
 	}
 }
 
-func (o *oracle) suppressed(k *known, was, inc *stored, anew func()) {
+func (o *oracle) suppressed(inc *stored, anew func()) {
 	switch {
 	case inc.Suppressed == "" && inc.State == "resolved":
-		if k.tried == 0 && inc.ResolvedBy == "" && was.firing() {
-			o.meets(dropped)
-		}
 	case inc.Suppressed == "":
 		anew()
 		o.meets(released)
@@ -568,7 +568,7 @@ func (o *oracle) endIncident(k *known) {
 		return
 	}
 	for dest := range k.told {
-		if !k.toldOver[dest] {
+		if !k.toldOver[dest] && !o.spokeForOpen(k, dest) {
 			o.blame("whoever was told is told that it is over", "%s: %s was not", k.id, dest)
 		}
 	}
@@ -586,6 +586,24 @@ func (o *oracle) heardOf(k *known) bool {
 		id := r.Into[:strings.LastIndexByte(r.Into, '-')]
 		if host := o.incidents[id]; host != nil && len(host.told) > 0 {
 			return true
+		}
+	}
+	return false
+}
+
+// spokeForOpen says that a message about an incident spoke there for another one that is not over, or not for long: the news
+// waits for that.
+func (o *oracle) spokeForOpen(k *known, dest string) bool {
+	for _, r := range k.rows {
+		if r.Kind != "trigger" || !r.Summary || r.destination() != dest {
+			continue
+		}
+		for _, other := range o.order {
+			for _, merged := range other.rows {
+				if merged.Into == k.id+"-"+strconv.Itoa(r.Seq) && (other.state != "resolved" || time.Since(other.taken) < 5*time.Minute) {
+					return true
+				}
+			}
 		}
 	}
 	return false
