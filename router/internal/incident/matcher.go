@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// Labels that a matcher finds on every alert besides its own; they hide labels of senders of these names.
+// Labels that a matcher finds on every alert besides its own.
 const (
-	matchRule     = "rule"     // id of the rule
-	matchSeverity = "severity" // page, ticket or info
+	matchRule     = "rule"     // id of the rule; it hides a sender's label of this name
+	matchSeverity = "severity" // page, ticket or info, where the sender says nothing else, such as critical
 )
 
 // longestMatcher bounds the text of a matcher, in bytes.
@@ -20,6 +20,12 @@ const longestMatcher = 1000
 
 // errMatcher is worded as what was expected.
 var errMatcher = errors.New(`a matcher: LABEL=VALUE, LABEL!=VALUE, LABEL=~REGEXP or LABEL!~REGEXP`)
+
+// errMatcherValue is of what can hardly be meant: it would match nothing, and nobody would know.
+var errMatcherValue = errors.New(`one matcher in each word, such as host=web1 team=web, or the value in double quotes`)
+
+// severalMatchers finds a second matcher in what should be a value.
+var severalMatchers = regexp.MustCompile(`,\s*[A-Za-z_]\w*\s*(=|!=|!~)`)
 
 // Matcher says something about one label of an alert. A label that the alert does not have is empty. Its text is that of
 // Alertmanager: host=web1, host!=web1, host=~web.*, host!~"web[12]"; a regular expression is of the whole value.
@@ -51,6 +57,8 @@ func ParseMatcher(text string) (Matcher, error) {
 			return Matcher{}, errMatcher
 		}
 		m.value = value
+	} else if strings.HasPrefix(m.value, "=") || severalMatchers.MatchString(m.value) {
+		return Matcher{}, errMatcherValue
 	}
 	if m.op == "=~" || m.op == "!~" {
 		re, err := regexp.Compile("^(?s:" + m.value + ")$")
@@ -69,7 +77,9 @@ func (m Matcher) Matches(a Alert) bool {
 	case matchRule:
 		value = a.Rule
 	case matchSeverity:
-		value = string(a.Severity)
+		if value == "" {
+			value = string(a.Severity)
+		}
 	}
 	return m.holds(value)
 }

@@ -29,6 +29,9 @@ func TestMatchers(t *testing.T) {
 		{"team=~.+", false},
 		{"rule=container-died", true},
 		{"severity=page", true},
+		{`host="=web1"`, false},
+		{"host=a,b", false},
+		{`host!="web1,team=web"`, true},
 	} {
 		m, err := ParseMatcher(row.text)
 		if err != nil {
@@ -39,9 +42,20 @@ func TestMatchers(t *testing.T) {
 			t.Errorf("%s matches: %t", row.text, got)
 		}
 	}
-	for _, text := range []string{"", "host", "=web1", "host=~(", `host="web1`, "host~web1", "host!web1", `"host"=x`, "a b=c"} {
+	for _, text := range []string{"", "host", "=web1", "host=~(", `host="web1`, "host~web1", "host!web1", `"host"=x`, "a b=c", "host==web1", "host=web1,team=web", "host=~web.*, team!=web"} {
 		if m, err := ParseMatcher(text); err == nil {
 			t.Errorf("%q was read as %s", text, m)
+		}
+	}
+}
+
+// What a sender calls severity is meant where it says something under that name, as everywhere else.
+func TestTheMatcherOfSeverityMeansTheLabel(t *testing.T) {
+	critical := Alert{Severity: SeverityPage, Labels: map[string]string{"severity": "critical"}}
+	for text, matches := range map[string]bool{"severity=critical": true, "severity!=critical": false, "severity=page": false} {
+		m, err := ParseMatcher(text)
+		if err != nil || m.Matches(critical) != matches {
+			t.Errorf("%s: %t, %v", text, m.Matches(critical), err)
 		}
 	}
 }
