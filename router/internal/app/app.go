@@ -83,7 +83,7 @@ func (r *router) resume(ctx context.Context) error {
 	}
 	r.deliverer = &duty.Deliverer{
 		Templates: r.cfg.Templates, Personal: r.personal.of, Caps: r.cfg.caps, Rates: r.cfg.rates,
-		Engine: r.engine, Pagers: r.pagers(), Contacts: r.rotations.contacts.Load, Guard: r.d.Guard, Log: r.d.Log,
+		Engine: r.engine, Pagers: r.pagers(), Contacts: r.rotations.contacts.Load, Guard: r.d.Guard, Log: r.d.Log, Metrics: r.d.Metrics,
 		Link: func(id string) string { return r.cfg.PublicURL + "/incidents/" + id },
 	}
 	r.node.emergency.equip(means{rotation: r.engine.File, contacts: r.rotations.contacts.Load, pagers: r.deliverer.Pagers})

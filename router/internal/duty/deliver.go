@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/VictoriaMetrics/metrics"
 	"golang.org/x/time/rate"
 
 	"nezuban/agent/daemon"
@@ -28,6 +29,7 @@ type Deliverer struct {
 	Guard     func(func() error) func() error // turns a panic into an error
 	Templates *wording.Set                    // the words of messages; nil: the built-in ones
 	Log       *slog.Logger
+	Metrics   *metrics.Set // counts attempts by channel and result; nil: nowhere
 
 	// Personal is what a message bears for its receiver alone: where it is acknowledged, and the code of an answer, each ""
 	// for none. Nil: nothing.
@@ -241,6 +243,7 @@ func (d *Deliverer) attempt(ctx context.Context, b begun) {
 	if ctx.Err() != nil && out.Err != nil {
 		return // stopping: the row stays as being sent, and goes again after the next start
 	}
+	d.count(row.Channel, out)
 	d.finish(ctx, row.Key(), out)
 }
 
@@ -279,6 +282,21 @@ func lastingLonger(ctx context.Context) (context.Context, context.CancelFunc) {
 		context.AfterFunc(attempt, func() { grace.Stop() })
 	})
 	return attempt, func() { stop(); cancel() }
+}
+
+// count counts attempts by what became of them.
+func (d *Deliverer) count(channel string, out incident.Outcome) {
+	if d.Metrics == nil {
+		return
+	}
+	result := "sent"
+	switch {
+	case out.Err != nil && out.Permanent:
+		result = "refused"
+	case out.Err != nil:
+		result = "failed"
+	}
+	d.Metrics.GetOrCreateCounter(fmt.Sprintf("nezuban_messages_total{channel=%q,result=%q}", channel, result)).Inc()
 }
 
 // finish stores an outcome, and does not give up while the router runs: a lost outcome would be a repeated page. It is

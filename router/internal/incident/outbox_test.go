@@ -80,6 +80,26 @@ func TestAFailingChannel(t *testing.T) {
 		want(t, w.after(2*time.Second).deliver(failing), "trigger sms bob", "trigger terminal bob")
 		want(t, w.after(time.Second).deliver(sentOK)) // carol has her ten minutes
 	})
+	t.Run("of the fallback too tells it again before its half hour", func(t *testing.T) {
+		w := newWorld(t, rotationText)
+		w.apply(died(start))
+		for range 5 {
+			w.deliver(refused)
+			w.after(0)
+		}
+		if inc := w.only(); !inc.Progress.Fallback {
+			t.Fatalf("found %+v, want all steps taken", inc.Progress)
+		}
+		var times []string
+		for range 3600 {
+			if said := w.after(time.Second).deliver(refused); len(said) > 0 {
+				times = append(times, w.env.Now.Sub(start).Round(time.Minute).String())
+			}
+		}
+		if got := strings.Join(times, " "); got != "1m0s 2m0s 4m0s 8m0s 16m0s 32m0s" {
+			t.Errorf("told again after %s", got)
+		}
+	})
 	t.Run("failing for long asks the next step without giving up itself", func(t *testing.T) {
 		w := newWorld(t, rotationText)
 		w.apply(died(start))

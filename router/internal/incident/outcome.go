@@ -108,12 +108,33 @@ func (d *draft) nextChannel(inc *Incident, failing Row) {
 		}
 		reaching = reaching || other.reaching()
 	}
-	if !reaching && !failing.Hurried && !inc.Progress.Fallback && inc.Progress.Next.After(d.env.Now) {
+	if reaching {
+		return
+	}
+	if inc.Progress.Fallback && failing.Status == RowFailed {
+		d.fallbackSooner(inc)
+		return
+	}
+	if !failing.Hurried && !inc.Progress.Fallback && inc.Progress.Next.After(d.env.Now) {
 		failing.Hurried = true
 		d.putRow(failing)
 		inc.Progress.Next = d.env.Now
 		d.note(inc, "nobody of this step can be reached: taking the next step at once")
 	}
+}
+
+// firstDespair is how long after its fallback was refused for good an incident that reaches nobody tells it again.
+const firstDespair = time.Minute
+
+// fallbackSooner tells the fallback again before its half hour when it reached nobody at all: what refuses every message, such
+// as a token that has run out, is mended by somebody who is not waiting for this page. The pauses grow as the incident does.
+func (d *draft) fallbackSooner(inc *Incident) {
+	next := d.env.Now.Add(max(d.env.Now.Sub(inc.Progress.Started), firstDespair))
+	if !next.Before(inc.Progress.Next) {
+		return
+	}
+	inc.Progress.Next = next
+	d.note(inc, "nobody was reached: the fallback is told again at %s", stamp(next))
 }
 
 // mustWait reports whether somebody whom a row names is not to be disturbed now: its time has not come, whatever fails.
