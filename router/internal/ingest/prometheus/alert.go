@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -99,6 +100,9 @@ func (p *posted) reason(said string) string {
 			return bounded(text, valueMax)
 		}
 	}
+	if n := len(p.labels) - labelsMax; n > 0 {
+		return fmt.Sprintf("%d of its %d labels are left out", n, len(p.labels))
+	}
 	return ""
 }
 
@@ -117,17 +121,41 @@ func (p *posted) runbook() string {
 func (p *posted) kept() map[string]string {
 	var buffer [512]byte
 	joined := buffer[:0]
-	for _, l := range p.labels {
+	all := p.fewest()
+	for _, l := range all {
 		joined = append(append(joined, l.name...), l.value...)
 	}
 	text := string(joined)
-	labels := make(map[string]string, len(p.labels))
-	for _, l := range p.labels {
+	labels := make(map[string]string, len(all))
+	for _, l := range all {
 		name, value := text[:len(l.name)], text[len(l.name):len(l.name)+len(l.value)]
 		text = text[len(name)+len(value):]
 		labels[bounded(name, nameMax)] = bounded(value, valueMax)
 	}
 	return labels
+}
+
+// telling are the labels that are kept first of an alert with too many.
+var telling = [...]string{labelName, labelSeverity, "instance", "host", "container", "namespace", "pod", "service", "job", "team"}
+
+// fewest is as many of the labels as are kept: a sender does not send again what is refused, and nobody would be paged.
+func (p *posted) fewest() []pair {
+	if len(p.labels) <= labelsMax {
+		return p.labels
+	}
+	told := func(l pair) bool { return slices.Contains(telling[:], string(l.name)) }
+	list := make([]pair, 0, labelsMax)
+	for _, l := range p.labels {
+		if told(l) {
+			list = append(list, l)
+		}
+	}
+	for _, l := range p.labels {
+		if len(list) < labelsMax && !told(l) {
+			list = append(list, l)
+		}
+	}
+	return list
 }
 
 func valueOf(list []pair, name string) string {

@@ -133,8 +133,6 @@ func (p *posted) check() error {
 	switch {
 	case len(p.labels) == 0:
 		return errors.New("labels: found none that has a value, expected at least one")
-	case len(p.labels) > labelsMax:
-		return fmt.Errorf("labels: found %d, expected at most %d", len(p.labels), labelsMax)
 	case !p.startsAt.IsZero() && !p.endsAt.IsZero() && p.endsAt.Before(p.startsAt):
 		return fmt.Errorf("endsAt: found %s, expected no time before startsAt, %s", p.endsAt.Format(time.RFC3339Nano), p.startsAt.Format(time.RFC3339Nano))
 	}
