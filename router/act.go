@@ -11,6 +11,7 @@ import (
 
 	"nezuban/router/internal/access"
 	"nezuban/router/internal/client"
+	"nezuban/router/internal/incident"
 )
 
 // acting adds the flags of a command that a person gives about incidents.
@@ -32,6 +33,11 @@ func (c *command) ids(set *flag.FlagSet, args []string) ([]string, error) {
 
 // each does something with each of some incidents, and says what was done. One that fails hinders no other.
 func (c *command) each(ids []string, did string, do func(ctx context.Context, router *client.Client, id string) error) error {
+	return c.eachSaying(ids, func(incident.Incident) string { return did }, do)
+}
+
+// eachSaying is [command.each] where what is said depends on how the incident stood before.
+func (c *command) eachSaying(ids []string, did func(before incident.Incident) string, do func(ctx context.Context, router *client.Client, id string) error) error {
 	router, err := c.client(access.Act)
 	if err != nil {
 		return err
@@ -39,6 +45,10 @@ func (c *command) each(ids []string, did string, do func(ctx context.Context, ro
 	var failed []error
 	for _, text := range ids {
 		id, err := router.Find(context.Background(), text)
+		var before incident.Incident
+		if err == nil {
+			before, err = router.Incident(context.Background(), id)
+		}
 		if err == nil {
 			err = do(context.Background(), router, id)
 		}
@@ -46,7 +56,7 @@ func (c *command) each(ids []string, did string, do func(ctx context.Context, ro
 			failed = append(failed, err)
 			continue
 		}
-		fmt.Fprintf(c.stdout, "%s: %s\n", id, did)
+		fmt.Fprintf(c.stdout, "%s: %s\n", id, did(before))
 	}
 	return errors.Join(failed...)
 }
@@ -58,13 +68,29 @@ func (c *command) act(args []string) error {
 		return err
 	}
 	if c.name == "ack" {
-		return c.each(ids, "acknowledged", func(ctx context.Context, router *client.Client, id string) error {
+		return c.eachSaying(ids, func(before incident.Incident) string { return acknowledged(before, *by) }, func(ctx context.Context, router *client.Client, id string) error {
 			return router.Acknowledge(ctx, id, *by, *note)
 		})
 	}
-	return c.each(ids, "resolved", func(ctx context.Context, router *client.Client, id string) error {
+	return c.eachSaying(ids, resolved, func(ctx context.Context, router *client.Client, id string) error {
 		return router.Resolve(ctx, id, *by, *note)
 	})
+}
+
+// acknowledged says from whom somebody has taken an incident over.
+func acknowledged(before incident.Incident, by string) string {
+	if had := before.AcknowledgedBy; had != "" && had != by && before.State != incident.Triggered {
+		return "acknowledged, taken over from " + client.Printable(had)
+	}
+	return "acknowledged"
+}
+
+// resolved says that a condition that goes on comes back.
+func resolved(before incident.Incident) string {
+	if len(before.FiringKeys(incident.KindState)) > 0 {
+		return "resolved; its cause goes on as far as the router knows, and pages anew when it is heard of: snooze an incident to have peace"
+	}
+	return "resolved"
 }
 
 func (c *command) snooze(args []string) error {

@@ -118,6 +118,9 @@ func what(inc incident.Incident) string {
 	return text
 }
 
+// Printable is text from anywhere on one line, without anything that a terminal obeys.
+func Printable(s string) string { return printable(s) }
+
 // printable is text on one line without anything that a terminal obeys.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
