@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/influxdata/line-protocol/v2/lineprotocol"
@@ -26,14 +27,15 @@ func LineProtocol(o Options) http.Handler {
 		Options: o,
 		points:  o.Metrics.GetOrCreateCounter("nezuban_ingest_points_total"),
 		bad:     o.Metrics.GetOrCreateCounter("nezuban_ingest_bad_lines_total"),
-		trouble: daemon.NewCondition(o.Log, "taking points"),
+		farOff:  o.Metrics.GetOrCreateCounter("nezuban_ingest_far_off_points_total"),
+		trouble: daemon.NewCondition(o.Log, "taking points"), precision: daemon.NewCondition(o.Log, "times of points"),
 	}
 }
 
 type lineProtocol struct {
 	Options
-	points, bad *metrics.Counter
-	trouble     *daemon.Condition
+	points, bad, farOff *metrics.Counter
+	trouble, precision  *daemon.Condition
 }
 
 func (h *lineProtocol) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -53,6 +55,7 @@ func (h *lineProtocol) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	points, bad := influx.Decode(body, precision, h.Now())
+	h.lookAtTimes(points)
 	if len(points) > 0 {
 		if err := h.Sink.Ingest(r.Context(), points); err != nil {
 			h.trouble.Failed(err)
@@ -69,6 +72,22 @@ func (h *lineProtocol) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// farOff is how far from now a point's time is only when it was meant in another unit: seconds that are read as nanoseconds.
+const farOff = 10 * 365 * 24 * time.Hour
+
+// lookAtTimes says, once of a kind, when points are of no use to any rule for their times. InfluxDB takes such points too.
+func (h *lineProtocol) lookAtTimes(points []influx.Point) {
+	now := h.Now()
+	for _, p := range points {
+		if off := p.Time.Sub(now); -farOff <= off && off <= farOff {
+			continue
+		}
+		h.farOff.Inc()
+		h.precision.Failed(fmt.Errorf("%s: found %s, years from now: does the sender name the precision of its times?", p.Measurement, p.Time.UTC().Format(time.RFC3339)))
+		return
+	}
 }
 
 // precisionOf is the unit of the request's times, in the words of 2.x or 1.x.

@@ -52,6 +52,33 @@ func TestWrite(t *testing.T) {
 	}
 }
 
+func TestTimesOfAnotherPrecisionAreSaid(t *testing.T) {
+	s := &sink{}
+	o := options(s)
+	var log bytes.Buffer
+	o.Log = slog.New(slog.NewTextHandler(&log, nil))
+	handler := ingest.LineProtocol(o)
+	seconds := fmt.Sprintf("cpu usage=99 %d", o.Now().Unix())
+	for range 2 {
+		if got := post(handler, "/api/v2/write", strings.NewReader(seconds), nil); got.Code != 204 {
+			t.Fatalf("found %d", got.Code)
+		}
+	}
+	if said := log.String(); strings.Count(said, "cpu: found 1970-01-") != 1 || !strings.Contains(said, "does the sender name the precision") {
+		t.Errorf("found %s", said)
+	}
+	log.Reset()
+	post(handler, "/api/v2/write?precision=s", strings.NewReader(seconds), nil)
+	if log.Len() > 0 {
+		t.Errorf("of times that are right it says %s", log.String())
+	}
+	var out bytes.Buffer
+	o.Metrics.WritePrometheus(&out)
+	if !strings.Contains(out.String(), "nezuban_ingest_far_off_points_total 2\n") {
+		t.Errorf("found %s", out.String())
+	}
+}
+
 // influxMessage is the message of an error answer in 2.x's form; "" for an empty body.
 func influxMessage(t *testing.T, body []byte) string {
 	t.Helper()
