@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"sync/atomic"
@@ -18,8 +19,11 @@ type keyPair struct{ cert, key string }
 // maxPEM bounds each of the files, in bytes.
 const maxPEM = 1 << 20
 
-// read reads the files and refuses what no client would accept: a key that does not belong to the certificate, and a
-// certificate that is over. No error holds anything of the key.
+// errOver is of a certificate that is good but for its end.
+var errOver = errors.New("found one that is over")
+
+// read reads the files and refuses what no client would accept: a key that does not belong to the certificate, and, by
+// [errOver] beside the pair, a certificate that is over. No error holds anything of the key.
 func (p keyPair) read(now time.Time) (certificate tls.Certificate, files [2][]byte, err error) {
 	for i, path := range []string{p.cert, p.key} {
 		if files[i], err = readFile(path, maxPEM); err != nil {
@@ -31,7 +35,7 @@ func (p keyPair) read(now time.Time) (certificate tls.Certificate, files [2][]by
 		return tls.Certificate{}, files, fmt.Errorf("certificate %s with key %s: %w", p.cert, p.key, err)
 	}
 	if end := pair.Leaf.NotAfter; now.After(end) {
-		return tls.Certificate{}, files, fmt.Errorf("certificate %s: found one that was good until %s", p.cert, end.UTC().Format(time.RFC3339))
+		return pair, files, fmt.Errorf("certificate %s: %w: it was good until %s", p.cert, errOver, end.UTC().Format(time.RFC3339))
 	}
 	return pair, files, nil
 }
@@ -46,10 +50,14 @@ type certificate struct {
 	held    atomic.Pointer[tls.Certificate]
 }
 
-// newCertificate reads the files; at the start they must be good.
+// newCertificate reads the files. At the start they must be good, but one that is over is shown, and said: a router that did
+// not start for it would page nobody.
 func newCertificate(paths keyPair, now func() time.Time, trouble *daemon.Condition) (*certificate, error) {
 	pair, files, err := paths.read(now())
-	if err != nil {
+	switch {
+	case errors.Is(err, errOver):
+		trouble.Failed(fmt.Errorf("it is shown all the same: %w", err))
+	case err != nil:
 		return nil, err
 	}
 	c := &certificate{paths: paths, now: now, trouble: trouble, files: files}

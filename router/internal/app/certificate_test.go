@@ -114,6 +114,11 @@ func TestACertificateFollowsItsFiles(t *testing.T) {
 			t.Errorf("%s: shows %d, want %d; said %q, want %q", row.name, shown, row.serial, said.String(), row.says)
 		}
 	}
+	pair(t, files, 5, time.Now().Add(-time.Hour))
+	said.Reset()
+	if late, err := newCertificate(files, time.Now, daemon.NewCondition(slog.New(slog.NewTextHandler(&said, nil)), "certificate")); err != nil || late.held.Load() == nil || !strings.Contains(said.String(), "was good until") {
+		t.Errorf("with one that is over: %v, said %q, want a start", err, said.String())
+	}
 	if _, err := newCertificate(keyPair{files.cert, other.key}, time.Now, nil); err == nil {
 		t.Error("started with a key of another certificate")
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -60,7 +61,7 @@ func (l *loader) keyPair(cert, key string, table ...any) *keyPair {
 		return nil
 	}
 	pair := &keyPair{l.Path(cert), l.Path(key)}
-	if _, _, err := pair.read(time.Now()); err != nil {
+	if _, _, err := pair.read(time.Now()); err != nil && !errors.Is(err, errOver) {
 		l.Wrong(cert, "a certificate that can be used: "+err.Error(), at("tls_cert")...)
 	}
 	return pair
