@@ -86,7 +86,6 @@ func (h *lineProtocol) lookAtTimes(points []influx.Point) {
 		}
 		h.farOff.Inc()
 		h.precision.Failed(fmt.Errorf("%s: found %s, years from now: does the sender name the precision of its times?", p.Measurement, p.Time.UTC().Format(time.RFC3339)))
-		return
 	}
 }
 
