@@ -110,6 +110,7 @@ func (r *rotations) start(ctx context.Context) error {
 	if _, ok := r.known.Load().current(); !ok {
 		return errors.Join(err, storedErr)
 	}
+	r.log.Error("rotation file refused; the last good one stays in force", "err", err)
 	r.refusal = err.Error()
 	return nil
 }
