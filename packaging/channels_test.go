@@ -40,9 +40,7 @@ func within(t *testing.T, d time.Duration) context.Context {
 func (s *stack) unsaid(secrets ...string) {
 	s.t.Helper()
 	printed := strings.Join(s.router.output(), "\n")
-	s.router.mu.Lock()
-	printed += s.router.log.String()
-	s.router.mu.Unlock()
+	printed += s.router.logged()
 	for _, secret := range secrets {
 		if strings.Contains(printed, secret) {
 			s.t.Errorf("%q is in\n%s", secret, printed)

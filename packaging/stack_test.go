@@ -258,6 +258,13 @@ func (w *lockedWriter) Write(b []byte) (int, error) {
 	return w.p.log.Write(b)
 }
 
+// logged is what it has written to its log so far.
+func (p *process) logged() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.log.String()
+}
+
 func (p *process) add(line string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
