@@ -155,6 +155,7 @@ func TestARouterThatComesBackToAFullDiskTells(t *testing.T) {
 	}
 	await(t, account, 10*time.Second, func(seen fakepagerduty.Snapshot) bool { return len(seen.Requests) == 1 })
 	s.router.kill()
+	await(t, account, 10*time.Second, func(seen fakepagerduty.Snapshot) bool { return seen.Requests[0].Gone })
 	release()
 	ballast := s.fillDisk(90 << 20)
 	s.router = start(t, "nezuban-router", "run", "-config", s.path("router.toml"))

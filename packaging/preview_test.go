@@ -70,7 +70,7 @@ func TestTemplates(t *testing.T) {
 	}
 	s.fails("nezuban-router", 2, "preview", config, "-channel", "pigeon")
 	s.fails("nezuban-router", 2, "preview", config, "-kind", "open")
-	if said := s.fails("nezuban-router", 1, "preview", config, "-incident", "01NONE"); !strings.Contains(said, "knows no such") {
+	if said := s.fails("nezuban-router", 1, "preview", config, "-incident", "01NONE"); !strings.Contains(said, "the router does not know it") {
 		t.Errorf("an incident that is not there: %s", said)
 	}
 }

@@ -134,12 +134,12 @@ func (h *there) settled(incidents int) fakepagerduty.Incident {
 	h.Helper()
 	var last []fakepagerduty.Incident
 	for ctx := within(h.T, 10*time.Second); ; {
-		last = h.account.Incidents()
 		done := true
 		_, rows, _ := h.engine.Look("I001")
 		for _, row := range rows {
-			done = done && row.Done()
+			done = done && row.Done() && h.stored(row)
 		}
+		last = h.account.Incidents()
 		if done && len(last) == incidents {
 			return last[0]
 		}
@@ -149,6 +149,21 @@ func (h *there) settled(incidents int) fakepagerduty.Incident {
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
+}
+
+// stored says that a row is on disk as it stands: the engine knows what is decided a moment earlier.
+func (h *there) stored(row incident.Row) bool {
+	h.store.mu.Lock()
+	defer h.store.mu.Unlock()
+	status := row.Status
+	for _, b := range h.store.batches {
+		for _, r := range b.Change.Rows {
+			if r.Key() == row.Key() {
+				status = r.Status
+			}
+		}
+	}
+	return status == row.Status
 }
 
 func (h *there) only() incident.Incident {
