@@ -12,7 +12,7 @@ import (
 // Labels that a matcher finds on every alert besides its own.
 const (
 	matchRule     = "rule"     // id of the rule; it hides a sender's label of this name
-	matchSeverity = "severity" // page, ticket or info, where the sender says nothing else, such as critical
+	matchSeverity = "severity" // page, ticket or info, besides what the sender says, such as critical
 )
 
 // longestMatcher bounds the text of a matcher, in bytes.
@@ -70,16 +70,22 @@ func ParseMatcher(text string) (Matcher, error) {
 	return m, nil
 }
 
-// Matches says that it holds for the alert.
+// Matches says that it holds for the alert. A severity has two names, the sender's and ours: = and =~ hold for either, != and
+// !~ for neither, so that severity!=critical and severity!=page both leave alone what is critical.
 func (m Matcher) Matches(a Alert) bool {
 	value := a.Labels[m.label]
 	switch m.label {
 	case matchRule:
 		value = a.Rule
 	case matchSeverity:
-		if value == "" {
-			value = string(a.Severity)
+		ours := m.holds(string(a.Severity))
+		switch {
+		case value == "":
+			return ours
+		case m.op == "!=" || m.op == "!~":
+			return ours && m.holds(value)
 		}
+		return ours || m.holds(value)
 	}
 	return m.holds(value)
 }

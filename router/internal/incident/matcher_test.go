@@ -49,10 +49,10 @@ func TestMatchers(t *testing.T) {
 	}
 }
 
-// What a sender calls severity is meant where it says something under that name, as everywhere else.
+// A severity goes by the sender's name and by ours.
 func TestTheMatcherOfSeverityMeansTheLabel(t *testing.T) {
 	critical := Alert{Severity: SeverityPage, Labels: map[string]string{"severity": "critical"}}
-	for text, matches := range map[string]bool{"severity=critical": true, "severity!=critical": false, "severity=page": false} {
+	for text, matches := range map[string]bool{"severity=critical": true, "severity!=critical": false, "severity=page": true, "severity!=page": false, "severity!=ticket": true, "severity=~page|x": true, "severity!~crit.*": false} {
 		m, err := ParseMatcher(text)
 		if err != nil || m.Matches(critical) != matches {
 			t.Errorf("%s: %t, %v", text, m.Matches(critical), err)
