@@ -128,9 +128,7 @@ func (e *Engine) Tick(ctx context.Context) error {
 		return err
 	}
 	return errors.Join(err, e.act(ctx, func(env incident.Env) (incident.Change, error) {
-		change := e.book.Tick(env)
-		change.Closed = nil // filed away by the app, which reads them from the store first
-		return change, nil
+		return e.book.Tick(env), nil
 	}))
 }
 
@@ -253,7 +251,7 @@ func (e *Engine) Over(ctx context.Context) ([]string, error) {
 	var ids []string
 	err := e.decide(ctx, func(env incident.Env) (decision, error) {
 		if env.Rotation != nil {
-			ids = e.book.Tick(env).Closed
+			ids = e.book.Over(env)
 		}
 		return decision{}, nil
 	})

@@ -17,7 +17,10 @@ func (b *Book) Accept(c Change) {
 			b.changes++
 		}
 	}
-	for _, row := range c.Rows {
+	for i, row := range c.Rows { // those of one incident stand together
+		if i == 0 || row.Incident != c.Rows[i-1].Incident {
+			b.rows[row.Incident] = slices.Clone(b.rows[row.Incident]) // the old ones may be in somebody's hands
+		}
 		b.acceptRow(row)
 	}
 	maps.Copy(b.picks, c.Picks)
@@ -43,7 +46,7 @@ func (b *Book) Accept(c Change) {
 		b.appoint(inc.ID)
 		b.awaitAll(inc.ID)
 	}
-	for i, row := range c.Rows { // those of one incident stand together
+	for i, row := range c.Rows {
 		if i == 0 || row.Incident != c.Rows[i-1].Incident {
 			b.queue(row.Incident)
 			b.appoint(row.Incident)
@@ -162,7 +165,7 @@ func (b *Book) acceptRow(row Row) {
 		held.Status = RowPending // it was taken back
 		b.await(held)
 	}
-	b.rows[row.Incident] = replace(slices.Clone(b.rows[row.Incident]), row) // the old ones may be in somebody's hands
+	b.rows[row.Incident] = replace(b.rows[row.Incident], row)
 }
 
 // appoint enters an incident where it is looked for when its time has come.

@@ -69,7 +69,7 @@ type Change struct {
 	Picks      escalation.Picks // to be stored, each by its key
 	Silences   []Silence        // to be stored, whole
 	Unsilenced []string         // ids of silences to be deleted
-	Closed     []string         // ids of incidents that are over and whose messages are done: to be filed away
+	Closed     []string         // ids of incidents that have been filed away, see [Book.Over]
 }
 
 // Empty says that nothing is to be stored.

@@ -65,8 +65,14 @@ func (w *world) apply(alerts ...Alert) Change { return w.accept(w.book.Apply(w.e
 
 func (w *world) after(d time.Duration) *world {
 	w.env.Now = w.env.Now.Add(d)
-	w.accept(w.book.Tick(w.env))
+	w.tick()
 	return w
+}
+
+// tick does what the router's own tick does.
+func (w *world) tick() {
+	w.accept(w.book.Tick(w.env))
+	w.accept(Change{Closed: w.book.Over(w.env)})
 }
 
 // deliver sends all due rows with the given outcome and says which they were.
@@ -235,8 +241,8 @@ func TestAClosedIncidentLeavesTheBookOnceAllIsTold(t *testing.T) {
 	w.apply(died(start))
 	w.deliver(sentOK)
 	w.apply(started(start.Add(time.Second)))
-	if c := w.book.Tick(w.env); len(c.Closed) != 0 {
-		t.Fatalf("closed %v before its resolve was sent", c.Closed)
+	if over := w.book.Over(w.env); len(over) != 0 {
+		t.Fatalf("found %v over before its resolve was sent", over)
 	}
 	w.deliver(sentOK)
 	w.after(time.Second)

@@ -24,7 +24,6 @@ type draft struct {
 	looked     bool
 	unsilenced []string
 	entries    []Entry
-	closed     []string
 }
 
 // draft begins one. Its maps are made when something is put into them: most decisions change nothing.
@@ -32,7 +31,7 @@ func (b *Book) draft(env Env) *draft { return &draft{book: b, env: env} }
 
 // change is what the draft has come to, in a stable order.
 func (d *draft) change() Change {
-	c := Change{Entries: d.entries, Unsilenced: d.unsilenced, Closed: d.closed}
+	c := Change{Entries: d.entries, Unsilenced: d.unsilenced}
 	if len(d.picks) > 0 {
 		c.Picks = d.picks
 	}
@@ -127,9 +126,13 @@ func replace(rows []Row, row Row) []Row {
 	return slices.Insert(rows, at, row)
 }
 
-// rowsOf lists an incident's rows as the draft sees them, in order.
+// rowsOf lists an incident's rows as the draft sees them, in order. The caller must not alter it.
 func (d *draft) rowsOf(id string) []Row {
-	rows := slices.Clone(d.book.rows[id])
+	rows := d.book.rows[id]
+	if len(d.rows[id]) == 0 {
+		return rows
+	}
+	rows = slices.Clone(rows)
 	for _, row := range d.rows[id] {
 		rows = replace(rows, row)
 	}

@@ -119,7 +119,7 @@ func (d *draft) endParts(head *Incident) {
 	}
 	head.OpenParts, head.MoreStates = 0, false
 	d.putIncident(*head)
-	for id := range d.book.parts[head.ID] {
+	for _, id := range slices.Sorted(maps.Keys(d.book.parts[head.ID])) {
 		if part, ok := d.incident(id); ok && part.State != Resolved {
 			part.State, part.ResolvedAt, part.ResolvedBy = Resolved, d.env.Now, head.ResolvedBy
 			part.quieten()

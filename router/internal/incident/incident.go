@@ -85,13 +85,16 @@ type Remark struct {
 // DedupKey is the key under which alerts are one and the same: the rule's id and the values of its `by` tags, in
 // the order of the sorted tag names. Values are escaped, so that no two lists of values share a key.
 func DedupKey(rule string, values ...string) string {
-	escape := strings.NewReplacer(`\`, `\\`, `|`, `\|`)
-	parts := make([]string, 0, 1+len(values))
-	for _, v := range append([]string{rule}, values...) {
-		parts = append(parts, escape.Replace(v))
+	var key strings.Builder
+	_, _ = keyEscape.WriteString(&key, rule) // a Builder takes everything
+	for _, v := range values {
+		key.WriteByte('|')
+		_, _ = keyEscape.WriteString(&key, v)
 	}
-	return strings.Join(parts, "|")
+	return key.String()
 }
+
+var keyEscape = strings.NewReplacer(`\`, `\\`, `|`, `\|`)
 
 // State is where an incident stands.
 type State string

@@ -3,7 +3,6 @@ package incident
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 )
@@ -98,10 +97,18 @@ func (b *Book) EndSilence(env Env, id, by string) (Change, error) {
 }
 
 // Silences lists the silences, those that are over for up to a week included, by their begin.
-func (b *Book) Silences() []Silence {
-	return slices.SortedFunc(maps.Values(b.silences), func(a, b Silence) int {
-		return cmp.Or(a.From.Compare(b.From), cmp.Compare(a.ID, b.ID))
-	})
+func (b *Book) Silences() []Silence { return b.silencesThat(func(Silence) bool { return true }) }
+
+// silencesThat lists the silences of which something holds, by their begin.
+func (b *Book) silencesThat(hold func(Silence) bool) []Silence {
+	var list []Silence
+	for _, s := range b.silences {
+		if hold(s) {
+			list = append(list, s)
+		}
+	}
+	slices.SortFunc(list, func(a, b Silence) int { return cmp.Or(a.From.Compare(b.From), cmp.Compare(a.ID, b.ID)) })
+	return list
 }
 
 // Restore puts the stored silences into a book that is new.
@@ -137,19 +144,15 @@ func (d *draft) curtains() []curtain {
 			d.inForce = append(d.inForce, curtain{"maintenance/" + m.ID, fmt.Sprintf("maintenance window %s until %s", m.ID, end.UTC().Format(timeLayout)), m.Matchers})
 		}
 	}
-	for _, s := range d.book.Silences() {
-		if s.InForce(d.env.Now) {
-			d.inForce = append(d.inForce, curtain{s.ID, s.why(), s.Matchers})
-		}
+	for _, s := range d.book.silencesThat(func(s Silence) bool { return s.InForce(d.env.Now) }) {
+		d.inForce = append(d.inForce, curtain{s.ID, s.why(), s.Matchers})
 	}
 	return d.inForce
 }
 
 // forget drops silences that have long been over.
 func (d *draft) forgetSilences() {
-	for _, s := range d.book.Silences() {
-		if d.env.Now.Sub(s.Until) >= keepSilence {
-			d.unsilenced = append(d.unsilenced, s.ID)
-		}
+	for _, s := range d.book.silencesThat(func(s Silence) bool { return d.env.Now.Sub(s.Until) >= keepSilence }) {
+		d.unsilenced = append(d.unsilenced, s.ID)
 	}
 }

@@ -278,7 +278,7 @@ func TestAPageThatSpeaksForOthersSpeaksForItsOwnIncidentToo(t *testing.T) {
 	w.env.Now = w.env.Now.Add(20 * time.Second)
 	w.storm(20, 2, "", caps)
 	w.env.Now = w.env.Now.Add(30 * time.Second) // the next step of both
-	w.accept(w.book.Tick(w.env))
+	w.tick()
 	w.accept(w.book.Merge(w.env, caps))
 	due, _ := w.book.Due(w.env.Now)
 	for _, row := range due {
@@ -310,7 +310,7 @@ func TestWhatIsMergedIntoItsOwnIncidentEndsWithIt(t *testing.T) {
 	w.storm(20, 1, "", caps)
 	w.storm(21, 1, "", caps)
 	w.env.Now = w.env.Now.Add(30 * time.Second)
-	w.accept(w.book.Tick(w.env))
+	w.tick()
 	w.accept(w.book.Merge(w.env, caps))
 	host := w.book.speaking["sms|alice"].row.Incident
 	w.acted(w.book.Reassign(w.env, host, "alice", "bob", ""))

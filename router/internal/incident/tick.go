@@ -8,8 +8,7 @@ import (
 )
 
 // Tick does what time alone brings about: due escalation steps, acknowledgements that ran out, occurrences that did
-// not come back, what a silence or a cause that is over leaves to be paged, and the filing away of incidents that are over
-// and told.
+// not come back, and what a silence or a cause that is over leaves to be paged.
 func (b *Book) Tick(env Env) Change {
 	d := b.draft(env)
 	d.review()
@@ -25,6 +24,18 @@ func (b *Book) Tick(env Env) Change {
 		}
 	}
 	return d.change()
+}
+
+// Over lists, by id, the incidents that are over and told, and may be filed away.
+func (b *Book) Over(env Env) []string {
+	var over []string
+	d := b.draft(env)
+	for _, id := range b.ticks.due(env.Now) {
+		if inc, _ := b.Incident(id); inc.State == Resolved && !d.tellRest(&inc) {
+			over = append(over, id)
+		}
+	}
+	return over
 }
 
 // stillDue says that an incident's time has come, also after what this decision has done to it already.
@@ -94,9 +105,7 @@ func (d *draft) tick(inc *Incident) {
 	case Snoozed:
 		d.triggerAgain(inc, fmt.Sprintf("snoozed by %s until now and still open: triggered again", inc.AcknowledgedBy))
 	case Resolved:
-		if !d.tellRest(inc) {
-			d.closed = append(d.closed, inc.ID)
-		}
+		d.tellRest(inc)
 	}
 }
 
