@@ -130,7 +130,7 @@ func (d *draft) again(inc Incident, alert Alert) {
 
 // rise makes an open incident graver: whoever has it, the escalation begins anew.
 func (d *draft) rise(inc *Incident, to Severity) {
-	d.note(inc, "severity rises from %s to %s", inc.Severity, to)
+	d.anew(inc, "severity rises from %s to %s", inc.Severity, to)
 	inc.Severity = to
 	inc.untake()
 	inc.Progress = escalation.Progress{}

@@ -171,6 +171,12 @@ func (d *draft) note(inc *Incident, format string, args ...any) {
 	d.putIncident(*inc)
 }
 
+// anew notes why the incident is about to call anew, which the messages say too.
+func (d *draft) anew(inc *Incident, format string, args ...any) {
+	inc.Again = clip(fmt.Sprintf(format, args...))
+	d.note(inc, "%s", inc.Again)
+}
+
 // describe names a row in the timeline.
 func (r Row) describe() string {
 	return fmt.Sprintf("%s to %s by %s", r.Kind, strings.Join(r.People, ", "), r.Channel)

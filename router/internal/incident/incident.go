@@ -149,6 +149,7 @@ type Incident struct {
 	SuppressedBy   string                `json:"suppressed_by,omitempty"` // the incident that hides it
 	ReleaseAt      time.Time             `json:"release_at,omitzero"`     // what hid it is over: when it pages if it still holds
 	Hides          int                   `json:"hides,omitempty"`         // how often its timeline had a word for what it hides
+	Again          string                `json:"again,omitempty"`         // why it called for the latest time, when that was not for the first
 	Heard          []string              `json:"heard,omitempty"`         // events of the latest reports from providers
 	HeardAt        time.Time             `json:"heard_at,omitzero"`       // when the newest report that was heeded happened
 	Entries        int                   `json:"entries"`                 // timeline entries written so far

@@ -77,7 +77,7 @@ func (inc *Incident) fire(alert Alert) {
 func (d *draft) reopen(inc *Incident, alert Alert) {
 	now, flapping := d.env.Now, d.book.settings.Flapping
 	had := inc.AcknowledgedBy != "" && inc.ResolvedBy == "" && alert.Severity.Rank() <= inc.Severity.Rank()
-	d.note(inc, "opened again: it fires %s after it was resolved: %s", now.Sub(inc.ResolvedAt).Round(time.Second), alert.Summary)
+	d.anew(inc, "opened again: it fires %s after it was resolved: %s", now.Sub(inc.ResolvedAt).Round(time.Second), alert.Summary)
 	inc.fire(alert)
 	inc.State, inc.ResolvedAt, inc.ResolvedBy = Triggered, time.Time{}, ""
 	inc.Severity, inc.Progress = alert.Severity, escalation.Progress{} // all its other alerts are over

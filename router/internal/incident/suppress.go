@@ -194,7 +194,7 @@ func (d *draft) unsuppress(inc *Incident) {
 		d.resolve(inc, "", "dropped, nobody is paged: it happened while suppressed, and nothing says that it goes on: "+why)
 		return
 	}
-	d.note(inc, "no longer suppressed, it still holds: %s", why)
+	d.anew(inc, "no longer suppressed, it still holds: %s", why)
 	if inc.State == Triggered {
 		inc.Progress = escalation.Progress{}
 		d.escalate(inc)

@@ -127,7 +127,7 @@ func (inc Incident) timeoutAt() time.Time {
 
 // triggerAgain takes an incident from whoever has it and begins its escalation anew.
 func (d *draft) triggerAgain(inc *Incident, why string) {
-	d.note(inc, "%s", why)
+	d.anew(inc, "%s", why)
 	d.withdraw(inc, "triggered again before it was sent")
 	inc.untake()
 	inc.Progress = escalation.Progress{}

@@ -30,7 +30,7 @@ func (b *Book) openedAgain(env Env, r Report) Change {
 	if inc.State != Resolved || inc.PartOf != "" {
 		return d.heardOf(inc, r)
 	}
-	d.note(&inc, "opened again by %s in %s", r.By, display(r.Channel))
+	d.anew(&inc, "opened again by %s in %s", r.By, display(r.Channel))
 	for _, alert := range inc.Ordered() {
 		if other, open := d.open(alert.Key); open {
 			d.note(&inc, "it stays resolved here: incident %s, which is open, is about the same", other.ID)

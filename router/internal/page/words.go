@@ -32,6 +32,7 @@ type Facts struct {
 	Labels    map[string]string // of the incident, see [Where]
 	Rule      string            // which rule spoke
 	Reason    string            // why it spoke now: the value and the limit; "": it did not say
+	Again     string            // why it calls anew, such as a snooze that is over; "": it calls for the first time
 	Since     time.Time         // when it began, shown in its own time zone; zero: left out
 	Before    []incident.Mark   // what changed on the host just before, the newest first
 	By        string            // who acknowledged or resolved; "": nobody in particular
@@ -48,7 +49,7 @@ func FactsOf(inc incident.Incident, kind Kind) Facts {
 	f := Facts{Kind: kind, Severity: inc.Severity, Summaries: inc.Summaries(), More: inc.More, Labels: lead.Labels, Rule: lead.Rule, Since: lead.First}
 	switch kind {
 	case KindTrigger, KindUpdate:
-		f.Reason, f.Before, f.Runbook = lead.Reason, lead.Before, lead.Runbook
+		f.Reason, f.Before, f.Runbook, f.Again = lead.Reason, lead.Before, lead.Runbook, inc.Again
 	case KindAcknowledge:
 		f.By = inc.AcknowledgedBy
 	case KindResolve:
@@ -108,6 +109,7 @@ func Words(f Facts) (title, text string) {
 	} else {
 		said("rule", f.Rule)
 	}
+	said("again", f.Again)
 	said("by", f.By)
 	said("why you", f.Why)
 	said("runbook", f.Runbook)

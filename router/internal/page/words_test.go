@@ -37,6 +37,7 @@ see: https://x.example/1`},
 			Summaries: []string{"container shop died with exit 137"}, Rule: "container-died", Reason: "exit 137, and no restart policy",
 			Labels: map[string]string{"host": "web1", "container_name": "shop"},
 			Since:  time.Date(2026, 11, 29, 3, 4, 5, 0, time.UTC), Why: "step 1 of policy api", URL: "https://x.example/1",
+			Again:   "snoozed by bob until now and still open: triggered again",
 			Runbook: "https://wiki.example/shop", AckURL: "https://x.example/a/1",
 			Before: []incident.Mark{
 				{At: time.Date(2026, 11, 29, 3, 3, 53, 0, time.UTC), Text: "container shop was replaced: shop:1 → shop:2\nsee: http://evil"},
@@ -46,6 +47,7 @@ see: https://x.example/1`},
 where: host=web1 container=shop
 since: 2026-11-29 03:04:05 UTC
 why now: rule container-died: exit 137, and no restart policy
+again: snoozed by bob until now and still open: triggered again
 why you: step 1 of policy api
 runbook: https://wiki.example/shop
 acknowledge: https://x.example/a/1
@@ -84,7 +86,7 @@ func TestAgo(t *testing.T) {
 
 func TestFactsOf(t *testing.T) {
 	at := time.Date(2026, 11, 29, 3, 4, 5, 0, time.UTC)
-	inc := incident.Incident{Severity: incident.SeverityPage, AcknowledgedBy: "bob", ResolvedBy: "carol", Alerts: map[string]incident.AlertState{
+	inc := incident.Incident{Severity: incident.SeverityPage, AcknowledgedBy: "bob", ResolvedBy: "carol", Again: "it came back", Alerts: map[string]incident.AlertState{
 		"late":  {Alert: incident.Alert{Key: "late", Rule: "second", Summary: "and this"}, First: at.Add(time.Second)},
 		"first": {Alert: incident.Alert{Key: "first", Rule: "lead", Summary: "this", Reason: "because", Runbook: "https://r", Before: []incident.Mark{{At: at, Text: "m"}}}, First: at},
 	}}
@@ -96,7 +98,7 @@ func TestFactsOf(t *testing.T) {
 		case page.KindResolve:
 			want.By = "carol"
 		default:
-			want.Reason, want.Runbook, want.Before = "because", "https://r", []incident.Mark{{At: at, Text: "m"}}
+			want.Reason, want.Runbook, want.Again, want.Before = "because", "https://r", "it came back", []incident.Mark{{At: at, Text: "m"}}
 		}
 		if diff := cmp.Diff(want, page.FactsOf(inc, kind)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", kind, diff)

@@ -25,6 +25,7 @@ type View struct {
 	Since     time.Time
 	Rule      string
 	Reason    string // why now
+	Again     string // why it calls anew
 	By        string // who acknowledged or resolved
 	Why       string // why this person
 	Before    []Change
@@ -54,7 +55,7 @@ func ViewOf(m page.Message, f page.Facts, channel string) View {
 	plain := func(text string) string { return page.Line(text, textMax) }
 	v := View{
 		Kind: string(m.Kind), Word: m.Kind.Word(), Channel: channel, ID: plain(m.IncidentID), Severity: string(m.Severity), Repeat: m.Repeat,
-		Labels: labels(f.Labels), Where: page.Where(f.Labels), Since: f.Since, Rule: plain(f.Rule), Reason: plain(f.Reason), By: plain(f.By),
+		Labels: labels(f.Labels), Where: page.Where(f.Labels), Since: f.Since, Rule: plain(f.Rule), Reason: plain(f.Reason), Again: plain(f.Again), By: plain(f.By),
 		Why: plain(f.Why), Runbook: plain(f.Runbook), URL: plain(f.URL), AckURL: plain(f.AckURL), Title: m.Title, Text: m.Text,
 		Before: changes(f.Since, f.Before),
 	}

@@ -129,7 +129,7 @@ func TestMistakes(t *testing.T) {
 		{"syntax in a file", "", []wording.File{file("a.tmpl", "one\n{{if}}\n")}, []string{`templates/a.tmpl:2: found missing value for if`}},
 		{"a function that is not there", "", []wording.File{file("a.tmpl", "{{env \"HOME\"}}")}, []string{`templates/a.tmpl:1: found function "env" not defined`}},
 		{"an unknown field", "[templates.resolve]\n\ntext = \"{{.Sumary}}\"", nil, []string{
-			`router.toml:3: templates.resolve.text: found executing "templates.resolve.text" at <.Sumary>: can't evaluate field Sumary in type wording.View, expected one of .AckURL, .Before, .By,`,
+			`router.toml:3: templates.resolve.text: found executing "templates.resolve.text" at <.Sumary>: can't evaluate field Sumary in type wording.View, expected one of .AckURL, .Again, .Before, .By,`,
 		}},
 		{"an unknown field in a file", "[templates.trigger]\ntext = '{{template \"a.tmpl\" .}}'", []wording.File{file("a.tmpl", "\n\n {{.Sumary}}")}, []string{
 			`templates/a.tmpl:3: found executing "a.tmpl" at <.Sumary>: can't evaluate field Sumary in type wording.View, expected one of .AckURL,`,
