@@ -39,7 +39,7 @@ func (d *draft) catchUp(id string) {
 		return
 	}
 	for _, row := range rows {
-		row.Created, row.NotBefore = row.Created.Add(-ahead), row.NotBefore.Add(-ahead)
+		row.Created, row.NotBefore, row.FirstTry = row.Created.Add(-ahead), row.NotBefore.Add(-ahead), before(row.FirstTry, ahead)
 		d.putRow(row)
 	}
 	inc.Progress.Next = before(inc.Progress.Next, ahead)
@@ -66,8 +66,10 @@ func (d *draft) latest(inc Incident, rows []Row) time.Time {
 		}
 	}
 	for _, row := range rows {
-		if row.Created.After(latest) {
-			latest = row.Created
+		for _, at := range []time.Time{row.Created, row.FirstTry} {
+			if at.After(latest) {
+				latest = at
+			}
 		}
 	}
 	return latest

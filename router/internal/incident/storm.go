@@ -101,8 +101,13 @@ func (b *Book) count(held, row Row) {
 		if at.IsZero() {
 			at = row.NotBefore
 		}
-		if last, ok := b.speaking[who]; !ok || at.After(last.at) {
+		if last, ok := b.speaking[who]; !ok || at.After(last.at) || last.row == row.Key() {
 			b.speaking[who] = speaker{row.Key(), at}
+		}
+	}
+	if !held.FirstTry.IsZero() && !row.FirstTry.Equal(held.FirstTry) { // by Recover: the clock was ahead
+		if at := slices.IndexFunc(b.begun[row.Channel], held.FirstTry.Equal); at >= 0 {
+			b.begun[row.Channel][at] = row.FirstTry
 		}
 	}
 	if row.FirstTry.IsZero() || !held.FirstTry.IsZero() || !b.calls(row) {

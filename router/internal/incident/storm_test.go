@@ -323,3 +323,29 @@ func TestWhatIsMergedIntoItsOwnIncidentEndsWithIt(t *testing.T) {
 		t.Error("the other incident has nobody who speaks for it, and does not wait again")
 	}
 }
+
+// Messages of a life whose clock was ahead went out before now: they count for a minute, and nothing waits for their time.
+func TestAClockThatWasAheadHoldsUpNoStorm(t *testing.T) {
+	caps := map[string]int{"sms": 3}
+	w := newWorld(t, stormRotation)
+	w.storm(0, 6, "", caps)
+	w.finish(w.beginAll(), sentOK)
+	w.env.Now = w.env.Now.Add(-20 * time.Minute)
+	w.crash()
+	w.storm(6, 4, "", caps)
+	if due := w.beginAll(); len(due) != 0 {
+		t.Errorf("the count of the minute was forgotten: %+v", due)
+	}
+	w.env.Now = w.env.Now.Add(StormWindow)
+	w.accept(w.book.Merge(w.env, caps))
+	due := w.beginAll()
+	if len(due) == 0 || due[0].Kind != MessageTrigger {
+		t.Fatalf("a minute later there went out %+v", due)
+	}
+	w.finish(due, sentOK)
+	w.env.Now = w.env.Now.Add(StormWindow)
+	w.storm(10, 3, "", caps)
+	if due := w.beginAll(); fmt.Sprint(w.speaks(due)) != "[0 0 0]" {
+		t.Errorf("after a calm minute there went out %+v", due)
+	}
+}

@@ -301,7 +301,7 @@ func (o *oracle) done(what deed, id, token string, until time.Time) {
 		k.quiet, k.until = time.Now(), time.Time{}
 	case what == snoozes && k.state == "snoozed":
 		k.quiet, k.until = time.Now(), until
-	case what == resolves && k.state != "resolved":
+	case what == resolves && k.state != "resolved" && time.Since(k.life) > time.Second: // or it was opened again in the same transaction
 		o.blame("answered is durable", "%s was resolved, which was answered 2xx, and is %s", id, k.state)
 	}
 }

@@ -81,10 +81,12 @@ func (s *spool) answered(all batch, n int, err error) {
 	if s.world.storming() && one(s.rand, 20) { // and once more, for no good reason
 		all.taken = nil
 		s.world.oracle.meet(answersTwice)
-		for _, a := range all.alerts {
-			s.world.oracle.again(a.Key)
-		}
-		s.world.at(between(s.rand, time.Millisecond, 30*time.Second), "again "+s.name, func() { s.send(all) })
+		s.world.at(between(s.rand, time.Millisecond, 30*time.Second), "again "+s.name, func() {
+			for _, a := range all.alerts {
+				s.world.oracle.again(a.Key)
+			}
+			s.send(all)
+		})
 	}
 	s.work()
 }
