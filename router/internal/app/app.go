@@ -159,6 +159,7 @@ func (r *router) loop(ctx context.Context) error {
 		guard(func() error { r.elsewhere.run(running); return nil })
 	}
 	guard(func() error { r.rotations.watch(running); return nil })
+	guard(func() error { r.tellCertificates(running); return nil })
 	guard(func() error { return r.tick(running) })
 	guard(func() error { r.tend(running); return nil })
 	guard(func() error { r.deliverer.Run(running); return nil })

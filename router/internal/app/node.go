@@ -94,11 +94,10 @@ func (n *node) bind(ctx context.Context, address string, files *keyPair) (net.Li
 	if files == nil {
 		return ln, nil
 	}
-	cert, err := newCertificate(*files, time.Now, daemon.NewCondition(n.d.Log, "certificate "+files.cert))
+	cert, err := n.followFiles(*files, shownStays)
 	if err != nil {
 		return nil, err
 	}
-	n.certs = append(n.certs, cert)
 	return cert.listener(ln), nil
 }
 
@@ -115,6 +114,11 @@ func (n *node) open(ctx context.Context) error {
 	n.undo = append(n.undo, func() { _ = lock.Close() })
 	if n.archive, err = state.OpenArchive(filepath.Join(dir, closedDir)); err != nil {
 		return err
+	}
+	if n.cfg.etcdPair != nil {
+		if _, err := n.followFiles(*n.cfg.etcdPair, etcdFails); err != nil {
+			return err
+		}
 	}
 	if n.conn, err = state.Connect(ctx, n.cfg.stateOptions()); err != nil {
 		return err
