@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"nezuban/agent/daemon"
-	"nezuban/router/internal/page/attempt"
 	"nezuban/router/internal/state"
 	"nezuban/router/internal/state/record"
 )
@@ -89,11 +88,7 @@ func (n *node) preside(term *state.Term) error {
 		node: n, cfg: n.cfg, d: n.d, out: n.out, archive: n.archive, store: term.Store,
 		trouble: daemon.NewCondition(n.d.Log, "state"), roomTrouble: daemon.NewCondition(n.d.Log, "room in the state"),
 	}
-	if n.cfg.deadManURL != "" {
-		r.deadMan = &deadMan{
-			url: n.cfg.deadManURL, every: n.cfg.deadManEvery, http: attempt.NewClient(nil, 0), trouble: daemon.NewCondition(n.d.Log, "dead man's switch"),
-		}
-	}
+	r.deadMan = r.newDeadMan()
 	for _, step := range []func(context.Context) error{r.resume, r.letIn, r.greet} {
 		if err := step(ctx); err != nil {
 			return err

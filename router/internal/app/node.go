@@ -251,6 +251,12 @@ func (n *node) measure() {
 		gauge(name, func(e *duty.Engine) float64 { return float64(count(e.Counters())) })
 	}
 	gauge("nezuban_incidents_open", func(e *duty.Engine) float64 { return float64(e.Open()) })
+	n.d.Metrics.GetOrCreateGauge("nezuban_incidents_unheard", func() float64 {
+		if r := n.current.Load(); r != nil {
+			return float64(unheard(r.outgoing(), time.Now()))
+		}
+		return 0
+	})
 	gauge("nezuban_leading", func(*duty.Engine) float64 { return 1 })
 	for part, of := range map[string]func(state.Space) int64{
 		"quota": func(s state.Space) int64 { return s.Quota },
