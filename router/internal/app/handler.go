@@ -49,7 +49,13 @@ func (n *node) ready() error {
 	if r := n.current.Load(); r != nil {
 		return r.ready()
 	}
-	return n.noLeader()
+	if err := n.noLeader(); err != nil {
+		return err
+	}
+	if !n.applied.Load() {
+		return duty.ErrNoRotation
+	}
+	return nil
 }
 
 // sentryPaths are where Sentry's SDKs send to, from web pages of other origins too: each request bears its project's key.

@@ -47,6 +47,7 @@ type node struct {
 	emergency *emergency
 	space     atomic.Pointer[state.Space] // as last measured by the leader; nil: never
 
+	applied atomic.Bool            // the cluster has a rotation file, as far as a follower has looked
 	current atomic.Pointer[router] // nil: this router does not lead
 	known   chan struct{}          // closed when it is known for the first time who leads
 	settle  sync.Once              // closes known

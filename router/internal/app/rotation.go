@@ -151,13 +151,16 @@ func (r *rotations) inForce(h *history) {
 	}
 }
 
+// errNeverApplied is why nobody can be paged.
+var errNeverApplied = errors.New("no rotation file was ever applied: run nezuban-oncall apply")
+
 // ready says whether there is a file by which people can be paged; err is why the stored one is none.
 func (r *rotations) ready(err error) {
 	if _, ok := r.known.Load().current(); ok {
 		r.health.Set("rotation", nil)
 		return
 	}
-	waiting := errors.New("no rotation file was ever applied: run nezuban-oncall apply")
+	waiting := errNeverApplied
 	if err != nil {
 		waiting = fmt.Errorf("%w: apply a good one", err)
 	}
