@@ -4,6 +4,7 @@ package reach
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"nezuban/router/internal/incident"
@@ -19,6 +20,21 @@ type Reach struct {
 type Receipt struct {
 	Person  string `json:"person"`
 	Channel string `json:"channel"`
+}
+
+// By names them for people: "alice by sms, bob by pagerduty"; "" for nobody.
+func (r Reach) By() string {
+	parts := make([]string, 0, len(r.Reached))
+	for _, receipt := range r.Reached {
+		parts = append(parts, receipt.Person+" by "+receipt.Channel)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Listed is an incident as the API has it.
+type Listed struct {
+	incident.Incident
+	Reach
 }
 
 // Find looks up a message of any incident; false when its incident is closed.
