@@ -2,6 +2,7 @@ package packaging
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -190,4 +191,50 @@ func TestALinkWorksAtEveryRouter(t *testing.T) {
 	}
 	_ = pressed.Body.Close()
 	all[leader].becomes("acknowledged", "alice")
+}
+
+// TestNoRouterIsReadyBeforeARotationFileIsApplied asks both routers of a cluster, of which one leads.
+func TestNoRouterIsReadyBeforeARotationFileIsApplied(t *testing.T) {
+	all := newCluster(t, testenv.Etcd(t, 1), 2, "")
+	for _, s := range all {
+		text, err := os.ReadFile(s.path("router.toml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.write("router.toml", "oncall_source = \"apply\"\n"+string(text), 0o644)
+		s.router = start(t, "nezuban-router", "run", "-config", s.path("router.toml"))
+	}
+	answer := func(s *stack, path string) (int, string) {
+		resp, err := http.Get("http://" + s.addr + path)
+		if err != nil {
+			return 0, err.Error()
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		if err != nil {
+			return 0, err.Error()
+		}
+		return resp.StatusCode, string(text)
+	}
+	eventually(t, 30*time.Second, "one leads", func() bool { return leading(all) >= 0 })
+	leader := all[leading(all)]
+	for _, s := range all {
+		eventually(t, 10*time.Second, "the only reason why it is not ready is that nothing was applied", func() bool {
+			code, text := answer(s, "/readyz")
+			return code == http.StatusServiceUnavailable && strings.Count(text, "\n") == 1 &&
+				strings.Contains(text, "no rotation file was ever applied: run nezuban-oncall apply")
+		})
+		if code, text := answer(s, "/health"); code != http.StatusServiceUnavailable {
+			t.Errorf("/health: %d %s", code, text)
+		}
+	}
+	if printed, code := leader.apply("oncall.toml"); code != 0 {
+		t.Fatalf("exit code %d: %s", code, printed)
+	}
+	for _, s := range all {
+		s.awaitReady("http://" + s.addr + "/readyz")
+		if code, text := answer(s, "/health"); code != http.StatusOK {
+			t.Errorf("/health: %d %s", code, text)
+		}
+	}
 }

@@ -176,7 +176,7 @@ func (c *command) checkConfig(args []string) error {
 	}
 	cfg, err := app.Load(c.config, os.LookupEnv)
 	if err == nil {
-		err = app.CheckOnCall(cfg)
+		err = errors.Join(app.CheckCertificates(cfg), app.CheckOnCall(cfg))
 	}
 	if err != nil {
 		return err

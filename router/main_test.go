@@ -28,6 +28,7 @@ func TestScripts(t *testing.T) {
 		Setup: files,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"await": await, "exit-code": exitCode, "ready": ready, "remember": remember, "api": api, "post": post,
+			"certificate": certificate, "append": appendTo,
 		},
 	})
 }
@@ -117,6 +118,12 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 			ts.Fatalf("%s is not printed", pattern)
 		}
 	}
+}
+
+// appendTo adds a file to another: append EXTRA FILE.
+func appendTo(ts *testscript.TestScript, _ bool, args []string) {
+	path := ts.MkAbs(args[1])
+	ts.Check(os.WriteFile(path, []byte(ts.ReadFile(args[1])+ts.ReadFile(args[0])), 0o600))
 }
 
 // remember keeps, of what the last command printed, the first word, or what stands in the parentheses of a pattern, in a

@@ -68,7 +68,7 @@ func (r *router) resume(ctx context.Context) error {
 	r.engine = duty.New(duty.Options{Store: r.store, Now: time.Now, NewID: duty.NewID, Log: r.d.Log, Rules: r.cfg.Rules, Incidents: r.cfg.Incidents}, stored)
 	r.rotations = &rotations{
 		source: r.cfg.OnCallSource, path: r.cfg.OnCall, contactsPath: r.cfg.Contacts, engine: r.engine, store: r.store,
-		log: r.d.Log, trouble: daemon.NewCondition(r.d.Log, "contacts"), health: r.d.Health, unreachable: r.cfg.unreachable,
+		log: r.d.Log, trouble: daemon.NewCondition(r.d.Log, "contacts"), plight: contactsPlight(r.engine, r.d.Log), health: r.d.Health, unreachable: r.cfg.unreachable,
 	}
 	if err := r.rotations.start(ctx); err != nil {
 		return err
@@ -159,6 +159,7 @@ func (r *router) loop(ctx context.Context) error {
 		guard(func() error { r.elsewhere.run(running); return nil })
 	}
 	guard(func() error { r.rotations.watch(running); return nil })
+	guard(func() error { r.tellCertificates(running); return nil })
 	guard(func() error { return r.tick(running) })
 	guard(func() error { r.tend(running); return nil })
 	guard(func() error { r.deliverer.Run(running); return nil })

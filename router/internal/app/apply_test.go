@@ -29,6 +29,7 @@ func fed(t *testing.T, shelf *shelf, store duty.Committer) *rotations {
 		source: sourceApply, contactsPath: filepath.Join(t.TempDir(), "contacts.toml"), engine: newEngine(t, store, time.Now), store: shelf,
 		log: discard, trouble: daemon.NewCondition(discard, "contacts"), health: &daemon.Health{}, unreachable: Config{}.unreachable,
 	}
+	r.plight = contactsPlight(r.engine, discard)
 	write(t, r.contactsPath, "")
 	if err := r.start(t.Context()); err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 
 	"nezuban/oncall/schedule"
 	"nezuban/router/internal/incident"
+	"nezuban/router/internal/reach"
 )
 
 // board is what people see, for package web.
@@ -58,6 +59,15 @@ func (b board) Incident(id string) (incident.Incident, []incident.Entry, error) 
 		err = fmt.Errorf("show incident %q: %w", id, incident.ErrUnknown)
 	}
 	return closed.Incident, closed.Timeline, err
+}
+
+// Reach says whom an incident has reached.
+func (b board) Reach(id string) reach.Reach {
+	inc, rows, ok := b.r.engine.Look(id)
+	if !ok {
+		return reach.Reach{}
+	}
+	return reach.Of(inc, rows, b.r.row)
 }
 
 // OnCall says for every schedule who is on call; nil while there is no rotation file.

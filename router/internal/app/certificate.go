@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -13,70 +14,68 @@ import (
 	"nezuban/agent/daemon"
 )
 
-// keyPair names the files of a certificate, PEM, and of its private key.
-type keyPair struct{ cert, key string }
-
-// maxPEM bounds each of the files, in bytes.
-const maxPEM = 1 << 20
-
-// errOver is of a certificate that is good but for its end.
-var errOver = errors.New("found one that is over")
-
-// read reads the files and refuses what no client would accept: a key that does not belong to the certificate, and, by
-// [errOver] beside the pair, a certificate that is over. No error holds anything of the key.
-func (p keyPair) read(now time.Time) (certificate tls.Certificate, files [2][]byte, err error) {
-	for i, path := range []string{p.cert, p.key} {
-		if files[i], err = readFile(path, maxPEM); err != nil {
-			return tls.Certificate{}, files, err
-		}
-	}
-	pair, err := tls.X509KeyPair(files[0], files[1])
-	if err != nil {
-		return tls.Certificate{}, files, fmt.Errorf("certificate %s with key %s: %w", p.cert, p.key, err)
-	}
-	if end := pair.Leaf.NotAfter; now.After(end) {
-		return pair, files, fmt.Errorf("certificate %s: %w: it was good until %s", p.cert, errOver, end.UTC().Format(time.RFC3339))
-	}
-	return pair, files, nil
-}
-
-// certificate is what a listener shows. It follows its files: a new certificate is in force for the next connection, and
-// what cannot be used leaves the last good one in force.
+// certificate follows the files of one. A listener shows what it holds: a new certificate is in force for the next
+// connection, and what cannot be used leaves the last good one in force.
 type certificate struct {
 	paths   keyPair
+	effect  string // of files that cannot be used, for people
 	now     func() time.Time
 	trouble *daemon.Condition
 	files   [2][]byte // as last looked at; only look uses it
 	held    atomic.Pointer[tls.Certificate]
+	wrong   atomic.Pointer[string] // with the files, as last looked at; nil: nothing
 }
 
-// newCertificate reads the files. At the start they must be good, but one that is over is shown, and said: a router that did
-// not start for it would page nobody.
-func newCertificate(paths keyPair, now func() time.Time, trouble *daemon.Condition) (*certificate, error) {
-	pair, files, err := paths.read(now())
+// begin reads the files for the first time. At the start they must be good, but one that is not good now is held, and that is said: a
+// router that did not start for it would page nobody.
+func (c *certificate) begin() error {
+	pair, files, err := c.paths.read(c.now())
+	late, is := errors.AsType[*untimelyError](err)
 	switch {
-	case errors.Is(err, errOver):
-		trouble.Failed(fmt.Errorf("it is shown all the same: %w", err))
+	case is:
+		c.note(fmt.Errorf("it is used all the same: %w", late))
 	case err != nil:
-		return nil, err
+		return err
+	default:
+		c.note(c.ending(pair.Leaf))
 	}
-	c := &certificate{paths: paths, now: now, trouble: trouble, files: files}
+	c.files = files
 	c.held.Store(&pair)
-	return c, nil
+	return nil
 }
 
 // look reads the files again.
 func (c *certificate) look() {
 	pair, files, err := c.paths.read(c.now())
 	if err != nil {
-		c.trouble.Failed(fmt.Errorf("the certificate in force stays, expected a good one: %w", err))
+		c.note(fmt.Errorf("%s: %w", c.effect, err))
 		return
 	}
-	c.trouble.OK()
+	c.note(c.ending(pair.Leaf))
 	if !bytes.Equal(files[0], c.files[0]) || !bytes.Equal(files[1], c.files[1]) {
 		c.files = files
 		c.held.Store(&pair)
 	}
+}
+
+// ending says that the certificate in the files should have been renewed by now.
+func (c *certificate) ending(leaf *x509.Certificate) error {
+	if !ending(leaf, c.now()) {
+		return nil
+	}
+	return fmt.Errorf("certificate %s: found one that is good only until %s, expected a newer one by now", c.paths.cert, leaf.NotAfter.UTC().Format(time.RFC3339))
+}
+
+// note keeps and logs what is wrong with the files; nil is nothing.
+func (c *certificate) note(err error) {
+	if err == nil {
+		c.wrong.Store(nil)
+		c.trouble.OK()
+		return
+	}
+	text := err.Error()
+	c.wrong.Store(&text)
+	c.trouble.Failed(err)
 }
 
 // lookEvery is how soon a new certificate is in force.
@@ -101,4 +100,46 @@ func (c *certificate) listener(ln net.Listener) net.Listener {
 		MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.held.Load(), nil },
 	})
+}
+
+// certificateTrouble is the rule whose incident tells the person on call of a certificate that will not do.
+const certificateTrouble = "nezuban-tls-certificate"
+
+// tellCertificates makes what is wrong with this router's certificates incidents, until ctx ends.
+func (r *router) tellCertificates(ctx context.Context) {
+	told := &plight{rule: certificateTrouble, over: "the certificate is good again", engine: r.engine, trouble: daemon.NewCondition(r.d.Log, "telling of certificates")}
+	for ctx.Err() == nil {
+		told.tell(ctx, r.node.badCertificates())
+		pause(ctx, lookEvery)
+	}
+}
+
+// badCertificates lists what is wrong with the certificates of this router, by file.
+func (n *node) badCertificates() map[string]string {
+	wrong := map[string]string{}
+	for _, c := range n.certs {
+		if text := c.wrong.Load(); text != nil {
+			wrong[c.paths.cert] = *text
+		}
+	}
+	return wrong
+}
+
+// What follows from files that cannot be used.
+const (
+	shownStays = "what the listener shows stays as it is"
+	etcdFails  = "the next connection to etcd will fail"
+)
+
+// followFiles lets a certificate follow its files.
+func (n *node) followFiles(files keyPair, effect string) (*certificate, error) {
+	c := &certificate{paths: files, effect: effect, now: time.Now, trouble: daemon.NewCondition(n.d.Log, "certificate "+files.cert)}
+	if err := c.begin(); err != nil {
+		return nil, err
+	}
+	n.certs = append(n.certs, c)
+	n.d.Metrics.GetOrCreateGauge(fmt.Sprintf("nezuban_certificate_good_until_seconds{file=%q}", files.cert), func() float64 {
+		return float64(c.held.Load().Leaf.NotAfter.Unix())
+	})
+	return c, nil
 }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -14,10 +15,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"nezuban/agent/daemon"
+	"nezuban/oncall/schedule"
+	"nezuban/router/internal/incident"
 )
 
 // pair writes a certificate of that serial number and its key.
@@ -54,8 +59,9 @@ func TestACertificateFollowsItsFiles(t *testing.T) {
 	pair(t, files, 1, tomorrow)
 	pair(t, other, 9, tomorrow)
 	var said strings.Builder
-	c, err := newCertificate(files, time.Now, daemon.NewCondition(slog.New(slog.NewTextHandler(&said, nil)), "certificate"))
-	if err != nil {
+	trouble := daemon.NewCondition(slog.New(slog.NewTextHandler(&said, nil)), "certificate")
+	c := &certificate{paths: files, effect: shownStays, now: time.Now, trouble: trouble}
+	if err := c.begin(); err != nil {
 		t.Fatal(err)
 	}
 	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -95,8 +101,9 @@ func TestACertificateFollowsItsFiles(t *testing.T) {
 		{"as at the start", func() {}, 1, ""},
 		{"another", func() { pair(t, files, 2, tomorrow) }, 2, ""},
 		{"a key of another one", func() { overwrite(files.key, other.key) }, 2, "private key does not match"},
-		{"no certificate at all", func() { overwrite(files.cert, "certificate_test.go") }, 2, "expected a good one"},
+		{"no certificate at all", func() { overwrite(files.cert, "certificate_test.go") }, 2, "what the listener shows stays as it is"},
 		{"one that is over", func() { pair(t, files, 3, time.Now().Add(-time.Hour)) }, 2, "was good until"},
+		{"one that is not good yet", func() { pair(t, files, 6, time.Now().Add(72*time.Hour)) }, 2, "is good from"},
 		{"no file", func() { _ = os.Remove(files.cert) }, 2, "no such file"},
 		{"a good one again", func() { pair(t, files, 4, tomorrow) }, 4, "trouble is over"},
 	} {
@@ -114,12 +121,161 @@ func TestACertificateFollowsItsFiles(t *testing.T) {
 			t.Errorf("%s: shows %d, want %d; said %q, want %q", row.name, shown, row.serial, said.String(), row.says)
 		}
 	}
-	pair(t, files, 5, time.Now().Add(-time.Hour))
-	said.Reset()
-	if late, err := newCertificate(files, time.Now, daemon.NewCondition(slog.New(slog.NewTextHandler(&said, nil)), "certificate")); err != nil || late.held.Load() == nil || !strings.Contains(said.String(), "was good until") {
-		t.Errorf("with one that is over: %v, said %q, want a start", err, said.String())
+	for name, until := range map[string]time.Duration{"was good until": -time.Hour, "is good from": 72 * time.Hour} {
+		pair(t, files, 5, time.Now().Add(until))
+		said.Reset()
+		late := &certificate{paths: files, now: time.Now, trouble: daemon.NewCondition(slog.New(slog.NewTextHandler(&said, nil)), "certificate")}
+		if err := late.begin(); err != nil || late.held.Load() == nil || !strings.Contains(said.String(), name) {
+			t.Errorf("with one that %s: %v, said %q, want a start", name, err, said.String())
+		}
 	}
-	if _, err := newCertificate(keyPair{files.cert, other.key}, time.Now, nil); err == nil {
+	if err := (&certificate{paths: keyPair{files.cert, other.key}, now: time.Now}).begin(); err == nil {
 		t.Error("started with a key of another certificate")
+	}
+}
+
+func TestWhenACertificateIsGood(t *testing.T) {
+	const day = 24 * time.Hour
+	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	tests := []struct {
+		name        string
+		from, until time.Duration // from now
+		found       string
+		ending      bool
+	}{
+		{"in its first days", -day, 89 * day, "", false},
+		{"two weeks before the end", -76 * day, 14 * day, "", false},
+		{"less than that", -76 * day, 14*day - time.Second, "", true},
+		{"one of six days, in its last fifth", -5 * day, day, "", true},
+		{"one of six days, before that", -4 * day, 2 * day, "", false},
+		{"in its last second", -90 * day, 0, "", true},
+		{"over", -90 * day, -time.Second, "was good until 2026-11-28T11:59:59Z", true},
+		{"in its first second", 0, 90 * day, "", false},
+		{"not yet", time.Second, 90 * day, "is good from 2026-11-28T12:00:01Z on", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			leaf := &x509.Certificate{NotBefore: now.Add(tt.from), NotAfter: now.Add(tt.until)}
+			found := ""
+			if late := untimely("router.crt", leaf, now); late != nil {
+				found = late.found
+				if want := "certificate router.crt: found one that " + found + ", expected one that is good now"; late.Error() != want {
+					t.Errorf("says %q, want %q", late, want)
+				}
+			}
+			if found != tt.found || ending(leaf, now) != tt.ending {
+				t.Errorf("found %q, ending %t; want %q, %t", found, ending(leaf, now), tt.found, tt.ending)
+			}
+		})
+	}
+}
+
+// What is wrong with a certificate's files is a ticket until it is mended, also for the next leader.
+func TestACertificateThatWillNotDoIsATicketUntilItIsMended(t *testing.T) {
+	dir := t.TempDir()
+	other := keyPair{filepath.Join(dir, "other"), filepath.Join(dir, "other.key")}
+	for _, tt := range []struct {
+		name, says string
+		spoil      func(t *testing.T, files keyPair)
+	}{
+		{"it is gone", "what the listener shows stays as it is: stat ", func(t *testing.T, files keyPair) {
+			if err := os.Remove(files.cert); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"another one's key", "private key does not match", func(t *testing.T, files keyPair) {
+			pair(t, keyPair{other.cert, files.key}, 9, time.Now().Add(24*time.Hour))
+		}},
+		{"it is over", "found one that was good until ", func(t *testing.T, files keyPair) { pair(t, files, 2, time.Now().Add(-time.Hour)) }},
+		{"it will be over soon", "found one that is good only until ", func(t *testing.T, files keyPair) { pair(t, files, 2, time.Now().Add(time.Hour)) }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				files := keyPair{filepath.Join(t.TempDir(), "cert"), filepath.Join(t.TempDir(), "key")}
+				pair(t, files, 1, time.Now().Add(30*time.Hour))
+				n := &node{d: testDaemon()}
+				cert, err := n.followFiles(files, shownStays)
+				if err != nil {
+					t.Fatal(err)
+				}
+				rotation, err := schedule.Parse("oncall.toml", []byte(rotationText))
+				if err != nil {
+					t.Fatal(err)
+				}
+				r := &router{node: n, d: n.d, engine: newEngine(t, &disk{}, time.Now)}
+				r.engine.SetRotation(rotation, "")
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				var leading sync.WaitGroup
+				leading.Go(func() { cert.watch(ctx) })
+				term, resign := context.WithCancel(ctx)
+				leading.Go(func() { r.tellCertificates(term) })
+				time.Sleep(3 * lookEvery)
+				if open := r.engine.Incidents(); len(open) != 0 {
+					t.Fatalf("found %+v, and all is well", open)
+				}
+				tt.spoil(t, files)
+				time.Sleep(3 * lookEvery)
+				open := r.engine.Incidents()
+				if len(open) != 1 || open[0].Severity != incident.SeverityTicket || open[0].Entries > 3 {
+					t.Fatalf("found %+v, want one ticket, told once", open)
+				}
+				if lead := open[0].Lead(); lead.Rule != "nezuban-tls-certificate" || lead.Labels["file"] != files.cert || !strings.Contains(lead.Summary, tt.says) {
+					t.Errorf("rule %s of %v says %q, want %q", lead.Rule, lead.Labels, lead.Summary, tt.says)
+				}
+				resign()
+				leading.Go(func() { r.tellCertificates(ctx) }) // the next term
+				pair(t, files, 3, time.Now().Add(30*time.Hour))
+				time.Sleep(3 * lookEvery)
+				if inc, _ := r.engine.Incident(open[0].ID); inc.State != incident.Resolved {
+					t.Errorf("the incident is %s once the certificate is good, want it resolved", inc.State)
+				}
+				cancel()
+				leading.Wait()
+			})
+		})
+	}
+}
+
+func TestCheckConfigNamesACertificateThatIsNotGoodNow(t *testing.T) {
+	for _, tt := range []struct {
+		name, until string // a duration from now
+		want        string
+	}{
+		{"good", "24h", ""},
+		{"over", "-1h", `router.toml:1: tls_cert: found "router.crt", which was good until 20`},
+		{"not yet good", "72h", `router.toml:1: tls_cert: found "router.crt", which is good from 20`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			path := writeConfig(t, `tls_cert = "router.crt"
+tls_key = "router.key"
+advertise = "http://router1:17070"
+[etcd]
+endpoints = ["https://etcd1:2379"]
+cert_file = "router.crt"
+key_file = "router.key"
+`, nil)
+			until, err := time.ParseDuration(tt.until)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pair(t, keyPair{filepath.Join(filepath.Dir(path), "router.crt"), filepath.Join(filepath.Dir(path), "router.key")}, 1, time.Now().Add(until))
+			cfg, err := Load(path, noEnv)
+			if err != nil {
+				t.Fatalf("it does not start: %v", err)
+			}
+			err = CheckCertificates(cfg)
+			if tt.want == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			for _, want := range []string{tt.want, strings.Replace(tt.want, "1: tls_cert", "6: etcd.cert_file", 1), ", expected a certificate that is good now"} {
+				if err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("found %v, want %q", err, want)
+				}
+			}
+		})
 	}
 }

@@ -65,7 +65,7 @@ func (l *loader) cluster(cfg *Config, s settings) {
 		}
 	}
 	if secure {
-		cfg.etcd.TLS = l.etcdTLS(s.Etcd)
+		cfg.etcd.TLS, cfg.etcdPair = l.etcdTLS(s.Etcd)
 	}
 }
 
@@ -88,7 +88,7 @@ func (l *loader) endpoints(endpoints []string) (secure bool) {
 
 // etcdTLS reads the authority, and makes sure that the certificate loads; it is read again for each connection, so that
 // one that was renewed needs no restart.
-func (l *loader) etcdTLS(s etcdSettings) *tls.Config {
+func (l *loader) etcdTLS(s etcdSettings) (*tls.Config, *keyPair) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12}
 	if s.CAFile != "" {
 		text, err := os.ReadFile(l.Path(s.CAFile))
@@ -98,21 +98,19 @@ func (l *loader) etcdTLS(s etcdSettings) *tls.Config {
 		}
 	}
 	if s.CertFile == "" && s.KeyFile == "" {
-		return c
+		return c, nil
 	}
-	cert, key := l.Path(s.CertFile), l.Path(s.KeyFile)
 	if s.CertFile == "" || s.KeyFile == "" {
 		l.Wrong(nil, "cert_file and key_file together", "etcd", map[bool]string{true: "cert_file", false: "key_file"}[s.CertFile == ""])
-		return c
+		return c, nil
 	}
-	if _, err := tls.LoadX509KeyPair(cert, key); err != nil {
-		l.Wrong(s.CertFile, "a certificate in PEM that belongs to the key in key_file: "+err.Error(), "etcd", "cert_file")
-	}
+	files := &keyPair{l.Path(s.CertFile), l.Path(s.KeyFile)}
+	l.usable(files, s.CertFile, "etcd", "cert_file")
 	c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		pair, err := tls.LoadX509KeyPair(cert, key)
+		pair, err := tls.LoadX509KeyPair(files.cert, files.key)
 		return &pair, err
 	}
-	return c
+	return c, files
 }
 
 // stateOptions say where the state is.

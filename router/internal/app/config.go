@@ -123,7 +123,10 @@ type Config struct {
 	TemplateFiles  []wording.File // that Templates were compiled with
 	Incidents      incident.Settings
 
-	etcd state.Options // of an external cluster; without endpoints the state is embedded
+	etcd     state.Options // of an external cluster; without endpoints the state is embedded
+	etcdPair *keyPair      // this router's own certificate towards it; nil: none
+
+	late tomlfile.Problems // certificates that were not good at the time of reading
 
 	deadManURL   string // secret; "": nobody outside is told that this router is alive
 	deadManEvery time.Duration
@@ -168,7 +171,8 @@ func Load(path string, env func(string) (string, bool)) (Config, error) {
 // loader turns settings into a Config.
 type loader struct {
 	*tomlfile.Validator
-	others []error // about the files that the configuration names
+	others []error           // about the files that the configuration names
+	late   tomlfile.Problems // as in Config
 }
 
 func (l *loader) config(s settings) Config {
@@ -193,6 +197,7 @@ func (l *loader) config(s settings) Config {
 	cfg.Rules = set
 	l.Add(problems...)
 	cfg.Incidents = l.lifecycle(s)
+	cfg.late = l.late
 	return cfg
 }
 
@@ -342,6 +347,10 @@ func (l *loader) project(p projectSettings, i int, before []projectSettings) ing
 
 // TokenDir is the folder of the token files, one for each kind.
 func (c Config) TokenDir() string { return filepath.Join(c.StateDir, tokenDir) }
+
+// CheckCertificates names the certificates that are over or not yet good. A router starts with them all the same: paging needs
+// none.
+func CheckCertificates(c Config) error { return c.late.Err() }
 
 // CheckOnCall reads the rotation file and the contacts as a router does at its start, and reports what would leave
 // somebody out of reach. A file that is applied is not at hand: its apply reports that.

@@ -79,7 +79,7 @@ func TestDocsNameEveryKey(t *testing.T) {
 
 // TestDocsHaveARunbook looks for the page about each rule that the router has without an entry.
 func TestDocsHaveARunbook(t *testing.T) {
-	for _, id := range []string{rotationRefused, stateFilling, stateUnwritable, incident.RuleRestored, rule.CheckDown, ingest.RuleErrorSeen, prometheus.Rule, incident.RuleManual, incident.RuleStalled} {
+	for _, id := range []string{rotationRefused, contactsRefused, certificateTrouble, stateFilling, stateUnwritable, incident.RuleRestored, rule.CheckDown, ingest.RuleErrorSeen, prometheus.Rule, incident.RuleManual, incident.RuleStalled} {
 		if _, err := docs.Page("runbooks/" + id + ".md"); err != nil {
 			t.Error(err)
 		}

@@ -1,12 +1,16 @@
 package app
 
 import (
+	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
+	"nezuban/oncall/schedule"
 	"nezuban/router/internal/access"
 	"nezuban/router/internal/state"
 )
@@ -124,6 +128,45 @@ func TestWhatCannotBePassedOnIsToBeSentAgain(t *testing.T) {
 				t.Errorf("found %d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
 			}
 		})
+	}
+}
+
+func TestAFollowerIsNotReadyBeforeThereIsARotationFile(t *testing.T) {
+	found, asked, err := false, 0, error(nil)
+	known := func(context.Context) (bool, error) { asked++; return found, err }
+	n := follower(t, nil)
+	look := func() error { return n.noRotation(t.Context(), known) }
+	if why := look(); !errors.Is(why, errNeverApplied) {
+		t.Errorf("none was applied: found %v", why)
+	}
+	err = errNoAnswer
+	if why := look(); !errors.Is(why, errNoAnswer) {
+		t.Errorf("no answer: found %v", why)
+	}
+	found, err = true, nil
+	if why := look(); why != nil {
+		t.Errorf("one was applied: found %v", why)
+	}
+	found, err, asked = false, errNoAnswer, 0
+	if why := look(); why != nil || asked != 0 {
+		t.Errorf("later: found %v, asked %d times; there always is one", why, asked)
+	}
+
+	n = follower(t, nil)
+	r := &router{engine: newEngine(t, &disk{}, time.Now)}
+	n.current.Store(r)
+	if why := look(); why != nil || asked != 0 || n.applied.Load() {
+		t.Errorf("a leader without one, which says so itself: found %v, asked %d times, applied %t", why, asked, n.applied.Load())
+	}
+	rotation, parseErr := schedule.Parse("oncall.toml", []byte(rotationText))
+	if parseErr != nil {
+		t.Fatal(parseErr)
+	}
+	r.engine.SetRotation(rotation, "")
+	_ = look()
+	n.current.Store(nil)
+	if why := look(); why != nil || !n.applied.Load() {
+		t.Errorf("it leads no more: found %v", why)
 	}
 }
 

@@ -49,7 +49,13 @@ func (n *node) ready() error {
 	if r := n.current.Load(); r != nil {
 		return r.ready()
 	}
-	return n.noLeader()
+	if err := n.noLeader(); err != nil {
+		return err
+	}
+	if !n.applied.Load() {
+		return duty.ErrNoRotation
+	}
+	return nil
 }
 
 // sentryPaths are where Sentry's SDKs send to, from web pages of other origins too: each request bears its project's key.
@@ -76,7 +82,7 @@ func (r *router) handler() http.Handler {
 		mux.Handle(outsidePath+"/", http.StripPrefix(outsidePath, r.outside))
 	}
 	mux.Handle("/", web.New(web.Options{
-		Board: board{r}, Actor: r.engine, Rotations: r.rotations, Silences: r.engine, Gate: r.gate, Now: time.Now, Log: r.d.Log,
+		Board: board{r}, Reach: board{r}.Reach, Actor: r.engine, Rotations: r.rotations, Silences: r.engine, Gate: r.gate, Now: time.Now, Log: r.d.Log,
 		ChecksFile: func() []byte { return r.cfg.ChecksText },
 		Backup: func(ctx context.Context) ([]byte, error) {
 			return r.node.conn.Backup(ctx, time.Now(), daemon.Version())

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"nezuban/agent/daemon"
-	"nezuban/router/internal/page/attempt"
 	"nezuban/router/internal/state"
 	"nezuban/router/internal/state/record"
 )
@@ -89,11 +88,7 @@ func (n *node) preside(term *state.Term) error {
 		node: n, cfg: n.cfg, d: n.d, out: n.out, archive: n.archive, store: term.Store,
 		trouble: daemon.NewCondition(n.d.Log, "state"), roomTrouble: daemon.NewCondition(n.d.Log, "room in the state"),
 	}
-	if n.cfg.deadManURL != "" {
-		r.deadMan = &deadMan{
-			url: n.cfg.deadManURL, every: n.cfg.deadManEvery, http: attempt.NewClient(nil, 0), trouble: daemon.NewCondition(n.d.Log, "dead man's switch"),
-		}
-	}
+	r.deadMan = r.newDeadMan()
 	for _, step := range []func(context.Context) error{r.resume, r.letIn, r.greet} {
 		if err := step(ctx); err != nil {
 			return err
@@ -122,6 +117,7 @@ func (n *node) follow(ctx context.Context) {
 		leader, ok := n.conn.Leader()
 		own := n.current.Load() != nil
 		n.d.Health.Set("leader", n.noLeader())
+		n.d.Health.Set(followedRotation, n.noRotation(ctx, n.conn.RotationKnown))
 		if ok {
 			n.settled()
 		}
@@ -154,6 +150,30 @@ func (n *node) noLeader() error {
 		return errors.New("no router leads")
 	case leader.URL == n.cfg.Advertise:
 		return errors.New("this router begins to lead")
+	}
+	return nil
+}
+
+// followedRotation is, in /readyz, that the cluster has a rotation file. The leader says "rotation" of its own.
+const followedRotation = "rotation of the cluster"
+
+// noRotation says, of a router that does not lead, that the leader takes nothing in because it has no rotation file; nil when
+// it has. Once there was one there always is.
+func (n *node) noRotation(ctx context.Context, known func(context.Context) (bool, error)) error {
+	if r := n.current.Load(); r != nil {
+		n.applied.Store(r.engine.File() != nil)
+		return nil
+	}
+	if n.applied.Load() {
+		return nil
+	}
+	found, err := known(ctx)
+	n.applied.Store(found)
+	switch {
+	case err != nil:
+		return fmt.Errorf("whether a rotation file is in force is not known: %w", err)
+	case !found:
+		return errNeverApplied
 	}
 	return nil
 }

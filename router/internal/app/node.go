@@ -47,6 +47,7 @@ type node struct {
 	emergency *emergency
 	space     atomic.Pointer[state.Space] // as last measured by the leader; nil: never
 
+	applied atomic.Bool            // the cluster has a rotation file, as far as a follower has looked
 	current atomic.Pointer[router] // nil: this router does not lead
 	known   chan struct{}          // closed when it is known for the first time who leads
 	settle  sync.Once              // closes known
@@ -94,11 +95,10 @@ func (n *node) bind(ctx context.Context, address string, files *keyPair) (net.Li
 	if files == nil {
 		return ln, nil
 	}
-	cert, err := newCertificate(*files, time.Now, daemon.NewCondition(n.d.Log, "certificate "+files.cert))
+	cert, err := n.followFiles(*files, shownStays)
 	if err != nil {
 		return nil, err
 	}
-	n.certs = append(n.certs, cert)
 	return cert.listener(ln), nil
 }
 
@@ -115,6 +115,11 @@ func (n *node) open(ctx context.Context) error {
 	n.undo = append(n.undo, func() { _ = lock.Close() })
 	if n.archive, err = state.OpenArchive(filepath.Join(dir, closedDir)); err != nil {
 		return err
+	}
+	if n.cfg.etcdPair != nil {
+		if _, err := n.followFiles(*n.cfg.etcdPair, etcdFails); err != nil {
+			return err
+		}
 	}
 	if n.conn, err = state.Connect(ctx, n.cfg.stateOptions()); err != nil {
 		return err
@@ -247,6 +252,12 @@ func (n *node) measure() {
 		gauge(name, func(e *duty.Engine) float64 { return float64(count(e.Counters())) })
 	}
 	gauge("nezuban_incidents_open", func(e *duty.Engine) float64 { return float64(e.Open()) })
+	n.d.Metrics.GetOrCreateGauge("nezuban_incidents_unheard", func() float64 {
+		if r := n.current.Load(); r != nil {
+			return float64(unheard(r.outgoing(), time.Now()))
+		}
+		return 0
+	})
 	gauge("nezuban_leading", func(*duty.Engine) float64 { return 1 })
 	for part, of := range map[string]func(state.Space) int64{
 		"quota": func(s state.Space) int64 { return s.Quota },

@@ -61,10 +61,21 @@ func (l *loader) keyPair(cert, key string, table ...any) *keyPair {
 		return nil
 	}
 	pair := &keyPair{l.Path(cert), l.Path(key)}
-	if _, _, err := pair.read(time.Now()); err != nil && !errors.Is(err, errOver) {
-		l.Wrong(cert, "a certificate that can be used: "+err.Error(), at("tls_cert")...)
-	}
+	l.usable(pair, cert, at("tls_cert")...)
 	return pair
+}
+
+// usable refuses a certificate that cannot be used. One that is not good now is only noted: no router is kept from paging by
+// it.
+func (l *loader) usable(pair *keyPair, cert string, path ...any) {
+	_, _, err := pair.read(time.Now())
+	if late, is := errors.AsType[*untimelyError](err); is {
+		problem := l.File().Problem(cert, "a certificate that is good now", path...)
+		problem.Found += ", which " + late.found
+		l.late = append(l.late, problem)
+	} else if err != nil {
+		l.Wrong(cert, "a certificate that can be used: "+err.Error(), path...)
+	}
 }
 
 // webhookSecrets are those of PagerDuty's webhook subscriptions.

@@ -30,6 +30,9 @@ const (
 // rotationRefused is the rule whose incident tells the person on call that a rotation file is not in force.
 const rotationRefused = "nezuban-rotation-refused"
 
+// contactsRefused is the rule whose incident tells the person on call that the contacts are not in force.
+const contactsRefused = "nezuban-contacts-refused"
+
 // maxRefusal bounds what a message repeats of the mistakes of a file, in bytes: it has to fit into one record.
 const maxRefusal = 1000
 
@@ -42,6 +45,7 @@ type rotations struct {
 	store              rotationStore
 	log                *slog.Logger
 	trouble            *daemon.Condition // with the contacts
+	plight             *plight           // the same, for the person on call
 	health             *daemon.Health
 	unreachable        func(*escalation.Contacts, *schedule.File) tomlfile.Problems
 
@@ -147,13 +151,16 @@ func (r *rotations) inForce(h *history) {
 	}
 }
 
+// errNeverApplied is why nobody can be paged.
+var errNeverApplied = errors.New("no rotation file was ever applied: run nezuban-oncall apply")
+
 // ready says whether there is a file by which people can be paged; err is why the stored one is none.
 func (r *rotations) ready(err error) {
 	if _, ok := r.known.Load().current(); ok {
 		r.health.Set("rotation", nil)
 		return
 	}
-	waiting := errors.New("no rotation file was ever applied: run nezuban-oncall apply")
+	waiting := errNeverApplied
 	if err != nil {
 		waiting = fmt.Errorf("%w: apply a good one", err)
 	}
@@ -231,7 +238,7 @@ func (r *rotations) announce(ctx context.Context) {
 
 // look reads the file on disk again, and when it has changed puts it in force or says why not.
 func (r *rotations) look(ctx context.Context) {
-	r.lookAtContacts()
+	r.lookAtContacts(ctx)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := r.settle(ctx); err != nil {
@@ -279,10 +286,15 @@ type notice struct {
 }
 
 func refused(file, why string) notice {
+	return notice{firing: true, file: file, summary: "the rotation file is refused, the last good one stays in force: " + shortened(why)}
+}
+
+// shortened bounds what a message repeats of a mistake.
+func shortened(why string) string {
 	if len(why) > maxRefusal {
-		why = strings.ToValidUTF8(why[:maxRefusal], "") + "…"
+		return strings.ToValidUTF8(why[:maxRefusal], "") + "…"
 	}
-	return notice{firing: true, file: file, summary: "the rotation file is refused, the last good one stays in force: " + why}
+	return why
 }
 
 // tell makes a notice an alert like any other; false when that could not be stored. Good news is the end of every refusal,
@@ -319,15 +331,24 @@ func (r *rotations) refusals(own string) []string {
 	return keys
 }
 
-// lookAtContacts reads the contacts again; while they do not load the last good ones stay.
-func (r *rotations) lookAtContacts() {
+// lookAtContacts reads the contacts again; while they do not load the last good ones stay, and the person on call is told:
+// the next start would fail.
+func (r *rotations) lookAtContacts(ctx context.Context) {
 	contacts, err := escalation.LoadContacts(r.contactsPath)
+	wrong := map[string]string{}
 	if err != nil {
 		r.trouble.Failed(fmt.Errorf("contacts refused; the last good ones stay: %w", err))
-		return
+		wrong[r.contactsPath] = "the contacts are refused, the last good ones stay in force: " + err.Error()
+	} else {
+		r.trouble.OK()
+		r.contacts.Store(contacts)
 	}
-	r.trouble.OK()
-	r.contacts.Store(contacts)
+	r.plight.tell(ctx, wrong)
+}
+
+// contactsPlight tells that the contacts are refused.
+func contactsPlight(e *duty.Engine, log *slog.Logger) *plight {
+	return &plight{rule: contactsRefused, over: "the contacts load again", engine: e, trouble: daemon.NewCondition(log, "telling of the contacts")}
 }
 
 // watch looks every second until ctx ends.

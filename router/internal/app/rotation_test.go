@@ -13,6 +13,8 @@ import (
 
 	"nezuban/agent/daemon"
 	"nezuban/oncall/schedule"
+	"nezuban/router/internal/duty"
+	"nezuban/router/internal/incident"
 	"nezuban/router/internal/state"
 	"nezuban/router/internal/state/record"
 )
@@ -51,14 +53,15 @@ func (s *shelf) last() string { return string(s.texts[s.versions[len(s.versions)
 func watched(t *testing.T, shelf *shelf) *rotations { return watchedOn(t, shelf, &disk{}) }
 
 // watchedOn is the same with a store of incidents.
-func watchedOn(t *testing.T, shelf *shelf, disk *disk) *rotations {
+func watchedOn(t *testing.T, shelf *shelf, store duty.Committer) *rotations {
 	t.Helper()
 	dir := t.TempDir()
 	r := &rotations{
 		source: sourceFile, path: filepath.Join(dir, "oncall.toml"), contactsPath: filepath.Join(dir, "contacts.toml"),
-		engine: newEngine(t, disk, time.Now), store: shelf, log: discard, trouble: daemon.NewCondition(discard, "contacts"),
+		engine: newEngine(t, store, time.Now), store: shelf, log: discard, trouble: daemon.NewCondition(discard, "contacts"),
 		health: &daemon.Health{}, unreachable: Config{}.unreachable,
 	}
+	r.plight = contactsPlight(r.engine, discard)
 	write(t, r.path, rotationText)
 	write(t, r.contactsPath, "[alice]\nsms = \"+4915112345678\"\n")
 	if err := r.start(t.Context()); err != nil {
@@ -137,18 +140,94 @@ func TestAGoodRotationFileComesInForceOnceItCanBeStored(t *testing.T) {
 	})
 }
 
-func TestContactsThatBreakAreSaid(t *testing.T) {
-	r := watched(t, &shelf{})
-	write(t, r.contactsPath, "[alice\n")
-	r.look(t.Context())
-	if address, _ := r.contacts.Load().Address("alice", "sms"); address == "" || !r.trouble.Failing() {
-		t.Errorf("found address %q, said %t; want the last good contacts, and it said", address, r.trouble.Failing())
+func TestContactsThatBreakAreATicketUntilTheyLoad(t *testing.T) {
+	const good = "[alice]\nsms = \"+4915112345678\"\n"
+	for _, tt := range []struct {
+		name, says string
+		spoil      func(t *testing.T, path string)
+	}{
+		{"no TOML", "contacts.toml:2: ", func(t *testing.T, path string) { write(t, path, "[alice\n") }},
+		{"a channel that nobody knows", `contacts.toml:2: alice.fax: found`, func(t *testing.T, path string) { write(t, path, "[alice]\nfax = \"+4915112345678\"\n") }},
+		{"an address that is none", `contacts.toml:2: alice.sms: found something else`, func(t *testing.T, path string) { write(t, path, "[alice]\nsms = \"015187654321\"\n") }},
+		{"others may read it", "mode 0644 lets other users at it", func(t *testing.T, path string) {
+			if err := os.Chmod(path, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"it is gone", "no such file", func(t *testing.T, path string) {
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := watched(t, &shelf{})
+				r.look(t.Context())
+				tt.spoil(t, r.contactsPath)
+				for range 3 {
+					time.Sleep(time.Second)
+					r.look(t.Context())
+				}
+				if address, _ := r.contacts.Load().Address("alice", "sms"); address != "+4915112345678" || !r.trouble.Failing() {
+					t.Errorf("found address %q, logged %t; want the last good contacts, and it said", address, r.trouble.Failing())
+				}
+				open := r.engine.Incidents()
+				if len(open) != 1 || open[0].Severity != incident.SeverityTicket || open[0].Entries > 3 {
+					t.Fatalf("found %+v, want one ticket, told once", open)
+				}
+				if lead := open[0].Lead(); lead.Rule != "nezuban-contacts-refused" || !strings.Contains(lead.Summary, tt.says) || strings.Contains(lead.Summary, "015187654321") {
+					t.Errorf("rule %s says %q, want %q and no address", lead.Rule, lead.Summary, tt.says)
+				}
+				time.Sleep(time.Second)
+				_ = os.Remove(r.contactsPath)
+				write(t, r.contactsPath, strings.Replace(good, "678", "679", 1))
+				r.look(t.Context())
+				if address, _ := r.contacts.Load().Address("alice", "sms"); address != "+4915112345679" || r.trouble.Failing() {
+					t.Errorf("found address %q, still failing %t", address, r.trouble.Failing())
+				}
+				if inc := r.incident(t, open[0].ID); inc.State != incident.Resolved {
+					t.Errorf("the incident is %s once the contacts load, want it resolved", inc.State)
+				}
+			})
+		})
 	}
-	write(t, r.contactsPath, "[alice]\nsms = \"+4915112345679\"\n")
-	r.look(t.Context())
-	if address, _ := r.contacts.Load().Address("alice", "sms"); address != "+4915112345679" || r.trouble.Failing() {
-		t.Errorf("found address %q, still failing %t", address, r.trouble.Failing())
-	}
+}
+
+// roomless is a store that has no room for anything.
+type roomless struct {
+	disk
+
+	err error
+}
+
+func (s *roomless) Prepare(*record.Batch) error { return s.err }
+
+// What cannot be stored is told later, and what an earlier life of the router has told ends too.
+func TestThatContactsLoadAgainIsToldWhenItCanBe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &roomless{err: record.ErrFull}
+		r := watchedOn(t, &shelf{}, store)
+		write(t, r.contactsPath, "[alice\n")
+		r.look(t.Context())
+		store.err = nil
+		if open := r.engine.Incidents(); len(open) != 0 {
+			t.Fatalf("found %+v, which could not be stored", open)
+		}
+		r.look(t.Context())
+		open := r.engine.Incidents()
+		if len(open) != 1 {
+			t.Fatalf("found %+v, want the refusal told", open)
+		}
+		r.plight = contactsPlight(r.engine, discard) // as after a restart
+		write(t, r.contactsPath, "")
+		r.look(t.Context()) // at the same instant: that is no news of a condition
+		time.Sleep(time.Second)
+		r.look(t.Context())
+		if inc := r.incident(t, open[0].ID); inc.State != incident.Resolved {
+			t.Errorf("the incident is %s, want it resolved", inc.State)
+		}
+	})
 }
 
 // What is read must fit into the store.

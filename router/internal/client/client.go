@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"nezuban/router/internal/incident"
+	"nezuban/router/internal/reach"
 	"nezuban/router/internal/web"
 )
 
@@ -57,13 +58,13 @@ const closedAtOnce = 500
 
 // Incidents lists the open incidents, most urgent first, and so many of the closed ones, those that were opened last. It
 // needs a read token.
-func (c *Client) Incidents(ctx context.Context, closed int) ([]incident.Incident, error) {
-	var all []incident.Incident
+func (c *Client) Incidents(ctx context.Context, closed int) ([]reach.Listed, error) {
+	var all []reach.Listed
 	known := map[string]bool{}
 	for before := ""; ; {
 		some := min(closed, closedAtOnce)
 		path := "/api/v1/incidents?closed=" + strconv.Itoa(some) + "&before=" + url.QueryEscape(before)
-		var reply struct{ Incidents []incident.Incident }
+		var reply struct{ Incidents []reach.Listed }
 		if err := c.do(ctx, http.MethodGet, path, nil, &reply); err != nil {
 			return nil, fmt.Errorf("list incidents: %w", err)
 		}

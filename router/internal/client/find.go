@@ -27,7 +27,7 @@ func (c *Client) Find(ctx context.Context, text string) (string, error) {
 	}
 	all := make([]named, 0, len(list))
 	for _, inc := range list {
-		all = append(all, named{inc.ID, what(inc)})
+		all = append(all, named{inc.ID, what(inc.Incident)})
 	}
 	return pick("incident", text, all)
 }

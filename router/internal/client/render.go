@@ -10,12 +10,13 @@ import (
 	"unicode"
 
 	"nezuban/router/internal/incident"
+	"nezuban/router/internal/reach"
 )
 
 // Record is an incident as other programs get it: all that the router has of it, and what `nezuban-oncall simulate` reads.
 // Fields are only ever added to it. Lengths are in seconds; what is not known is left out.
 type Record struct {
-	incident.Incident
+	reach.Listed
 	At      time.Time         `json:"at"` // when it opened
 	Service string            `json:"service,omitempty"`
 	Labels  map[string]string `json:"labels,omitempty"` // of the alert that speaks for it
@@ -27,8 +28,8 @@ type Record struct {
 	TTR     *float64          `json:"ttr,omitempty"`     // time to resolve
 }
 
-func record(inc incident.Incident) Record {
-	r := Record{Incident: inc, At: inc.OpenedAt, AckedAt: inc.FirstAckAt, AckedBy: inc.FirstAckBy, Unpaged: inc.Unpaged(), TTD: inc.TimeToDetect().Seconds()}
+func record(inc reach.Listed) Record {
+	r := Record{Listed: inc, At: inc.OpenedAt, AckedAt: inc.FirstAckAt, AckedBy: inc.FirstAckBy, Unpaged: inc.Unpaged(), TTD: inc.TimeToDetect().Seconds()}
 	if len(inc.Alerts) > 0 {
 		r.Labels = inc.Lead().Labels
 		r.Service = r.Labels["service"]
@@ -45,7 +46,7 @@ func record(inc incident.Incident) Record {
 }
 
 // WriteJSON writes a [Record] a line, for other programs.
-func WriteJSON(w io.Writer, incidents []incident.Incident) error {
+func WriteJSON(w io.Writer, incidents []reach.Listed) error {
 	lines := json.NewEncoder(w)
 	for _, inc := range incidents {
 		if err := lines.Encode(record(inc)); err != nil {
@@ -57,7 +58,7 @@ func WriteJSON(w io.Writer, incidents []incident.Incident) error {
 
 // WriteTable writes one line for each incident, for people; times are in zone. Parts of others are only counted. Text that
 // senders chose cannot move the cursor or change a colour.
-func WriteTable(w io.Writer, incidents []incident.Incident, zone *time.Location) error {
+func WriteTable(w io.Writer, incidents []reach.Listed, zone *time.Location) error {
 	if len(incidents) == 0 {
 		_, err := fmt.Fprintln(w, "no incidents")
 		return err
@@ -71,7 +72,7 @@ func WriteTable(w io.Writer, incidents []incident.Incident, zone *time.Location)
 			continue
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n",
-			printable(inc.ID), state(inc, zone), inc.Severity, inc.OpenedAt.In(zone).Format(timeForm), what(inc))
+			printable(inc.ID), state(inc, zone), inc.Severity, inc.OpenedAt.In(zone).Format(timeForm), what(inc.Incident))
 	}
 	if parts > 0 {
 		fmt.Fprintf(table, "and %d that are parts of others; -json lists them\n", parts)
@@ -80,7 +81,7 @@ func WriteTable(w io.Writer, incidents []incident.Incident, zone *time.Location)
 }
 
 // state is the incident's state and who brought it about.
-func state(inc incident.Incident, zone *time.Location) string {
+func state(inc reach.Listed, zone *time.Location) string {
 	by := ""
 	switch inc.State {
 	case incident.Acknowledged, incident.Snoozed:
@@ -98,6 +99,9 @@ func state(inc incident.Incident, zone *time.Location) string {
 	}
 	if inc.State != incident.Resolved && inc.Suppressed != "" {
 		text += ", suppressed"
+	}
+	if inc.NobodyReached {
+		text += ", nobody reached yet"
 	}
 	return text
 }

@@ -10,21 +10,22 @@ import (
 
 	"nezuban/router/internal/client"
 	"nezuban/router/internal/incident"
+	"nezuban/router/internal/reach"
 )
 
-func sample() []incident.Incident {
+func sample() []reach.Listed {
 	at := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
 	alert := func(key, summary string, severity incident.Severity, first time.Time) incident.AlertState {
 		return incident.AlertState{Alert: incident.Alert{Key: key, Summary: summary, Severity: severity}, First: first}
 	}
-	return []incident.Incident{
-		{ID: "2026-2", State: incident.Triggered, Severity: incident.SeverityPage, OpenedAt: at, Alerts: map[string]incident.AlertState{
+	return []reach.Listed{
+		{Incident: incident.Incident{ID: "2026-2", State: incident.Triggered, Severity: incident.SeverityPage, OpenedAt: at, Alerts: map[string]incident.AlertState{
 			"a": alert("a", "disk fills", incident.SeverityTicket, at.Add(-time.Hour)),
 			"b": alert("b", "api died\x1b[2J\nPAGE forged\u202e", incident.SeverityPage, at),
-		}},
-		{ID: "2026-1", State: incident.Acknowledged, AcknowledgedBy: "alice", Severity: incident.SeverityTicket, OpenedAt: at, Alerts: map[string]incident.AlertState{
+		}}, Reach: reach.Reach{NobodyReached: true}},
+		{Incident: incident.Incident{ID: "2026-1", State: incident.Acknowledged, AcknowledgedBy: "alice", Severity: incident.SeverityTicket, OpenedAt: at, Alerts: map[string]incident.AlertState{
 			"a": alert("a", "web is down", incident.SeverityTicket, at),
-		}},
+		}}, Reach: reach.Reach{Reached: []reach.Receipt{{Person: "alice", Channel: "sms"}}}},
 	}
 }
 
@@ -44,7 +45,7 @@ func TestTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `ID      STATE                                      SEVERITY  OPENED                   WHAT
-2026-2  triggered                                  page      2026-11-22 04:00:00 CET  api died�[2J PAGE forged� (and 1 more)
+2026-2  triggered, nobody reached yet              page      2026-11-22 04:00:00 CET  api died�[2J PAGE forged� (and 1 more)
 2026-1  acknowledged by alice                      ticket    2026-11-22 04:00:00 CET  web is down
 2026-3  snoozed by bob until 2026-11-22 05:00 CET  ticket    2026-11-22 04:00:00 CET  disk fills
 and 2 that are parts of others; -json lists them
@@ -80,10 +81,10 @@ func TestJSON(t *testing.T) {
 		t.Fatalf("%d lines, want one an incident:\n%s", len(lines), out.String())
 	}
 	for i, want := range []map[string]any{
-		{"id": "2026-2", "at": "2026-11-22T03:00:00Z", "severity": "page", "state": "triggered", "ttd": 3600.0, "tta": nil, "acked_at": nil, "service": nil, "unpaged": nil},
+		{"id": "2026-2", "at": "2026-11-22T03:00:00Z", "severity": "page", "state": "triggered", "ttd": 3600.0, "tta": nil, "acked_at": nil, "service": nil, "unpaged": nil, "nobody_reached": true, "reached": nil},
 		{
 			"id": "2026-1", "at": "2026-11-22T03:00:00Z", "severity": "ticket", "acked_at": "2026-11-22T03:01:30Z", "acked_by": "bob", "acknowledged_by": "alice",
-			"resolved_at": "2026-11-22T04:00:00Z", "ttd": 0.0, "tta": 90.0, "ttr": 3600.0, "service": "shop", "labels": map[string]any{"service": "shop", "team": "web"},
+			"resolved_at": "2026-11-22T04:00:00Z", "ttd": 0.0, "tta": 90.0, "ttr": 3600.0, "service": "shop", "nobody_reached": nil, "reached": []any{map[string]any{"person": "alice", "channel": "sms"}}, "labels": map[string]any{"service": "shop", "team": "web"},
 		},
 		{"id": "2026-0", "part_of": "2026-2", "unpaged": true},
 	} {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"nezuban/router/internal/incident"
+	"nezuban/router/internal/reach"
 )
 
 // How times are written for people: to the second, and to the millisecond where the order matters.
@@ -31,7 +32,7 @@ type Story struct {
 // Story is one incident, open or closed, with its timeline. It needs a read token.
 func (c *Client) Story(ctx context.Context, id string) (Story, error) {
 	var reply struct {
-		Incident incident.Incident
+		Incident reach.Listed
 		Timeline []incident.Entry
 	}
 	if err := c.do(ctx, http.MethodGet, "/api/v1/incidents/"+url.PathEscape(id), nil, &reply); err != nil {
@@ -44,9 +45,9 @@ func (c *Client) Story(ctx context.Context, id string) (Story, error) {
 func WriteStory(w io.Writer, s Story, zone *time.Location) error {
 	p := &prose{zone: zone}
 	p.add("%s: %s", s.ID, what(s.Incident))
-	p.add("%s, %s, opened at %s", state(s.Incident, zone), s.Severity, s.OpenedAt.In(zone).Format(exactForm))
+	p.add("%s, %s, opened at %s", state(s.Listed, zone), s.Severity, s.OpenedAt.In(zone).Format(exactForm))
 	p.add("%s", s.took())
-	p.standing(s.Incident)
+	p.standing(s.Listed)
 	for _, a := range s.Ordered() {
 		p.alert(a)
 	}
@@ -92,8 +93,11 @@ func took(seconds float64) string {
 	return d.Round(time.Second).String()
 }
 
-// standing says what an incident waits for.
-func (p *prose) standing(inc incident.Incident) {
+// standing says whom an incident has reached, and what it waits for.
+func (p *prose) standing(inc reach.Listed) {
+	if by := inc.By(); by != "" {
+		p.add("reached: %s", by)
+	}
 	if inc.Suppressed != "" {
 		p.add("suppressed: %s", inc.Suppressed)
 	}

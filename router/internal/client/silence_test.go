@@ -15,6 +15,7 @@ import (
 	"nezuban/router/internal/access"
 	"nezuban/router/internal/client"
 	"nezuban/router/internal/incident"
+	"nezuban/router/internal/reach"
 	"nezuban/router/internal/web"
 )
 
@@ -92,7 +93,8 @@ func TestAStoryOfAnIncident(t *testing.T) {
 		Flapping: true, Flaps: 3, More: 975, Alerts: map[string]incident.AlertState{"k": {Alert: alert, Count: 2, First: at}},
 	}
 	tta := 90.0
-	story := client.Story{Record: client.Record{Incident: inc, TTD: 0.12, TTA: &tta, AckedBy: "bob"}, Timeline: []incident.Entry{{At: at.Add(120 * time.Millisecond), Text: "opened\nby died"}}}
+	reached := reach.Reach{Reached: []reach.Receipt{{Person: "alice", Channel: "sms"}, {Person: "bob\n", Channel: "call"}}}
+	story := client.Story{Record: client.Record{Listed: reach.Listed{Incident: inc, Reach: reached}, TTD: 0.12, TTA: &tta, AckedBy: "bob"}, Timeline: []incident.Entry{{At: at.Add(120 * time.Millisecond), Text: "opened\nby died"}}}
 	var out bytes.Buffer
 	if err := client.WriteStory(&out, story, time.UTC); err != nil {
 		t.Fatal(err)
@@ -100,6 +102,7 @@ func TestAStoryOfAnIncident(t *testing.T) {
 	want := `I1: shop died (and 975 more)
 acknowledged by alice, suppressed, page, opened at 2026-03-04 10:00:00.000 UTC
 detected after 120ms, acknowledged after 1m30s by bob
+reached: alice by sms, bob  by call
 suppressed: silence S1 by bob: moved
 flapping: it came back 3 times
   fires, page, 2 times since 2026-03-04 10:00:00 UTC: shop died
@@ -116,9 +119,10 @@ flapping: it came back 3 times
 	}
 	inc.State, inc.Suppressed, inc.Policy, inc.Progress.Next = incident.Triggered, "", &escalation.Policy{Name: "api"}, at.Add(5*time.Minute)
 	ttr := 3600.4
-	open := client.Story{Record: client.Record{Incident: inc, TTR: &ttr}}
+	open := client.Story{Record: client.Record{Listed: reach.Listed{Incident: inc, Reach: reach.Reach{NobodyReached: true}}, TTR: &ttr}}
 	out.Reset()
-	if err := client.WriteStory(&out, open, time.FixedZone("CET", 3600)); err != nil || !strings.Contains(out.String(), "\npolicy api, next step at 2026-03-04 11:05:00 CET\n") || !strings.Contains(out.String(), "resolved after 1h0m0s\n") {
+	if err := client.WriteStory(&out, open, time.FixedZone("CET", 3600)); err != nil || !strings.Contains(out.String(), "\npolicy api, next step at 2026-03-04 11:05:00 CET\n") || !strings.Contains(out.String(), "resolved after 1h0m0s\n") ||
+		!strings.Contains(out.String(), "\ntriggered, nobody reached yet, page, ") {
 		t.Errorf("found %s, %v", out.String(), err)
 	}
 	out.Reset()

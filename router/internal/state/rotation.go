@@ -12,6 +12,8 @@ import (
 	"io"
 	"time"
 
+	clientv3 "go.etcd.io/etcd/client/v3"
+
 	"nezuban/router/internal/state/record"
 )
 
@@ -49,6 +51,18 @@ func (s *Store) Rotations(ctx context.Context) ([]Rotation, error) {
 	var all []Rotation
 	err := load(ctx, s, versionPrefix, &all)
 	return all, err
+}
+
+// RotationKnown says whether any version was ever accepted, by whichever router leads. It costs the same however many there
+// are.
+func (c *Conn) RotationKnown(ctx context.Context) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	resp, err := c.client.Get(ctx, versionPrefix, clientv3.WithPrefix(), clientv3.WithLimit(1), clientv3.WithKeysOnly())
+	if err != nil {
+		return false, fmt.Errorf("read %q from etcd: %w", versionPrefix, err)
+	}
+	return len(resp.Kvs) > 0, nil
 }
 
 // RotationText reads the text of a version, which is as it was accepted, byte for byte, or an error.

@@ -41,10 +41,16 @@ func TestEachVersionOfTheRotationFileIsKept(t *testing.T) {
 	if all, err := s.Rotations(t.Context()); len(all) > 0 || err != nil {
 		t.Errorf("found %v in an empty store, %v", all, err)
 	}
+	if known, err := s.conn.RotationKnown(t.Context()); known || err != nil {
+		t.Errorf("found %t in an empty store, %v", known, err)
+	}
 	texts := []string{"zone = \"UTC\"\n", "zone = \"Europe/Berlin\"\n", "zone = \"UTC\"\n"} // back to the first
 	want := add(t, s, 0, texts...)
 	s.Close()
 	s = open(t, dir)
+	if known, err := s.conn.RotationKnown(t.Context()); !known || err != nil {
+		t.Errorf("found %t after three versions, %v", known, err)
+	}
 	got, err := s.Rotations(t.Context())
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("found %+v, %v\nwant %+v", got, err, want)

@@ -13,6 +13,7 @@ import (
 
 	"nezuban/router/internal/access"
 	"nezuban/router/internal/incident"
+	"nezuban/router/internal/reach"
 	"nezuban/router/internal/state/record"
 )
 
@@ -65,9 +66,9 @@ func (s *site) apiIncidents(w http.ResponseWriter, r *http.Request) {
 		}
 		closed = n
 	}
-	list := sorted(s.Board.Incidents(closed, r.URL.Query().Get("before")))
-	if list == nil {
-		list = []incident.Incident{}
+	list := []reach.Listed{}
+	for _, inc := range sorted(s.Board.Incidents(closed, r.URL.Query().Get("before"))) {
+		list = append(list, s.listed(inc))
 	}
 	reply(w, http.StatusOK, map[string]any{"incidents": list})
 }
@@ -79,7 +80,7 @@ func (s *site) apiIncident(w http.ResponseWriter, r *http.Request) {
 		s.apiFailed(w, r, err)
 		return
 	}
-	reply(w, http.StatusOK, map[string]any{"incident": inc, "timeline": timeline})
+	reply(w, http.StatusOK, map[string]any{"incident": s.listed(inc), "timeline": timeline})
 }
 
 // apiAct takes {"by": "alice", "note": ""}; without `by` the token's name acts.

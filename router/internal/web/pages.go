@@ -18,7 +18,7 @@ func (s *site) status(w http.ResponseWriter, _ *http.Request, session access.Ses
 		page.OnCall = append(page.OnCall, viewOnCall(a))
 	}
 	for _, inc := range sorted(s.Board.Incidents(0, "")) {
-		page.Incidents = append(page.Incidents, viewIncident(inc, now))
+		page.Incidents = append(page.Incidents, viewIncident(s.listed(inc), now))
 	}
 	if s.Watch != nil {
 		for _, watched := range s.Watch.Watched(now) {
@@ -35,7 +35,7 @@ func (s *site) incident(w http.ResponseWriter, r *http.Request, session access.S
 		s.failed(w, r, err)
 		return
 	}
-	page := incidentPage{Person: session.Person, CSRF: session.CSRF, Incident: viewIncident(inc, s.Now())}
+	page := incidentPage{Person: session.Person, CSRF: session.CSRF, Incident: viewIncident(s.listed(inc), s.Now())}
 	for _, e := range timeline {
 		page.Timeline = append(page.Timeline, entryView{At: stamp(e.At), Text: e.Text})
 	}

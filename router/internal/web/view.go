@@ -9,6 +9,7 @@ import (
 
 	"nezuban/oncall/schedule"
 	"nezuban/router/internal/incident"
+	"nezuban/router/internal/reach"
 )
 
 // The views are what the templates show: text and yes or no, nothing left to decide.
@@ -35,6 +36,8 @@ type onCallView struct {
 type incidentView struct {
 	ID, Title, State, Severity, By string
 	Suppressed                     string // why nobody is paged for it; "": it pages
+	Unreached                      bool   // it asks somebody to act, and has reached nobody yet
+	Reached                        string // whom else, by which channels
 	Opened                         stampView
 	Age                            string
 	Alerts                         []alertView
@@ -76,9 +79,10 @@ func viewOnCall(a schedule.Answer) onCallView {
 	return v
 }
 
-func viewIncident(inc incident.Incident, now time.Time) incidentView {
+func viewIncident(inc reach.Listed, now time.Time) incidentView {
 	v := incidentView{
 		ID: inc.ID, State: string(inc.State), Severity: string(inc.Severity), Opened: stamp(inc.OpenedAt), Age: age(inc.OpenedAt, now),
+		Unreached: inc.NobodyReached, Reached: inc.By(),
 		CanAcknowledge: inc.State == incident.Triggered, CanResolve: inc.State != incident.Resolved,
 	}
 	switch inc.State {
@@ -94,7 +98,7 @@ func viewIncident(inc incident.Incident, now time.Time) incidentView {
 	case inc.Suppressed != "":
 		v.Suppressed = inc.Suppressed
 	}
-	alerts := sortedAlerts(inc)
+	alerts := sortedAlerts(inc.Incident)
 	for _, a := range alerts {
 		v.Alerts = append(v.Alerts, viewAlert(a))
 	}

@@ -17,6 +17,7 @@ import (
 	"nezuban/oncall/schedule"
 	"nezuban/router/internal/access"
 	"nezuban/router/internal/incident"
+	"nezuban/router/internal/reach"
 )
 
 // Board is what there is to see. Its methods are called concurrently.
@@ -63,12 +64,14 @@ type Watched struct {
 
 // Options are what the pages and the API need.
 type Options struct {
-	Board      Board
-	Actor      Actor
-	Gate       *access.Gate
-	Rotations  Rotations     // nil: the API leaves that part out
-	Silences   Silences      // nil: the API leaves that part out
-	Watch      Watch         // nil: the page leaves that part out
+	Board     Board
+	Actor     Actor
+	Gate      *access.Gate
+	Rotations Rotations // nil: the API leaves that part out
+	Silences  Silences  // nil: the API leaves that part out
+	Watch     Watch     // nil: the page leaves that part out
+	// Reach says whom an incident has reached; nothing of one that is closed. Nil: page and API leave it out.
+	Reach      func(id string) reach.Reach
 	ChecksFile func() []byte // what /api/v1/checks hands out; empty means that there is no such file
 	// Backup is the whole state in the form of a backup; nil: the API leaves it out.
 	Backup func(ctx context.Context) ([]byte, error)
@@ -83,6 +86,15 @@ func New(o Options) http.Handler {
 	s.routePages(mux)
 	s.routeAPI(mux)
 	return o.Gate.Guard(secure(mux))
+}
+
+// listed adds to an incident whom it has reached.
+func (s *site) listed(inc incident.Incident) reach.Listed {
+	l := reach.Listed{Incident: inc}
+	if s.Reach != nil {
+		l.Reach = s.Reach(inc.ID)
+	}
+	return l
 }
 
 //go:embed assets

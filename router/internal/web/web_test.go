@@ -19,6 +19,7 @@ import (
 	"nezuban/oncall/schedule"
 	"nezuban/router/internal/access"
 	"nezuban/router/internal/incident"
+	"nezuban/router/internal/reach"
 	"nezuban/router/internal/web"
 )
 
@@ -34,6 +35,7 @@ type house struct {
 	forgotten []string
 	said      []string // what else was done
 	fail      error
+	reach     reach.Reach
 }
 
 func newHouse() *house {
@@ -50,6 +52,15 @@ func newHouse() *house {
 		},
 		timeline: []incident.Entry{{Seq: 0, At: at, Text: "opened " + hostile}},
 	}
+}
+
+func (h *house) reached(id string) reach.Reach {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if id != h.incident.ID {
+		return reach.Reach{}
+	}
+	return h.reach
 }
 
 func (h *house) Incidents(closed int, _ string) []incident.Incident {
@@ -158,7 +169,7 @@ func newSite(t *testing.T) *site {
 		Store: &access.Memory{}, Now: time.Now,
 	})
 	server := httptest.NewServer(web.New(web.Options{
-		Board: h, Actor: h, Gate: gate, Watch: h, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Board: h, Actor: h, Gate: gate, Watch: h, Reach: h.reached, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		ChecksFile: func() []byte { return []byte("[[check]]\n") },
 	}))
 	t.Cleanup(server.Close)
@@ -272,6 +283,34 @@ func TestIncidentPage(t *testing.T) {
 	}
 	if got := do(t, b, http.MethodGet, s.URL+"/incidents/nothing", nil, nil); got.status != 404 {
 		t.Errorf("unknown incident: got %d", got.status)
+	}
+}
+
+func TestPagesAndAPISayWhoIsReached(t *testing.T) {
+	receipts := []reach.Receipt{{Person: "alice", Channel: "sms"}, {Person: "<script>bob", Channel: "call"}}
+	tests := []struct {
+		name              string
+		reach             reach.Reach
+		page, never, json string
+	}{
+		{"nobody yet", reach.Reach{NobodyReached: true}, "nobody reached yet", "reached:", `"nobody_reached":true`},
+		{"two", reach.Reach{Reached: receipts}, "reached: <bdi>alice by sms, &lt;script&gt;bob by call</bdi>", "nobody reached", `"reached":[{"person":"alice","channel":"sms"},{"person":"\u003cscript\u003ebob","channel":"call"}]`},
+		{"not asked for", reach.Reach{}, "api died", "reached", `"id":"2026-1"`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newSite(t)
+			s.reach = tt.reach
+			b := s.signIn(t)
+			for _, path := range []string{"/", "/incidents/2026-1"} {
+				if got := do(t, b, http.MethodGet, s.URL+path, nil, nil).body; !strings.Contains(got, tt.page) || strings.Contains(got, tt.never) {
+					t.Errorf("%s: want %q, never %q, in\n%s", path, tt.page, tt.never, got)
+				}
+				if got := s.call(t, "GET", strings.TrimSuffix("/api/v1/incidents"+strings.TrimPrefix(path, "/incidents"), "/"), "read", "").body; !strings.Contains(got, tt.json) {
+					t.Errorf("API for %s: want %s in %s", path, tt.json, got)
+				}
+			}
+		})
 	}
 }
 
