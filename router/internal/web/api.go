@@ -22,8 +22,8 @@ func (s *site) routeAPI(mux *http.ServeMux) {
 	}
 	handle("GET /api/v1/incidents", access.Read, s.apiIncidents)
 	handle("GET /api/v1/incidents/{id}", access.Read, s.apiIncident)
-	handle("POST /api/v1/incidents/{id}/ack", access.Act, s.apiAct(s.Actor.Acknowledge))
-	handle("POST /api/v1/incidents/{id}/resolve", access.Act, s.apiAct(s.Actor.Resolve))
+	handle("POST /api/v1/incidents/{id}/ack", access.Act, s.apiAct(s.Actor.Acknowledge, takenOver))
+	handle("POST /api/v1/incidents/{id}/resolve", access.Act, s.apiAct(s.Actor.Resolve, goingOn))
 	handle("POST /api/v1/incidents/{id}/snooze", access.Act, s.apiSnooze)
 	handle("POST /api/v1/incidents/{id}/reassign", access.Act, s.apiReassign)
 	handle("POST /api/v1/incidents/{id}/note", access.Act, s.apiNote)
@@ -82,14 +82,17 @@ func (s *site) apiIncident(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, map[string]any{"incident": inc, "timeline": timeline})
 }
 
-// apiAct takes {"by": "alice", "note": ""}; without `by` the token's name acts.
-func (s *site) apiAct(act func(ctx context.Context, id, by, note string) error) http.HandlerFunc {
+// apiAct takes {"by": "alice", "note": ""}; without `by` the token's name acts. What it answers depends on how the incident
+// stood before.
+func (s *site) apiAct(act func(ctx context.Context, id, by, note string) error, came func(before incident.Incident, by string) Acted) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var body struct{ By, Note string }
 		if !s.apiBody(w, r, &body) {
 			return
 		}
-		s.apiDone(w, r, act(r.Context(), r.PathValue("id"), actor(r, body.By), clip(body.Note)))
+		id, by := r.PathValue("id"), actor(r, body.By)
+		before := s.standing(id)
+		s.apiDone(w, r, came(before, by), act(r.Context(), id, by, clip(body.Note)))
 	}
 }
 
@@ -104,7 +107,7 @@ func actor(r *http.Request, by string) string {
 
 // apiForget takes no body.
 func (s *site) apiForget(w http.ResponseWriter, r *http.Request) {
-	s.apiDone(w, r, s.Actor.Forget(r.Context(), clip(r.PathValue("host"))))
+	s.apiDone(w, r, Acted{}, s.Actor.Forget(r.Context(), clip(r.PathValue("host"))))
 }
 
 type onCallReply struct {

@@ -21,14 +21,16 @@ func (s *site) apiSnooze(w http.ResponseWriter, r *http.Request) {
 		refuse(w, err)
 		return
 	}
-	s.apiDone(w, r, s.Actor.Snooze(r.Context(), r.PathValue("id"), actor(r, body.By), clip(body.Note), until))
+	id, by := r.PathValue("id"), actor(r, body.By)
+	before := s.standing(id)
+	s.apiDone(w, r, takenOver(before, by), s.Actor.Snooze(r.Context(), id, by, clip(body.Note), until))
 }
 
 // apiReassign takes {"to": "bob", "by": "alice", "note": ""}.
 func (s *site) apiReassign(w http.ResponseWriter, r *http.Request) {
 	var body struct{ By, To, Note string }
 	if s.apiBody(w, r, &body) {
-		s.apiDone(w, r, s.Actor.Reassign(r.Context(), r.PathValue("id"), actor(r, body.By), clip(body.To), clip(body.Note)))
+		s.apiDone(w, r, Acted{}, s.Actor.Reassign(r.Context(), r.PathValue("id"), actor(r, body.By), clip(body.To), clip(body.Note)))
 	}
 }
 
@@ -42,7 +44,7 @@ func (s *site) apiNote(w http.ResponseWriter, r *http.Request) {
 		refuse(w, errors.New("note: expected a text"))
 		return
 	}
-	s.apiDone(w, r, s.Actor.Note(r.Context(), r.PathValue("id"), actor(r, body.By), body.Note))
+	s.apiDone(w, r, Acted{}, s.Actor.Note(r.Context(), r.PathValue("id"), actor(r, body.By), body.Note))
 }
 
 // apiPage opens an incident for {"key": "…", "summary": "the shop is slow", "severity": "page", "labels": {"team": "web"},
@@ -63,13 +65,4 @@ func (s *site) apiPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	reply(w, http.StatusOK, map[string]string{"id": id})
-}
-
-// apiDone answers what an action has come to.
-func (s *site) apiDone(w http.ResponseWriter, r *http.Request, err error) {
-	if err != nil {
-		s.apiFailed(w, r, err)
-		return
-	}
-	reply(w, http.StatusOK, struct{}{})
 }

@@ -82,6 +82,6 @@ func parseMatchers(texts []string) (list incident.Matchers, err error) {
 func (s *site) apiEndSilence(w http.ResponseWriter, r *http.Request) {
 	var body struct{ By string }
 	if s.apiBody(w, r, &body) {
-		s.apiDone(w, r, s.Silences.EndSilence(r.Context(), r.PathValue("id"), actor(r, body.By)))
+		s.apiDone(w, r, Acted{}, s.Silences.EndSilence(r.Context(), r.PathValue("id"), actor(r, body.By)))
 	}
 }

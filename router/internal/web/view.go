@@ -24,6 +24,7 @@ type statusPage struct {
 type incidentPage struct {
 	Person, CSRF string
 	Incident     incidentView
+	News         []entryView // what came of the button that was pressed
 	Timeline     []entryView
 }
 
@@ -39,6 +40,7 @@ type incidentView struct {
 	Age                            string
 	Alerts                         []alertView
 	CanAcknowledge, CanResolve     bool
+	GoesOn                         bool // a condition fires in it: resolved by hand it comes back
 }
 
 type alertView struct {
@@ -80,6 +82,7 @@ func viewIncident(inc incident.Incident, now time.Time) incidentView {
 	v := incidentView{
 		ID: inc.ID, State: string(inc.State), Severity: string(inc.Severity), Opened: stamp(inc.OpenedAt), Age: age(inc.OpenedAt, now),
 		CanAcknowledge: inc.State == incident.Triggered, CanResolve: inc.State != incident.Resolved,
+		GoesOn: len(inc.FiringKeys(incident.KindState)) > 0,
 	}
 	switch inc.State {
 	case incident.Acknowledged, incident.Snoozed:

@@ -63,12 +63,15 @@ type Watched struct {
 
 // Options are what the pages and the API need.
 type Options struct {
-	Board      Board
-	Actor      Actor
-	Gate       *access.Gate
-	Rotations  Rotations     // nil: the API leaves that part out
-	Silences   Silences      // nil: the API leaves that part out
-	Watch      Watch         // nil: the page leaves that part out
+	Board     Board
+	Actor     Actor
+	Gate      *access.Gate
+	Rotations Rotations // nil: the API leaves that part out
+	Silences  Silences  // nil: the API leaves that part out
+	Watch     Watch     // nil: the page leaves that part out
+	// Open is an incident that is not filed away, as it stands. It is called concurrently; nil: answers do not say how
+	// an incident stood before.
+	Open       func(id string) (incident.Incident, bool)
 	ChecksFile func() []byte // what /api/v1/checks hands out; empty means that there is no such file
 	// Backup is the whole state in the form of a backup; nil: the API leaves it out.
 	Backup func(ctx context.Context) ([]byte, error)

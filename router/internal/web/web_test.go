@@ -46,7 +46,7 @@ func newHouse() *house {
 	return &house{
 		incident: incident.Incident{
 			ID: "2026-1", State: incident.Triggered, Severity: incident.SeverityPage, OpenedAt: at,
-			Alerts: map[string]incident.AlertState{"k": {Alert: alert, Count: 2, First: at}},
+			Alerts: map[string]incident.AlertState{"k": {Alert: alert, Count: 2, First: at}}, Entries: 1,
 		},
 		timeline: []incident.Entry{{Seq: 0, At: at, Text: "opened " + hostile}},
 	}
@@ -131,7 +131,15 @@ func (h *house) act(id, note string, do func()) error {
 	}
 	do()
 	h.notes = append(h.notes, note)
+	h.timeline = append(h.timeline, incident.Entry{Seq: h.incident.Entries, At: time.Now(), Text: "it was " + string(h.incident.State)})
+	h.incident.Entries++
 	return nil
+}
+
+func (h *house) open(id string) (incident.Incident, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.incident, id == h.incident.ID
 }
 
 func (h *house) state() incident.State {
@@ -159,7 +167,7 @@ func newSite(t *testing.T) *site {
 	})
 	server := httptest.NewServer(web.New(web.Options{
 		Board: h, Actor: h, Gate: gate, Watch: h, Now: time.Now, Log: slog.New(slog.DiscardHandler),
-		ChecksFile: func() []byte { return []byte("[[check]]\n") },
+		ChecksFile: func() []byte { return []byte("[[check]]\n") }, Open: h.open,
 	}))
 	t.Cleanup(server.Close)
 	return &site{h, server, gate}
@@ -280,7 +288,7 @@ func TestButtons(t *testing.T) {
 	b := s.signIn(t)
 	token := csrf(t, do(t, b, http.MethodGet, s.URL+"/", nil, nil).body)
 	got := do(t, b, http.MethodPost, s.URL+"/incidents/2026-1/ack", url.Values{"csrf": {token}, "note": {" on it "}}, nil)
-	if got.status != http.StatusSeeOther || got.header.Get("Location") != "/incidents/2026-1" {
+	if got.status != http.StatusSeeOther || got.header.Get("Location") != "/incidents/2026-1?since=1" {
 		t.Fatalf("acknowledge: got %d to %q", got.status, got.header.Get("Location"))
 	}
 	if s.state() != incident.Acknowledged || s.incident.AcknowledgedBy != "alice" || s.notes[0] != "on it" {
