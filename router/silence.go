@@ -61,10 +61,9 @@ func (c *command) addSilence(args []string) error {
 	case err != nil:
 		return err
 	case *asJSON:
-		return client.WriteSilencesJSON(c.stdout, []incident.Silence{s})
+		return client.WriteSilencedJSON(c.stdout, s)
 	}
-	fmt.Fprintf(c.stdout, "%s: from %s until %s\n", s.ID, s.From.Local().Format(shownForm), s.Until.Local().Format(shownForm))
-	return nil
+	return client.WriteSilenced(c.stdout, s, time.Local)
 }
 
 // silenceTimes are the begin, zero for now, and the end.

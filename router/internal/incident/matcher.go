@@ -127,6 +127,25 @@ func (ms Matchers) Match(a Alert) bool {
 	return !slices.ContainsFunc(ms, func(m Matcher) bool { return !m.Matches(a) })
 }
 
+// Cover says whether all alerts that fire in an open incident match, or some do. Of what always pages, such as what a person
+// has opened by hand, and of what pages nobody anyway, a part of another incident, neither holds.
+func (ms Matchers) Cover(inc Incident) (all, some bool) {
+	if inc.State == Resolved || inc.PartOf != "" {
+		return false, false
+	}
+	all = true
+	for _, a := range inc.Alerts {
+		switch {
+		case !a.Firing:
+		case a.Rule != RuleManual && a.Rule != RuleStalled && ms.Match(a.Alert):
+			some = true
+		default:
+			all = false
+		}
+	}
+	return all && some, some
+}
+
 // Selective says that at least one of them needs a label to be there: without one, they would match nearly everything.
 func (ms Matchers) Selective() bool {
 	return slices.ContainsFunc(ms, func(m Matcher) bool { return !m.holds("") })

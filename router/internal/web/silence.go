@@ -34,8 +34,46 @@ func (s *site) apiSilences(w http.ResponseWriter, _ *http.Request) {
 	reply(w, http.StatusOK, map[string]any{"silences": list})
 }
 
+// Silenced is what the API answers to a silence that was added. Fields may be added.
+type Silenced struct {
+	Silence incident.Silence `json:"silence"`
+	Matched
+}
+
+// Matched is what of the open incidents a silence matches now, whether it has begun or not.
+type Matched struct {
+	Matches   int     `json:"matches"`   // incidents of which all alerts that fire match
+	Partly    int     `json:"partly"`    // further ones, of which some do: these go on paging
+	Incidents []Named `json:"incidents"` // the first few of those that match, the most urgent first
+}
+
+// Named is an incident by its id and what is the matter.
+type Named struct {
+	ID      string `json:"id"`
+	Summary string `json:"summary"`
+}
+
+const mostNamed = 5
+
+// matched looks at the open incidents.
+func (s *site) matched(by incident.Matchers) Matched {
+	m := Matched{Incidents: []Named{}}
+	for _, inc := range sorted(s.Board.Incidents(0, "")) {
+		all, some := by.Cover(inc)
+		switch {
+		case all:
+			if m.Matches++; m.Matches <= mostNamed {
+				m.Incidents = append(m.Incidents, Named{inc.ID, inc.Lead().Summary})
+			}
+		case some:
+			m.Partly++
+		}
+	}
+	return m
+}
+
 // apiSilence takes {"matchers": ["host=web1"], "until": "2026-11-30T08:00:00Z", "reason": "kernel update", "by": "alice"}, "for":
-// "2h" in place of "until", and perhaps "from"; it answers {"silence": { … }}.
+// "2h" in place of "until", and perhaps "from"; it answers with a [Silenced].
 func (s *site) apiSilence(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Matchers                     []string
@@ -64,7 +102,7 @@ func (s *site) apiSilence(w http.ResponseWriter, r *http.Request) {
 		s.apiFailed(w, r, err)
 		return
 	}
-	reply(w, http.StatusOK, map[string]any{"silence": silence})
+	reply(w, http.StatusOK, Silenced{silence, s.matched(silence.Matchers)})
 }
 
 func parseMatchers(texts []string) (list incident.Matchers, err error) {
