@@ -24,8 +24,9 @@ var errMatcher = errors.New(`a matcher: LABEL=VALUE, LABEL!=VALUE, LABEL=~REGEXP
 // errMatcherValue is of what can hardly be meant: it would match nothing, and nobody would know.
 var errMatcherValue = errors.New(`one matcher in each word, such as host=web1 team=web, or the value in double quotes`)
 
-// severalMatchers finds a second matcher in what should be a value.
-var severalMatchers = regexp.MustCompile(`,\s*[A-Za-z_]\w*\s*(=|!=|!~)`)
+// severalMatchers finds a second matcher in what should be a value, behind whatever people put between two: a comma, a
+// semicolon, an ampersand, a bar or a space. A value that is meant so stands in double quotes.
+var severalMatchers = regexp.MustCompile(`[,;&|\s]\s*[A-Za-z_][\w.-]*\s*(=|!=|!~)`)
 
 // Matcher says something about one label of an alert. A label that the alert does not have is empty. Its text is that of
 // Alertmanager: host=web1, host!=web1, host=~web.*, host!~"web[12]"; a regular expression is of the whole value.

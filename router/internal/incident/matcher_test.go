@@ -33,6 +33,15 @@ func TestMatchers(t *testing.T) {
 		{`host="=web1"`, false},
 		{"host=a,b", false},
 		{`host!="web1,team=web"`, true},
+		{`host!="web1;team=web"`, true},
+		{`host!="web1&team=web"`, true},
+		{`host!="web1 team=web"`, true},
+		{`host=~"web1|team=web"`, true},
+		{"host=~web1|web2", true},
+		{"host=a;b", false},
+		{"host=a&b", false},
+		{"host=a b", false},
+		{"host=a;=b", false},
 	} {
 		m, err := ParseMatcher(row.text)
 		if err != nil {
@@ -43,7 +52,10 @@ func TestMatchers(t *testing.T) {
 			t.Errorf("%s matches: %t", row.text, got)
 		}
 	}
-	for _, text := range []string{"", "host", "=web1", "host=~(", `host="web1`, "host~web1", "host!web1", `"host"=x`, "a b=c", "host==web1", "host=web1,team=web", "host=~web.*, team!=web"} {
+	for _, text := range []string{"", "host", "=web1", "host=~(", `host="web1`, "host~web1", "host!web1", `"host"=x`, "a b=c", "host==web1", "host=web1,team=web", "host=~web.*, team!=web",
+		"host=web1;team=web", "host=web1; team!=web", "host=web1&team=web", "host=web1 && team=web", "host=web1 team=web", "host=web1 and team=web",
+		"host=web1\tteam=web", "host=web1|team=web", "host=~web1 || team=~web", "host!=web1;team!~web", "host!~web1&team=web", "host=web1;app.kubernetes.io-x=web",
+	} {
 		if m, err := ParseMatcher(text); err == nil {
 			t.Errorf("%q was read as %s", text, m)
 		}
