@@ -160,11 +160,15 @@ func (c *command) page(args []string) error {
 	if err != nil {
 		return err
 	}
-	id, err := router.Page(context.Background(), cmp.Or(*key, rand.Text()), *by, text(found), *severity, labels)
-	if err == nil {
-		fmt.Fprintln(c.stdout, id)
+	opened, err := router.Page(context.Background(), cmp.Or(*key, rand.Text()), *by, text(found), *severity, labels)
+	if err != nil {
+		return err
 	}
-	return err
+	fmt.Fprintln(c.stdout, opened.ID)
+	if opened.Joined {
+		fmt.Fprintf(c.stderr, "nezuban-router page: incident %s is open under this key: nothing was opened, and nobody is paged again\n", client.Printable(opened.ID))
+	}
+	return nil
 }
 
 // labelFlag collects labels from the command line.
@@ -183,6 +187,9 @@ func (l labelFlag) Set(text string) error {
 	name, value, ok := strings.Cut(text, "=")
 	if !ok || name == "" {
 		return fmt.Errorf("found %q, expected NAME=VALUE", text)
+	}
+	if before, twice := l[name]; twice {
+		return fmt.Errorf("found %s twice, as %q and as %q, expected each label once", name, before, value)
 	}
 	l[name] = value
 	return nil

@@ -133,14 +133,13 @@ func (c *Client) Note(ctx context.Context, id, by, text string) (web.Acted, erro
 }
 
 // Page opens an incident in the name of `by` and returns its id. The key is the caller's own: asked again with the same
-// one, the router opens no second incident. It needs an act token.
-func (c *Client) Page(ctx context.Context, key, by, summary, severity string, labels map[string]string) (id string, err error) {
-	var reply struct{ ID string }
+// one, the router opens no second incident, and says so. It needs an act token.
+func (c *Client) Page(ctx context.Context, key, by, summary, severity string, labels map[string]string) (reply web.Opened, err error) {
 	body := map[string]any{"key": key, "by": by, "summary": summary, "severity": severity, "labels": labels}
 	if err := c.do(ctx, http.MethodPost, "/api/v1/incidents", body, &reply); err != nil {
-		return "", fmt.Errorf("open an incident: %w", err)
+		return reply, fmt.Errorf("open an incident: %w", err)
 	}
-	return reply.ID, nil
+	return reply, nil
 }
 
 // Forget says that a host has gone for good: nothing is said about it until it is seen again. It needs an act token.

@@ -199,8 +199,8 @@ func TestCommandsAboutIncidents(t *testing.T) {
 	if _, err := c.Note(t.Context(), "2026-1", "alice", "the switch"); err != nil {
 		t.Error(err)
 	}
-	if id, err := c.Page(t.Context(), "k", "alice", "slow", "ticket", map[string]string{"team": "web"}); err != nil || id != "I9" {
-		t.Errorf("page: %q, %v", id, err)
+	if opened, err := c.Page(t.Context(), "k", "alice", "slow", "ticket", map[string]string{"team": "web"}); err != nil || opened.ID != "I9" {
+		t.Errorf("page: %+v, %v", opened, err)
 	}
 	want := []string{"snooze alice lunch 2099-01-01T08:00:00Z", "reassign alice bob yours", "note alice the switch", "page k alice slow ticket web"}
 	if !slices.Equal(d.did, want) {
@@ -231,9 +231,18 @@ func TestErrorsForPeople(t *testing.T) {
 		{"no such incident", func() error { _, err := dial(t, url, "act").Resolve(t.Context(), "a/../b c", "alice", ""); return err }, "the router does not know it, or it is over already"},
 		{"router in trouble", func() error { _, err := dial(t, url, "act").Resolve(t.Context(), "stuck", "alice", ""); return err }, "answered 503: the router cannot do this now, try again later: its log says why"},
 		{"no room", func() error { _, err := dial(t, url, "act").Resolve(t.Context(), "full", "alice", ""); return err }, "try again later: the state is full: the disk has 92 MiB left"},
-		{"router not running", func() error { _, err := dial(t, gone.URL, "act").Resolve(t.Context(), "2026-1", "alice", ""); return err }, "is it running?"},
-		{"something else there", func() error { _, err := dial(t, talkative.URL, "act").Resolve(t.Context(), "2026-1", "alice", ""); return err }, "answered 502: Bad Gateway"},
-		{"sent elsewhere", func() error { _, err := dial(t, elsewhere.URL, "act").Resolve(t.Context(), "2026-1", "alice", ""); return err }, "answered 307"},
+		{"router not running", func() error {
+			_, err := dial(t, gone.URL, "act").Resolve(t.Context(), "2026-1", "alice", "")
+			return err
+		}, "is it running?"},
+		{"something else there", func() error {
+			_, err := dial(t, talkative.URL, "act").Resolve(t.Context(), "2026-1", "alice", "")
+			return err
+		}, "answered 502: Bad Gateway"},
+		{"sent elsewhere", func() error {
+			_, err := dial(t, elsewhere.URL, "act").Resolve(t.Context(), "2026-1", "alice", "")
+			return err
+		}, "answered 307"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			err := row.act()

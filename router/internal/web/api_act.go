@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
+	"time"
 
 	"nezuban/router/internal/incident"
 )
@@ -47,8 +48,14 @@ func (s *site) apiNote(w http.ResponseWriter, r *http.Request) {
 	s.apiDone(w, r, Acted{}, s.Actor.Note(r.Context(), r.PathValue("id"), actor(r, body.By), body.Note))
 }
 
+// Opened is what the API answers to a page by hand. Fields may be added.
+type Opened struct {
+	ID     string `json:"id"`               // of the incident that has the page
+	Joined bool   `json:"joined,omitempty"` // it was open already under the same key: nothing was opened
+}
+
 // apiPage opens an incident for {"key": "…", "summary": "the shop is slow", "severity": "page", "labels": {"team": "web"},
-// "by": "alice"} and answers {"id": "…"}. Without a severity it is a page. The key is the sender's own: the same one again,
+// "by": "alice"} and answers with an [Opened]. Without a severity it is a page. The key is the sender's own: the same one again,
 // as in a request that is repeated, opens no second incident.
 func (s *site) apiPage(w http.ResponseWriter, r *http.Request) {
 	var body struct {
@@ -59,10 +66,17 @@ func (s *site) apiPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	severity := incident.Severity(cmp.Or(body.Severity, string(incident.SeverityPage)))
+	asked := s.Now()
 	id, err := s.Actor.Page(r.Context(), body.Key, actor(r, body.By), clip(body.Summary), severity, body.Labels)
 	if err != nil {
 		s.apiFailed(w, r, err)
 		return
 	}
-	reply(w, http.StatusOK, map[string]string{"id": id})
+	reply(w, http.StatusOK, Opened{ID: id, Joined: s.heldBefore(id, body.Key, asked)})
+}
+
+// heldBefore says that an incident held the page of a key before a time.
+func (s *site) heldBefore(id, key string, at time.Time) bool {
+	held, ok := s.standing(id).Alerts[incident.DedupKey(incident.RuleManual, key)]
+	return ok && held.At.Before(at)
 }
