@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"slices"
 	"strings"
 
 	"nezuban/router/internal/access"
@@ -49,8 +50,19 @@ func (c *command) each(ids []string, did func(web.Acted) string, do func(ctx con
 			continue
 		}
 		fmt.Fprintf(c.stdout, "%s: %s\n", id, did(done))
+		c.warn(done.Warnings)
 	}
 	return errors.Join(failed...)
+}
+
+// warn says what the router has warned of, each once.
+func (c *command) warn(of []string) {
+	for _, warning := range of {
+		if !slices.Contains(c.warned, warning) {
+			c.warned = append(c.warned, warning)
+			fmt.Fprintf(c.stderr, "nezuban-router %s: %s\n", c.name, client.Printable(warning))
+		}
+	}
 }
 
 func (c *command) act(args []string) error {
@@ -165,6 +177,7 @@ func (c *command) page(args []string) error {
 		return err
 	}
 	fmt.Fprintln(c.stdout, opened.ID)
+	c.warn(opened.Warnings)
 	if opened.Joined {
 		fmt.Fprintf(c.stderr, "nezuban-router page: incident %s is open under this key: nothing was opened, and nobody is paged again\n", client.Printable(opened.ID))
 	}

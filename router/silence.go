@@ -57,10 +57,11 @@ func (c *command) addSilence(args []string) error {
 		return err
 	}
 	s, err := router.Silence(context.Background(), matchers, from, end, *reason, *by)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case *asJSON:
+	}
+	c.warn(s.Warnings)
+	if *asJSON {
 		return client.WriteSilencedJSON(c.stdout, s)
 	}
 	return client.WriteSilenced(c.stdout, s, time.Local)
@@ -131,11 +132,13 @@ func (c *command) endSilence(args []string) error {
 		return err
 	}
 	id, err := router.FindSilence(context.Background(), found[0])
-	if err == nil {
-		err = router.EndSilence(context.Background(), id, *by)
+	if err != nil {
+		return err
 	}
+	done, err := router.EndSilence(context.Background(), id, *by)
 	if err == nil {
 		fmt.Fprintf(c.stdout, "%s: ended\n", id)
+		c.warn(done.Warnings)
 	}
 	return err
 }

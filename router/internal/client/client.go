@@ -150,13 +150,13 @@ func (c *Client) Forget(ctx context.Context, host string) error {
 	return nil
 }
 
-// SignInLink is a single-use link that signs a browser in as person. It needs an act token.
-func (c *Client) SignInLink(ctx context.Context, person string) (string, error) {
-	var reply struct{ Path string }
+// SignInLink is a single-use link that signs a browser in as person, and what is odd about that. It needs an act token.
+func (c *Client) SignInLink(ctx context.Context, person string) (link string, warnings []string, err error) {
+	var reply web.Invited
 	if err := c.do(ctx, http.MethodPost, "/api/v1/signin", map[string]string{"person": person}, &reply); err != nil {
-		return "", fmt.Errorf("make sign-in link for %q: %w", person, err)
+		return "", nil, fmt.Errorf("make sign-in link for %q: %w", person, err)
 	}
-	return c.base + reply.Path, nil
+	return c.base + reply.Path, reply.Warnings, nil
 }
 
 // Backup is the router's whole state in the form of a backup. It needs an act token.

@@ -141,7 +141,7 @@ func TestCommands(t *testing.T) {
 	if got := strings.Join(d.did, ", "); got != "acknowledge alice on it, resolve cli , forget web 1/a" {
 		t.Errorf("got %q", got)
 	}
-	link, err := c.SignInLink(t.Context(), "alice")
+	link, _, err := c.SignInLink(t.Context(), "alice")
 	if err != nil || !strings.HasPrefix(link, url+"/signin?t=") {
 		t.Errorf("sign-in link: got %q, %v", link, err)
 	}

@@ -62,11 +62,11 @@ func WriteSilencedJSON(w io.Writer, s web.Silenced) error {
 }
 
 // EndSilence ends a silence now, in the name of `by`. It needs an act token.
-func (c *Client) EndSilence(ctx context.Context, id, by string) error {
-	if err := c.do(ctx, http.MethodPost, "/api/v1/silences/"+url.PathEscape(id)+"/end", map[string]any{"by": by}, nil); err != nil {
-		return fmt.Errorf("end silence %q: %w", id, err)
+func (c *Client) EndSilence(ctx context.Context, id, by string) (done web.Acted, err error) {
+	if err := c.do(ctx, http.MethodPost, "/api/v1/silences/"+url.PathEscape(id)+"/end", map[string]any{"by": by}, &done); err != nil {
+		return done, fmt.Errorf("end silence %q: %w", id, err)
 	}
-	return nil
+	return done, nil
 }
 
 // Silences lists them, those that were over up to a week ago too, by their begin. It needs a read token.

@@ -59,10 +59,10 @@ func TestSilences(t *testing.T) {
 	if _, err := c.Silence(t.Context(), []string{"host=~.*"}, time.Time{}, until, "all", "alice"); err == nil || !strings.Contains(err.Error(), "needs a label to be there") {
 		t.Errorf("everything: %v", err)
 	}
-	if err := c.EndSilence(t.Context(), "S1", "bob"); err != nil {
+	if _, err := c.EndSilence(t.Context(), "S1", "bob"); err != nil {
 		t.Error(err)
 	}
-	if err := c.EndSilence(t.Context(), "S1", "bob"); !errors.Is(err, client.ErrUnknown) {
+	if _, err := c.EndSilence(t.Context(), "S1", "bob"); !errors.Is(err, client.ErrUnknown) {
 		t.Errorf("ended twice: %v", err)
 	}
 	list, err := c.Silences(t.Context())

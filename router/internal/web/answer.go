@@ -9,6 +9,7 @@ import (
 // Acted is what the API answers to an action that was done: what is worth knowing of it. Fields may be added.
 type Acted struct {
 	TakenOverFrom string   `json:"taken_over_from,omitempty"` // who had the incident until then
+	Warnings      []string `json:"warnings,omitempty"`        // what hinders nothing, such as a name that is not in the rotation file
 	StillFiring   []string `json:"still_firing,omitempty"`    // what each condition says that goes on, of an incident that is resolved all the same
 }
 

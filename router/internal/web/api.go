@@ -90,19 +90,15 @@ func (s *site) apiAct(act func(ctx context.Context, id, by, note string) error, 
 		if !s.apiBody(w, r, &body) {
 			return
 		}
-		id, by := r.PathValue("id"), actor(r, body.By)
-		before := s.standing(id)
-		s.apiDone(w, r, came(before, by), act(r.Context(), id, by, clip(body.Note)))
+		by, ok := actor(w, r, body.By)
+		if !ok {
+			return
+		}
+		id := r.PathValue("id")
+		done := came(s.standing(id), by)
+		done.Warnings = s.strange(body.By)
+		s.apiDone(w, r, done, act(r.Context(), id, by, clip(body.Note)))
 	}
-}
-
-// actor is in whose name a request acts: who it says, else the token's name.
-func actor(r *http.Request, by string) string {
-	if by = clip(by); by != "" {
-		return by
-	}
-	caller, _ := access.CallerOf(r.Context())
-	return caller.Name
 }
 
 // apiForget takes no body.
@@ -167,22 +163,32 @@ func (s *site) apiState(w http.ResponseWriter, r *http.Request) {
 	w.Write(data) //nolint:errcheck // the client is gone
 }
 
-// apiSignIn makes a sign-in link for {"person": "alice"}: {"path": "/signin?t=…"}.
+// Invited is what the API answers with a sign-in link. Fields may be added.
+type Invited struct {
+	Path     string   `json:"path"`               // /signin?t=…
+	Warnings []string `json:"warnings,omitempty"` // as of [Acted]
+}
+
+// apiSignIn makes a sign-in link for {"person": "alice"}, and answers with an [Invited].
 func (s *site) apiSignIn(w http.ResponseWriter, r *http.Request) {
 	var body struct{ Person string }
 	if !s.apiBody(w, r, &body) {
 		return
 	}
-	if body.Person = clip(body.Person); body.Person == "" {
-		reply(w, http.StatusBadRequest, apiError{"invalid", `"person" is missing: who will sign in?`})
+	name, err := person("person", body.Person)
+	if err == nil && name == "" {
+		err = errors.New(`"person" is missing: who will sign in?`)
+	}
+	if err != nil {
+		refuse(w, err)
 		return
 	}
-	path, err := s.Gate.Invite(r.Context(), body.Person)
+	path, err := s.Gate.Invite(r.Context(), name)
 	if err != nil {
 		s.apiFailed(w, r, err)
 		return
 	}
-	reply(w, http.StatusOK, map[string]string{"path": path})
+	reply(w, http.StatusOK, Invited{Path: path, Warnings: s.strange(name)})
 }
 
 // refuse answers what cannot be done as it was asked for.

@@ -38,6 +38,7 @@ func (s *site) apiSilences(w http.ResponseWriter, _ *http.Request) {
 type Silenced struct {
 	Silence incident.Silence `json:"silence"`
 	Matched
+	Warnings []string `json:"warnings,omitempty"` // as of [Acted]
 }
 
 // Matched is what of the open incidents a silence matches now, whether it has begun or not.
@@ -82,8 +83,12 @@ func (s *site) apiSilence(w http.ResponseWriter, r *http.Request) {
 	if !s.apiBody(w, r, &body) {
 		return
 	}
+	by, ok := actor(w, r, body.By)
+	if !ok {
+		return
+	}
 	from, err := instant("from", body.From)
-	silence := incident.Silence{From: from, Reason: clip(body.Reason), By: actor(r, body.By)}
+	silence := incident.Silence{From: from, Reason: clip(body.Reason), By: by}
 	if err == nil {
 		silence.Matchers, err = parseMatchers(body.Matchers)
 	}
@@ -102,7 +107,7 @@ func (s *site) apiSilence(w http.ResponseWriter, r *http.Request) {
 		s.apiFailed(w, r, err)
 		return
 	}
-	reply(w, http.StatusOK, Silenced{silence, s.matched(silence.Matchers)})
+	reply(w, http.StatusOK, Silenced{silence, s.matched(silence.Matchers), s.strange(body.By)})
 }
 
 func parseMatchers(texts []string) (list incident.Matchers, err error) {
@@ -119,7 +124,10 @@ func parseMatchers(texts []string) (list incident.Matchers, err error) {
 // apiEndSilence takes {"by": "alice"}.
 func (s *site) apiEndSilence(w http.ResponseWriter, r *http.Request) {
 	var body struct{ By string }
-	if s.apiBody(w, r, &body) {
-		s.apiDone(w, r, Acted{}, s.Silences.EndSilence(r.Context(), r.PathValue("id"), actor(r, body.By)))
+	if !s.apiBody(w, r, &body) {
+		return
+	}
+	if by, ok := actor(w, r, body.By); ok {
+		s.apiDone(w, r, Acted{Warnings: s.strange(body.By)}, s.Silences.EndSilence(r.Context(), r.PathValue("id"), by))
 	}
 }

@@ -75,8 +75,10 @@ type Options struct {
 	ChecksFile func() []byte // what /api/v1/checks hands out; empty means that there is no such file
 	// Backup is the whole state in the form of a backup; nil: the API leaves it out.
 	Backup func(ctx context.Context) ([]byte, error)
-	Now    func() time.Time
-	Log    *slog.Logger
+	// File is the rotation file in force, nil while there is none. It is called concurrently; nil: no name is said not to be in it.
+	File func() *schedule.File
+	Now  func() time.Time
+	Log  *slog.Logger
 }
 
 // New is the handler of all pages and of the API, with its own guard against foreign hosts and origins.

@@ -148,6 +148,27 @@ func (h *house) state() incident.State {
 	return h.incident.State
 }
 
+// rotationFile knows alice and bob.
+func rotationFile(t *testing.T) func() *schedule.File {
+	t.Helper()
+	f, err := schedule.Parse("oncall.toml", []byte(`zone = "UTC"
+[people]
+alice = { page = ["terminal"] }
+bob = { page = ["terminal"] }
+[schedule.primary]
+layers = [{ name = "base", every = "1w", from = "2026-01-05 09:00", who = ["alice"] }]
+[policy.standard]
+steps = [{ page = "primary", wait = "10m" }]
+fallback = "bob"
+[[route]]
+policy = "standard"
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() *schedule.File { return f }
+}
+
 // site is a house behind a real server.
 type site struct {
 	*house
@@ -167,7 +188,7 @@ func newSite(t *testing.T) *site {
 	})
 	server := httptest.NewServer(web.New(web.Options{
 		Board: h, Actor: h, Gate: gate, Watch: h, Now: time.Now, Log: slog.New(slog.DiscardHandler),
-		ChecksFile: func() []byte { return []byte("[[check]]\n") }, Open: h.open,
+		ChecksFile: func() []byte { return []byte("[[check]]\n") }, Open: h.open, File: rotationFile(t),
 	}))
 	t.Cleanup(server.Close)
 	return &site{h, server, gate}
