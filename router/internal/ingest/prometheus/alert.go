@@ -93,15 +93,21 @@ func (p *posted) summary() (line, said string) {
 	return bounded(name+": "+text, valueMax), said
 }
 
-// reason is what the alert says at greater length, usually with the value: "" when the summary has said it.
+// reason is what the alert says at greater length, usually with the value: "" when the summary has said it. That labels are
+// left out comes before it: a page may cut the end off.
 func (p *posted) reason(said string) string {
+	text := p.description(said)
+	if n := len(p.labels) - labelsMax; n > 0 {
+		text = strings.TrimSuffix(fmt.Sprintf("%d of its %d labels are left out; %s", n, len(p.labels), text), "; ")
+	}
+	return bounded(text, valueMax)
+}
+
+func (p *posted) description(said string) string {
 	for _, annotation := range [...]string{"description", "message"} {
 		if text := valueOf(p.annotations, annotation); text != "" && annotation != said && text != valueOf(p.annotations, said) {
-			return bounded(text, valueMax)
+			return text
 		}
-	}
-	if n := len(p.labels) - labelsMax; n > 0 {
-		return fmt.Sprintf("%d of its %d labels are left out", n, len(p.labels))
 	}
 	return ""
 }

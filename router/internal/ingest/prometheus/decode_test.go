@@ -212,6 +212,20 @@ func TestOfVeryManyLabelsTheFirstAreKept(t *testing.T) {
 	}
 }
 
+func TestLabelsThatAreLeftOutAreSaidWhateverTheAlertSays(t *testing.T) {
+	for _, row := range []struct{ name, annotations, want string }{
+		{"nothing", `{}`, "4 of its 68 labels are left out"},
+		{"a summary", `{"summary":"s"}`, "4 of its 68 labels are left out"},
+		{"a description", `{"summary":"s","description":"97 % of /"}`, "4 of its 68 labels are left out; 97 % of /"},
+		{"a long description", `{"summary":"s","description":"` + strings.Repeat("x", 2000) + `"}`, "4 of its 68 labels are left out; xxx"},
+	} {
+		alerts, _, err := Decode([]byte(`[{"labels":{`+manyLabels(labelsMax+4)+`},"annotations":`+row.annotations+`}]`), now)
+		if err != nil || len(alerts) != 1 || !strings.HasPrefix(alerts[0].Reason, row.want) || len(alerts[0].Reason) > valueMax+len("…") || (len(row.want) < 34 && alerts[0].Reason != row.want) {
+			t.Errorf("%s: found %+v, %v, want %q", row.name, alerts, err, row.want)
+		}
+	}
+}
+
 func manyLabels(n int) string {
 	var labels []string
 	for i := range n {
