@@ -110,7 +110,7 @@ func TestAStoryOfAnIncident(t *testing.T) {
 	at := time.Date(2026, 3, 4, 10, 0, 0, 0, time.UTC)
 	alert := incident.Alert{
 		Key: "k", Rule: "died", Kind: incident.KindOccurrence, Firing: true, Severity: incident.SeverityPage, Summary: "shop died", At: at,
-		Labels: map[string]string{"host": "web1", "container": `shop "1"`}, Reason: "exit\n137", Runbook: "https://wiki/shop",
+		Labels: map[string]string{"host": "web1", "container": `shop "1"`}, Reason: "exit\n137", Runbook: "https://wiki/shop", Source: "https://graphs/shop",
 		Before: []incident.Mark{{At: at.Add(-time.Minute), Text: "container shop was replaced"}},
 	}
 	inc := incident.Incident{
@@ -132,6 +132,7 @@ flapping: it came back 3 times
     rule died container="shop \"1\"" host="web1"
     why: exit 137
     runbook: https://wiki/shop
+    source: https://graphs/shop
     before: 2026-03-04 09:59:00 UTC  container shop was replaced
   and 975 more alerts, in incidents of their own
 

@@ -21,7 +21,9 @@ func person(field, text string) (string, error) {
 	if n := utf8.RuneCountInString(text); n > longestName {
 		return "", fmt.Errorf("%s: found %d characters, expected at most %d", field, n, longestName)
 	}
-	breaks := func(r rune) bool { return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control) }
+	breaks := func(r rune) bool {
+		return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
+	}
 	if strings.ContainsFunc(text, breaks) || !utf8.ValidString(text) {
 		return "", fmt.Errorf("%s: found %q, expected a name on one line, without control characters", field, text)
 	}

@@ -47,7 +47,7 @@ type alertView struct {
 	Rule, Summary, State, Labels string
 	Count                        int
 	At                           stampView
-	Reason, Runbook              string
+	Reason, Runbook, Source      string
 	Before                       []entryView // what changed on its host just before
 }
 
@@ -117,7 +117,7 @@ func viewAlert(a incident.AlertState) alertView {
 		labels = append(labels, name+"="+a.Labels[name])
 	}
 	v := alertView{
-		Rule: a.Rule, Summary: a.Summary, State: state, Labels: strings.Join(labels, " "), Count: a.Count, At: stamp(a.At), Reason: a.Reason, Runbook: a.Runbook,
+		Rule: a.Rule, Summary: a.Summary, State: state, Labels: strings.Join(labels, " "), Count: a.Count, At: stamp(a.At), Reason: a.Reason, Runbook: a.Runbook, Source: a.Source,
 	}
 	for _, mark := range a.Before {
 		v.Before = append(v.Before, entryView{At: stamp(mark.At), Text: mark.Text})

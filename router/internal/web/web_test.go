@@ -41,7 +41,7 @@ func newHouse() *house {
 	alert := incident.Alert{
 		Key: "k", Rule: "died", Kind: incident.KindOccurrence, Firing: true, Severity: incident.SeverityPage,
 		Labels: map[string]string{"host": "h1", "container_name": "api"}, Summary: "api died " + hostile, At: at,
-		Reason: "exit 7 " + hostile, Runbook: "https://wiki.example/api?a=1&b=2", Before: []incident.Mark{{At: at.Add(-time.Minute), Text: "container api was replaced " + hostile}},
+		Reason: "exit 7 " + hostile, Runbook: "https://wiki.example/api?a=1&b=2", Source: "https://graphs.example/api?a=1&b=2", Before: []incident.Mark{{At: at.Add(-time.Minute), Text: "container api was replaced " + hostile}},
 	}
 	return &house{
 		incident: incident.Incident{
@@ -293,7 +293,7 @@ func TestIncidentPage(t *testing.T) {
 		t.Errorf("got %d: %s", got.status, got.body)
 	}
 	for _, want := range []string{
-		"why: <bdi>exit 7 &lt;/td&gt;", `<a href="https://wiki.example/api?a=1&amp;b=2" rel="noreferrer">`, "<bdi>container api was replaced &lt;/td&gt;",
+		"why: <bdi>exit 7 &lt;/td&gt;", `<a href="https://wiki.example/api?a=1&amp;b=2" rel="noreferrer">`, `source: <a href="https://graphs.example/api?a=1&amp;b=2" rel="noreferrer">`, "<bdi>container api was replaced &lt;/td&gt;",
 	} {
 		if !strings.Contains(got.body, want) {
 			t.Errorf("found no %s in %s", want, got.body)

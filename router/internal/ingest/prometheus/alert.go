@@ -41,7 +41,7 @@ func (p *posted) alert(now time.Time) incident.Alert {
 	summary, said := p.summary()
 	return incident.Alert{
 		Key: p.key(), Rule: Rule, Kind: incident.KindState, Firing: !resolved, Severity: p.severity(),
-		Labels: p.kept(), Summary: summary, At: at.UTC(), Reason: p.reason(said), Runbook: p.runbook(),
+		Labels: p.kept(), Summary: summary, At: at.UTC(), Reason: p.reason(said), Runbook: p.runbook(), Source: p.source(),
 	}
 }
 
@@ -115,11 +115,24 @@ func (p *posted) description(said string) string {
 // runbook is the address of what to do: "" when the alert has none that could be opened.
 func (p *posted) runbook() string {
 	for _, annotation := range [...]string{"runbook_url", "runbook"} {
-		if address := valueOf(p.annotations, annotation); address != "" && utf8.ValidString(address) && check.ValidRunbook(address) {
+		if address := valueOf(p.annotations, annotation); opens(address) {
 			return address
 		}
 	}
 	return ""
+}
+
+// source is the address of what the alert comes from: "" when it has none that could be opened.
+func (p *posted) source() string {
+	if address := string(p.generator); opens(address) {
+		return address
+	}
+	return ""
+}
+
+// opens says that an address may stand in a page.
+func opens(address string) bool {
+	return address != "" && utf8.ValidString(address) && check.ValidRunbook(address)
 }
 
 // kept is the labels within their bounds. Their texts are cut from one, which costs less than many small ones: an open
