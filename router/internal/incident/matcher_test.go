@@ -52,7 +52,8 @@ func TestMatchers(t *testing.T) {
 			t.Errorf("%s matches: %t", row.text, got)
 		}
 	}
-	for _, text := range []string{"", "host", "=web1", "host=~(", `host="web1`, "host~web1", "host!web1", `"host"=x`, "a b=c", "host==web1", "host=web1,team=web", "host=~web.*, team!=web",
+	for _, text := range []string{
+		"", "host", "=web1", "host=~(", `host="web1`, "host~web1", "host!web1", `"host"=x`, "a b=c", "host==web1", "host=web1,team=web", "host=~web.*, team!=web",
 		"host=web1;team=web", "host=web1; team!=web", "host=web1&team=web", "host=web1 && team=web", "host=web1 team=web", "host=web1 and team=web",
 		"host=web1\tteam=web", "host=web1|team=web", "host=~web1 || team=~web", "host!=web1;team!~web", "host!~web1&team=web", "host=web1;app.kubernetes.io-x=web",
 	} {

@@ -31,7 +31,7 @@ func newSilentSite(t *testing.T) *site {
 	s.Server = httptest.NewServer(web.New(web.Options{
 		Board: s.house, Actor: s.house, Silences: quiet{incident.NewBook(nil, nil, nil)}, Gate: s.gate, File: rotationFile(t), Now: time.Now, Log: slog.New(slog.DiscardHandler),
 	}))
-	t.Cleanup(s.Server.Close)
+	t.Cleanup(s.Close)
 	return s
 }
 
