@@ -7,11 +7,12 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"slices"
 	"strings"
 
 	"nezuban/router/internal/access"
 	"nezuban/router/internal/client"
-	"nezuban/router/internal/incident"
+	"nezuban/router/internal/web"
 )
 
 // acting adds the flags of a command that a person gives about incidents.
@@ -32,12 +33,7 @@ func (c *command) ids(set *flag.FlagSet, args []string) ([]string, error) {
 }
 
 // each does something with each of some incidents, and says what was done. One that fails hinders no other.
-func (c *command) each(ids []string, did string, do func(ctx context.Context, router *client.Client, id string) error) error {
-	return c.eachSaying(ids, func(incident.Incident) string { return did }, do)
-}
-
-// eachSaying is [command.each] where what is said depends on how the incident stood before.
-func (c *command) eachSaying(ids []string, did func(before incident.Incident) string, do func(ctx context.Context, router *client.Client, id string) error) error {
+func (c *command) each(ids []string, did func(web.Acted) string, do func(ctx context.Context, router *client.Client, id string) (web.Acted, error)) error {
 	router, err := c.client(access.Act)
 	if err != nil {
 		return err
@@ -45,20 +41,28 @@ func (c *command) eachSaying(ids []string, did func(before incident.Incident) st
 	var failed []error
 	for _, text := range ids {
 		id, err := router.Find(context.Background(), text)
-		var before incident.Incident
+		var done web.Acted
 		if err == nil {
-			before, err = router.Incident(context.Background(), id)
-		}
-		if err == nil {
-			err = do(context.Background(), router, id)
+			done, err = do(context.Background(), router, id)
 		}
 		if err != nil {
 			failed = append(failed, err)
 			continue
 		}
-		fmt.Fprintf(c.stdout, "%s: %s\n", id, did(before))
+		fmt.Fprintf(c.stdout, "%s: %s\n", id, did(done))
+		c.warn(done.Warnings)
 	}
 	return errors.Join(failed...)
+}
+
+// warn says what the router has warned of, each once.
+func (c *command) warn(of []string) {
+	for _, warning := range of {
+		if !slices.Contains(c.warned, warning) {
+			c.warned = append(c.warned, warning)
+			fmt.Fprintf(c.stderr, "nezuban-router %s: %s\n", c.name, client.Printable(warning))
+		}
+	}
 }
 
 func (c *command) act(args []string) error {
@@ -68,26 +72,33 @@ func (c *command) act(args []string) error {
 		return err
 	}
 	if c.name == "ack" {
-		return c.eachSaying(ids, func(before incident.Incident) string { return acknowledged(before, *by) }, func(ctx context.Context, router *client.Client, id string) error {
+		return c.each(ids, taking("acknowledged"), func(ctx context.Context, router *client.Client, id string) (web.Acted, error) {
 			return router.Acknowledge(ctx, id, *by, *note)
 		})
 	}
-	return c.eachSaying(ids, resolved, func(ctx context.Context, router *client.Client, id string) error {
+	return c.each(ids, resolved, func(ctx context.Context, router *client.Client, id string) (web.Acted, error) {
 		return router.Resolve(ctx, id, *by, *note)
 	})
 }
 
-// acknowledged says from whom somebody has taken an incident over.
-func acknowledged(before incident.Incident, by string) string {
-	if had := before.AcknowledgedBy; had != "" && had != by && before.State != incident.Triggered {
-		return "acknowledged, taken over from " + client.Printable(had)
+// saying says the same of each.
+func saying(did string) func(web.Acted) string {
+	return func(web.Acted) string { return did }
+}
+
+// taking also says from whom somebody has taken an incident over.
+func taking(did string) func(web.Acted) string {
+	return func(done web.Acted) string {
+		if done.TakenOverFrom == "" {
+			return did
+		}
+		return did + ", taken over from " + client.Printable(done.TakenOverFrom)
 	}
-	return "acknowledged"
 }
 
 // resolved says that a condition that goes on comes back.
-func resolved(before incident.Incident) string {
-	if len(before.FiringKeys(incident.KindState)) > 0 {
+func resolved(done web.Acted) string {
+	if len(done.StillFiring) > 0 {
 		return "resolved; its cause goes on as far as the router knows, and pages anew when it is heard of: snooze an incident to have peace"
 	}
 	return "resolved"
@@ -105,7 +116,7 @@ func (c *command) snooze(args []string) error {
 	if err != nil {
 		return c.misused("%v", err)
 	}
-	return c.each(ids, "snoozed until "+end.Local().Format(shownForm), func(ctx context.Context, router *client.Client, id string) error {
+	return c.each(ids, taking("snoozed until "+end.Local().Format(shownForm)), func(ctx context.Context, router *client.Client, id string) (web.Acted, error) {
 		return router.Snooze(ctx, id, *by, *note, end)
 	})
 }
@@ -120,7 +131,7 @@ func (c *command) reassign(args []string) error {
 	if *to == "" {
 		return c.misused("expected -to: who gets it?")
 	}
-	return c.each(ids, "reassigned to "+*to, func(ctx context.Context, router *client.Client, id string) error {
+	return c.each(ids, saying("reassigned to "+*to), func(ctx context.Context, router *client.Client, id string) (web.Acted, error) {
 		return router.Reassign(ctx, id, *by, *to, *note)
 	})
 }
@@ -135,7 +146,7 @@ func (c *command) note(args []string) error {
 	if len(found) < 2 || text(found[1:]) == "" {
 		return c.misused("found %q, expected the ID of an incident and a TEXT", found)
 	}
-	return c.each(found[:1], "noted", func(ctx context.Context, router *client.Client, id string) error {
+	return c.each(found[:1], saying("noted"), func(ctx context.Context, router *client.Client, id string) (web.Acted, error) {
 		return router.Note(ctx, id, *by, text(found[1:]))
 	})
 }
@@ -161,11 +172,16 @@ func (c *command) page(args []string) error {
 	if err != nil {
 		return err
 	}
-	id, err := router.Page(context.Background(), cmp.Or(*key, rand.Text()), *by, text(found), *severity, labels)
-	if err == nil {
-		fmt.Fprintln(c.stdout, id)
+	opened, err := router.Page(context.Background(), cmp.Or(*key, rand.Text()), *by, text(found), *severity, labels)
+	if err != nil {
+		return err
 	}
-	return err
+	fmt.Fprintln(c.stdout, opened.ID)
+	c.warn(opened.Warnings)
+	if opened.Joined {
+		fmt.Fprintf(c.stderr, "nezuban-router page: incident %s is open under this key: nothing was opened, and nobody is paged again\n", client.Printable(opened.ID))
+	}
+	return nil
 }
 
 // labelFlag collects labels from the command line.
@@ -184,6 +200,9 @@ func (l labelFlag) Set(text string) error {
 	name, value, ok := strings.Cut(text, "=")
 	if !ok || name == "" {
 		return fmt.Errorf("found %q, expected NAME=VALUE", text)
+	}
+	if before, twice := l[name]; twice {
+		return fmt.Errorf("found %s twice, as %q and as %q, expected each label once", name, before, value)
 	}
 	l[name] = value
 	return nil

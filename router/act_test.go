@@ -4,21 +4,23 @@ import (
 	"strings"
 	"testing"
 
-	"nezuban/router/internal/incident"
+	"nezuban/router/internal/web"
 )
 
-func TestWhatResolveSays(t *testing.T) {
-	holding := func(kind incident.Kind, firing bool) incident.Incident {
-		return incident.Incident{State: incident.Acknowledged, Alerts: map[string]incident.AlertState{"k": {Alert: incident.Alert{Key: "k", Kind: kind, Firing: firing}}}}
-	}
-	if said := resolved(holding(incident.KindState, true)); !strings.Contains(said, "pages anew") || !strings.Contains(said, "snooze") {
-		t.Errorf("of a condition that goes on: %q", said)
-	}
-	for name, inc := range map[string]incident.Incident{
-		"a condition that is over": holding(incident.KindState, false), "an occurrence": holding(incident.KindOccurrence, true),
+func TestWhatIsSaidOfAnAction(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		say  func(web.Acted) string
+		done web.Acted
+		want string
+	}{
+		{"acknowledged", taking("acknowledged"), web.Acted{}, "acknowledged"},
+		{"taken over", taking("acknowledged"), web.Acted{TakenOverFrom: "bob\x1b"}, "acknowledged, taken over from bob\ufffd"},
+		{"resolved", resolved, web.Acted{}, "resolved"},
+		{"a condition that goes on", resolved, web.Acted{StillFiring: []string{"x"}}, "resolved; its cause goes on as far as the router knows, and pages anew when it is heard of: snooze an incident to have peace"},
 	} {
-		if said := resolved(inc); said != "resolved" {
-			t.Errorf("of %s: %q", name, said)
+		if got := strings.TrimSpace(row.say(row.done)); got != row.want {
+			t.Errorf("%s: found %q, want %q", row.name, got, row.want)
 		}
 	}
 }

@@ -152,6 +152,7 @@ type command struct {
 	stdout, stderr io.Writer
 	config         string
 	url, tokenFile string
+	warned         []string // what was said already
 }
 
 func (c *command) serve(args []string) int {
@@ -274,9 +275,10 @@ func (c *command) signIn(args []string) error {
 	if err != nil {
 		return err
 	}
-	link, err := router.SignInLink(context.Background(), found[0])
+	link, warnings, err := router.SignInLink(context.Background(), found[0])
 	if err == nil {
 		fmt.Fprintln(c.stdout, link)
+		c.warn(warnings)
 	}
 	return err
 }

@@ -27,7 +27,7 @@ func TestScripts(t *testing.T) {
 		Dir:   "testdata",
 		Setup: files,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"await": await, "exit-code": exitCode, "ready": ready, "remember": remember, "api": api, "post": post,
+			"await": await, "exit-code": exitCode, "ready": ready, "remember": remember, "api": api, "post": post, "alert": alert,
 			"certificate": certificate, "append": appendTo,
 		},
 	})
@@ -157,6 +157,11 @@ func api(ts *testscript.TestScript, _ bool, args []string) {
 // post sends line protocol: post LINE.
 func post(ts *testscript.TestScript, _ bool, args []string) {
 	ask(ts, "204", http.MethodPost, "/api/v2/write?bucket=nezuban", args[0], "")
+}
+
+// alert sends an alert as Prometheus does: alert JSON.
+func alert(ts *testscript.TestScript, _ bool, args []string) {
+	ask(ts, "200", http.MethodPost, "/api/v2/alerts", "["+args[0]+"]", "")
 }
 
 func ask(ts *testscript.TestScript, status, method, path, body, authorization string) {

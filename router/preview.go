@@ -60,7 +60,11 @@ func (c *command) preview(args []string) error {
 	if err != nil {
 		return err
 	}
-	inc, err := router.Incident(context.Background(), *id)
+	whole, err := router.Find(context.Background(), *id)
+	if err != nil {
+		return err
+	}
+	inc, err := router.Incident(context.Background(), whole)
 	if err != nil {
 		return err
 	}

@@ -57,14 +57,14 @@ func (c *command) addSilence(args []string) error {
 		return err
 	}
 	s, err := router.Silence(context.Background(), matchers, from, end, *reason, *by)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case *asJSON:
-		return client.WriteSilencesJSON(c.stdout, []incident.Silence{s})
 	}
-	fmt.Fprintf(c.stdout, "%s: from %s until %s\n", s.ID, s.From.Local().Format(shownForm), s.Until.Local().Format(shownForm))
-	return nil
+	c.warn(s.Warnings)
+	if *asJSON {
+		return client.WriteSilencedJSON(c.stdout, s)
+	}
+	return client.WriteSilenced(c.stdout, s, time.Local)
 }
 
 // silenceTimes are the begin, zero for now, and the end.
@@ -132,11 +132,13 @@ func (c *command) endSilence(args []string) error {
 		return err
 	}
 	id, err := router.FindSilence(context.Background(), found[0])
-	if err == nil {
-		err = router.EndSilence(context.Background(), id, *by)
+	if err != nil {
+		return err
 	}
+	done, err := router.EndSilence(context.Background(), id, *by)
 	if err == nil {
 		fmt.Fprintf(c.stdout, "%s: ended\n", id)
+		c.warn(done.Warnings)
 	}
 	return err
 }

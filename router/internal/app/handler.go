@@ -83,6 +83,7 @@ func (r *router) handler() http.Handler {
 	}
 	mux.Handle("/", web.New(web.Options{
 		Board: board{r}, Reach: board{r}.Reach, Actor: r.engine, Rotations: r.rotations, Silences: r.engine, Gate: r.gate, Now: time.Now, Log: r.d.Log,
+		Open: r.engine.Incident, File: r.engine.File,
 		ChecksFile: func() []byte { return r.cfg.ChecksText },
 		Backup: func(ctx context.Context) ([]byte, error) {
 			return r.node.conn.Backup(ctx, time.Now(), daemon.Version())

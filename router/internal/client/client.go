@@ -96,52 +96,51 @@ func (c *Client) Incident(ctx context.Context, id string) (incident.Incident, er
 	return reply.Incident, nil
 }
 
-// Acknowledge takes an incident in the name of `by`. It needs an act token.
-func (c *Client) Acknowledge(ctx context.Context, id, by, note string) error {
+// Acknowledge takes an incident in the name of `by`, and says from whom. It needs an act token.
+func (c *Client) Acknowledge(ctx context.Context, id, by, note string) (web.Acted, error) {
 	return c.act(ctx, "ack", id, by, note)
 }
 
-// Resolve says, in the name of `by`, that an incident is over. It needs an act token.
-func (c *Client) Resolve(ctx context.Context, id, by, note string) error {
+// Resolve says, in the name of `by`, that an incident is over, and returns what goes on of it. It needs an act token.
+func (c *Client) Resolve(ctx context.Context, id, by, note string) (web.Acted, error) {
 	return c.act(ctx, "resolve", id, by, note)
 }
 
-func (c *Client) act(ctx context.Context, verb, id, by, note string) error {
+func (c *Client) act(ctx context.Context, verb, id, by, note string) (web.Acted, error) {
 	return c.change(ctx, verb, id, map[string]any{"by": by, "note": note})
 }
 
-func (c *Client) change(ctx context.Context, verb, id string, body map[string]any) error {
+func (c *Client) change(ctx context.Context, verb, id string, body map[string]any) (done web.Acted, err error) {
 	path := "/api/v1/incidents/" + url.PathEscape(id) + "/" + verb
-	if err := c.do(ctx, http.MethodPost, path, body, nil); err != nil {
-		return fmt.Errorf("%s incident %q: %w", verb, id, err)
+	if err := c.do(ctx, http.MethodPost, path, body, &done); err != nil {
+		return done, fmt.Errorf("%s incident %q: %w", verb, id, err)
 	}
-	return nil
+	return done, nil
 }
 
 // Snooze says, in the name of `by`, that an incident shall not be heard of until a time. It needs an act token.
-func (c *Client) Snooze(ctx context.Context, id, by, note string, until time.Time) error {
+func (c *Client) Snooze(ctx context.Context, id, by, note string, until time.Time) (web.Acted, error) {
 	return c.change(ctx, "snooze", id, map[string]any{"by": by, "note": note, "until": until})
 }
 
 // Reassign gives an incident to somebody else, in the name of `by`. It needs an act token.
-func (c *Client) Reassign(ctx context.Context, id, by, to, note string) error {
+func (c *Client) Reassign(ctx context.Context, id, by, to, note string) (web.Acted, error) {
 	return c.change(ctx, "reassign", id, map[string]any{"by": by, "to": to, "note": note})
 }
 
 // Note writes a remark of `by` into an incident's timeline. It needs an act token.
-func (c *Client) Note(ctx context.Context, id, by, text string) error {
+func (c *Client) Note(ctx context.Context, id, by, text string) (web.Acted, error) {
 	return c.change(ctx, "note", id, map[string]any{"by": by, "note": text})
 }
 
 // Page opens an incident in the name of `by` and returns its id. The key is the caller's own: asked again with the same
-// one, the router opens no second incident. It needs an act token.
-func (c *Client) Page(ctx context.Context, key, by, summary, severity string, labels map[string]string) (id string, err error) {
-	var reply struct{ ID string }
+// one, the router opens no second incident, and says so. It needs an act token.
+func (c *Client) Page(ctx context.Context, key, by, summary, severity string, labels map[string]string) (reply web.Opened, err error) {
 	body := map[string]any{"key": key, "by": by, "summary": summary, "severity": severity, "labels": labels}
 	if err := c.do(ctx, http.MethodPost, "/api/v1/incidents", body, &reply); err != nil {
-		return "", fmt.Errorf("open an incident: %w", err)
+		return reply, fmt.Errorf("open an incident: %w", err)
 	}
-	return reply.ID, nil
+	return reply, nil
 }
 
 // Forget says that a host has gone for good: nothing is said about it until it is seen again. It needs an act token.
@@ -152,13 +151,13 @@ func (c *Client) Forget(ctx context.Context, host string) error {
 	return nil
 }
 
-// SignInLink is a single-use link that signs a browser in as person. It needs an act token.
-func (c *Client) SignInLink(ctx context.Context, person string) (string, error) {
-	var reply struct{ Path string }
+// SignInLink is a single-use link that signs a browser in as person, and what is odd about that. It needs an act token.
+func (c *Client) SignInLink(ctx context.Context, person string) (link string, warnings []string, err error) {
+	var reply web.Invited
 	if err := c.do(ctx, http.MethodPost, "/api/v1/signin", map[string]string{"person": person}, &reply); err != nil {
-		return "", fmt.Errorf("make sign-in link for %q: %w", person, err)
+		return "", nil, fmt.Errorf("make sign-in link for %q: %w", person, err)
 	}
-	return c.base + reply.Path, nil
+	return c.base + reply.Path, reply.Warnings, nil
 }
 
 // Backup is the router's whole state in the form of a backup. It needs an act token.

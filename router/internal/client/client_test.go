@@ -129,10 +129,10 @@ func TestCommands(t *testing.T) {
 	if all, err := c.Incidents(t.Context(), 10); err != nil || len(all) != 2 {
 		t.Errorf("all: got %+v, %v", all, err)
 	}
-	if err := c.Acknowledge(t.Context(), "2026-1", "alice", "on it"); err != nil {
+	if _, err := c.Acknowledge(t.Context(), "2026-1", "alice", "on it"); err != nil {
 		t.Error(err)
 	}
-	if err := c.Resolve(t.Context(), "2026-1", "", ""); err != nil {
+	if _, err := c.Resolve(t.Context(), "2026-1", "", ""); err != nil {
 		t.Error(err)
 	}
 	if err := c.Forget(t.Context(), "web 1/a"); err != nil {
@@ -141,7 +141,7 @@ func TestCommands(t *testing.T) {
 	if got := strings.Join(d.did, ", "); got != "acknowledge alice on it, resolve cli , forget web 1/a" {
 		t.Errorf("got %q", got)
 	}
-	link, err := c.SignInLink(t.Context(), "alice")
+	link, _, err := c.SignInLink(t.Context(), "alice")
 	if err != nil || !strings.HasPrefix(link, url+"/signin?t=") {
 		t.Errorf("sign-in link: got %q, %v", link, err)
 	}
@@ -190,23 +190,23 @@ func TestWhatEndsMeanwhileIsInAHistoryOnce(t *testing.T) {
 func TestCommandsAboutIncidents(t *testing.T) {
 	d, url := router(t)
 	c := dial(t, url, "act")
-	if err := c.Snooze(t.Context(), "2026-1", "alice", "lunch", time.Date(2099, 1, 1, 9, 0, 0, 0, time.FixedZone("", 3600))); err != nil {
+	if _, err := c.Snooze(t.Context(), "2026-1", "alice", "lunch", time.Date(2099, 1, 1, 9, 0, 0, 0, time.FixedZone("", 3600))); err != nil {
 		t.Error(err)
 	}
-	if err := c.Reassign(t.Context(), "2026-1", "alice", "bob", "yours"); err != nil {
+	if _, err := c.Reassign(t.Context(), "2026-1", "alice", "bob", "yours"); err != nil {
 		t.Error(err)
 	}
-	if err := c.Note(t.Context(), "2026-1", "alice", "the switch"); err != nil {
+	if _, err := c.Note(t.Context(), "2026-1", "alice", "the switch"); err != nil {
 		t.Error(err)
 	}
-	if id, err := c.Page(t.Context(), "k", "alice", "slow", "ticket", map[string]string{"team": "web"}); err != nil || id != "I9" {
-		t.Errorf("page: %q, %v", id, err)
+	if opened, err := c.Page(t.Context(), "k", "alice", "slow", "ticket", map[string]string{"team": "web"}); err != nil || opened.ID != "I9" {
+		t.Errorf("page: %+v, %v", opened, err)
 	}
 	want := []string{"snooze alice lunch 2099-01-01T08:00:00Z", "reassign alice bob yours", "note alice the switch", "page k alice slow ticket web"}
 	if !slices.Equal(d.did, want) {
 		t.Errorf("did %q, want %q", d.did, want)
 	}
-	if err := c.Note(t.Context(), "2026-9", "alice", "x"); !errors.Is(err, client.ErrUnknown) {
+	if _, err := c.Note(t.Context(), "2026-9", "alice", "x"); !errors.Is(err, client.ErrUnknown) {
 		t.Errorf("an unknown incident: %v", err)
 	}
 }
@@ -227,13 +227,22 @@ func TestErrorsForPeople(t *testing.T) {
 		want string
 	}{
 		{"wrong token", func() error { _, err := dial(t, url, "top-secret").Incidents(t.Context(), 0); return err }, "refused the token"},
-		{"token of a lower kind", func() error { return dial(t, url, "read").Resolve(t.Context(), "2026-1", "alice", "") }, "refused the token"},
-		{"no such incident", func() error { return dial(t, url, "act").Resolve(t.Context(), "a/../b c", "alice", "") }, "the router does not know it, or it is over already"},
-		{"router in trouble", func() error { return dial(t, url, "act").Resolve(t.Context(), "stuck", "alice", "") }, "answered 503: the router cannot do this now, try again later: its log says why"},
-		{"no room", func() error { return dial(t, url, "act").Resolve(t.Context(), "full", "alice", "") }, "try again later: the state is full: the disk has 92 MiB left"},
-		{"router not running", func() error { return dial(t, gone.URL, "act").Resolve(t.Context(), "2026-1", "alice", "") }, "is it running?"},
-		{"something else there", func() error { return dial(t, talkative.URL, "act").Resolve(t.Context(), "2026-1", "alice", "") }, "answered 502: Bad Gateway"},
-		{"sent elsewhere", func() error { return dial(t, elsewhere.URL, "act").Resolve(t.Context(), "2026-1", "alice", "") }, "answered 307"},
+		{"token of a lower kind", func() error { _, err := dial(t, url, "read").Resolve(t.Context(), "2026-1", "alice", ""); return err }, "refused the token"},
+		{"no such incident", func() error { _, err := dial(t, url, "act").Resolve(t.Context(), "a/../b c", "alice", ""); return err }, "the router does not know it, or it is over already"},
+		{"router in trouble", func() error { _, err := dial(t, url, "act").Resolve(t.Context(), "stuck", "alice", ""); return err }, "answered 503: the router cannot do this now, try again later: its log says why"},
+		{"no room", func() error { _, err := dial(t, url, "act").Resolve(t.Context(), "full", "alice", ""); return err }, "try again later: the state is full: the disk has 92 MiB left"},
+		{"router not running", func() error {
+			_, err := dial(t, gone.URL, "act").Resolve(t.Context(), "2026-1", "alice", "")
+			return err
+		}, "is it running?"},
+		{"something else there", func() error {
+			_, err := dial(t, talkative.URL, "act").Resolve(t.Context(), "2026-1", "alice", "")
+			return err
+		}, "answered 502: Bad Gateway"},
+		{"sent elsewhere", func() error {
+			_, err := dial(t, elsewhere.URL, "act").Resolve(t.Context(), "2026-1", "alice", "")
+			return err
+		}, "answered 307"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			err := row.act()
@@ -245,7 +254,7 @@ func TestErrorsForPeople(t *testing.T) {
 			}
 		})
 	}
-	if err := dial(t, url, "act").Resolve(t.Context(), "gone", "alice", ""); !errors.Is(err, client.ErrUnknown) {
+	if _, err := dial(t, url, "act").Resolve(t.Context(), "gone", "alice", ""); !errors.Is(err, client.ErrUnknown) {
 		t.Errorf("got %v, want ErrUnknown", err)
 	}
 }

@@ -132,6 +132,9 @@ func (p *prose) alert(a incident.AlertState) {
 	if a.Runbook != "" {
 		p.add("    runbook: %s", a.Runbook)
 	}
+	if a.Source != "" {
+		p.add("    source: %s", a.Source)
+	}
 	for _, mark := range a.Before {
 		p.add("    before: %s  %s", mark.At.In(p.zone).Format(timeForm), mark.Text)
 	}

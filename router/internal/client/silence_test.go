@@ -50,20 +50,20 @@ func TestSilences(t *testing.T) {
 	c := dial(t, server.URL, "act")
 	until := time.Now().Add(48 * time.Hour)
 	first, err := c.Silence(t.Context(), []string{"host=web1", "rule!~slo-.*"}, time.Time{}, until, "kernel\x1b[31m update", "alice")
-	if err != nil || first.ID != "S1" || !first.Until.Equal(until) {
+	if err != nil || first.Silence.ID != "S1" || !first.Silence.Until.Equal(until) {
 		t.Fatalf("added %+v, %v", first, err)
 	}
 	second, err := c.Silence(t.Context(), []string{"host=web2"}, time.Now().Add(time.Hour), until, "later", "alice")
-	if err != nil || second.InForce(time.Now()) {
+	if err != nil || second.Silence.InForce(time.Now()) {
 		t.Fatalf("added %+v, %v", second, err)
 	}
 	if _, err := c.Silence(t.Context(), []string{"host=~.*"}, time.Time{}, until, "all", "alice"); err == nil || !strings.Contains(err.Error(), "needs a label to be there") {
 		t.Errorf("everything: %v", err)
 	}
-	if err := c.EndSilence(t.Context(), "S1", "bob"); err != nil {
+	if _, err := c.EndSilence(t.Context(), "S1", "bob"); err != nil {
 		t.Error(err)
 	}
-	if err := c.EndSilence(t.Context(), "S1", "bob"); !errors.Is(err, client.ErrUnknown) {
+	if _, err := c.EndSilence(t.Context(), "S1", "bob"); !errors.Is(err, client.ErrUnknown) {
 		t.Errorf("ended twice: %v", err)
 	}
 	list, err := c.Silences(t.Context())
@@ -81,11 +81,37 @@ func TestSilences(t *testing.T) {
 	}
 }
 
+func TestWhatIsSaidOfASilence(t *testing.T) {
+	at := time.Date(2026, 3, 4, 10, 0, 0, 0, time.UTC)
+	silence := incident.Silence{ID: "S1", From: at, Until: at.Add(time.Hour)}
+	const head = "S1: from 2026-03-04 10:00 UTC until 2026-03-04 11:00 UTC\n"
+	one := []web.Named{{ID: "I1", Summary: "shop\ndied"}}
+	for _, row := range []struct {
+		name    string
+		matched web.Matched
+		want    string
+	}{
+		{"nothing", web.Matched{}, "it matches no open incident now\n"},
+		{"one", web.Matched{Matches: 1, Incidents: one}, "it matches 1 open incident now:\n  I1  shop died\n"},
+		{"many", web.Matched{Matches: 7, Incidents: one}, "it matches 7 open incidents now:\n  I1  shop died\n  and 6 more\n"},
+		{"parts", web.Matched{Partly: 2}, "it matches no open incident now\nincidents that go on paging, as only some of their alerts match: 2\n"},
+	} {
+		var out bytes.Buffer
+		if err := client.WriteSilenced(&out, web.Silenced{Silence: silence, Matched: row.matched}, time.UTC); err != nil || out.String() != head+row.want {
+			t.Errorf("%s: found %q, want %q, %v", row.name, out.String(), head+row.want, err)
+		}
+	}
+	var out bytes.Buffer
+	if err := client.WriteSilencedJSON(&out, web.Silenced{Silence: silence, Matched: web.Matched{Matches: 7, Incidents: one}}); err != nil || !strings.Contains(out.String(), `"id":"S1","matchers":`) || !strings.Contains(out.String(), `"matches":7,"partly":0,"incidents":[{"id":"I1",`) {
+		t.Errorf("as JSON: %s, %v", out.String(), err)
+	}
+}
+
 func TestAStoryOfAnIncident(t *testing.T) {
 	at := time.Date(2026, 3, 4, 10, 0, 0, 0, time.UTC)
 	alert := incident.Alert{
 		Key: "k", Rule: "died", Kind: incident.KindOccurrence, Firing: true, Severity: incident.SeverityPage, Summary: "shop died", At: at,
-		Labels: map[string]string{"host": "web1", "container": `shop "1"`}, Reason: "exit\n137", Runbook: "https://wiki/shop",
+		Labels: map[string]string{"host": "web1", "container": `shop "1"`}, Reason: "exit\n137", Runbook: "https://wiki/shop", Source: "https://graphs/shop",
 		Before: []incident.Mark{{At: at.Add(-time.Minute), Text: "container shop was replaced"}},
 	}
 	inc := incident.Incident{
@@ -109,6 +135,7 @@ flapping: it came back 3 times
     rule died container="shop \"1\"" host="web1"
     why: exit 137
     runbook: https://wiki/shop
+    source: https://graphs/shop
     before: 2026-03-04 09:59:00 UTC  container shop was replaced
   and 975 more alerts, in incidents of their own
 

@@ -64,6 +64,7 @@ type Alert struct {
 	Event    string            `json:"event,omitempty"`   // identity of the event, for occurrences: a repeat of it changes nothing
 	Reason   string            `json:"reason,omitempty"`  // why it is said now: the value and the limit, or what else the rule saw
 	Runbook  string            `json:"runbook,omitempty"` // URL of what to do; "" for none
+	Source   string            `json:"source,omitempty"`  // URL that the sender gave of where it comes from, such as a graph; "" for none
 	Lasting  bool              `json:"lasting,omitempty"` // an occurrence that a named opposite ends: without that it goes on
 	Before   []Mark            `json:"before,omitempty"`  // what changed on its host just before it fired, the newest first
 }

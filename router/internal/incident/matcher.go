@@ -24,8 +24,9 @@ var errMatcher = errors.New(`a matcher: LABEL=VALUE, LABEL!=VALUE, LABEL=~REGEXP
 // errMatcherValue is of what can hardly be meant: it would match nothing, and nobody would know.
 var errMatcherValue = errors.New(`one matcher in each word, such as host=web1 team=web, or the value in double quotes`)
 
-// severalMatchers finds a second matcher in what should be a value.
-var severalMatchers = regexp.MustCompile(`,\s*[A-Za-z_]\w*\s*(=|!=|!~)`)
+// severalMatchers finds a second matcher in what should be a value, behind whatever people put between two: a comma, a
+// semicolon, an ampersand, a bar or a space. A value that is meant so stands in double quotes.
+var severalMatchers = regexp.MustCompile(`[,;&|\s]\s*[A-Za-z_][\w.-]*\s*(=|!=|!~)`)
 
 // Matcher says something about one label of an alert. A label that the alert does not have is empty. Its text is that of
 // Alertmanager: host=web1, host!=web1, host=~web.*, host!~"web[12]"; a regular expression is of the whole value.
@@ -125,6 +126,25 @@ type Matchers []Matcher
 // Match says that all of them hold for the alert.
 func (ms Matchers) Match(a Alert) bool {
 	return !slices.ContainsFunc(ms, func(m Matcher) bool { return !m.Matches(a) })
+}
+
+// Cover says whether all alerts that fire in an open incident match, or some do. Of what always pages, such as what a person
+// has opened by hand, and of what pages nobody anyway, a part of another incident, neither holds.
+func (ms Matchers) Cover(inc Incident) (all, some bool) {
+	if inc.State == Resolved || inc.PartOf != "" {
+		return false, false
+	}
+	all = true
+	for _, a := range inc.Alerts {
+		switch {
+		case !a.Firing:
+		case a.Rule != RuleManual && a.Rule != RuleStalled && ms.Match(a.Alert):
+			some = true
+		default:
+			all = false
+		}
+	}
+	return all && some, some
 }
 
 // Selective says that at least one of them needs a label to be there: without one, they would match nearly everything.

@@ -3,6 +3,7 @@ package incident
 import (
 	"encoding/json"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -32,6 +33,15 @@ func TestMatchers(t *testing.T) {
 		{`host="=web1"`, false},
 		{"host=a,b", false},
 		{`host!="web1,team=web"`, true},
+		{`host!="web1;team=web"`, true},
+		{`host!="web1&team=web"`, true},
+		{`host!="web1 team=web"`, true},
+		{`host=~"web1|team=web"`, true},
+		{"host=~web1|web2", true},
+		{"host=a;b", false},
+		{"host=a&b", false},
+		{"host=a b", false},
+		{"host=a;=b", false},
 	} {
 		m, err := ParseMatcher(row.text)
 		if err != nil {
@@ -42,7 +52,11 @@ func TestMatchers(t *testing.T) {
 			t.Errorf("%s matches: %t", row.text, got)
 		}
 	}
-	for _, text := range []string{"", "host", "=web1", "host=~(", `host="web1`, "host~web1", "host!web1", `"host"=x`, "a b=c", "host==web1", "host=web1,team=web", "host=~web.*, team!=web"} {
+	for _, text := range []string{
+		"", "host", "=web1", "host=~(", `host="web1`, "host~web1", "host!web1", `"host"=x`, "a b=c", "host==web1", "host=web1,team=web", "host=~web.*, team!=web",
+		"host=web1;team=web", "host=web1; team!=web", "host=web1&team=web", "host=web1 && team=web", "host=web1 team=web", "host=web1 and team=web",
+		"host=web1\tteam=web", "host=web1|team=web", "host=~web1 || team=~web", "host!=web1;team!~web", "host!~web1&team=web", "host=web1;app.kubernetes.io-x=web",
+	} {
 		if m, err := ParseMatcher(text); err == nil {
 			t.Errorf("%q was read as %s", text, m)
 		}
@@ -90,4 +104,53 @@ func TestAMatcherIsReadAsItIsWritten(t *testing.T) {
 			t.Fatalf("%s was read as %v (%v)", text, read, err)
 		}
 	})
+}
+
+// What matchers cover is what a silence of them suppresses.
+func TestWhatMatchersCoverIsWhatTheySilence(t *testing.T) {
+	byHand := func(*world) Alert {
+		a, err := Manual("k", "bob", "slow", SeverityPage, map[string]string{"host": "web1"}, start)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	for _, row := range []struct {
+		name      string
+		alerts    func(w *world) []Alert
+		matchers  []string
+		all, some bool
+	}{
+		{"all alerts", func(w *world) []Alert { return []Alert{w.dies("web1", "a"), w.dies("web1", "b")} }, []string{"host=web1"}, true, true},
+		{"one of two alerts", func(w *world) []Alert { return []Alert{w.dies("web1", "a"), w.dies("web1", "b")} }, []string{"container_name=a"}, false, true},
+		{"the one of two that fires", func(w *world) []Alert {
+			return []Alert{w.dies("web1", "a"), w.dies("web1", "b"), over(w.dies("web1", "b"), w.env.Now.Add(time.Second))}
+		}, []string{"container_name=a"}, true, true},
+		{"no alert", func(w *world) []Alert { return []Alert{w.dies("web1", "a")} }, []string{"host=web2"}, false, false},
+		{"what a person has opened", func(w *world) []Alert { return []Alert{byHand(w)} }, []string{"host=web1"}, false, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t, rotationText).use(deaths)
+			w.apply(row.alerts(w)...)
+			all, some := matchers(t, row.matchers...).Cover(w.only())
+			if all != row.all || some != row.some {
+				t.Errorf("found %t and %t, want %t and %t", all, some, row.all, row.some)
+			}
+			w.silence(0, row.matchers...)
+			w.tick()
+			if suppressed := w.only().Suppressed != ""; suppressed != all {
+				t.Errorf("suppressed: %t, covered: %t", suppressed, all)
+			}
+		})
+	}
+	for name, inc := range map[string]Incident{
+		"a part of another": {State: Triggered, PartOf: "I1"}, "one that is over": {State: Resolved}, "nothing": {State: Triggered},
+	} {
+		if name != "nothing" {
+			inc.set(AlertState{Alert: Alert{Key: "k", Firing: true, Labels: map[string]string{"host": "web1"}}})
+		}
+		if all, some := matchers(t, "host=web1").Cover(inc); all || some {
+			t.Errorf("%s is covered: %t, %t", name, all, some)
+		}
+	}
 }

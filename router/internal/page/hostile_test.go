@@ -42,7 +42,7 @@ func named(name string) page.Message {
 		Labels: map[string]string{"host": name, "container_name": name, "team": name, name: name},
 	}
 	if address := "https://wiki.example.org/" + name; check.ValidRunbook(address) && utf8.ValidString(address) { // as alerts of Prometheus bring it
-		died.Runbook = address
+		died.Runbook, died.Source = address, address+"?g0.expr=1"
 	}
 	inc := incident.Incident{
 		ID: "01JINCIDENT", Severity: incident.SeverityPage, OpenedAt: time.Date(2026, 11, 30, 3, 4, 5, 0, time.UTC),
@@ -112,7 +112,7 @@ func TestHostileNamesThroughEveryChannel(t *testing.T) {
 			got := server.Messages()[0]
 			links := []string{ackURL}
 			if m.Runbook != "" {
-				links = append(links, m.Runbook)
+				links = append(links, m.Runbook, m.Source)
 			}
 			if got.Mentions != nil || !slices.Equal(got.Links, links) {
 				t.Errorf("it calls %q and leads to %q", got.Mentions, got.Links)

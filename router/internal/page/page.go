@@ -60,6 +60,7 @@ type Message struct {
 	URL        string            // of the incident in the console; opening it changes nothing
 	AckURL     string            // where the person named can acknowledge it; opening it changes nothing; "" for nowhere
 	Runbook    string            // URL of what to do; "" for none
+	Source     string            // URL of what the alert comes from, such as a graph; "" for none
 	Code       string            // what "ack CODE" in an answer acknowledges; "" where answers are not read
 	Repeat     bool              // an earlier try of this message may have arrived: set on every try after one that did not end cleanly
 	Failing    time.Duration     // how long tries of this message have failed; 0 for the first

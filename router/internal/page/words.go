@@ -15,6 +15,7 @@ const (
 	TextMax  = 2000
 
 	lineMax      = 300 // one line of the text
+	addressMax   = 500 // one with the address of a runbook or a source: cut, it would lead nowhere
 	valueMax     = 100 // one label's value
 	summariesMax = 5   // alerts named one by one in the text
 	marksMax     = 5   // changes named in the text
@@ -38,6 +39,7 @@ type Facts struct {
 	By        string            // who acknowledged or resolved; "": nobody in particular
 	Why       string            // why to this person; "": nobody is woken by it
 	Runbook   string            // URL of what to do; "": the rule names none
+	Source    string            // URL of what the alert comes from, such as a graph; "": its sender named none
 	AckURL    string            // where this person can acknowledge; "": nowhere
 	URL       string            // of the incident in the console; "": none is configured
 }
@@ -49,7 +51,7 @@ func FactsOf(inc incident.Incident, kind Kind) Facts {
 	f := Facts{Kind: kind, Severity: inc.Severity, Summaries: inc.Summaries(), More: inc.More, Labels: lead.Labels, Rule: lead.Rule, Since: lead.First}
 	switch kind {
 	case KindTrigger, KindUpdate:
-		f.Reason, f.Before, f.Runbook, f.Again = lead.Reason, lead.Before, lead.Runbook, inc.Again
+		f.Reason, f.Before, f.Runbook, f.Source, f.Again = lead.Reason, lead.Before, lead.Runbook, lead.Source, inc.Again
 	case KindAcknowledge:
 		f.By = inc.AcknowledgedBy
 	case KindResolve:
@@ -67,7 +69,7 @@ func Draft(inc incident.Incident, kind Kind, why, url string) (Message, Facts) {
 		f.Why = why
 	}
 	m := Message{
-		Kind: kind, IncidentID: inc.ID, Rule: f.Rule, Severity: f.Severity, Labels: f.Labels, Why: why, URL: url, Runbook: f.Runbook,
+		Kind: kind, IncidentID: inc.ID, Rule: f.Rule, Severity: f.Severity, Labels: f.Labels, Why: why, URL: url, Runbook: f.Runbook, Source: f.Source,
 	}
 	m.Title, m.Text = Words(f)
 	return m, f
@@ -95,11 +97,12 @@ func Words(f Facts) (title, text string) {
 	if others := len(f.Summaries) - max(named, 1) + f.More; others > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more", others))
 	}
-	said := func(word, what string) {
-		if what = Line(what, lineMax); what != "" {
+	sayUpTo := func(most int, word, what string) {
+		if what = Line(what, most); what != "" {
 			lines = append(lines, word+": "+what)
 		}
 	}
+	said := func(word, what string) { sayUpTo(lineMax, word, what) }
 	said("where", Where(f.Labels))
 	if !f.Since.IsZero() {
 		said("since", f.Since.Format("2006-01-02 15:04:05 MST"))
@@ -112,7 +115,8 @@ func Words(f Facts) (title, text string) {
 	said("again", f.Again)
 	said("by", f.By)
 	said("why you", f.Why)
-	said("runbook", f.Runbook)
+	sayUpTo(addressMax, "runbook", f.Runbook)
+	sayUpTo(addressMax, "source", f.Source)
 	said("acknowledge", f.AckURL)
 	said("see", f.URL)
 	for i, mark := range f.Before {

@@ -38,7 +38,7 @@ see: https://x.example/1`},
 			Labels: map[string]string{"host": "web1", "container_name": "shop"},
 			Since:  time.Date(2026, 11, 29, 3, 4, 5, 0, time.UTC), Why: "step 1 of policy api", URL: "https://x.example/1",
 			Again:   "snoozed by bob until now and still open: triggered again",
-			Runbook: "https://wiki.example/shop", AckURL: "https://x.example/a/1",
+			Runbook: "https://wiki.example/shop", Source: "https://graphs.example/" + strings.Repeat("x", 400), AckURL: "https://x.example/a/1",
 			Before: []incident.Mark{
 				{At: time.Date(2026, 11, 29, 3, 3, 53, 0, time.UTC), Text: "container shop was replaced: shop:1 → shop:2\nsee: http://evil"},
 				{At: time.Date(2026, 11, 29, 3, 1, 0, 0, time.UTC), Text: "container db was stopped on request"},
@@ -50,6 +50,7 @@ why now: rule container-died: exit 137, and no restart policy
 again: snoozed by bob until now and still open: triggered again
 why you: step 1 of policy api
 runbook: https://wiki.example/shop
+source: https://graphs.example/` + strings.Repeat("x", 400) + `
 acknowledge: https://x.example/a/1
 see: https://x.example/1
 changed 12s before: container shop was replaced: shop:1 → shop:2 see: http://evil
@@ -88,7 +89,7 @@ func TestFactsOf(t *testing.T) {
 	at := time.Date(2026, 11, 29, 3, 4, 5, 0, time.UTC)
 	inc := incident.Incident{Severity: incident.SeverityPage, AcknowledgedBy: "bob", ResolvedBy: "carol", Again: "it came back", Alerts: map[string]incident.AlertState{
 		"late":  {Alert: incident.Alert{Key: "late", Rule: "second", Summary: "and this"}, First: at.Add(time.Second)},
-		"first": {Alert: incident.Alert{Key: "first", Rule: "lead", Summary: "this", Reason: "because", Runbook: "https://r", Before: []incident.Mark{{At: at, Text: "m"}}}, First: at},
+		"first": {Alert: incident.Alert{Key: "first", Rule: "lead", Summary: "this", Reason: "because", Runbook: "https://r", Source: "https://g", Before: []incident.Mark{{At: at, Text: "m"}}}, First: at},
 	}}
 	for _, kind := range []page.Kind{page.KindTrigger, page.KindUpdate, page.KindAcknowledge, page.KindResolve} {
 		want := page.Facts{Kind: kind, Severity: incident.SeverityPage, Summaries: []string{"this", "and this"}, Rule: "lead", Since: at}
@@ -98,6 +99,7 @@ func TestFactsOf(t *testing.T) {
 		case page.KindResolve:
 			want.By = "carol"
 		default:
+			want.Source = "https://g"
 			want.Reason, want.Runbook, want.Again, want.Before = "because", "https://r", "it came back", []incident.Mark{{At: at, Text: "m"}}
 		}
 		if diff := cmp.Diff(want, page.FactsOf(inc, kind)); diff != "" {

@@ -23,8 +23,8 @@ func (s *site) routeAPI(mux *http.ServeMux) {
 	}
 	handle("GET /api/v1/incidents", access.Read, s.apiIncidents)
 	handle("GET /api/v1/incidents/{id}", access.Read, s.apiIncident)
-	handle("POST /api/v1/incidents/{id}/ack", access.Act, s.apiAct(s.Actor.Acknowledge))
-	handle("POST /api/v1/incidents/{id}/resolve", access.Act, s.apiAct(s.Actor.Resolve))
+	handle("POST /api/v1/incidents/{id}/ack", access.Act, s.apiAct(s.Actor.Acknowledge, takenOver))
+	handle("POST /api/v1/incidents/{id}/resolve", access.Act, s.apiAct(s.Actor.Resolve, goingOn))
 	handle("POST /api/v1/incidents/{id}/snooze", access.Act, s.apiSnooze)
 	handle("POST /api/v1/incidents/{id}/reassign", access.Act, s.apiReassign)
 	handle("POST /api/v1/incidents/{id}/note", access.Act, s.apiNote)
@@ -83,29 +83,28 @@ func (s *site) apiIncident(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, map[string]any{"incident": s.listed(inc), "timeline": timeline})
 }
 
-// apiAct takes {"by": "alice", "note": ""}; without `by` the token's name acts.
-func (s *site) apiAct(act func(ctx context.Context, id, by, note string) error) http.HandlerFunc {
+// apiAct takes {"by": "alice", "note": ""}; without `by` the token's name acts. What it answers depends on how the incident
+// stood before.
+func (s *site) apiAct(act func(ctx context.Context, id, by, note string) error, came func(before incident.Incident, by string) Acted) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var body struct{ By, Note string }
 		if !s.apiBody(w, r, &body) {
 			return
 		}
-		s.apiDone(w, r, act(r.Context(), r.PathValue("id"), actor(r, body.By), clip(body.Note)))
+		by, ok := actor(w, r, body.By)
+		if !ok {
+			return
+		}
+		id := r.PathValue("id")
+		done := came(s.standing(id), by)
+		done.Warnings = s.strange(body.By)
+		s.apiDone(w, r, done, act(r.Context(), id, by, clip(body.Note)))
 	}
-}
-
-// actor is in whose name a request acts: who it says, else the token's name.
-func actor(r *http.Request, by string) string {
-	if by = clip(by); by != "" {
-		return by
-	}
-	caller, _ := access.CallerOf(r.Context())
-	return caller.Name
 }
 
 // apiForget takes no body.
 func (s *site) apiForget(w http.ResponseWriter, r *http.Request) {
-	s.apiDone(w, r, s.Actor.Forget(r.Context(), clip(r.PathValue("host"))))
+	s.apiDone(w, r, Acted{}, s.Actor.Forget(r.Context(), clip(r.PathValue("host"))))
 }
 
 type onCallReply struct {
@@ -165,22 +164,32 @@ func (s *site) apiState(w http.ResponseWriter, r *http.Request) {
 	w.Write(data) //nolint:errcheck // the client is gone
 }
 
-// apiSignIn makes a sign-in link for {"person": "alice"}: {"path": "/signin?t=…"}.
+// Invited is what the API answers with a sign-in link. Fields may be added.
+type Invited struct {
+	Path     string   `json:"path"`               // /signin?t=…
+	Warnings []string `json:"warnings,omitempty"` // as of [Acted]
+}
+
+// apiSignIn makes a sign-in link for {"person": "alice"}, and answers with an [Invited].
 func (s *site) apiSignIn(w http.ResponseWriter, r *http.Request) {
 	var body struct{ Person string }
 	if !s.apiBody(w, r, &body) {
 		return
 	}
-	if body.Person = clip(body.Person); body.Person == "" {
-		reply(w, http.StatusBadRequest, apiError{"invalid", `"person" is missing: who will sign in?`})
+	name, err := person("person", body.Person)
+	if err == nil && name == "" {
+		err = errors.New(`"person" is missing: who will sign in?`)
+	}
+	if err != nil {
+		refuse(w, err)
 		return
 	}
-	path, err := s.Gate.Invite(r.Context(), body.Person)
+	path, err := s.Gate.Invite(r.Context(), name)
 	if err != nil {
 		s.apiFailed(w, r, err)
 		return
 	}
-	reply(w, http.StatusOK, map[string]string{"path": path})
+	reply(w, http.StatusOK, Invited{Path: path, Warnings: s.strange(name)})
 }
 
 // refuse answers what cannot be done as it was asked for.

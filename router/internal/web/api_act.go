@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
+	"time"
 
 	"nezuban/router/internal/incident"
 )
@@ -21,14 +22,25 @@ func (s *site) apiSnooze(w http.ResponseWriter, r *http.Request) {
 		refuse(w, err)
 		return
 	}
-	s.apiDone(w, r, s.Actor.Snooze(r.Context(), r.PathValue("id"), actor(r, body.By), clip(body.Note), until))
+	by, ok := actor(w, r, body.By)
+	if !ok {
+		return
+	}
+	id := r.PathValue("id")
+	done := takenOver(s.standing(id), by)
+	done.Warnings = s.strange(body.By)
+	s.apiDone(w, r, done, s.Actor.Snooze(r.Context(), id, by, clip(body.Note), until))
 }
 
 // apiReassign takes {"to": "bob", "by": "alice", "note": ""}.
 func (s *site) apiReassign(w http.ResponseWriter, r *http.Request) {
 	var body struct{ By, To, Note string }
-	if s.apiBody(w, r, &body) {
-		s.apiDone(w, r, s.Actor.Reassign(r.Context(), r.PathValue("id"), actor(r, body.By), clip(body.To), clip(body.Note)))
+	if !s.apiBody(w, r, &body) {
+		return
+	}
+	if by, ok := actor(w, r, body.By); ok {
+		done := Acted{Warnings: s.strange(body.By)}
+		s.apiDone(w, r, done, s.Actor.Reassign(r.Context(), r.PathValue("id"), by, clip(body.To), clip(body.Note)))
 	}
 }
 
@@ -42,11 +54,20 @@ func (s *site) apiNote(w http.ResponseWriter, r *http.Request) {
 		refuse(w, errors.New("note: expected a text"))
 		return
 	}
-	s.apiDone(w, r, s.Actor.Note(r.Context(), r.PathValue("id"), actor(r, body.By), body.Note))
+	if by, ok := actor(w, r, body.By); ok {
+		s.apiDone(w, r, Acted{Warnings: s.strange(body.By)}, s.Actor.Note(r.Context(), r.PathValue("id"), by, body.Note))
+	}
+}
+
+// Opened is what the API answers to a page by hand. Fields may be added.
+type Opened struct {
+	ID       string   `json:"id"`                 // of the incident that has the page
+	Joined   bool     `json:"joined,omitempty"`   // it was open already under the same key: nothing was opened
+	Warnings []string `json:"warnings,omitempty"` // as of [Acted]
 }
 
 // apiPage opens an incident for {"key": "…", "summary": "the shop is slow", "severity": "page", "labels": {"team": "web"},
-// "by": "alice"} and answers {"id": "…"}. Without a severity it is a page. The key is the sender's own: the same one again,
+// "by": "alice"} and answers with an [Opened]. Without a severity it is a page. The key is the sender's own: the same one again,
 // as in a request that is repeated, opens no second incident.
 func (s *site) apiPage(w http.ResponseWriter, r *http.Request) {
 	var body struct {
@@ -56,20 +77,22 @@ func (s *site) apiPage(w http.ResponseWriter, r *http.Request) {
 	if !s.apiBody(w, r, &body) {
 		return
 	}
+	by, ok := actor(w, r, body.By)
+	if !ok {
+		return
+	}
 	severity := incident.Severity(cmp.Or(body.Severity, string(incident.SeverityPage)))
-	id, err := s.Actor.Page(r.Context(), body.Key, actor(r, body.By), clip(body.Summary), severity, body.Labels)
+	asked := s.Now()
+	id, err := s.Actor.Page(r.Context(), body.Key, by, clip(body.Summary), severity, body.Labels)
 	if err != nil {
 		s.apiFailed(w, r, err)
 		return
 	}
-	reply(w, http.StatusOK, map[string]string{"id": id})
+	reply(w, http.StatusOK, Opened{ID: id, Joined: s.heldBefore(id, body.Key, asked), Warnings: s.strange(body.By)})
 }
 
-// apiDone answers what an action has come to.
-func (s *site) apiDone(w http.ResponseWriter, r *http.Request, err error) {
-	if err != nil {
-		s.apiFailed(w, r, err)
-		return
-	}
-	reply(w, http.StatusOK, struct{}{})
+// heldBefore says that an incident held the page of a key before a time.
+func (s *site) heldBefore(id, key string, at time.Time) bool {
+	held, ok := s.standing(id).Alerts[incident.DedupKey(incident.RuleManual, key)]
+	return ok && held.At.Before(at)
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"strconv"
 
 	"nezuban/router/internal/access"
 	"nezuban/router/internal/incident"
@@ -36,11 +38,23 @@ func (s *site) incident(w http.ResponseWriter, r *http.Request, session access.S
 		return
 	}
 	page := incidentPage{Person: session.Person, CSRF: session.CSRF, Incident: viewIncident(s.listed(inc), s.Now())}
+	since, err := strconv.Atoi(r.URL.Query().Get(sinceParam))
 	for _, e := range timeline {
-		page.Timeline = append(page.Timeline, entryView{At: stamp(e.At), Text: e.Text})
+		line := entryView{At: stamp(e.At), Text: e.Text}
+		page.Timeline = append(page.Timeline, line)
+		if err == nil && e.Seq >= since && len(page.News) < mostNews {
+			page.News = append(page.News, line)
+		}
 	}
 	s.render(w, http.StatusOK, "incident.html", page)
 }
+
+// A page that is shown after a button was pressed has the timeline's first lines since then at its top: from whom an incident
+// was taken over, or that its cause goes on.
+const (
+	sinceParam = "since" // number of the first of them
+	mostNews   = 5
+)
 
 // form is the handler of a button: it lets the actor act in the name of who is signed in.
 func (s *site) form(act func(ctx context.Context, id, by, note string) error) func(http.ResponseWriter, *http.Request, access.Session) {
@@ -48,12 +62,15 @@ func (s *site) form(act func(ctx context.Context, id, by, note string) error) fu
 		if !s.allowed(w, r, session) {
 			return
 		}
-		id := r.PathValue("id")
+		id, after := r.PathValue("id"), ""
+		if before := s.standing(r.PathValue("id")); before.ID != "" {
+			after = fmt.Sprintf("?%s=%d", sinceParam, before.Entries)
+		}
 		if err := act(r.Context(), id, session.Person, clip(r.PostFormValue("note"))); err != nil {
 			s.failed(w, r, err)
 			return
 		}
-		http.Redirect(w, r, "/incidents/"+id, http.StatusSeeOther)
+		http.Redirect(w, r, "/incidents/"+id+after, http.StatusSeeOther)
 	}
 }
 

@@ -68,13 +68,13 @@ func (s *site) routeRotation(handle func(pattern string, kind access.Kind, h htt
 // apiApply takes the file as the body; ?name= is what messages call it, ?by= who applies it, else the token's name does.
 // The answer is {"hash", "since", "name", "by", "already", "warnings"}.
 func (s *site) apiApply(w http.ResponseWriter, r *http.Request) {
-	name, by := label(r.URL.Query().Get("name")), label(r.URL.Query().Get("by"))
+	name := label(r.URL.Query().Get("name"))
 	if name == "" {
 		name = "oncall.toml"
 	}
-	if by == "" {
-		caller, _ := access.CallerOf(r.Context())
-		by = caller.Name
+	by, ok := actor(w, r, r.URL.Query().Get("by"))
+	if !ok {
+		return
 	}
 	// One byte more than a file may have is enough to refuse it as any other that is refused.
 	text, err := io.ReadAll(io.LimitReader(r.Body, schedule.MaxBytes+1))

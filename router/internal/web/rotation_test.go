@@ -163,11 +163,17 @@ func TestAPIApplyTakesNamesAsData(t *testing.T) {
 	}{
 		{"", "oncall.toml", "cli"},
 		{"?name=ops/oncall.toml&by=alice", "ops/oncall.toml", "alice"},
-		{"?name=a%0Ab%1B%5B31m&by=%E2%80%AE%00bob+", "ab[31m", "bob"},
+		{"?name=a%0Ab%1B%5B31m&by=+bob+", "ab[31m", "bob"},
 		{"?name=" + strings.Repeat("x", 500), strings.Repeat("x", 200), "cli"},
 	} {
 		if got := s.call(t, "PUT", "/api/v1/rotation"+row.query, "act", "text"); got.status != 200 || !reflect.DeepEqual(kept.given, []string{row.name, row.by, "text"}) {
 			t.Errorf("%s: got %d, handed in as %q", row.query, got.status, kept.given)
+		}
+	}
+	kept.given = nil
+	for _, by := range []string{"%00bob", "%E2%80%AEbob", "%FF", strings.Repeat("x", 201)} {
+		if got := s.call(t, "PUT", "/api/v1/rotation?by="+by, "act", "text"); got.status != 400 || kept.given != nil || !strings.Contains(got.body, `"message":"by: found `) {
+			t.Errorf("by %s: got %d %s, handed in as %q", by, got.status, got.body, kept.given)
 		}
 	}
 }

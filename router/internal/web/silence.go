@@ -34,8 +34,47 @@ func (s *site) apiSilences(w http.ResponseWriter, _ *http.Request) {
 	reply(w, http.StatusOK, map[string]any{"silences": list})
 }
 
+// Silenced is what the API answers to a silence that was added. Fields may be added.
+type Silenced struct {
+	Silence incident.Silence `json:"silence"`
+	Matched
+	Warnings []string `json:"warnings,omitempty"` // as of [Acted]
+}
+
+// Matched is what of the open incidents a silence matches now, whether it has begun or not.
+type Matched struct {
+	Matches   int     `json:"matches"`   // incidents of which all alerts that fire match
+	Partly    int     `json:"partly"`    // further ones, of which some do: these go on paging
+	Incidents []Named `json:"incidents"` // the first few of those that match, the most urgent first
+}
+
+// Named is an incident by its id and what is the matter.
+type Named struct {
+	ID      string `json:"id"`
+	Summary string `json:"summary"`
+}
+
+const mostNamed = 5
+
+// matched looks at the open incidents.
+func (s *site) matched(by incident.Matchers) Matched {
+	m := Matched{Incidents: []Named{}}
+	for _, inc := range sorted(s.Board.Incidents(0, "")) {
+		all, some := by.Cover(inc)
+		switch {
+		case all:
+			if m.Matches++; m.Matches <= mostNamed {
+				m.Incidents = append(m.Incidents, Named{inc.ID, inc.Lead().Summary})
+			}
+		case some:
+			m.Partly++
+		}
+	}
+	return m
+}
+
 // apiSilence takes {"matchers": ["host=web1"], "until": "2026-11-30T08:00:00Z", "reason": "kernel update", "by": "alice"}, "for":
-// "2h" in place of "until", and perhaps "from"; it answers {"silence": { … }}.
+// "2h" in place of "until", and perhaps "from"; it answers with a [Silenced].
 func (s *site) apiSilence(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Matchers                     []string
@@ -44,8 +83,12 @@ func (s *site) apiSilence(w http.ResponseWriter, r *http.Request) {
 	if !s.apiBody(w, r, &body) {
 		return
 	}
+	by, ok := actor(w, r, body.By)
+	if !ok {
+		return
+	}
 	from, err := instant("from", body.From)
-	silence := incident.Silence{From: from, Reason: clip(body.Reason), By: actor(r, body.By)}
+	silence := incident.Silence{From: from, Reason: clip(body.Reason), By: by}
 	if err == nil {
 		silence.Matchers, err = parseMatchers(body.Matchers)
 	}
@@ -64,7 +107,7 @@ func (s *site) apiSilence(w http.ResponseWriter, r *http.Request) {
 		s.apiFailed(w, r, err)
 		return
 	}
-	reply(w, http.StatusOK, map[string]any{"silence": silence})
+	reply(w, http.StatusOK, Silenced{silence, s.matched(silence.Matchers), s.strange(body.By)})
 }
 
 func parseMatchers(texts []string) (list incident.Matchers, err error) {
@@ -81,7 +124,10 @@ func parseMatchers(texts []string) (list incident.Matchers, err error) {
 // apiEndSilence takes {"by": "alice"}.
 func (s *site) apiEndSilence(w http.ResponseWriter, r *http.Request) {
 	var body struct{ By string }
-	if s.apiBody(w, r, &body) {
-		s.apiDone(w, r, s.Silences.EndSilence(r.Context(), r.PathValue("id"), actor(r, body.By)))
+	if !s.apiBody(w, r, &body) {
+		return
+	}
+	if by, ok := actor(w, r, body.By); ok {
+		s.apiDone(w, r, Acted{Warnings: s.strange(body.By)}, s.Silences.EndSilence(r.Context(), r.PathValue("id"), by))
 	}
 }

@@ -92,6 +92,48 @@ func TestAPISilences(t *testing.T) {
 	}
 }
 
+// crowd is a board with these incidents open.
+type crowd struct {
+	*house
+	open []incident.Incident
+}
+
+func (c crowd) Incidents(int, string) []incident.Incident { return c.open }
+
+// TestAPISaysWhatASilenceMatches adds silences while six incidents of web1 are open and one that is half of web2.
+func TestAPISaysWhatASilenceMatches(t *testing.T) {
+	s := newSite(t)
+	c := crowd{house: s.house}
+	holding := func(id string, hosts ...string) incident.Incident {
+		inc := incident.Incident{ID: id, State: incident.Triggered, Severity: incident.SeverityPage, Alerts: map[string]incident.AlertState{}}
+		for _, host := range hosts {
+			inc.Alerts[host] = incident.AlertState{Alert: incident.Alert{Key: host, Firing: true, Summary: "trouble on " + host, Labels: map[string]string{"host": host}}}
+		}
+		return inc
+	}
+	for n := range 6 {
+		c.open = append(c.open, holding(fmt.Sprint("I", n+1), "web1"))
+	}
+	c.open = append(c.open, holding("I7", "web1", "web2"), holding("I8", "web3"))
+	server := httptest.NewServer(web.New(web.Options{
+		Board: c, Actor: s.house, Silences: quiet{incident.NewBook(nil, nil, nil)}, Gate: s.gate, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+	}))
+	t.Cleanup(server.Close)
+	s.Server = server
+	for _, row := range []struct{ name, matcher, want string }{
+		{"many, and a part of one", "host=web1", `"matches":6,"partly":1,"incidents":[{"id":"I1","summary":"trouble on web1"},{"id":"I2",`},
+		{"one", "host=web3", `"matches":1,"partly":0,"incidents":[{"id":"I8","summary":"trouble on web3"}]}`},
+		{"none", "host=web9", `"matches":0,"partly":0,"incidents":[]}`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			got := s.call(t, "POST", "/api/v1/silences", "act", `{"matchers":["`+row.matcher+`"],"for":"2h","reason":"x","by":"alice"}`)
+			if got.status != 200 || !strings.Contains(got.body, row.want) || strings.Contains(got.body, `"id":"I6"`) {
+				t.Errorf("got %d, want %s: %s", got.status, row.want, got.body)
+			}
+		})
+	}
+}
+
 func TestASuppressedIncidentSaysWhy(t *testing.T) {
 	s := newSite(t)
 	s.incident.Suppressed = "silence S1 by alice: " + hostile

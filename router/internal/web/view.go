@@ -25,6 +25,7 @@ type statusPage struct {
 type incidentPage struct {
 	Person, CSRF string
 	Incident     incidentView
+	News         []entryView // what came of the button that was pressed
 	Timeline     []entryView
 }
 
@@ -42,13 +43,14 @@ type incidentView struct {
 	Age                            string
 	Alerts                         []alertView
 	CanAcknowledge, CanResolve     bool
+	GoesOn                         bool // a condition fires in it: resolved by hand it comes back
 }
 
 type alertView struct {
 	Rule, Summary, State, Labels string
 	Count                        int
 	At                           stampView
-	Reason, Runbook              string
+	Reason, Runbook, Source      string
 	Before                       []entryView // what changed on its host just before
 }
 
@@ -84,6 +86,7 @@ func viewIncident(inc reach.Listed, now time.Time) incidentView {
 		ID: inc.ID, State: string(inc.State), Severity: string(inc.Severity), Opened: stamp(inc.OpenedAt), Age: age(inc.OpenedAt, now),
 		Unreached: inc.NobodyReached, Reached: inc.By(),
 		CanAcknowledge: inc.State == incident.Triggered, CanResolve: inc.State != incident.Resolved,
+		GoesOn: len(inc.FiringKeys(incident.KindState)) > 0,
 	}
 	switch inc.State {
 	case incident.Acknowledged, incident.Snoozed:
@@ -118,7 +121,7 @@ func viewAlert(a incident.AlertState) alertView {
 		labels = append(labels, name+"="+a.Labels[name])
 	}
 	v := alertView{
-		Rule: a.Rule, Summary: a.Summary, State: state, Labels: strings.Join(labels, " "), Count: a.Count, At: stamp(a.At), Reason: a.Reason, Runbook: a.Runbook,
+		Rule: a.Rule, Summary: a.Summary, State: state, Labels: strings.Join(labels, " "), Count: a.Count, At: stamp(a.At), Reason: a.Reason, Runbook: a.Runbook, Source: a.Source,
 	}
 	for _, mark := range a.Before {
 		v.Before = append(v.Before, entryView{At: stamp(mark.At), Text: mark.Text})

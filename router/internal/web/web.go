@@ -71,12 +71,17 @@ type Options struct {
 	Silences  Silences  // nil: the API leaves that part out
 	Watch     Watch     // nil: the page leaves that part out
 	// Reach says whom an incident has reached; nothing of one that is closed. Nil: page and API leave it out.
-	Reach      func(id string) reach.Reach
+	Reach func(id string) reach.Reach
+	// Open is an incident that is not filed away, as it stands. It is called concurrently; nil: answers do not say how
+	// an incident stood before.
+	Open       func(id string) (incident.Incident, bool)
 	ChecksFile func() []byte // what /api/v1/checks hands out; empty means that there is no such file
 	// Backup is the whole state in the form of a backup; nil: the API leaves it out.
 	Backup func(ctx context.Context) ([]byte, error)
-	Now    func() time.Time
-	Log    *slog.Logger
+	// File is the rotation file in force, nil while there is none. It is called concurrently; nil: no name is said not to be in it.
+	File func() *schedule.File
+	Now  func() time.Time
+	Log  *slog.Logger
 }
 
 // New is the handler of all pages and of the API, with its own guard against foreign hosts and origins.

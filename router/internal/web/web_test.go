@@ -43,12 +43,12 @@ func newHouse() *house {
 	alert := incident.Alert{
 		Key: "k", Rule: "died", Kind: incident.KindOccurrence, Firing: true, Severity: incident.SeverityPage,
 		Labels: map[string]string{"host": "h1", "container_name": "api"}, Summary: "api died " + hostile, At: at,
-		Reason: "exit 7 " + hostile, Runbook: "https://wiki.example/api?a=1&b=2", Before: []incident.Mark{{At: at.Add(-time.Minute), Text: "container api was replaced " + hostile}},
+		Reason: "exit 7 " + hostile, Runbook: "https://wiki.example/api?a=1&b=2", Source: "https://graphs.example/api?a=1&b=2", Before: []incident.Mark{{At: at.Add(-time.Minute), Text: "container api was replaced " + hostile}},
 	}
 	return &house{
 		incident: incident.Incident{
 			ID: "2026-1", State: incident.Triggered, Severity: incident.SeverityPage, OpenedAt: at,
-			Alerts: map[string]incident.AlertState{"k": {Alert: alert, Count: 2, First: at}},
+			Alerts: map[string]incident.AlertState{"k": {Alert: alert, Count: 2, First: at}}, Entries: 1,
 		},
 		timeline: []incident.Entry{{Seq: 0, At: at, Text: "opened " + hostile}},
 	}
@@ -142,13 +142,42 @@ func (h *house) act(id, note string, do func()) error {
 	}
 	do()
 	h.notes = append(h.notes, note)
+	h.timeline = append(h.timeline, incident.Entry{Seq: h.incident.Entries, At: time.Now(), Text: "it was " + string(h.incident.State)})
+	h.incident.Entries++
 	return nil
+}
+
+func (h *house) open(id string) (incident.Incident, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.incident, id == h.incident.ID
 }
 
 func (h *house) state() incident.State {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.incident.State
+}
+
+// rotationFile knows alice and bob.
+func rotationFile(t *testing.T) func() *schedule.File {
+	t.Helper()
+	f, err := schedule.Parse("oncall.toml", []byte(`zone = "UTC"
+[people]
+alice = { page = ["terminal"] }
+bob = { page = ["terminal"] }
+[schedule.primary]
+layers = [{ name = "base", every = "1w", from = "2026-01-05 09:00", who = ["alice"] }]
+[policy.standard]
+steps = [{ page = "primary", wait = "10m" }]
+fallback = "bob"
+[[route]]
+policy = "standard"
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() *schedule.File { return f }
 }
 
 // site is a house behind a real server.
@@ -170,7 +199,7 @@ func newSite(t *testing.T) *site {
 	})
 	server := httptest.NewServer(web.New(web.Options{
 		Board: h, Actor: h, Gate: gate, Watch: h, Reach: h.reached, Now: time.Now, Log: slog.New(slog.DiscardHandler),
-		ChecksFile: func() []byte { return []byte("[[check]]\n") },
+		ChecksFile: func() []byte { return []byte("[[check]]\n") }, Open: h.open, File: rotationFile(t),
 	}))
 	t.Cleanup(server.Close)
 	return &site{h, server, gate}
@@ -275,7 +304,7 @@ func TestIncidentPage(t *testing.T) {
 		t.Errorf("got %d: %s", got.status, got.body)
 	}
 	for _, want := range []string{
-		"why: <bdi>exit 7 &lt;/td&gt;", `<a href="https://wiki.example/api?a=1&amp;b=2" rel="noreferrer">`, "<bdi>container api was replaced &lt;/td&gt;",
+		"why: <bdi>exit 7 &lt;/td&gt;", `<a href="https://wiki.example/api?a=1&amp;b=2" rel="noreferrer">`, `source: <a href="https://graphs.example/api?a=1&amp;b=2" rel="noreferrer">`, "<bdi>container api was replaced &lt;/td&gt;",
 	} {
 		if !strings.Contains(got.body, want) {
 			t.Errorf("found no %s in %s", want, got.body)
@@ -319,7 +348,7 @@ func TestButtons(t *testing.T) {
 	b := s.signIn(t)
 	token := csrf(t, do(t, b, http.MethodGet, s.URL+"/", nil, nil).body)
 	got := do(t, b, http.MethodPost, s.URL+"/incidents/2026-1/ack", url.Values{"csrf": {token}, "note": {" on it "}}, nil)
-	if got.status != http.StatusSeeOther || got.header.Get("Location") != "/incidents/2026-1" {
+	if got.status != http.StatusSeeOther || got.header.Get("Location") != "/incidents/2026-1?since=1" {
 		t.Fatalf("acknowledge: got %d to %q", got.status, got.header.Get("Location"))
 	}
 	if s.state() != incident.Acknowledged || s.incident.AcknowledgedBy != "alice" || s.notes[0] != "on it" {

@@ -41,7 +41,7 @@ func (p *posted) alert(now time.Time) incident.Alert {
 	summary, said := p.summary()
 	return incident.Alert{
 		Key: p.key(), Rule: Rule, Kind: incident.KindState, Firing: !resolved, Severity: p.severity(),
-		Labels: p.kept(), Summary: summary, At: at.UTC(), Reason: p.reason(said), Runbook: p.runbook(),
+		Labels: p.kept(), Summary: summary, At: at.UTC(), Reason: p.reason(said), Runbook: p.runbook(), Source: p.source(),
 	}
 }
 
@@ -93,15 +93,21 @@ func (p *posted) summary() (line, said string) {
 	return bounded(name+": "+text, valueMax), said
 }
 
-// reason is what the alert says at greater length, usually with the value: "" when the summary has said it.
+// reason is what the alert says at greater length, usually with the value: "" when the summary has said it. That labels are
+// left out comes before it: a page may cut the end off.
 func (p *posted) reason(said string) string {
+	text := p.description(said)
+	if n := len(p.labels) - labelsMax; n > 0 {
+		text = strings.TrimSuffix(fmt.Sprintf("%d of its %d labels are left out; %s", n, len(p.labels), text), "; ")
+	}
+	return bounded(text, valueMax)
+}
+
+func (p *posted) description(said string) string {
 	for _, annotation := range [...]string{"description", "message"} {
 		if text := valueOf(p.annotations, annotation); text != "" && annotation != said && text != valueOf(p.annotations, said) {
-			return bounded(text, valueMax)
+			return text
 		}
-	}
-	if n := len(p.labels) - labelsMax; n > 0 {
-		return fmt.Sprintf("%d of its %d labels are left out", n, len(p.labels))
 	}
 	return ""
 }
@@ -109,11 +115,24 @@ func (p *posted) reason(said string) string {
 // runbook is the address of what to do: "" when the alert has none that could be opened.
 func (p *posted) runbook() string {
 	for _, annotation := range [...]string{"runbook_url", "runbook"} {
-		if address := valueOf(p.annotations, annotation); address != "" && utf8.ValidString(address) && check.ValidRunbook(address) {
+		if address := valueOf(p.annotations, annotation); opens(address) {
 			return address
 		}
 	}
 	return ""
+}
+
+// source is the address of what the alert comes from: "" when it has none that could be opened.
+func (p *posted) source() string {
+	if address := string(p.generator); opens(address) {
+		return address
+	}
+	return ""
+}
+
+// opens says that an address may stand in a page.
+func opens(address string) bool {
+	return address != "" && utf8.ValidString(address) && check.ValidRunbook(address)
 }
 
 // kept is the labels within their bounds. Their texts are cut from one, which costs less than many small ones: an open

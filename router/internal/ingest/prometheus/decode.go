@@ -23,6 +23,7 @@ type posted struct {
 	annotations []pair
 	startsAt    time.Time // zero: not said
 	endsAt      time.Time // zero: not said
+	generator   []byte    // generatorURL: of the expression, or the graph; nil: not said, or no text
 }
 
 type pair struct{ name, value []byte }
@@ -83,6 +84,8 @@ func (p *posted) read(item *fastjson.Value) error {
 			p.startsAt, wrong = instant("startsAt", v)
 		case "endsAt":
 			p.endsAt, wrong = instant("endsAt", v)
+		case "generatorURL":
+			p.generator, _ = v.StringBytes() // an alert without it is one all the same
 		}
 	})
 	return wrong

@@ -31,7 +31,7 @@ func TestAnAlertAsPrometheusSendsIt(t *testing.T) {
 		Key: got.Key, Rule: "alert-received", Kind: incident.KindState, Firing: true, Severity: incident.SeverityPage,
 		Labels:  map[string]string{"alertname": "ErrorsHigh", "instance": "web1:9100", "severity": "critical"},
 		Summary: "ErrorsHigh: 5xx over 2 %", At: time.Date(2026, 11, 22, 2, 58, 30, 123456789, time.UTC),
-		Reason: "3 % of requests fail", Runbook: "https://runbooks.example.org/5xx",
+		Reason: "3 % of requests fail", Runbook: "https://runbooks.example.org/5xx", Source: "http://prometheus/graph?g0",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -163,6 +163,31 @@ func TestRunbook(t *testing.T) {
 	}
 }
 
+func TestSource(t *testing.T) {
+	for _, tt := range []struct{ name, generator, want string }{
+		{"a graph", `"https://prometheus.example.org/graph?g0.expr=up+%3D%3D+0&g0.tab=1"`, "https://prometheus.example.org/graph?g0.expr=up+%3D%3D+0&g0.tab=1"},
+		{"as long as it may be", `"http://p/` + strings.Repeat("x", 491) + `"`, "http://p/" + strings.Repeat("x", 491)},
+		{"too long", `"http://p/` + strings.Repeat("x", 492) + `"`, ""},
+		{"a script", `"javascript:alert(1)"`, ""},
+		{"no host", `"/graph"`, ""},
+		{"with a password", `"http://u:p@prometheus/graph"`, ""},
+		{"of two lines", `"http://prometheus/\nPAGE alice"`, ""},
+		{"not UTF-8", `"http://prometheus/` + "\xff" + `"`, ""},
+		{"nothing", `""`, ""},
+		{"null", `null`, ""},
+		{"no text", `7`, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := one(t, `[{"labels":{"alertname":"A"},"generatorURL":`+tt.generator+`}]`).Source; got != tt.want {
+				t.Errorf("found %q, want %q", got, tt.want)
+			}
+		})
+	}
+	if alerts, _, _ := Decode([]byte(`[{"labels":{"a":"1"},"generatorURL":"http://p/"},{"labels":{"a":"2"}}]`), now); alerts[1].Source != "" {
+		t.Errorf("an alert has the source of the one before: %q", alerts[1].Source)
+	}
+}
+
 func TestBadInputIsNamed(t *testing.T) {
 	tests := []struct{ name, body, want string }{
 		{"no JSON", `[{`, "read alerts: "},
@@ -209,6 +234,20 @@ func TestOfVeryManyLabelsTheFirstAreKept(t *testing.T) {
 	}
 	if other, _, _ := Decode([]byte(body("2")), now); other[0].Key == a.Key {
 		t.Error("an alert that differs in a label that is left out is the same one")
+	}
+}
+
+func TestLabelsThatAreLeftOutAreSaidWhateverTheAlertSays(t *testing.T) {
+	for _, row := range []struct{ name, annotations, want string }{
+		{"nothing", `{}`, "4 of its 68 labels are left out"},
+		{"a summary", `{"summary":"s"}`, "4 of its 68 labels are left out"},
+		{"a description", `{"summary":"s","description":"97 % of /"}`, "4 of its 68 labels are left out; 97 % of /"},
+		{"a long description", `{"summary":"s","description":"` + strings.Repeat("x", 2000) + `"}`, "4 of its 68 labels are left out; xxx"},
+	} {
+		alerts, _, err := Decode([]byte(`[{"labels":{`+manyLabels(labelsMax+4)+`},"annotations":`+row.annotations+`}]`), now)
+		if err != nil || len(alerts) != 1 || !strings.HasPrefix(alerts[0].Reason, row.want) || len(alerts[0].Reason) > valueMax+len("…") || (len(row.want) < 34 && alerts[0].Reason != row.want) {
+			t.Errorf("%s: found %+v, %v, want %q", row.name, alerts, err, row.want)
+		}
 	}
 }
 

@@ -70,6 +70,9 @@ func compose(m page.Message) outgoing {
 	if to := strings.TrimSpace(link(m) + " " + anchor(m.Runbook, "Open the runbook")); to != "" {
 		blocks = append(blocks, block{Type: "section", Text: &words{Type: "mrkdwn", Text: to, Verbatim: true}})
 	}
+	if to := anchor(m.Source, "Open the source"); to != "" { // in a section of its own: three long addresses are too much for one
+		blocks = append(blocks, block{Type: "section", Text: &words{Type: "mrkdwn", Text: to, Verbatim: true}})
+	}
 	blocks = append(blocks, block{Type: "context", Elements: []words{*plain(escape(tail, sectionMax))}})
 	return outgoing{Text: escape(head+": "+what, textMax) + " " + escape(tail, textMax), Blocks: blocks, Parse: "none"}
 }

@@ -32,12 +32,16 @@ func TestEscape(t *testing.T) {
 	}
 }
 
-func TestTheRunbookIsALinkAndNoMarkup(t *testing.T) {
+func TestTheRunbookAndTheSourceAreLinksAndNoMarkup(t *testing.T) {
 	sent := compose(page.Message{
 		Kind: page.KindTrigger, PageID: "p", Title: "t", URL: "https://nezuban.example/incidents/1", Runbook: "https://wiki.example/<!channel>|x?a=1&b=2",
+		Source: "https://graphs.example/<!here>|x?a=1&b=2",
 	})
 	want := "<https://nezuban.example/incidents/1|Open the incident to acknowledge it> <https://wiki.example/%3C!channel%3E%7Cx?a=1&amp;b=2|Open the runbook>"
 	if got := sent.Blocks[2].Text.Text; got != want {
+		t.Errorf("found %s\nwant  %s", got, want)
+	}
+	if got, want := sent.Blocks[3].Text.Text, "<https://graphs.example/%3C!here%3E%7Cx?a=1&amp;b=2|Open the source>"; got != want {
 		t.Errorf("found %s\nwant  %s", got, want)
 	}
 	if got := anchor("", "nothing"); got != "" {

@@ -41,6 +41,7 @@ type incident struct {
 	Severity string            `json:"severity"`
 	URL      string            `json:"url"`
 	Runbook  string            `json:"runbook,omitempty"`
+	Source   string            `json:"source,omitempty"`
 	Labels   map[string]string `json:"labels"`
 }
 
@@ -54,7 +55,7 @@ func Body(m page.Message, now time.Time) ([]byte, error) {
 			Title: page.Line(m.Title, page.TitleMax), Text: page.Lines(m.Text, page.TextMax), Why: page.Line(m.Why, valueMax),
 			Incident: incident{
 				ID: page.Line(m.IncidentID, nameMax), Rule: page.Line(m.Rule, nameMax), Severity: page.Line(string(m.Severity), nameMax),
-				URL: page.Line(m.URL, page.TextMax), Runbook: page.Line(m.Runbook, page.TextMax), Labels: labels(m.Labels),
+				URL: page.Line(m.URL, page.TextMax), Runbook: page.Line(m.Runbook, page.TextMax), Source: page.Line(m.Source, page.TextMax), Labels: labels(m.Labels),
 			},
 		},
 	}

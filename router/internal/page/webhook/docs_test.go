@@ -27,7 +27,7 @@ func TestDocsShowTheBody(t *testing.T) {
 		Title: "container shop died with exit 137", Text: "container shop died with exit 137\nwhere: host=web1 container=shop",
 		Rule: "container-died", Severity: incident.SeverityPage, Labels: map[string]string{"host": "web1", "container_name": "shop"},
 		Why: "step 1 of policy standard", URL: "https://nezuban.example.org/incidents/01JDN4Z3V0",
-		Runbook: "https://wiki.example.org/shop",
+		Runbook: "https://wiki.example.org/shop", Source: "https://prometheus.example.org/graph?g0.expr=up",
 	}, time.Date(2026, 11, 27, 3, 4, 5, 6, time.UTC))
 	if err != nil || !found || !closed {
 		t.Fatalf("example found: %v, %v; %v", found, closed, err)

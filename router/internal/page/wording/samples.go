@@ -16,7 +16,7 @@ type Sample struct {
 	Bare     bool // its message has as little as one can have
 }
 
-// Samples are one incident of each kind of rule, one of several alerts, one as an earlier release left it, and one whose
+// Samples are one incident of each kind of rule, one of an alert as Prometheus sends it, one of several alerts, one as an earlier release left it, and one whose
 // sender means harm.
 func Samples() []Sample {
 	at := time.Date(2026, 11, 29, 3, 4, 5, 0, time.UTC)
@@ -40,6 +40,7 @@ func Samples() []Sample {
 		of("check-down", incident.Alert{Rule: "check-down", Summary: "check shop is down: https://shop.example.org/health (oregon: timeout; tokyo: status 503)", Labels: watched, Reason: "2 of 3 locations see it down, 2 are enough", Runbook: runbook}),
 		of("slo", incident.Alert{Rule: "shop-availability", Summary: "shop-availability: check shop is burning the 30-day budget 22× too fast (1h; 31× in 5m; limit 14.4×)", Labels: watched, Reason: "burning the 30-day budget 22× too fast (1h; 31× in 5m; limit 14.4×)"}),
 		of("error-seen", incident.Alert{Rule: "error-seen", Summary: "OperationalError: connection refused", Labels: map[string]string{"project": "shop", "environment": "prod", "release": "1.5", "error_type": "OperationalError"}, Reason: "the first event of an error opens an incident"}),
+		of("alert-received", incident.Alert{Rule: "alert-received", Summary: "ErrorsHigh: more than 2 % of requests to the shop fail", Labels: map[string]string{"alertname": "ErrorsHigh", "instance": "web1:9100", "job": "shop", "namespace": "prod", "severity": "critical", "team": "web"}, Reason: "3.2 % of requests fail on web1:9100", Runbook: runbook, Source: "https://prometheus.example.org/graph?g0.expr=shop_errors_ratio+%3E+0.02&g0.tab=1"}),
 		of("manual", incident.Alert{Rule: incident.RuleManual, Summary: "the shop looks odd (opened by alice)", Reason: "alice opened it by hand"}),
 		of("several", died, oom, incident.Alert{Rule: "container-died", Summary: "container db died with exit 1 on web1", Labels: map[string]string{"host": "web1", "container_name": "db"}}),
 		{Name: "bare", Bare: true, Incident: of("", incident.Alert{Rule: "rule", Severity: incident.SeverityTicket}).Incident},

@@ -30,6 +30,7 @@ type View struct {
 	Why       string // why this person
 	Before    []Change
 	Runbook   string
+	Source    string // URL of what the alert comes from, such as a graph
 	URL       string // of the incident in the console
 	AckURL    string // where this person can acknowledge
 
@@ -56,7 +57,7 @@ func ViewOf(m page.Message, f page.Facts, channel string) View {
 	v := View{
 		Kind: string(m.Kind), Word: m.Kind.Word(), Channel: channel, ID: plain(m.IncidentID), Severity: string(m.Severity), Repeat: m.Repeat,
 		Labels: labels(f.Labels), Where: page.Where(f.Labels), Since: f.Since, Rule: plain(f.Rule), Reason: plain(f.Reason), Again: plain(f.Again), By: plain(f.By),
-		Why: plain(f.Why), Runbook: plain(f.Runbook), URL: plain(f.URL), AckURL: plain(f.AckURL), Title: m.Title, Text: m.Text,
+		Why: plain(f.Why), Runbook: plain(f.Runbook), Source: plain(f.Source), URL: plain(f.URL), AckURL: plain(f.AckURL), Title: m.Title, Text: m.Text,
 		Before: changes(f.Since, f.Before),
 	}
 	for _, to := range m.People {

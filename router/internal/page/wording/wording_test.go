@@ -265,10 +265,15 @@ func TestSamplesCoverEveryRule(t *testing.T) {
 			t.Errorf("%s: %+v", s.Name, m)
 		}
 	}
-	for _, kind := range []string{"threshold", "absence", "container_died", "container_oom", "container_unhealthy", "check-down", "slo", "error-seen", "manual"} {
+	for _, kind := range []string{"threshold", "absence", "container_died", "container_oom", "container_unhealthy", "check-down", "slo", "error-seen", "alert-received", "manual"} {
 		if !seen[kind] {
 			t.Errorf("no sample of %s", kind)
 		}
+	}
+	m, f := byName(t, "alert-received").Message(page.KindTrigger)
+	v := wording.ViewOf(m, f, schedule.ChannelEmail)
+	if graph := "https://prometheus.example.org/graph?g0.expr=shop_errors_ratio+%3E+0.02&g0.tab=1"; v.Source != graph || !strings.Contains(m.Text, "\nsource: "+graph+"\n") {
+		t.Errorf("the alert's source is %q, of\n%s", v.Source, m.Text)
 	}
 }
 
