@@ -39,7 +39,8 @@ func (d *draft) catchUp(id string) {
 		return
 	}
 	for _, row := range rows {
-		row.Created, row.NotBefore, row.FirstTry = row.Created.Add(-ahead), row.NotBefore.Add(-ahead), before(row.FirstTry, ahead)
+		row.Created, row.NotBefore = row.Created.Add(-ahead), row.NotBefore.Add(-ahead)
+		row.FirstTry, row.Began = before(row.FirstTry, ahead), before(row.Began, ahead)
 		d.putRow(row)
 	}
 	inc.Progress.Next = before(inc.Progress.Next, ahead)
@@ -66,7 +67,7 @@ func (d *draft) latest(inc Incident, rows []Row) time.Time {
 		}
 	}
 	for _, row := range rows {
-		for _, at := range []time.Time{row.Created, row.FirstTry} {
+		for _, at := range []time.Time{row.Created, row.FirstTry, row.Began} {
 			if at.After(latest) {
 				latest = at
 			}

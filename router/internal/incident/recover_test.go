@@ -164,3 +164,19 @@ func TestAClockThatWasAheadDoesNotProlongTheQuiet(t *testing.T) {
 		t.Errorf("it is over after %s of quiet, want %s", got, lasting.Flapping.Quiet)
 	}
 }
+
+// What waits to be tried again was decided at its latest attempt: a clock that was ahead then holds it up no longer than that.
+func TestAClockThatWasAheadHoldsUpNoRetry(t *testing.T) {
+	w := newWorld(t, rotationText)
+	w.apply(died(start))
+	failing := Outcome{Err: errors.New("503")}
+	w.deliver(failing)
+	for range 3 {
+		w.after(time.Minute).deliver(failing)
+	}
+	w.env.Now = start.Add(-time.Hour)
+	w.crash()
+	if row := w.book.Rows("I001")[0]; row.NotBefore.Sub(w.env.Now) > time.Minute {
+		t.Errorf("it is tried again in %s", row.NotBefore.Sub(w.env.Now))
+	}
+}

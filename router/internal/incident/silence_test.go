@@ -284,3 +284,21 @@ func TestWhatFlapsUnderASilencePagesNobody(t *testing.T) {
 		t.Errorf("it is %s, suppressed by %q:\n%s", inc.State, inc.Suppressed, strings.Join(w.log, "\n"))
 	}
 }
+
+// A silence may be in force at one tick alone.
+func TestASilenceOfOneTickHoldsNothingBack(t *testing.T) {
+	w := newWorld(t, rotationText).use(lasting)
+	w.apply(down(start, true))
+	w.deliver(sentOK)
+	c, _, err := w.book.Silence(w.env, Silence{Matchers: matchers(t, "check=~.+"), From: start.Add(5 * time.Second), Until: start.Add(10 * time.Second), Reason: "reboot", By: "alice"})
+	w.acted(c, err)
+	w.after(time.Second) // looks, and finds nothing
+	w.after(6 * time.Second)
+	if w.only().Suppressed == "" {
+		t.Fatal("it is not suppressed")
+	}
+	w.after(5 * time.Second)
+	if all := w.book.Incidents(); len(all) != 1 || all[0].Suppressed != "" || all[0].State != Triggered {
+		t.Errorf("found %d incidents, the first %s and suppressed by %q", len(all), all[0].State, all[0].Suppressed)
+	}
+}

@@ -483,7 +483,11 @@ func (o *oracle) checkQuiet(k *known) bool {
 			k.silent = time.Now()
 		}
 	case !inc.ReleaseAt.IsZero() && inc.Suppressed != "":
-		if from := k.hidden; o.late(from, inc.ReleaseAt.Add(-o.world.offset), time.Minute) {
+		due := inc.ReleaseAt.Add(-o.world.offset)
+		if k.freed.After(due) { // nothing of it fired then
+			due = k.freed
+		}
+		if o.late(k.hidden, due, time.Minute) {
 			o.blame("escalation never stalls", "%s was to be released at %s", k.id, inc.ReleaseAt.Sub(o.world.began))
 		}
 	case inc.Suppressed != "":
