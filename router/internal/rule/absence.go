@@ -81,7 +81,11 @@ func (w *absenceWatch) settle(now time.Time, tick bool, step *Step) {
 		next := s.next(w.judge(s, now), s.newest)
 		next.Known, next.Goodbye = true, s.goodbye
 		if next.Firing != s.stored.Firing {
-			step.Alerts = append(step.Alerts, s.alert(next, w.at(s, next), w.words(s, next), w.reason(s, next)))
+			at := w.at(s, next)
+			if next.Since = 0; next.Firing {
+				next.Since = at
+			}
+			step.Alerts = append(step.Alerts, s.alert(next, at, w.words(s, next), w.reason(s, next)))
 		}
 		s.settle(step, next)
 	}
@@ -132,12 +136,13 @@ func (w *absenceWatch) missed(now time.Time) {
 	}
 }
 
-// at is the time of what the alert says: of the newest sample, or the end of the patience with its silence.
+// at is the time of what the alert says: of the newest sample, or the end of the patience with its silence. Who is heard was
+// heard after that end, though the clock was put back since.
 func (w *absenceWatch) at(s *presence, next standing) int64 {
 	if next.Firing {
 		return s.arrived.Add(w.rule.after).UnixNano()
 	}
-	return max(s.newest, s.arrived.UnixNano())
+	return max(s.newest, s.arrived.UnixNano(), s.stored.Since+1)
 }
 
 func (w *absenceWatch) words(s *presence, next standing) string {

@@ -23,6 +23,19 @@ func TestAfterAGapEverySenderHasAGrace(t *testing.T) {
 	w.expect(goneFiring)
 }
 
+// What tells of the gap may be a sample, and one that was sent before.
+func TestAfterAGapASampleThatIsSentAgainMakesNobodyAbsent(t *testing.T) {
+	w := newWorld(t, absenceRule, "")
+	before := heartbeat("h1", influx.StateUp, w.now)
+	w.observe(before)
+	w.wait(time.Second)
+	w.now = w.now.Add(time.Hour)
+	w.observe(before)
+	w.expect()
+	w.wait(2 * time.Minute)
+	w.expect()
+}
+
 // The clock was an hour ahead when the router died. What it waits for comes no later for that.
 func TestAfterARestartAClockThatWasAheadDelaysNothing(t *testing.T) {
 	const ahead = time.Hour

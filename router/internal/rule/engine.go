@@ -20,7 +20,7 @@ type Engine struct {
 	mend     map[string]string // keys of stored records that the start found to be wrong → dedup key
 	unread   []error
 	sweepAt  time.Time
-	tickedAt time.Time // the last tick
+	listened time.Time // the last tick or batch
 	counters Counters
 
 	past past // what changed on each host lately
@@ -45,7 +45,7 @@ type Counters struct {
 	Malformed uint64 // events and results that cannot be read
 }
 
-// gapAfter is how long no tick may come before it counts as a time in which nobody listened: the router was asleep, could
+// gapAfter is how long neither tick nor batch may come before it counts as a time in which nobody listened: the router was asleep, could
 // not store anything, or its clock was put forward. Ticks come every second.
 const gapAfter = 30 * time.Second
 
@@ -177,6 +177,7 @@ func (e *Engine) adopt(s *series) {
 //
 // Next on a sample's path: incident.Book.Apply.
 func (e *Engine) Observe(points []influx.Point, now time.Time) Step {
+	e.listens(now)
 	for i := range points {
 		if points[i].Measurement == influx.ContainerEvent {
 			if event, err := readEvent(points[i], now); err == nil { // a malformed one is counted by the rules
@@ -203,12 +204,7 @@ func (e *Engine) Observe(points []influx.Point, now time.Time) Step {
 // that burn on. It is called every second.
 func (e *Engine) Tick(now time.Time) Step {
 	var step Step
-	if gap := now.Sub(e.tickedAt); gap > gapAfter && !e.tickedAt.IsZero() {
-		for _, w := range e.absences {
-			w.missed(now)
-		}
-	}
-	e.tickedAt = now
+	e.listens(now)
 	for _, w := range e.watches {
 		w.settle(now, true, &step)
 	}
@@ -219,6 +215,16 @@ func (e *Engine) Tick(now time.Time) Step {
 	e.mendRecords(&step)
 	e.past.remind(&step)
 	return step
+}
+
+// listens says that the engine listens now. After a gap nobody was heard in it.
+func (e *Engine) listens(now time.Time) {
+	if gap := now.Sub(e.listened); gap > gapAfter && !e.listened.IsZero() {
+		for _, w := range e.absences {
+			w.missed(now)
+		}
+	}
+	e.listened = now
 }
 
 // Accept takes over a step whose alerts and records are durable.

@@ -24,7 +24,7 @@ const (
 type standing struct {
 	Known    bool      `json:"known,omitempty"`    // absence: has been seen
 	Goodbye  int64     `json:"goodbye,omitempty"`  // absence: the time of its goodbye, its silence is meant
-	Since    int64     `json:"since,omitempty"`    // threshold: when the condition began to hold
+	Since    int64     `json:"since,omitempty"`    // threshold: when the condition began to hold; absence: the time that the firing said
 	Firing   bool      `json:"firing,omitempty"`   // what was last said
 	Fired    int64     `json:"fired,omitempty"`    // the newest sample behind the firing: only newer ones can resolve it
 	Severity string    `json:"severity,omitempty"` // objective: the severity last said

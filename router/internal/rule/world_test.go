@@ -25,6 +25,7 @@ type world struct {
 	engine  *rule.Engine
 	records map[string][]byte
 	firing  map[string]bool
+	fired   map[string]time.Time // when each fired last
 	alerts  []incident.Alert
 	notes   []rule.Note
 	writes  int
@@ -37,7 +38,7 @@ func newWorld(tb testing.TB, config, checks string) *world {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	w := &world{tb: tb, set: set, records: map[string][]byte{}, firing: map[string]bool{}, now: epoch}
+	w := &world{tb: tb, set: set, records: map[string][]byte{}, firing: map[string]bool{}, fired: map[string]time.Time{}, now: epoch}
 	w.restart()
 	return w
 }
@@ -91,8 +92,11 @@ func (w *world) commit(s rule.Step) {
 	}
 	for _, a := range s.Alerts {
 		if a.Firing {
-			w.firing[a.Key] = true
+			w.firing[a.Key], w.fired[a.Key] = true, a.At
 		} else {
+			if !a.At.After(w.fired[a.Key]) && a.Kind == incident.KindState {
+				w.tb.Errorf("%s is resolved as of %s, and fired at %s: nobody would hear of it", a.Key, a.At, w.fired[a.Key])
+			}
 			delete(w.firing, a.Key)
 		}
 	}
