@@ -33,9 +33,8 @@ func (d *draft) joined(alert Alert) bool {
 	}
 	if alert.Severity.Rank() > inc.Severity.Rank() {
 		d.rise(&inc, alert.Severity)
-	} else {
-		d.update(&inc)
 	}
+	d.update(&inc)
 	return true
 }
 

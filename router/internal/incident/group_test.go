@@ -413,3 +413,18 @@ func TestWhatJoinsEndsTheQuiet(t *testing.T) {
 		t.Errorf("it is %s, and b is dead:\n%s", inc.State, strings.Join(w.log, "\n"))
 	}
 }
+
+// What joins and is graver calls anew, and who was told besides hears of it as well.
+func TestWhoHasItHearsOfWhatIsGraverToo(t *testing.T) {
+	w := newWorld(t, rotationText).use(deaths)
+	first := w.dies("web1", "a")
+	first.Severity = SeverityTicket
+	w.apply(first)
+	want(t, w.deliver(sentOK), "trigger terminal alice")
+	w.acted(w.book.Reassign(w.env, "I001", "alice", "bob", ""))
+	want(t, w.deliver(sentOK), "trigger terminal bob")
+	w.after(time.Second)
+	w.apply(w.dies("web1", "b"))
+	want(t, w.deliver(sentOK), "trigger pagerduty alice")
+	want(t, w.after(5*time.Second).deliver(sentOK), "update terminal alice", "update terminal bob")
+}

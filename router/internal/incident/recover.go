@@ -17,7 +17,7 @@ func (b *Book) Recover(env Env) Change {
 				continue
 			}
 			inc, _ := d.incident(id)
-			row.Status, row.Repeat, row.NotBefore = RowPending, true, env.Now
+			row.Status, row.Repeat, row.NotBefore = RowPending, true, earlier(row.NotBefore, env.Now)
 			if !inc.wants(row.Kind) {
 				d.cancel(&inc, row, fmt.Sprintf("%s before the router, restarted meanwhile, knew whether it was sent", inc.State))
 				continue

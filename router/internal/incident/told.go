@@ -66,7 +66,13 @@ func (d *draft) update(inc *Incident) {
 		gap := updateGap(holder.Channel)
 		waits := gap == 0
 		for _, row := range rows {
-			if row.Kind != MessageUpdate || row.Destination() != holder.Destination() {
+			if row.Destination() != holder.Destination() {
+				continue
+			}
+			if row.Kind == MessageTrigger && row.Status == RowPending && row.Attempt == 0 && !row.NotBefore.After(at) { // it tells of this too
+				waits = true
+			}
+			if row.Kind != MessageUpdate {
 				continue
 			}
 			waits = waits || row.Status == RowPending

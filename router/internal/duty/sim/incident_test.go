@@ -461,7 +461,11 @@ func (o *oracle) checkIncident(k *known) {
 func (o *oracle) late(from, due time.Time, wait time.Duration) bool {
 	if o.slow.After(from) {
 		due = due.Add(wait) // a clock that was put back is caught up with at half speed
-		if again := o.since.Add(wait); again.After(due) {
+		again := o.since.Add(wait)
+		if o.slow.After(o.since) {
+			again = again.Add(wait)
+		}
+		if again.After(due) {
 			due = again
 		}
 	}
@@ -637,7 +641,9 @@ func (o *oracle) tries(n *node, channel string, m page.Message) {
 	}
 	switch m.Kind {
 	case page.KindResolve:
-		k.over[dest] = true
+		if r == nil || !r.first.Before(k.life) { // the news of an end that is over may be on its way yet
+			k.over[dest] = true
+		}
 	case page.KindTrigger:
 		if k.over[dest] && k.state == "resolved" {
 			o.blame("in order", "%s is triggered at %s after it was told that it is over", m.PageID, dest)
