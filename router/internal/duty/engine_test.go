@@ -87,6 +87,17 @@ func (c *channel) Page(ctx context.Context, m page.Message) (string, error) {
 	return "provider-1", c.reply(ctx, m)
 }
 
+// tickFor lets time pass with a tick each second, as the app does.
+func tickFor(t *testing.T, e *Engine, d time.Duration) {
+	t.Helper()
+	for end := time.Now().Add(d); time.Now().Before(end); {
+		time.Sleep(time.Second)
+		if err := e.Tick(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func newEngine(t *testing.T, store Committer, more ...rule.RuleConfig) *Engine {
 	t.Helper()
 	rotation, err := schedule.Parse("oncall.toml", []byte(rotationText))
@@ -152,10 +163,7 @@ func TestAConditionThatHoldsOnAfterItWasResolvedByHandOpensAgain(t *testing.T) {
 		}
 		wait := func(d time.Duration) []incident.Incident {
 			t.Helper()
-			time.Sleep(d)
-			if err := e.Tick(t.Context()); err != nil {
-				t.Fatal(err)
-			}
+			tickFor(t, e, d)
 			var open []incident.Incident
 			for _, inc := range e.Incidents() {
 				if inc.State != incident.Resolved {

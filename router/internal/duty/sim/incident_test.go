@@ -355,7 +355,7 @@ func (o *oracle) hearsOfGrowth(k *known) {
 		}
 		hears := false
 		for _, other := range k.rows {
-			coming := other.Status == "pending" || other.first.Equal(time.Now()) // begun in the same transaction
+			coming := other.Status == "pending" || other.first.Equal(time.Now()) || other.begun.Equal(time.Now()) // in the same transaction
 			hears = hears || coming && other.Seq > r.Seq && (other.Kind == "update" || other.Kind == "trigger") && other.destination() == r.destination()
 		}
 		if !hears {
@@ -372,7 +372,7 @@ func (o *oracle) storedRow(value string) {
 		o.meets(merges)
 	}
 	if before != nil {
-		r.first, r.ended, r.after = before.first, before.ended, before.after
+		r.first, r.begun, r.ended, r.after = before.first, before.begun, before.ended, before.after
 		if before.Created == k.created {
 			k.created = r.Created // it moves when a clock was ahead
 		}
@@ -381,6 +381,9 @@ func (o *oracle) storedRow(value string) {
 		if r.Kind == "trigger" && r.Created != k.created {
 			o.stepTaken(k, r)
 		}
+	}
+	if r.Status == "sending" {
+		r.begun = time.Now()
 	}
 	k.rows[r.Seq] = &r
 }

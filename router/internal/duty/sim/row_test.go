@@ -29,6 +29,7 @@ type row struct {
 	Created  string
 
 	first time.Time     // when it was stored first
+	begun time.Time     // it was last marked as being sent
 	ended time.Time     // the latest attempt
 	after time.Duration // the provider asked for so long a pause
 }
