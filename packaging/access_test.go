@@ -69,6 +69,8 @@ func TestTokensOfTheBuiltRouter(t *testing.T) {
 		{"act with a read token", http.MethodPost, "/api/v1/incidents/x/ack", token("read"), http.StatusUnauthorized},
 		{"act with an act token", http.MethodPost, "/api/v1/incidents/x/ack", token("act"), http.StatusNotFound},
 		{"write with a wrong token, though it may be left out", http.MethodPost, "/api/v2/write", "wrong", http.StatusUnauthorized},
+		{"write with a read token", http.MethodPost, "/write", token("read"), http.StatusUnauthorized},
+		{"alerts with a wrong token", http.MethodPost, "/api/v2/alerts", "wrong", http.StatusUnauthorized},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -88,6 +90,27 @@ func TestTokensOfTheBuiltRouter(t *testing.T) {
 				t.Errorf("found %d, want %d", resp.StatusCode, tt.want)
 			}
 		})
+	}
+	// What keeps a page in the browser of whoever runs the router from paging people.
+	for _, path := range []string{"/api/v2/write", "/write", "/query", "/api/v2/alerts"} {
+		for _, foreign := range []func(*http.Request){
+			func(r *http.Request) { r.Header.Set("Origin", "http://evil.example") },
+			func(r *http.Request) { r.Host = "evil.example" },
+		} {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+s.addr+path, strings.NewReader("[]"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			foreign(req)
+			resp, err := client.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+			if resp.StatusCode != http.StatusForbidden {
+				t.Errorf("%s of origin %q and host %q: found %d, want 403", path, req.Header.Get("Origin"), req.Host, resp.StatusCode)
+			}
+		}
 	}
 	for _, kind := range []string{"ingest", "read", "act"} {
 		info, err := os.Stat(s.path("state/tokens/" + kind))

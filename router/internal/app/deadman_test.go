@@ -36,6 +36,22 @@ func TestDeadManIsSilentWhenTimeStandsStill(t *testing.T) {
 	}
 }
 
+func TestDeadManSendsNothingWhileTimeStandsStill(t *testing.T) {
+	s, d := newSwitchboard(t)
+	for range 2 {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*d.every)
+		d.run(ctx)
+		cancel()
+		d.alive(time.Now().Add(-time.Hour))
+	}
+	if n := len(s.pings); n != 0 {
+		t.Fatalf("%d pings came while nothing was decided", n)
+	}
+	if !strings.Contains(s.said(), "no decision could be made or stored") {
+		t.Errorf("the log says %q", s.said())
+	}
+}
+
 // switchboard is the service outside, and what the router's log says meanwhile.
 type switchboard struct {
 	*httptest.Server

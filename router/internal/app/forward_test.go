@@ -19,8 +19,10 @@ import (
 func follower(t *testing.T, leader func() (state.Leader, bool)) *node {
 	t.Helper()
 	n := &node{
-		cfg:    Config{Advertise: "http://own:1", PublicURL: "http://people.example", OpenOnLoopback: true},
-		tokens: []access.Token{{Name: "command line", Kind: access.Ingest, Hash: access.HashOf("ingest")}}, ingest: "ingest",
+		cfg: Config{Advertise: "http://own:1", PublicURL: "http://people.example", OpenOnLoopback: true},
+		tokens: []access.Token{
+			{Name: "command line", Kind: access.Ingest, Hash: access.HashOf("ingest")}, {Name: "graphs", Kind: access.Read, Hash: access.HashOf("read")},
+		}, ingest: "ingest",
 		d: testDaemon(),
 	}
 	n.gate = n.newGate(nil)
@@ -178,5 +180,31 @@ func TestForeignTokensAreSaid(t *testing.T) {
 	other := []access.Token{{Kind: access.Act, Hash: access.HashOf("b")}}
 	if err := foreignTokens(state.Leader{Tokens: fingerprint(other), URL: "http://other:1"}, fingerprint(own)); err == nil || !strings.Contains(err.Error(), "http://other:1") {
 		t.Errorf("found %v", err)
+	}
+}
+
+// What the router counts is shown on this machine, and elsewhere to who has a token.
+func TestMetricsOfARouterNeedATokenElsewhere(t *testing.T) {
+	h := follower(t, func() (state.Leader, bool) { return state.Leader{}, false }).handler()
+	for _, row := range []struct {
+		from, host, auth string
+		want             int
+	}{
+		{"127.0.0.1:4000", "localhost", "", http.StatusOK},
+		{"127.0.0.1:4000", "evil.example", "", http.StatusForbidden},
+		{"192.0.2.1:4000", "people.example", "", http.StatusUnauthorized},
+		{"192.0.2.1:4000", "people.example", "Bearer ingest", http.StatusUnauthorized},
+		{"192.0.2.1:4000", "people.example", "Bearer read", http.StatusOK},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "http://"+row.host+"/metrics", nil)
+		r.RemoteAddr = row.from
+		if row.auth != "" {
+			r.Header.Set("Authorization", row.auth)
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != row.want {
+			t.Errorf("from %s, host %s, %q: found %d, want %d", row.from, row.host, row.auth, w.Code, row.want)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package rule_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -108,6 +109,16 @@ func TestAbsenceGrace(t *testing.T) {
 	w.observe(heartbeat("h1", influx.StateUp, w.now))
 	w.restart()
 	w.wait(10 * time.Minute)
+	w.expect()
+	w.wait(time.Second)
+	w.expect(goneFiring)
+}
+
+func TestAbsenceGraceByDefault(t *testing.T) {
+	w := newWorld(t, strings.Replace(absenceRule, `"2m"`, `"10s"`, 1), "")
+	w.observe(heartbeat("h1", influx.StateUp, w.now))
+	w.restart()
+	w.wait(time.Minute) // twice the longest pause of an agent between two attempts
 	w.expect()
 	w.wait(time.Second)
 	w.expect(goneFiring)
