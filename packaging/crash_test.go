@@ -170,6 +170,10 @@ func (c *crashes) run(kills int) {
 	n := c.counted
 	c.t.Logf("%d kills of routers, %d of them while one was starting, %d of etcd's members; %d of %d reports were taken, %d acknowledged, %d resolved, %d silenced; %d deliveries were repeats; after bursts %d pages were out at most %s after the start",
 		n.kills, n.inStart, n.members, n.accepted, n.reports, n.acks, n.resolves, n.silenced, c.hook.Doubled(), n.waiting, n.slowest.Round(time.Millisecond))
+	const enough = 30 // for chance to have brought each kind
+	if kills >= enough && (n.inStart == 0 || (c.fleet.members != nil && n.members == 0)) {
+		c.t.Errorf("nothing was killed while it started, or no member of etcd was")
+	}
 	if n.accepted < kills || n.silenced == 0 || n.acks == 0 || n.resolves == 0 || n.waiting == 0 {
 		c.t.Errorf("too little was taken to prove anything")
 	}

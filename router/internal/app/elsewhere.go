@@ -19,6 +19,7 @@ type elsewhere struct {
 	pager    *pagerduty.Pager
 	contacts func() *escalation.Contacts
 	trouble  *daemon.Condition
+	every    time.Duration // between two looks
 	soon     chan struct{} // holds one token when PagerDuty is to be asked at once
 
 	atOnce int // see raisedAtOnce
@@ -29,7 +30,7 @@ type elsewhere struct {
 }
 
 func newElsewhere(e *duty.Engine, p *pagerduty.Pager, contacts func() *escalation.Contacts, trouble *daemon.Condition) *elsewhere {
-	return &elsewhere{engine: e, pager: p, contacts: contacts, trouble: trouble, soon: make(chan struct{}, 1), atOnce: raisedAtOnce, raised: map[string]string{}}
+	return &elsewhere{engine: e, pager: p, contacts: contacts, trouble: trouble, every: reconcileEvery, soon: make(chan struct{}, 1), atOnce: raisedAtOnce, raised: map[string]string{}}
 }
 
 // The pause between two looks, also when webhooks ask for one, and how long one may take.
@@ -41,7 +42,7 @@ const (
 
 // run asks PagerDuty again and again until ctx ends. While it has nothing of ours, it is asked nothing.
 func (w *elsewhere) run(ctx context.Context) {
-	ticker := time.NewTicker(reconcileEvery)
+	ticker := time.NewTicker(w.every)
 	defer ticker.Stop()
 	for {
 		select {

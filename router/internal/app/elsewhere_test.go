@@ -236,6 +236,25 @@ func TestAMissingWebhookIsFoundByAsking(t *testing.T) {
 	}
 }
 
+// PagerDuty is asked from time to time though nothing calls for it.
+func TestPagerDutyIsAskedAgainAndAgain(t *testing.T) {
+	h := newThere(t)
+	h.watch.every = 10 * time.Millisecond
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); h.watch.run(ctx) }()
+	t.Cleanup(func() { cancel(); <-done })
+	h.account.Reassign(h.settled(1).ID, "PALICE", "PBOB")
+	select {
+	case m := <-h.shown:
+		if m.People[0].Person != "bob" {
+			t.Errorf("told %+v, want bob", m)
+		}
+	case <-within(t, 30*time.Second).Done():
+		t.Error("nobody has asked PagerDuty")
+	}
+}
+
 // ack is what happens here; over is that it is over here and there.
 func (h *there) ack(by string) {
 	h.Helper()
