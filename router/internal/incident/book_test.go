@@ -351,6 +351,17 @@ ack_timeout = "48h"`, 1))
 	}
 }
 
+func TestAnOccurrenceThatNobodyHasIsNeverOverByTimeAlone(t *testing.T) {
+	w := newWorld(t, rotationText)
+	w.apply(died(start))
+	for range 3 * 24 {
+		w.after(time.Hour).deliver(sentOK)
+	}
+	if inc := w.only(); inc.State != Triggered {
+		t.Errorf("it is %s", inc.State)
+	}
+}
+
 func TestSeverityOnlyRisesAndARiseTriggersOnceMore(t *testing.T) {
 	w := newWorld(t, rotationText)
 	ticket := died(start)

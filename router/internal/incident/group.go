@@ -73,7 +73,7 @@ func (inc Incident) room(alert Alert) bool {
 }
 
 func (a Alert) size() int {
-	size := len(a.Key) + len(a.Summary) + len(a.Event) + len(a.Reason) + len(a.Runbook)
+	size := len(a.Key) + len(a.Summary) + len(a.Event) + len(a.Reason) + len(a.Runbook) + len(a.Source)
 	for name, value := range a.Labels {
 		size += len(name) + len(value)
 	}

@@ -220,6 +220,8 @@ func TestARecordIsBoundedByItsTexts(t *testing.T) {
 	}{
 		{"summaries", func(a *Alert, text string) { a.Summary = text }},
 		{"reasons", func(a *Alert, text string) { a.Reason = text }},
+		{"runbooks", func(a *Alert, text string) { a.Runbook = text }},
+		{"sources", func(a *Alert, text string) { a.Source = text }},
 		{"labels", func(a *Alert, text string) { a.Labels = map[string]string{"host": "web1", "note": text} }},
 	} {
 		t.Run(row.name, func(t *testing.T) {
