@@ -94,7 +94,7 @@ func prepareStackFor(t *testing.T, channel, address, config string) *stack {
 
 func TestWebhooks(t *testing.T) {
 	receiver := fakewebhook.New(t, fakewebhook.Secret)
-	config := fmt.Sprintf("[webhook]\nsecret_files = [%q]\n", secretFile(t, fakewebhook.Secret))
+	config := fmt.Sprintf("public_url = \"https://nezuban.example/\"\n[webhook]\nsecret_files = [%q]\n", secretFile(t, fakewebhook.Secret))
 	s := prepareStackFor(t, "webhook", receiver.URL+"/alice", config)
 	s.startRouter()
 	receiver.Swallow(1) // taken and never answered: sent again with the same id
@@ -115,6 +115,9 @@ func TestWebhooks(t *testing.T) {
 	s.unsaid(fakewebhook.Secret, receiver.URL)
 	if first[0].Said["type"] != "page.trigger" || over[1].Said["type"] != "page.resolve" || !strings.Contains(string(first[0].Body), "container shop died") {
 		t.Errorf("found %s and %s", first[0].Body, over[1].Body)
+	}
+	if !strings.Contains(string(first[0].Body), `"https://nezuban.example/incidents/`) {
+		t.Errorf("no link to public_url in %s", first[0].Body)
 	}
 }
 
