@@ -178,7 +178,7 @@ func TestACertificateThatWillNotDoIsATicketUntilItIsMended(t *testing.T) {
 		name, says string
 		spoil      func(t *testing.T, files keyPair)
 	}{
-		{"it is gone", "what the listener shows stays as it is: stat ", func(t *testing.T, files keyPair) {
+		{"it is gone", "no such file or directory", func(t *testing.T, files keyPair) {
 			if err := os.Remove(files.cert); err != nil {
 				t.Fatal(err)
 			}
