@@ -244,7 +244,8 @@ func (d *draft) review() {
 		inc, _ := d.incident(id)
 		changed = d.reconsider(&inc) || changed
 	}
-	if b.reviewed = now; changed { // nothing that is stored: only that looking again would find nothing
-		b.reviewed = look{} // or would: what is decided now may not be stored
+	b.reviewed = now // nothing that is stored: only that looking again would find nothing
+	if changed {
+		b.reviewed = look{} // it would: what is decided now may not be stored
 	}
 }

@@ -45,8 +45,8 @@ type Counters struct {
 	Malformed uint64 // events and results that cannot be read
 }
 
-// gapAfter is how long neither tick nor batch may come before it counts as a time in which nobody listened: the router was asleep, could
-// not store anything, or its clock was put forward. Ticks come every second.
+// gapAfter is how long neither tick nor batch may come before it counts as a time in which nobody listened: the router was
+// asleep, could not store anything, or its clock was put forward. Ticks come every second.
 const gapAfter = 30 * time.Second
 
 // sweepEvery is how often series and containers that are gone are looked for.
