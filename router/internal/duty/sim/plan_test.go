@@ -33,9 +33,16 @@ ack_timeout = "25m"
 steps = [{ page = ["primary", "carol"], wait = "15m" }]
 fallback = "carol"
 ack_timeout = "40m"
+[policy.hasty]
+steps = [{ page = "carol", wait = "30s" }, { page = "carol", wait = "10m" }]
+fallback = "bob"
+ack_timeout = "25m"
 [[route]]
 match = { team = "slow" }
 policy = "slow"
+[[route]]
+match = { team = "hasty" }
+policy = "hasty"
 [[route]]
 policy = "standard"
 `
@@ -47,6 +54,7 @@ var policies = map[string]struct {
 }{
 	"standard": {[]time.Duration{5 * time.Minute, 10 * time.Minute}, 25 * time.Minute},
 	"slow":     {[]time.Duration{15 * time.Minute}, 40 * time.Minute},
+	"hasty":    {[]time.Duration{30 * time.Second, 10 * time.Minute}, 25 * time.Minute},
 }
 
 const fallbackEvery = 30 * time.Minute
@@ -448,6 +456,9 @@ func (w *world) errorSeen(s *spool, i int, r *rand.Rand) {
 	labels := map[string]string{"project": "p", "app": "a" + strconv.Itoa(i%3)}
 	if one(r, 3) {
 		labels["team"] = "slow"
+	}
+	if i%4 == 1 {
+		labels["team"] = "hasty"
 	}
 	key := "error-seen|p|" + strconv.Itoa(i)
 	again := 0
