@@ -53,6 +53,9 @@ type router struct {
 
 	roomTrouble *daemon.Condition // with the room in it
 	deadMan     *deadMan          // nil: nobody outside is told that this router is alive
+
+	keeper    *keeper   // nil: there are no objectives
+	keptUntil time.Time // the newest evidence of objectives that was kept; zero: there is none
 }
 
 // resume builds the engine from what was stored, and makes what was being sent at the last end due again.
@@ -66,6 +69,7 @@ func (r *router) resume(ctx context.Context) error {
 		return err
 	}
 	r.engine = duty.New(duty.Options{Store: r.store, Now: time.Now, NewID: duty.NewID, Log: r.d.Log, Rules: r.cfg.Rules, Incidents: r.cfg.Incidents}, stored)
+	r.keeper, r.keptUntil = r.newKeeper()
 	r.rotations = &rotations{
 		source: r.cfg.OnCallSource, path: r.cfg.OnCall, contactsPath: r.cfg.Contacts, engine: r.engine, store: r.store,
 		log: r.d.Log, trouble: daemon.NewCondition(r.d.Log, "contacts"), plight: contactsPlight(r.engine, r.d.Log), health: r.d.Health, unreachable: r.cfg.unreachable,
@@ -163,6 +167,9 @@ func (r *router) loop(ctx context.Context) error {
 	guard(func() error { return r.tick(running) })
 	guard(func() error { r.tend(running); return nil })
 	guard(func() error { r.deliverer.Run(running); return nil })
+	if r.keeper != nil {
+		guard(func() error { r.keeper.run(running); return nil })
+	}
 	if r.deadMan != nil {
 		guard(func() error { r.deadMan.run(running); return nil })
 	}

@@ -28,6 +28,7 @@ type Engine struct {
 	containers *containerWatch
 	absences   []*absenceWatch
 	thresholds []*thresholdWatch
+	objectives *objectiveWatch
 }
 
 // watch is a rule, or all rules of a kind, with their evidence.
@@ -68,6 +69,7 @@ func NewEngine(set *Set, stored []Record, firing []string, now time.Time) *Engin
 	e.addSeries()
 	quorums := newQuorumWatch(e)
 	objectives := newObjectiveWatch(e)
+	e.objectives = objectives
 	e.add(influx.HTTPResponse, quorums)
 	e.add(influx.HTTPResponse, objectives)
 	e.touched = make([]bool, len(e.watches))

@@ -29,6 +29,8 @@ type objectiveWatch struct {
 	byCheck map[string][]*budget
 	order   []*budget // as configured
 	open    map[*budget]struct{}
+	counted []Counted // since the last [Engine.Counted]
+	lost    bool      // there were more
 }
 
 // budget is one objective with its evidence.
@@ -50,8 +52,8 @@ func newObjectiveWatch(e *Engine) *objectiveWatch {
 	return w
 }
 
-// takeOver continues from what is stored or said to be firing. The evidence starts anew: until it covers enough, an
-// objective is unknown.
+// takeOver continues from what is stored or said to be firing. What the evidence does not cover, it says nothing about: see
+// [Engine.Recall].
 func (w *objectiveWatch) takeOver() {
 	for _, b := range w.order {
 		w.engine.adopt(&b.series)
@@ -77,11 +79,19 @@ func (w *objectiveWatch) observe(p influx.Point, now time.Time) {
 	if err != nil || r.Sick {
 		return // the quorum counts the malformed; a sick location says nothing about the target
 	}
+	fresh := false
 	for _, b := range budgets {
 		w.open[b] = struct{}{}
-		if b.evaluator.Observe(r.Location, r.Time, !r.OK(), now) == window.TooOld {
+		switch b.evaluator.Observe(r.Location, r.Time, !r.OK(), now) {
+		case window.New:
+			fresh = true
+		case window.TooOld:
 			w.engine.counters.Late++
+		case window.Repeat:
 		}
+	}
+	if fresh {
+		w.note(Counted{Check: r.Check, Location: r.Location, At: r.Time, Taken: now, Bad: !r.OK()})
 	}
 }
 

@@ -65,3 +65,50 @@ func (e *Evaluator) seenOf(name string) *window.Seen {
 
 // Newest is the time of the newest result counted; zero before the first.
 func (e *Evaluator) Newest() time.Time { return e.newest }
+
+// Kept is the evidence of an evaluator, in a form that can be stored.
+type Kept struct {
+	Ring    window.Kept  `json:"ring"`
+	Sources []KeptSource `json:"sources,omitempty"`
+	Newest  time.Time    `json:"newest"` // of all reports
+}
+
+// KeptSource is which reports of a source have been counted.
+type KeptSource struct {
+	Name string          `json:"name"`
+	Seen window.KeptSeen `json:"seen"`
+}
+
+// Keep says what has been counted so far.
+func (e *Evaluator) Keep() Kept {
+	k := Kept{Ring: e.ring.Keep(), Newest: e.newest}
+	for _, s := range e.sources {
+		k.Sources = append(k.Sources, KeptSource{s.name, s.seen.Keep()})
+	}
+	return k
+}
+
+// Recall goes on at now from what another evaluator, of the same target or of one that was changed since, had counted. It is
+// for one that has counted nothing yet. An error says what cannot be; nothing is counted then.
+func (e *Evaluator) Recall(k Kept, now time.Time) error {
+	e.ring.Advance(now)
+	if err := e.ring.Recall(k.Ring); err != nil {
+		return err
+	}
+	for _, s := range k.Sources {
+		e.seenOf(s.Name).Recall(s.Seen, now.Add(maxAhead))
+	}
+	if e.newest = k.Newest; e.newest.After(now) {
+		e.newest = now
+	}
+	return nil
+}
+
+// AddCounts counts what is known of a time only as a sum: how many results there were from then on, and how many were bad.
+// It cannot tell repeats.
+func (e *Evaluator) AddCounts(at time.Time, c window.Counts, now time.Time) {
+	e.ring.Advance(now)
+	if e.ring.AddCounts(at, c) && c.Total > 0 && at.After(e.newest) && !at.After(now) {
+		e.newest = at
+	}
+}

@@ -1,6 +1,9 @@
 package window
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // bucket holds what came in one step. 32 bits are enough for a coarse bucket of the busiest check, and halve the ring.
 type bucket struct {
@@ -88,39 +91,46 @@ func (t *tier) position(step int64) int {
 // Add counts one sample at its own time, into the current bucket when that time is still to come. It reports whether
 // any tier still held the time; a sample too old for a fine tier still counts in the coarser ones.
 func (r *Ring) Add(at time.Time, bad bool) bool {
+	one := Counts{Total: 1}
+	if bad {
+		one.Bad = 1
+	}
+	return r.AddCounts(at, one)
+}
+
+// AddCounts counts several samples of one time as [Ring.Add] counts one.
+func (r *Ring) AddCounts(at time.Time, c Counts) bool {
 	kept := false
 	for i := range r.tiers {
-		shape, t := &r.shape.tiers[i], &r.tiers[i]
-		number := min(step(at, shape.step), t.head)
-		age := t.head - number
-		if age >= int64(shape.buckets) {
-			continue
-		}
-		kept = true
-		b := &t.buckets[t.position(number)]
-		fresh := b.total == 0
-		one := b.count(bad)
-		for _, w := range shape.windows {
-			if age >= int64(r.shape.windows[w].buckets) {
-				continue
-			}
-			r.sums[w].counts.add(one)
-			if fresh {
-				r.sums[w].covered++
-			}
-		}
+		kept = r.count(i, step(at, r.shape.tiers[i].step), c) || kept
 	}
 	return kept
 }
 
-// count adds one sample and says what was added.
-func (b *bucket) count(bad bool) Counts {
-	b.total++
-	if !bad {
-		return Counts{Total: 1}
+// count adds to the bucket of a step in one tier, and reports whether the tier holds that. A bucket that is full takes no more.
+func (r *Ring) count(tierAt int, number int64, c Counts) bool {
+	shape, t := &r.shape.tiers[tierAt], &r.tiers[tierAt]
+	age := t.head - min(number, t.head)
+	if age >= int64(shape.buckets) {
+		return false
 	}
-	b.bad++
-	return Counts{Bad: 1, Total: 1}
+	b := &t.buckets[t.position(t.head-age)]
+	if c.Total == 0 || uint64(b.total)+c.Total > math.MaxUint32 {
+		return true
+	}
+	fresh := b.total == 0
+	b.total += uint32(c.Total)
+	b.bad += uint32(c.Bad)
+	for _, w := range shape.windows {
+		if age >= int64(r.shape.windows[w].buckets) {
+			continue
+		}
+		r.sums[w].counts.add(c)
+		if fresh {
+			r.sums[w].covered++
+		}
+	}
+	return true
 }
 
 // Sum is what the window at the given position of the shape holds.
