@@ -1,6 +1,6 @@
 // Package settings is what the configuration files of several daemons have in
-// common: where a server is and the token for it, the [[output]] list, and the
-// few keys that every daemon has.
+// common: where a server is and the token for it, databases, the [[output]] list,
+// and the few keys that every daemon has.
 //
 // The config of each daemon's app embeds these types and validates with them.
 // Nothing here reads a file but for the secrets that a configuration names.
@@ -18,7 +18,7 @@ import (
 // LookupEnv is os.LookupEnv or a test's.
 type LookupEnv func(key string) (value string, ok bool)
 
-// defaultBucket is where points go when an output names no bucket.
+// defaultBucket is where points go when a configuration names no bucket.
 const defaultBucket = "nezuban"
 
 // sentryEnv is read when a file names no sentry_dsn_file.
@@ -107,13 +107,28 @@ func (e Endpoint) token(v *tomlfile.Validator, env LookupEnv, at []any) string {
 // under is a key below another.
 func under(at []any, key ...any) []any { return append(slices.Clip(at), key...) }
 
-// Output is one [[output]]: a server that takes line protocol.
-type Output struct {
+// Database is a server that takes line protocol, and where in it points go.
+type Database struct {
 	Endpoint
-	Name   string `toml:"name"`
 	Org    string `toml:"org"`
 	Bucket string `toml:"bucket"`
 	Gzip   bool   `toml:"gzip"`
+}
+
+// Output checks a database that stands at the given key, and gives it the name
+// by which logs call it.
+func (d Database) Output(v *tomlfile.Validator, env LookupEnv, name string, at ...any) influx.Output {
+	if d.Bucket == "" {
+		d.Bucket = defaultBucket
+	}
+	urls, token := d.Validate(v, env, at...)
+	return influx.Output{Name: name, URLs: urls, Token: token, Org: d.Org, Bucket: d.Bucket, Gzip: d.Gzip}
+}
+
+// Output is one [[output]]: a database, or a router of ours, with a name.
+type Output struct {
+	Database
+	Name string `toml:"name"`
 }
 
 // Outputs checks the [[output]] list, of which there is at least one.
@@ -131,11 +146,7 @@ func Outputs(v *tomlfile.Validator, env LookupEnv, written []Output) []influx.Ou
 			v.Wrong(o.Name, "a name that no other output has", "output", i, "name")
 		}
 		named[o.Name] = true
-		if o.Bucket == "" {
-			o.Bucket = defaultBucket
-		}
-		urls, token := o.Validate(v, env, "output", i)
-		outputs = append(outputs, influx.Output{Name: o.Name, URLs: urls, Token: token, Org: o.Org, Bucket: o.Bucket, Gzip: o.Gzip})
+		outputs = append(outputs, o.Output(v, env, o.Name, "output", i))
 	}
 	return outputs
 }

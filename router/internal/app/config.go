@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"nezuban/agent/influx"
 	shared "nezuban/agent/settings"
 	"nezuban/agent/tomlfile"
 	"nezuban/checks/check"
@@ -41,20 +42,21 @@ const (
 // settings is router.toml as it is written; docs/router.md explains each key.
 type settings struct {
 	shared.Daemon
-	PublicURL string          `toml:"public_url"`
-	TLSCert   string          `toml:"tls_cert"`
-	TLSKey    string          `toml:"tls_key"`
-	Public    publicSettings  `toml:"public"`
-	StateDir  string          `toml:"state_dir"`
-	OnCall    string          `toml:"oncall"`
-	Source    string          `toml:"oncall_source"`
-	Contacts  string          `toml:"contacts"`
-	Checks    string          `toml:"checks"`
-	DeadMan   deadManSettings `toml:"dead_man"`
-	MaxState  int64           `toml:"state_max_bytes"`
-	Advertise string          `toml:"advertise"`
-	Etcd      etcdSettings    `toml:"etcd"`
-	Templates wording.Config  `toml:"templates"`
+	PublicURL string           `toml:"public_url"`
+	TLSCert   string           `toml:"tls_cert"`
+	TLSKey    string           `toml:"tls_key"`
+	Public    publicSettings   `toml:"public"`
+	StateDir  string           `toml:"state_dir"`
+	OnCall    string           `toml:"oncall"`
+	Source    string           `toml:"oncall_source"`
+	Contacts  string           `toml:"contacts"`
+	Checks    string           `toml:"checks"`
+	DeadMan   deadManSettings  `toml:"dead_man"`
+	MaxState  int64            `toml:"state_max_bytes"`
+	Advertise string           `toml:"advertise"`
+	Etcd      etcdSettings     `toml:"etcd"`
+	Templates wording.Config   `toml:"templates"`
+	InfluxDB  *shared.Database `toml:"influxdb"`
 
 	Ingest    ingestSettings    `toml:"ingest"`
 	PagerDuty pagerDutySettings `toml:"pagerduty"`
@@ -128,6 +130,8 @@ type Config struct {
 
 	late tomlfile.Problems // certificates that were not good at the time of reading
 
+	history *influx.Output // the InfluxDB that agents and checks write to; nil: none is known
+
 	deadManURL   string // secret; "": nobody outside is told that this router is alive
 	deadManEvery time.Duration
 
@@ -161,6 +165,10 @@ func Load(path string, env func(string) (string, bool)) (Config, error) {
 	}
 	l := loader{Validator: v}
 	cfg := l.config(written)
+	if written.InfluxDB != nil {
+		history := written.InfluxDB.Output(v, env, "influxdb", "influxdb")
+		cfg.history = &history
+	}
 	cfg.SentryDSN = written.Validate(v, env, defaultListen, false)
 	if err := errors.Join(append([]error{l.Err()}, l.others...)...); err != nil {
 		return Config{}, err

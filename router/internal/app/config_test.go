@@ -6,6 +6,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"nezuban/agent/influx"
 )
 
 func noEnv(string) (string, bool) { return "", false }
@@ -121,6 +125,12 @@ func TestChannelsNeedTheirKeys(t *testing.T) {
 			`router.toml:2: sms.pages_per_minute: found -1, expected a number from 1 to 100000, or nothing for 20`, "router.toml:3: sms.messages_per_minute", "router.toml:5: email.pages_per_minute",
 			`router.toml:6: email.messages_per_minute: found -3, expected a number from 1 to 100000, or nothing for 120`, "router.toml:8: slack.messages_per_minute",
 		}},
+		{"InfluxDB at no address", "[influxdb]\n", []string{`router.toml:1: influxdb: found nothing, expected url = "http://…" or urls = […]`}},
+		{"InfluxDB with mistakes", "[influxdb]\nurls = [\"http://h:8086\", \"h:8086\"]\ntoken_file = \"secret\"\ntoken_env = \"X\"\ntoken = \"t0ken\"\nname = \"a\"\n", []string{
+			`router.toml:2: influxdb.urls[1]: found "h:8086", expected an address like`, `router.toml:4: influxdb.token_env: found "token_file and token_env", expected one of them`,
+			`router.toml:5: influxdb.token: found unknown key`, `router.toml:6: influxdb.name: found unknown key`,
+		}},
+		{"InfluxDB with a token that is nowhere", "[influxdb]\nurl = \"http://h:8086\"\ntoken_env = \"NONE\"\n", []string{`router.toml:3: influxdb.token_env: found "NONE", expected an environment variable that is set`}},
 		{"webhook without a secret", "[webhook]\nsecret_files = []\n", []string{"router.toml:2: webhook.secret_files"}},
 		{"webhook with a wrong secret", "[webhook]\nsecret_files = [\n  \"nowhere\",\n  \"secret\",\n]\n", []string{
 			`router.toml:3: webhook.secret_files[0]: found "nowhere"`, `router.toml:4: webhook.secret_files[1]: found "secret"`, `"whsec_"`,
@@ -138,6 +148,34 @@ func TestChannelsNeedTheirKeys(t *testing.T) {
 			}
 			if strings.Contains(err.Error(), "s3cret") {
 				t.Errorf("the secret is said:\n%v", err)
+			}
+		})
+	}
+}
+
+// InfluxDB 1.8 and 2.x differ in what is written here, and in nothing that is required.
+func TestTheHistoryInInfluxDB(t *testing.T) {
+	env := func(key string) (string, bool) { return "user:s3cret", key == "INFLUX_USER_AND_PASSWORD" }
+	for _, row := range []struct {
+		name, text string
+		want       *influx.Output
+	}{
+		{"no table", "", nil},
+		{"as little as can be", "[influxdb]\nurl = \"http://h:8086\"\n", &influx.Output{Name: "influxdb", URLs: []string{"http://h:8086"}, Bucket: "nezuban"}},
+		{"1.8", "[influxdb]\nurl = \"http://h:8086\"\ntoken_env = \"INFLUX_USER_AND_PASSWORD\"\nbucket = \"db/policy\"\n", &influx.Output{
+			Name: "influxdb", URLs: []string{"http://h:8086"}, Token: "user:s3cret", Bucket: "db/policy",
+		}},
+		{"2.x", "[influxdb]\nurls = [\"https://a\", \"https://b\"]\ntoken_file = \"token\"\norg = \"o\"\nbucket = \"b\"\ngzip = true\n", &influx.Output{
+			Name: "influxdb", URLs: []string{"https://a", "https://b"}, Token: "t0ken", Org: "o", Bucket: "b", Gzip: true,
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			cfg, err := Load(writeConfig(t, row.text, map[string]string{"token": "t0ken\n"}), env)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(row.want, cfg.history); diff != "" {
+				t.Errorf("(-want +found):\n%s", diff)
 			}
 		})
 	}
