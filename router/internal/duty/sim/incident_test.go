@@ -670,6 +670,9 @@ func (o *oracle) mayCall(k *known, m page.Message) {
 	if k.quiet.IsZero() || time.Since(k.quiet) < underWay {
 		return
 	}
+	if k.taken.After(k.quiet) && time.Since(k.taken) < underWay { // it called again since, and somebody has just taken it once more
+		return
+	}
 	forward := o.put(k.taken) + o.ahead()
 	ends := k.decided.Add(policies[k.policy].ackTimeout - forward - 2*time.Second)
 	over := k.severity == "page" && time.Now().After(ends)

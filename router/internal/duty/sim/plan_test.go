@@ -331,9 +331,12 @@ func (h *host) beat() {
 		{Measurement: "nezuban_agent", Time: now, Tags: tags("host", h.name), Fields: []influx.Field{influx.String("state", "up")}},
 		{Measurement: "mem", Time: now, Tags: tags("host", h.name), Fields: []influx.Field{influx.Float("used_percent", value)}},
 	}, taken: func() {
-		o := h.world.oracle
+		o, within := h.world.oracle, memoryFor+beat+15*time.Second
+		if time.Since(now) > beat/2 { // it had to wait: then it may be too old to begin with, and the next one begins
+			within += beat + 5*time.Second
+		}
 		o.seen("agent-gone|"+h.name, false, 0, 0)
-		o.seen("memory|"+h.name, high, memoryFor+beat+15*time.Second, beat+15*time.Second)
+		o.seen("memory|"+h.name, high, within, beat+15*time.Second)
 	}})
 }
 
