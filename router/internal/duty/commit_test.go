@@ -31,6 +31,18 @@ func (g *gated) Commit(ctx context.Context, batches ...record.Batch) error {
 	return g.disk.Commit(ctx, batches...)
 }
 
+// letGo lets all commits go that wait, and those that follow from them.
+func (g *gated) letGo() {
+	for {
+		select {
+		case g.let <- nil:
+			synctest.Wait()
+		default:
+			return
+		}
+	}
+}
+
 // report tells the engine of a problem, in the background; its answer comes through the channel.
 func report(t *testing.T, e *Engine, key string) <-chan error {
 	answer := make(chan error, 1)
@@ -201,6 +213,40 @@ func TestNoPageGoesOutBeforeItsIncidentIsStored(t *testing.T) {
 		store.let <- nil // the outcome
 		stop()
 	})
+}
+
+// TestWhatIsOvertakenWhileItIsBeingStoredIsNotSent: the store is slow to take that a page is being sent. Whoever acknowledges or
+// resolves the incident meanwhile is not called any more.
+func TestWhatIsOvertakenWhileItIsBeingStoredIsNotSent(t *testing.T) {
+	for name, act := range map[string]func(ctx context.Context, e *Engine, id string) error{
+		"acknowledged before it was sent": func(ctx context.Context, e *Engine, id string) error { return e.Acknowledge(ctx, id, "alice", "") },
+		"resolved before it was sent":     func(ctx context.Context, e *Engine, id string) error { return e.Resolve(ctx, id, "alice", "") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := newGated()
+				e := newEngine(t, store)
+				calls, stop := deliver(t, e, func(context.Context, page.Message) error { return nil })
+				synctest.Wait()
+				reported := report(t, e, "slow") // and the deliverer has begun to send
+				acted := make(chan error, 1)
+				id := e.IDs()[0]
+				go func() { acted <- act(t.Context(), e, id) }()
+				synctest.Wait()
+				store.letGo()
+				if n := answered(t, []<-chan error{reported, acted}, nil); n != 2 {
+					t.Fatalf("%d answers, want both", n)
+				}
+				if len(calls) != 0 {
+					t.Errorf("%+v is sent, and nobody is to be called any more", <-calls)
+				}
+				if row := store.stored().Rows(id)[0]; row.Status != incident.RowCancelled || row.Reason != name || row.Attempt != 0 {
+					t.Errorf("the row is %s after %d attempts, because of %q; want it cancelled after none, because of %q", row.Status, row.Attempt, row.Reason, name)
+				}
+				stop()
+			})
+		})
+	}
 }
 
 // An incident is filed away from the disk: its end must have arrived there.

@@ -124,6 +124,10 @@ func (d *Deliverer) start(ctx context.Context, rows []incident.Row) error {
 		return ctx.Err() // they stand as being sent, and go again after the next start
 	}
 	for _, b := range marked {
+		if d.withheld(ctx, b.row.Key()) {
+			d.release([]incident.Row{b.row})
+			continue
+		}
 		slots := d.slots[b.row.Channel] // the map is this goroutine's alone
 		d.attempts.Go(func() {
 			d.attempt(ctx, b)
@@ -166,6 +170,19 @@ func (d *Deliverer) begin(ctx context.Context, row incident.Row) (b begun, g *gr
 		d.Log.Error("cannot store that a page is being sent", "incident", row.Incident, "err", err)
 	}
 	return b, g, err == nil
+}
+
+// withheld takes a row back that was overtaken while it was being stored that it is sent: somebody has the incident by now, or
+// it is over. Nobody waits for this to be stored: a start that finds the row as being sent cancels it too.
+func (d *Deliverer) withheld(ctx context.Context, key incident.RowKey) bool {
+	_, err := d.Engine.join(ctx, func(env incident.Env) (decision, error) {
+		change, overtaken := d.Engine.book.Withhold(env, key)
+		if !overtaken {
+			return decision{}, incident.ErrUnknown
+		}
+		return decision{batch: record.Batch{Change: change}}, nil
+	})
+	return err == nil
 }
 
 // durable waits until what these groups hold is, and does not give up while the router runs: nobody else would send the

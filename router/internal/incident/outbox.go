@@ -26,6 +26,35 @@ func (b *Book) Begin(env Env, key RowKey) (Change, bool) {
 	return d.change(), true
 }
 
+// Withhold takes back that a row is being sent, before anything has left the router: what it says held when that was decided,
+// and holds no more now that it is stored. It reports whether that is so.
+func (b *Book) Withhold(env Env, key RowKey) (Change, bool) {
+	d := b.draft(env)
+	row, ok := d.row(key)
+	inc, open := d.incident(key.Incident)
+	if !ok || !open || row.Status != RowSending || inc.wants(row.Kind) {
+		return Change{}, false
+	}
+	row.Status = RowPending
+	row.Attempt--
+	d.cancel(&inc, row, inc.overtook())
+	for _, other := range d.rowsOf(inc.ID) { // the news that somebody has it, or that it is over, would be the first that is heard of it
+		heard := func(holder Row) bool { return holder.Destination() == other.Destination() }
+		if other.Status == RowPending && other.Kind != MessageTrigger && other.Destination() == row.Destination() && !slices.ContainsFunc(d.holders(inc.ID), heard) {
+			d.cancel(&inc, other, "page "+row.PageID()+" was not sent")
+		}
+	}
+	return d.change(), true
+}
+
+// overtook says what has happened to an incident before one of its messages was sent that it does not want any more.
+func (inc Incident) overtook() string {
+	if inc.State == Triggered {
+		return "suppressed before it was sent"
+	}
+	return string(inc.State) + " before it was sent"
+}
+
 // joining is whom a PagerDuty message names: its own people, and when it comes late, after a further step was paged,
 // also those who are assigned by then: nobody who was called is sent away.
 func (d *draft) joining(row Row) []string {

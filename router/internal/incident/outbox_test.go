@@ -45,6 +45,69 @@ func TestAResolveNeverOvertakesItsTrigger(t *testing.T) {
 	want(t, w.deliver(sentOK), "resolve pagerduty alice")
 }
 
+// TestWithhold takes back what was begun and has not left.
+func TestWithhold(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		before    func(w *world) // the row is begun
+		meanwhile func(w *world)
+		withheld  bool
+		reason    string
+		rest      []string // what goes out afterwards
+	}{
+		{"nothing happens meanwhile", nil, func(*world) {}, false, "", nil},
+		{"it is acknowledged", nil, func(w *world) { w.acknowledge("alice") }, true, "acknowledged before it was sent", nil},
+		{"it is over", nil, func(w *world) { w.apply(started(start.Add(time.Second))) }, true, "resolved before it was sent", nil},
+		{"it is over, and was tried before", func(w *world) {
+			w.deliver(Outcome{Err: errors.New("no answer")})
+			w.after(2 * time.Second)
+		}, func(w *world) { w.apply(started(start.Add(time.Second))) }, true, "resolved before it was sent", []string{"resolve pagerduty alice"}},
+		{"it is suppressed", nil, func(w *world) {
+			m, err := ParseMatcher("host=web1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, _, err := w.book.Silence(w.env, Silence{Matchers: Matchers{m}, From: w.env.Now, Until: w.env.Now.Add(time.Hour), By: "alice", Reason: "r"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.accept(c)
+			w.tick()
+		}, true, "suppressed before it was sent", nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, rotationText)
+			w.apply(died(start))
+			if tt.before != nil {
+				tt.before(w)
+			}
+			due, _ := w.book.Due(w.env.Now)
+			c, _ := w.book.Begin(w.env, due[0].Key())
+			w.accept(c)
+			tt.meanwhile(w)
+			c, withheld := w.book.Withhold(w.env, due[0].Key())
+			w.accept(c)
+			row := w.book.Rows(due[0].Incident)[0]
+			if withheld != tt.withheld || withheld && (row.Status != RowCancelled || row.Reason != tt.reason || row.Attempt != due[0].Attempt) {
+				t.Fatalf("withheld: %v, the row is %s, %q, after %d attempts; want %v, %q, after %d", withheld, row.Status, row.Reason, row.Attempt, tt.withheld, tt.reason, due[0].Attempt)
+			}
+			if _, again := w.book.Withhold(w.env, due[0].Key()); again && withheld {
+				t.Error("withheld twice")
+			}
+			if c := w.book.Finish(w.env, due[0].Key(), sentOK); withheld && !c.Empty() {
+				t.Error("what was withheld is sent")
+			}
+			if withheld {
+				want(t, w.deliver(sentOK), tt.rest...)
+			}
+		})
+	}
+	w := newWorld(t, rotationText)
+	if _, withheld := w.book.Withhold(w.env, RowKey{"none", 0}); withheld {
+		t.Error("a row that is not there is withheld")
+	}
+}
+
 func TestAFailingChannel(t *testing.T) {
 	failing := Outcome{Err: errors.New("503 from the provider")}
 	refused := Outcome{Err: errors.New("no such user"), Permanent: true}

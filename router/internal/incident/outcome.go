@@ -73,7 +73,7 @@ func (b *Book) Finish(env Env, key RowKey, out Outcome) Change {
 // person whose channel does not work is reached by the next one.
 func (d *draft) settle(inc *Incident, row Row) {
 	if row.Status == RowPending && !inc.wants(row.Kind) {
-		d.cancel(inc, row, string(inc.State)+" before it was sent")
+		d.cancel(inc, row, inc.overtook())
 		return
 	}
 	if row.Kind != MessageTrigger || row.Status == RowSent {
