@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 )
 
 // Row is one row of a Flux answer: _time (time.Time), _value, _field,
@@ -32,6 +33,9 @@ func queryOne(ctx context.Context, o Output, url, flux string) ([]Row, error) {
 	client := o.client(url)
 	defer client.Close()
 	result, err := client.QueryAPI(o.Org).Query(ctx, flux)
+	if statusOf(err) == http.StatusForbidden {
+		return nil, fmt.Errorf("%w: expected a token that may read, and flux-enabled=true in the [http] section of an InfluxDB 1.8", err)
+	}
 	if err != nil {
 		return nil, err
 	}

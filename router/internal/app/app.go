@@ -169,6 +169,9 @@ func (r *router) loop(ctx context.Context) error {
 	guard(func() error { r.deliverer.Run(running); return nil })
 	if r.keeper != nil {
 		guard(func() error { r.keeper.run(running); return nil })
+		if r.cfg.history != nil {
+			guard(func() error { r.reread(running); return nil })
+		}
 	}
 	if r.deadMan != nil {
 		guard(func() error { r.deadMan.run(running); return nil })

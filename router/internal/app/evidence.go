@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"nezuban/agent/daemon"
@@ -21,7 +22,7 @@ type keeper struct {
 	engine  *duty.Engine
 	store   *evidence.Store
 	trouble *daemon.Condition
-	whole   bool // all is to be written anew: something could not be appended
+	whole   atomic.Bool // all is to be written anew: the journal does not have all
 }
 
 // newKeeper goes on from what was kept, and returns the time of the newest of it; zero: there is nothing. Without objectives
@@ -61,13 +62,22 @@ func (k *keeper) run(ctx context.Context) {
 // keep writes down what was counted since the last time. What the journal did not take is written with all the rest.
 func (k *keeper) keep() error {
 	results, all := k.engine.Counted()
-	k.whole = k.whole || !all
-	if !k.whole && !k.store.Due() {
+	if !all {
+		k.whole.Store(true)
+	}
+	if !k.whole.Swap(false) && !k.store.Due() {
 		err := k.store.Append(results)
-		k.whole = err != nil
+		k.lacks(err)
 		return err
 	}
 	err := k.store.Checkpoint(k.engine.Evidence())
-	k.whole = err != nil
+	k.lacks(err)
 	return err
+}
+
+// lacks lets all be written anew the next time, after an error.
+func (k *keeper) lacks(err error) {
+	if err != nil {
+		k.whole.Store(true)
+	}
 }
