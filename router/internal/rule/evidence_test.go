@@ -198,8 +198,8 @@ func TestEvidenceThatCannotBeRead(t *testing.T) {
 		{"no version", changed(func(e *rule.Evidence) { e.Version = 0 }), "found version 0, expected 1 to 1", false},
 		{"a later version", changed(func(e *rule.Evidence) { e.Version = 2 }), "found version 2, expected 1 to 1", false},
 		{"a tier of nonsense", changed(func(e *rule.Evidence) {
-			e.Ring.Tiers = []window.KeptTier{{Step: 1, Head: 0, Buckets: []int64{1, 1, 1}}}
-		}), "tier 0, bucket 0: found age 1", false},
+			e.Ring.Tiers = []window.KeptTier{{Step: 1, Head: 0, Buckets: []byte{1, 1, 1}}}
+		}), "tier 0: byte 0 of its buckets: found 1 steps back", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, shopObjective, oneLocation)

@@ -15,9 +15,9 @@ type Kept struct {
 
 // KeptTier is one tier of a ring.
 type KeptTier struct {
-	Step    int64   `json:"step"`    // length of a bucket, nanoseconds
-	Head    int64   `json:"head"`    // number of the newest bucket since the epoch
-	Buckets []int64 `json:"buckets"` // three numbers for each that has samples: how many steps before the head, total, bad
+	Step    int64  `json:"step"`    // length of a bucket, nanoseconds
+	Head    int64  `json:"head"`    // number of the newest bucket since the epoch
+	Buckets []byte `json:"buckets"` // three uvarints for each that has samples: how many steps before the one before, or the head; total; bad
 }
 
 // Keep says what the ring holds.
@@ -26,9 +26,13 @@ func (r *Ring) Keep() Kept {
 	for i := range r.tiers {
 		t := &r.tiers[i]
 		kept := KeptTier{Step: r.shape.tiers[i].step, Head: t.head}
+		last := int64(0)
 		for age := range int64(len(t.buckets)) {
 			if b := t.buckets[t.position(t.head-age)]; b.total > 0 {
-				kept.Buckets = append(kept.Buckets, age, int64(b.total), int64(b.bad))
+				kept.Buckets = binary.AppendUvarint(kept.Buckets, uint64(age-last))
+				kept.Buckets = binary.AppendUvarint(kept.Buckets, uint64(b.total))
+				kept.Buckets = binary.AppendUvarint(kept.Buckets, uint64(b.bad))
+				last = age
 			}
 		}
 		k.Tiers = append(k.Tiers, kept)
@@ -40,33 +44,45 @@ func (r *Ring) Keep() Kept {
 // what is too old for a tier, and a tier of a step that this ring has none of, is left out. An error says what cannot be; the
 // ring is as before then.
 func (r *Ring) Recall(k Kept) error {
-	if err := k.check(); err != nil {
-		return err
+	for i, kept := range k.Tiers {
+		if err := kept.each(func(int64, Counts) {}); err != nil {
+			return fmt.Errorf("tier %d: %w", i, err)
+		}
 	}
 	for _, kept := range k.Tiers {
 		for i := range r.tiers {
-			if r.shape.tiers[i].step != kept.Step {
-				continue
-			}
-			for at := 0; at < len(kept.Buckets); at += 3 {
-				r.count(i, kept.Head-kept.Buckets[at], Counts{Total: uint64(kept.Buckets[at+1]), Bad: uint64(kept.Buckets[at+2])})
+			if r.shape.tiers[i].step == kept.Step {
+				_ = kept.each(func(number int64, c Counts) { r.count(i, number, c) }) // it was looked at already
 			}
 		}
 	}
 	return nil
 }
 
-func (k Kept) check() error {
-	for i, t := range k.Tiers {
-		if t.Step <= 0 || t.Head < 0 || len(t.Buckets)%3 != 0 {
-			return fmt.Errorf("tier %d: found step %d, head %d and %d numbers, expected a step above 0, a head of 0 or more, and three numbers a bucket", i, t.Step, t.Head, len(t.Buckets))
+// each calls do for each bucket with the number of its step. The error says what cannot be.
+func (t KeptTier) each(do func(number int64, c Counts)) error {
+	if t.Step <= 0 || t.Head < 0 {
+		return fmt.Errorf("found a step of %d and a head of %d, expected more than 0, and 0 or more", t.Step, t.Head)
+	}
+	rest := t.Buckets
+	next := func() uint64 {
+		value, n := binary.Uvarint(rest)
+		if n <= 0 {
+			rest = nil
+			return math.MaxUint64 // no number of a bucket is so large
 		}
-		for at := 0; at < len(t.Buckets); at += 3 {
-			age, total, bad := t.Buckets[at], t.Buckets[at+1], t.Buckets[at+2]
-			if age < 0 || age > t.Head || total < 1 || total > math.MaxUint32 || bad < 0 || bad > total {
-				return fmt.Errorf("tier %d, bucket %d: found age %d, total %d, bad %d, expected an age from 0 to %d, and as many bad as there are, or fewer", i, at/3, age, total, bad, t.Head)
-			}
+		rest = rest[n:]
+		return value
+	}
+	number := t.Head
+	for len(rest) > 0 {
+		at := len(t.Buckets) - len(rest)
+		age, total, bad := next(), next(), next()
+		if age > uint64(number) || total < 1 || total > math.MaxUint32 || bad > total {
+			return fmt.Errorf("byte %d of its buckets: found %d steps back, %d results and %d bad ones, expected at most %d steps, and no more bad ones than results", at, age, total, bad, number)
 		}
+		number -= int64(age)
+		do(number, Counts{Total: total, Bad: bad})
 	}
 	return nil
 }

@@ -1,6 +1,8 @@
 package window_test
 
 import (
+	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"slices"
 	"testing"
@@ -97,7 +99,13 @@ func TestRecallRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	minute, head := int64(time.Minute), epoch.Unix()/60
-	good := window.KeptTier{Step: minute, Head: head, Buckets: []int64{0, 3, 1}}
+	numbers := func(all ...uint64) (buckets []byte) {
+		for _, n := range all {
+			buckets = binary.AppendUvarint(buckets, n)
+		}
+		return buckets
+	}
+	good := window.KeptTier{Step: minute, Head: head, Buckets: numbers(0, 3, 1)}
 	for _, tt := range []struct {
 		name string
 		tier window.KeptTier
@@ -105,16 +113,17 @@ func TestRecallRefuses(t *testing.T) {
 		err  bool
 	}{
 		{"what is good", good, 3, false},
-		{"another step is left out", window.KeptTier{Step: 2 * minute, Head: head / 2, Buckets: []int64{0, 3, 1}}, 0, false},
+		{"another step is left out", window.KeptTier{Step: 2 * minute, Head: head / 2, Buckets: numbers(0, 3, 1)}, 0, false},
 		{"no step", window.KeptTier{Head: head}, 0, true},
 		{"a head before the epoch", window.KeptTier{Step: minute, Head: -1}, 0, true},
-		{"two numbers", window.KeptTier{Step: minute, Head: head, Buckets: []int64{0, 3}}, 0, true},
-		{"an age below 0", window.KeptTier{Step: minute, Head: head, Buckets: []int64{-1, 3, 1}}, 0, true},
-		{"an age before the epoch", window.KeptTier{Step: minute, Head: head, Buckets: []int64{head + 1, 3, 1}}, 0, true},
-		{"more bad than there are", window.KeptTier{Step: minute, Head: head, Buckets: []int64{0, 3, 4}}, 0, true},
-		{"fewer than none", window.KeptTier{Step: minute, Head: head, Buckets: []int64{0, -3, -4}}, 0, true},
-		{"more than a bucket holds", window.KeptTier{Step: minute, Head: head, Buckets: []int64{0, 1 << 32, 4}}, 0, true},
-		{"twice as much as a bucket holds: the second is left out", window.KeptTier{Step: minute, Head: head, Buckets: []int64{0, 1<<32 - 1, 4, 0, 2, 1}}, 1<<32 - 1, false},
+		{"two numbers", window.KeptTier{Step: minute, Head: head, Buckets: numbers(0, 3)}, 0, true},
+		{"a number that breaks off", window.KeptTier{Step: minute, Head: head, Buckets: []byte{0, 3, 0x80}}, 0, true},
+		{"a number of more than 64 bits", window.KeptTier{Step: minute, Head: head, Buckets: bytes.Repeat([]byte{0xff}, 30)}, 0, true},
+		{"an age before the epoch", window.KeptTier{Step: minute, Head: head, Buckets: numbers(uint64(head)+1, 3, 1)}, 0, true},
+		{"more bad than there are", window.KeptTier{Step: minute, Head: head, Buckets: numbers(0, 3, 4)}, 0, true},
+		{"a bucket of none", window.KeptTier{Step: minute, Head: head, Buckets: numbers(0, 0, 0)}, 0, true},
+		{"more than a bucket holds", window.KeptTier{Step: minute, Head: head, Buckets: numbers(0, 1<<32, 4)}, 0, true},
+		{"twice as much as a bucket holds: the second is left out", window.KeptTier{Step: minute, Head: head, Buckets: numbers(0, 1<<32-1, 4, 0, 2, 1)}, 1<<32 - 1, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			ring := window.NewRing(shape, epoch)
@@ -184,6 +193,24 @@ func TestSeenLeavesOutWhatCannotBe(t *testing.T) {
 		s.Recall(kept, epoch)
 		if got := len(s.Keep().Ahead); got != 128 {
 			t.Errorf("%d, want 128", got)
+		}
+	})
+}
+
+// FuzzRecall goes on from anything: it is refused as a whole, or all that is within the ring's time counts.
+func FuzzRecall(f *testing.F) {
+	f.Add([]byte{0, 3, 1, 2, 1, 0}, int64(30_000_000))
+	f.Add([]byte{0x80}, int64(0))
+	shape, err := window.NewShape([]window.Tier{{Step: time.Minute, Span: time.Hour}}, []time.Duration{time.Hour})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, buckets []byte, head int64) {
+		ring := window.NewRing(shape, epoch)
+		err := ring.Recall(window.Kept{Tiers: []window.KeptTier{{Step: int64(time.Minute), Head: head, Buckets: buckets}}})
+		sum := ring.Sum(0)
+		if covered, of := ring.Covered(0); err != nil && sum.Total > 0 || sum.Bad > sum.Total || covered > of || (covered == 0) != (sum.Total == 0) {
+			t.Errorf("error %v and %+v in %d of %d buckets", err, sum, covered, of)
 		}
 	})
 }
