@@ -49,10 +49,14 @@ func (b *Book) Withhold(env Env, key RowKey) (Change, bool) {
 
 // overtook says what has happened to an incident before one of its messages was sent that it does not want any more.
 func (inc Incident) overtook() string {
-	if inc.State == Triggered {
-		return "suppressed before it was sent"
+	what := string(inc.State)
+	switch {
+	case inc.State == Triggered && inc.Suppressed != "":
+		what = "suppressed"
+	case inc.State == Triggered:
+		what = "triggered again"
 	}
-	return string(inc.State) + " before it was sent"
+	return what + " before it was sent"
 }
 
 // joining is whom a PagerDuty message names: its own people, and when it comes late, after a further step was paged,

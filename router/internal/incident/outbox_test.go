@@ -102,6 +102,23 @@ func TestWithhold(t *testing.T) {
 			}
 		})
 	}
+	t.Run("its end is begun, and it is opened again", func(t *testing.T) {
+		w := newWorld(t, rotationText)
+		w.book.Use(Settings{ReopenWithin: time.Hour})
+		w.apply(died(start))
+		w.deliver(sentOK)
+		w.apply(started(start.Add(time.Second)))
+		due, _ := w.book.Due(w.env.Now)
+		c, _ := w.book.Begin(w.env, due[0].Key())
+		w.accept(c)
+		w.after(2 * time.Second).apply(died(start.Add(2 * time.Second)))
+		c, withheld := w.book.Withhold(w.env, due[0].Key())
+		w.accept(c)
+		if row := w.book.Rows(due[0].Incident)[due[0].Seq]; !withheld || row.Reason != "triggered again before it was sent" {
+			t.Errorf("withheld: %v, %q; want that it is triggered again", withheld, row.Reason)
+		}
+		want(t, w.deliver(sentOK), "trigger pagerduty alice")
+	})
 	w := newWorld(t, rotationText)
 	if _, withheld := w.book.Withhold(w.env, RowKey{"none", 0}); withheld {
 		t.Error("a row that is not there is withheld")
