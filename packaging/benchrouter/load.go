@@ -26,6 +26,11 @@ func alert(id, severity string, since, until time.Time) []byte {
 		id, severity, id, since.UTC().Format(time.RFC3339Nano), ends)
 }
 
+// paired is an alert that belongs together with another one.
+func paired(alert []byte, pair string) []byte {
+	return bytes.Replace(alert, []byte(`"job":"node"`), fmt.Appendf(nil, `"job":"node","bench_pair":%q`, pair), 1)
+}
+
 // requests packs alerts into whole HTTP requests of so many each.
 func requests(host string, alerts [][]byte, each int) [][]byte {
 	var list [][]byte

@@ -62,6 +62,7 @@ func measure(ctx context.Context, o options) error {
 	}{
 		{"latency", b.latency},
 		{"resolve", b.resolves},
+		{"second", b.seconds},
 		{"singles", b.singles},
 		{"paged", b.paged},
 		{"ten-thousand", b.tenThousand},

@@ -84,6 +84,42 @@ func (b *bench) resolves(ctx context.Context) error {
 	return nil
 }
 
+// seconds lets a second alert join each of some incidents of the router, one after the other. An Alertmanager tells of it after
+// its group_interval, which defaults awaits.
+func (b *bench) seconds(ctx context.Context) error {
+	const pairs = 10
+	r := b.table.row("second alert told, from sending it, slowest", "ms", "less", 5000)
+	for round := range b.rounds {
+		var took []time.Duration
+		for i := range pairs {
+			pair := fmt.Sprintf("pair-%d-%d", round, i)
+			one := func(part string) (sent time.Time, err error) {
+				list := [][]byte{paired(alert(pair+part, "critical", b.began, time.Time{}), pair)}
+				sent = time.Now()
+				_, _, err = send(ctx, b.ours.host, requests(b.ours.host, list, 1), 1)
+				return sent, err
+			}
+			if _, err := one("-1"); err != nil {
+				return err
+			}
+			if _, err := b.to.awaitOne(ctx, pair+"-1", false); err != nil {
+				return err
+			}
+			sent, err := one("-2")
+			if err != nil {
+				return err
+			}
+			at, err := b.to.awaitJoined(ctx, pair)
+			if err != nil {
+				return err
+			}
+			took = append(took, at.Sub(sent))
+		}
+		r.add(true, quantile(milliseconds(took), 1))
+	}
+	return nil
+}
+
 // throughput sends fresh alerts and notes how many were taken a second, and a second of the program's processor time.
 func (b *bench) throughput(ctx context.Context, what string, goal float64, n, each, conns int, severity string) error {
 	rate := b.table.row(what, "1/s", "more", goal)

@@ -10,19 +10,21 @@ import (
 	"time"
 )
 
-// receiver takes the webhooks of both, and notes when it heard first that an alert fires, and that it is over.
+// receiver takes the webhooks of both, and notes when it heard first that an alert fires, and that it is over; of the router
+// also that a second alert has joined an incident.
 type receiver struct {
 	url string
 
 	mu       sync.Mutex
 	fired    map[string]time.Time // by bench_id
 	resolved map[string]time.Time
+	joined   map[string]time.Time // by bench_pair
 	changed  chan struct{}
 }
 
 // said is what either sends.
 type said struct {
-	Type string `json:"type"` // Nezuban: page.trigger, page.resolve
+	Type string `json:"type"` // Nezuban: page.trigger, page.update, page.resolve
 	Data struct {
 		Incident struct {
 			Labels map[string]string `json:"labels"`
@@ -56,7 +58,13 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if s.Type != "" {
+	switch s.Type {
+	case "":
+	case "page.update":
+		if pair := s.Data.Incident.Labels["bench_pair"]; r.joined[pair].IsZero() {
+			r.joined[pair] = at
+		}
+	default:
 		r.note(s.Data.Incident.Labels, s.Type == "page.resolve", at)
 	}
 	for _, a := range s.Alerts {
@@ -81,7 +89,7 @@ func (r *receiver) note(labels map[string]string, over bool, at time.Time) {
 func (r *receiver) forget() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.fired, r.resolved = map[string]time.Time{}, map[string]time.Time{}
+	r.fired, r.resolved, r.joined = map[string]time.Time{}, map[string]time.Time{}, map[string]time.Time{}
 }
 
 // await waits until it has heard of so many alerts that they fire.
@@ -99,6 +107,12 @@ func (r *receiver) awaitOne(ctx context.Context, id string, over bool) (at time.
 		}
 		return !at.IsZero()
 	})
+	return at, err
+}
+
+// awaitJoined waits until it has heard that a second alert has joined the incident of a pair, and says when.
+func (r *receiver) awaitJoined(ctx context.Context, pair string) (at time.Time, err error) {
+	err = r.until(ctx, func() bool { at = r.joined[pair]; return !at.IsZero() })
 	return at, err
 }
 

@@ -50,7 +50,7 @@ func newRouter(ctx context.Context, path, dir string, to *receiver) (*subject, e
 	}
 	s := &subject{name: "nezuban", dir: dir, host: host, ready: "http://" + host + "/readyz", path: path, args: []string{"run", "-config", filepath.Join(dir, "router.toml")}}
 	return s, s.write(map[string]string{
-		"router.toml":   fmt.Sprintf("listen = %q\nlog_level = \"error\"\n[ingest]\nopen_on_loopback = true\n[webhook]\nsecret_files = [\"secret\"]\npages_per_minute = 100000\n[[rule]]\nid = \"container-died\"\nkind = \"container_died\"\n", host),
+		"router.toml":   fmt.Sprintf("listen = %q\nlog_level = \"error\"\n[ingest]\nopen_on_loopback = true\n[webhook]\nsecret_files = [\"secret\"]\npages_per_minute = 100000\n[[group]]\nid = \"pairs\"\nrules = [\"alert-received\"]\nby = [\"bench_pair\"]\n[[rule]]\nid = \"container-died\"\nkind = \"container_died\"\n", host),
 		"oncall.toml":   oncallText,
 		"contacts.toml": fmt.Sprintf("[alice]\nwebhook = %q\n", to.url),
 		"secret":        secret + "\n",
