@@ -37,6 +37,7 @@ type known struct {
 	tried    int
 	inc      *stored           // as last stored
 	life     time.Time         // it was opened again
+	whirled  time.Time         // it was opened again and resolved in one transaction
 	freed    time.Time         // it may page again since: what suppressed it is over, or it fires anew
 	hidden   time.Time         // it is suppressed since
 	silent   time.Time         // nothing of it fires since; zero: something does
@@ -252,7 +253,10 @@ func (o *oracle) moves(k *known, was, inc *stored) {
 		}
 	}
 	again := len(inc.Reopenings) > 0 && !slices.EqualFunc(inc.Reopenings, was.Reopenings, time.Time.Equal) // perhaps in one decision with its end
-	if inc.State != "resolved" && (was.State == "resolved" || again) {                                     // it is told anew
+	if again && inc.State == "resolved" {
+		k.whirled = now
+	}
+	if inc.State != "resolved" && (was.State == "resolved" || again) { // it is told anew
 		anew()
 		k.life, k.silent = now, time.Time{}
 		k.told, k.over, k.toldOver, k.quiet = map[string]bool{}, map[string]bool{}, map[string]bool{}, time.Time{}
@@ -648,7 +652,7 @@ func (o *oracle) tries(n *node, channel string, m page.Message) {
 			k.over[dest] = true
 		}
 	case page.KindTrigger:
-		if k.over[dest] && k.state == "resolved" {
+		if k.over[dest] && k.state == "resolved" && (r == nil || !r.begun.Equal(k.whirled)) {
 			o.blame("in order", "%s is triggered at %s after it was told that it is over", m.PageID, dest)
 		}
 		o.mayCall(k, m)
