@@ -3,6 +3,7 @@ package packaging
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -81,6 +82,23 @@ func TestCalls(t *testing.T) {
 	s.unsaid(faketwilio.AuthToken, "+4915110000001")
 	if all := account.Calls(); len(all) != 1 {
 		t.Errorf("found %d calls, want none to say that it is over", len(all))
+	}
+}
+
+// TestTheRateOfAProviderIsKept lets one more container die than the provider takes messages of in a minute: the last text
+// message waits for its turn, which comes when a sixth of a minute is over.
+func TestTheRateOfAProviderIsKept(t *testing.T) {
+	account := faketwilio.New(t)
+	s := newStack(t, pagedBy("sms", "terminal", "10m"), twilioConfig(t, "sms", account)+"messages_per_minute = 6\n"+apart)
+	if code := s.deaths(0, 7); code != http.StatusNoContent {
+		t.Fatalf("found %d", code)
+	}
+	got, err := account.WaitFor(within(t, 30*time.Second), func(all faketwilio.Snapshot) bool { return len(all.Messages) == 7 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sixth, last := got.Messages[5].At, got.Messages[6].At; last.Sub(sixth) < 5*time.Second {
+		t.Errorf("the seventh message came %s after the sixth, want 10 s", last.Sub(sixth))
 	}
 }
 
