@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"nezuban/router/internal/state/record"
@@ -161,7 +162,8 @@ func (c *Conn) Tend(ctx context.Context) (Space, error) {
 	return s, err
 }
 
-// compact forgets all revisions but the present one.
+// compact forgets all revisions but the present one. A router that led before, or somebody who tends the cluster, may have
+// done so already.
 func (c *Conn) compact(ctx context.Context) error {
 	now, err := c.client.Get(ctx, record.LeaderKey, clientv3.WithCountOnly())
 	if err != nil {
@@ -170,7 +172,11 @@ func (c *Conn) compact(ctx context.Context) error {
 	if now.Header.Revision == c.compacted {
 		return nil
 	}
-	if _, err = c.client.Compact(ctx, now.Header.Revision, clientv3.WithCompactPhysical()); err == nil {
+	_, err = c.client.Compact(ctx, now.Header.Revision, clientv3.WithCompactPhysical())
+	if errors.Is(err, rpctypes.ErrCompacted) {
+		err = nil
+	}
+	if err == nil {
 		c.compacted = now.Header.Revision
 	}
 	return err

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"nezuban/packaging/testenv"
 	"nezuban/router/internal/access"
@@ -73,6 +74,40 @@ func TestARouterThatOverwritesALotNeverStaysFull(t *testing.T) {
 	}
 	if s.conn.shedding.Load() {
 		t.Error("timelines are still not kept")
+	}
+}
+
+// A cluster outside is tended by whoever leads: old revisions are forgotten before their room is needed. Another router that
+// has led, or leads by now, may have done that already. To give the room back to the disk is the cluster's operator's.
+func TestTwoRoutersTendOneCluster(t *testing.T) {
+	cluster := testenv.Etcd(t, 1, "-quota", fmt.Sprint(16<<20))
+	one, other := connect(t, cluster.Endpoints...), connect(t, cluster.Endpoints...)
+	term := within(t, 10*time.Second, lead(t, one, candidate("one", 0)))
+	first, err := one.client.Get(t.Context(), record.LeaderKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compacted := false
+	for i := range 4000 { // of which all together would take twice the quota
+		if err := term.Store.put(t.Context(), heavy(i%20)); err != nil {
+			t.Fatalf("after %d changes: %v", i, err)
+		}
+		if i%400 > 0 {
+			continue
+		}
+		for name, c := range map[string]*Conn{"the one": one, "the other": other} {
+			if space, err := c.Tend(t.Context()); err != nil || space.Alarm || c.shedding.Load() {
+				t.Fatalf("after %d changes %s finds %+v, %v", i, name, space, err)
+			}
+		}
+		_, err := one.client.Get(t.Context(), record.LeaderKey, clientv3.WithRev(first.Header.Revision))
+		compacted = errors.Is(err, rpctypes.ErrCompacted)
+	}
+	if !compacted {
+		t.Error("the first revision is still there")
+	}
+	if space, err := other.Space(t.Context()); err != nil || space.Size < 11<<20 {
+		t.Errorf("found %+v, %v, want room that is kept for what comes", space, err)
 	}
 }
 
