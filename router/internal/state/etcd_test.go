@@ -1,8 +1,12 @@
 package state
 
 import (
+	"errors"
+	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,6 +58,62 @@ func TestAStateFolderMayHaveAnyName(t *testing.T) {
 			s.Close()
 		}
 	}
+}
+
+// TestTheEmbeddedMemberOpensNoPort looks at what this process listens on: the state is nobody else's, on this machine either.
+func TestTheEmbeddedMemberOpensNoPort(t *testing.T) {
+	before := ports(t)
+	s := open(t, t.TempDir())
+	if err := s.put(t.Context(), sample("I1", 1, 1)); err != nil {
+		t.Fatal(err)
+	}
+	opened := func() []string {
+		return slices.DeleteFunc(ports(t), func(port string) bool { return slices.Contains(before, port) })
+	}
+	if found := opened(); len(found) > 0 {
+		t.Errorf("with the member the process listens on %q too", found)
+	}
+	own, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer own.Close()
+	if len(opened()) == 0 {
+		t.Error("a port that is open is not seen: the test shows nothing")
+	}
+}
+
+// ports are the TCP ports that this process listens on, as the kernel writes them.
+func ports(t *testing.T) []string {
+	t.Helper()
+	sockets, err := filepath.Glob("/proc/self/fd/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := map[string]bool{}
+	for _, fd := range sockets {
+		if to, err := os.Readlink(fd); err == nil { // the one of this look itself is gone
+			own[to] = true
+		}
+	}
+	var all []string
+	for _, table := range []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} {
+		text, err := os.ReadFile(table)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // a kernel without IPv6
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		const status, inode, listening = 3, 9, "0A" // see proc_net_tcp in the kernel's documentation
+		for line := range strings.Lines(string(text)) {
+			if f := strings.Fields(line); len(f) > inode && f[status] == listening && own["socket:["+f[inode]+"]"] {
+				all = append(all, f[1])
+			}
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 func TestNoFolderForTheSocketsIsSaid(t *testing.T) {
