@@ -8,10 +8,13 @@ import (
 	influxhttp "github.com/influxdata/influxdb-client-go/v2/api/http"
 )
 
-// Bounds of the waits between tries.
+// MaxBackoff is the longest wait of a writer between two tries, unless the server asks for a longer one. A router that has
+// started calls nobody absent for twice as long.
+const MaxBackoff = 30 * time.Second
+
+// Other bounds of the waits between tries.
 const (
 	minBackoff    = 500 * time.Millisecond
-	maxBackoff    = 30 * time.Second
 	maxRetryAfter = 5 * time.Minute // a server that asks for more is asked again anyway
 )
 
@@ -65,9 +68,9 @@ func retryAfter(err error, now time.Time) time.Duration {
 // backoff is the wait after the given number of failed tries, from 1; jitter
 // in [0,1) spreads senders over the upper half of it.
 func backoff(failures int, jitter float64) time.Duration {
-	full := maxBackoff
+	full := MaxBackoff
 	if doublings := failures - 1; doublings < 6 { // 0.5 s · 2⁶ is past the bound
-		full = min(minBackoff<<doublings, maxBackoff)
+		full = min(minBackoff<<doublings, MaxBackoff)
 	}
 	return full/2 + time.Duration(jitter*float64(full/2))
 }

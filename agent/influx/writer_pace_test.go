@@ -57,14 +57,14 @@ func TestSenderBacksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tries := paced(t, 5*time.Minute, 10*time.Minute, func(*Writer) {})
 		for i := 1; i < len(tries); i++ {
-			if gap := tries[i] - tries[i-1]; gap < minBackoff || gap > maxBackoff {
-				t.Errorf("found %s between tries %d and %d, expected %s to %s", gap, i-1, i, minBackoff, maxBackoff)
+			if gap := tries[i] - tries[i-1]; gap < minBackoff || gap > MaxBackoff {
+				t.Errorf("found %s between tries %d and %d, expected %s to %s", gap, i-1, i, minBackoff, MaxBackoff)
 			}
 		}
 		if n := len(tries); n < 14 || n > 28 { // about 30 s in the first six, then 15 to 30 s each
 			t.Errorf("found %d tries in five minutes: %s", n, tries)
 		}
-		if last := tries[len(tries)-1]; last < 5*time.Minute || last > 5*time.Minute+maxBackoff {
+		if last := tries[len(tries)-1]; last < 5*time.Minute || last > 5*time.Minute+MaxBackoff {
 			t.Errorf("found the line accepted after %s", last)
 		}
 	})

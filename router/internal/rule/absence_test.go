@@ -118,7 +118,7 @@ func TestAbsenceGraceByDefault(t *testing.T) {
 	w := newWorld(t, strings.Replace(absenceRule, `"2m"`, `"10s"`, 1), "")
 	w.observe(heartbeat("h1", influx.StateUp, w.now))
 	w.restart()
-	w.wait(time.Minute) // twice the longest pause of an agent between two attempts
+	w.wait(2 * influx.MaxBackoff)
 	w.expect()
 	w.wait(time.Second)
 	w.expect(goneFiring)
