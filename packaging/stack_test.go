@@ -155,7 +155,7 @@ func (s *stack) awaitReady(url string) {
 // command runs one of the programs to its end and returns what it printed.
 func (s *stack) command(name string, args ...string) string {
 	s.t.Helper()
-	out, err := exec.CommandContext(s.t.Context(), filepath.Join(binaries, name), args...).CombinedOutput()
+	out, err := exec.CommandContext(s.t.Context(), program(name), args...).CombinedOutput()
 	if err != nil {
 		s.t.Fatalf("%s %q: %v\n%s", name, args, err, out)
 	}
@@ -221,10 +221,18 @@ type process struct {
 	more  chan struct{} // closed and replaced at each line
 }
 
+// program is one of the programs under test, or the one of that path.
+func program(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(binaries, name)
+}
+
 // start starts a program; it is stopped, and its log shown if the test failed, when the test ends.
 func start(t *testing.T, name string, args ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command(filepath.Join(binaries, name), args...), done: make(chan struct{}), more: make(chan struct{})}
+	p := &process{cmd: exec.Command(program(name), args...), done: make(chan struct{}), more: make(chan struct{})}
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {

@@ -118,12 +118,5 @@ func Repo(tb testing.TB) string {
 // a second call cheap.
 func Build(tb testing.TB, pkg string) string {
 	tb.Helper()
-	path := filepath.Join(tb.TempDir(), filepath.Base(pkg))
-	cmd := exec.CommandContext(tb.Context(), "go", "build", "-trimpath", "-o", path, pkg)
-	cmd.Dir = Repo(tb)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		tb.Fatalf("go build %s: %v\n%s", pkg, err, out)
-	}
-	return path
+	return build(tb, Repo(tb), pkg)
 }
