@@ -91,7 +91,7 @@ func (n *node) preside(term *state.Term) error {
 	r.deadMan = r.newDeadMan()
 	for _, step := range []func(context.Context) error{r.resume, r.letIn, r.greet} {
 		if err := step(ctx); err != nil {
-			return err
+			return whyOver(ctx, err)
 		}
 	}
 	n.d.Log.Info("this router leads", "incidents", len(r.engine.IDs()))
@@ -103,10 +103,20 @@ func (n *node) preside(term *state.Term) error {
 	for _, component := range []string{"state", "rotation"} {
 		n.d.Health.Set(component, nil) // from now on somebody else's
 	}
-	if cause := context.Cause(ctx); cause != nil && err == nil {
-		err = cause
+	return whyOver(ctx, err)
+}
+
+// whyOver is why a term is over that ended with an error, or with nil: what ended its context comes first, of which such an
+// error is only what came of it.
+func whyOver(ctx context.Context, err error) error {
+	cause := context.Cause(ctx)
+	if cause == nil || errors.Is(err, cause) {
+		return err
 	}
-	return err
+	if err == nil {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", cause, err)
 }
 
 // follow says who leads, and whether this router can pass on to it what it is sent, until ctx ends.
