@@ -3,6 +3,7 @@ package influx
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -11,7 +12,7 @@ import (
 	"nezuban/packaging/testenv"
 )
 
-// fakeInflux2 answers the few requests by which a bucket of InfluxDB 2.x is made.
+// fakeInflux2 answers the few requests by which a bucket of InfluxDB 2.x is made, and takes what is written to one.
 func fakeInflux2(t *testing.T, buckets map[string]bool) *httptest.Server {
 	t.Helper()
 	reply := func(w http.ResponseWriter, status int, body any) {
@@ -51,6 +52,22 @@ func fakeInflux2(t *testing.T, buckets map[string]bool) *httptest.Server {
 		}
 		buckets[body.Name] = true
 		reply(w, http.StatusCreated, object{"id": "2", "name": body.Name, "retentionRules": []object{}})
+	})
+	mux.HandleFunc("POST /api/v2/write", func(w http.ResponseWriter, r *http.Request) {
+		query := r.URL.Query()
+		body, err := io.ReadAll(r.Body)
+		switch {
+		case r.Header.Get("Authorization") != "Token secret":
+			reply(w, http.StatusUnauthorized, object{"code": "unauthorized", "message": "unauthorized access"})
+		case query.Get("org") != "ops" || query.Get("precision") != "ns":
+			reply(w, http.StatusBadRequest, object{"code": "invalid", "message": "found " + r.URL.RawQuery})
+		case !buckets[query.Get("bucket")]:
+			reply(w, http.StatusNotFound, object{"code": "not found", "message": fmt.Sprintf("bucket %q not found", query.Get("bucket"))})
+		case err != nil || strings.Contains(string(body), "conflict"):
+			reply(w, http.StatusUnprocessableEntity, object{"code": "unprocessable entity", "message": "failure writing points to database: partial write: field type conflict"})
+		default:
+			w.WriteHeader(http.StatusNoContent)
+		}
 	})
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)

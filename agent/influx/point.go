@@ -1,6 +1,7 @@
 // Package influx is what the daemons of Nezuban share about samples: the
 // names and units of everything that is measured, line protocol to and from
-// bytes, a writer that outlives a database's absence, and queries.
+// bytes, a writer that outlives a database's absence, a write that waits for its
+// answer, and queries.
 //
 // The agent and the checks build points and hand them to a [Writer]; the router
 // decodes what they send. The package measures nothing and decides nothing,

@@ -2,7 +2,6 @@ package influx
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -56,19 +55,13 @@ func (s *sender) deliver(ctx context.Context, batch string) (settled bool, asked
 	return false, asked
 }
 
-// send writes to the URL in use. When that says that the database is not there
-// it is made, and the batch sent again.
+// send writes to the URL in use.
 func (s *sender) send(ctx context.Context, batch string) error {
-	url := s.urls[s.at]
-	err := url.write.WriteRecord(ctx, batch)
-	if statusOf(err) != http.StatusNotFound {
-		return err
+	made, err := s.urls[s.at].put(ctx, s.output, batch)
+	if made {
+		s.log.Info("made the database", "bucket", s.output.Bucket)
 	}
-	if missing := ensure(ctx, url.client, s.output); missing != nil {
-		return errors.Join(err, missing)
-	}
-	s.log.Info("made the database", "bucket", s.output.Bucket)
-	return url.write.WriteRecord(ctx, batch)
+	return err
 }
 
 // refuse gives a batch up, in the server's own words. Of a partial write it

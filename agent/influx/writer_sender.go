@@ -6,9 +6,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	influxdb2 "github.com/influxdata/influxdb-client-go/v2"
-	"github.com/influxdata/influxdb-client-go/v2/api"
-
 	"nezuban/agent/daemon"
 )
 
@@ -27,12 +24,6 @@ type sender struct {
 	at       int // index of the URL in use
 	maxBytes int // of a batch; shrinks when the server says 413
 	refused  refusals
-}
-
-// endpoint is one URL of an output.
-type endpoint struct {
-	client influxdb2.Client
-	write  api.WriteAPIBlocking
 }
 
 func newSender(o Output, opts WriterOptions) *sender {
