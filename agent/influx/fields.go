@@ -173,3 +173,23 @@ const (
 	FieldDropped       = "dropped"
 	FieldDockerUp      = "docker_up"
 )
+
+// Fields of nezuban_incident.
+const (
+	FieldID             = "id"
+	FieldSummary        = "summary"
+	FieldOpenedAt       = "opened_at"
+	FieldAcknowledgedAt = "acknowledged_at"
+	FieldAcknowledgedBy = "acknowledged_by"
+	FieldResolvedAt     = "resolved_at"
+	FieldResolvedBy     = "resolved_by"
+	FieldTTD            = "ttd"
+	FieldTTA            = "tta"
+	FieldTTR            = "ttr"
+	FieldAlerts         = "alerts"
+	FieldPages          = "pages"
+	FieldPeople         = "people"
+	FieldUnpaged        = "unpaged"
+	FieldFlapping       = "flapping"
+	FieldPartOf         = "part_of"
+)

@@ -24,6 +24,7 @@ const (
 	HTTPResponse    = "http_response"
 	Agent           = "nezuban_agent"
 	Checks          = "nezuban_checks"
+	Incident        = "nezuban_incident"
 )
 
 // Tags.
@@ -51,6 +52,10 @@ const (
 	TagResult           = "result"            // of a check, one of the Result constants
 	TagCheck            = "check"             // name of the check
 	TagLocation         = "location"          // name of the site that ran the check
+	TagSeverity         = "severity"          // of an incident: page, ticket or info
+	TagTeam             = "team"              // label of that name of an incident's first alert
+	TagService          = "service"           // likewise
+	TagRule             = "rule"              // id of the rule that speaks in an incident's first alert
 )
 
 // Values that several tags and fields have for "all of them together".

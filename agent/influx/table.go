@@ -52,7 +52,8 @@ func Measurements() []Measurement {
 	all = append(all, dockerMeasurements()...)
 	all = append(all, eventMeasurement(), cgroupMeasurement())
 	all = append(all, hostMeasurements()...)
-	return append(all, ownMeasurements()...)
+	all = append(all, ownMeasurements()...)
+	return append(all, incidentMeasurement())
 }
 
 // Shorthands that keep the tables readable.

@@ -130,7 +130,7 @@ type Config struct {
 
 	late tomlfile.Problems // certificates that were not good at the time of reading
 
-	history *influx.Output // the InfluxDB that agents and checks write to; nil: none is known
+	history *influx.Output // the InfluxDB that agents and checks write to, and that gets closed incidents; nil: none is known
 
 	deadManURL   string // secret; "": nobody outside is told that this router is alive
 	deadManEvery time.Duration

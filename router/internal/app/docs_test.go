@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"nezuban/agent/influx"
 	"nezuban/docs"
 	"nezuban/oncall/schedule"
 	"nezuban/router/internal/incident"
@@ -72,6 +73,27 @@ func TestDocsNameEveryKey(t *testing.T) {
 	}
 	slices.Sort(known)
 	slices.Sort(documented)
+	if diff := cmp.Diff(known, documented); diff != "" {
+		t.Errorf("docs/router.md (-known +documented):\n%s", diff)
+	}
+}
+
+// TestDocsNameEveryFieldOfAnIncident compares the table of what InfluxDB gets with the table of all names.
+func TestDocsNameEveryFieldOfAnIncident(t *testing.T) {
+	var known []string
+	for _, m := range influx.Measurements() {
+		if m.Name != influx.Incident {
+			continue
+		}
+		known = append(known, m.Tags...)
+		for _, f := range m.Fields {
+			known = append(known, f.Name)
+		}
+	}
+	documented, err := docs.Cells("router.md", "name in nezuban_incident")
+	if err != nil {
+		t.Fatal(err)
+	}
 	if diff := cmp.Diff(known, documented); diff != "" {
 		t.Errorf("docs/router.md (-known +documented):\n%s", diff)
 	}

@@ -37,6 +37,7 @@ type node struct {
 	outside  net.Listener // for ack pages and providers; nil: there is none
 	certs    []*certificate
 	archive  *state.Archive
+	scribe   *scribe // nil: there is no InfluxDB
 	conn     *state.Conn
 	tokens   []access.Token
 	ingest   string       // secret: the ingest token, for what this machine may send without one
@@ -115,6 +116,9 @@ func (n *node) open(ctx context.Context) error {
 	n.undo = append(n.undo, func() { _ = lock.Close() })
 	if n.archive, err = state.OpenArchive(filepath.Join(dir, closedDir)); err != nil {
 		return err
+	}
+	if n.cfg.history != nil {
+		n.scribe = newScribe(*n.cfg.history, n.archive, dir, n.d)
 	}
 	if n.cfg.etcdPair != nil {
 		if _, err := n.followFiles(*n.cfg.etcdPair, etcdFails); err != nil {
@@ -196,6 +200,9 @@ func (n *node) loop(ctx context.Context) error {
 	guard(func() error { return n.lead(running) })
 	guard(func() error { return n.watchState(running) })
 	guard(func() error { n.emergency.run(running); return nil })
+	if n.scribe != nil {
+		guard(func() error { n.scribe.run(running); return nil })
+	}
 	if !n.conn.Embedded() {
 		guard(func() error { n.follow(running); return nil })
 		guard(func() error { n.gather(running); return nil })

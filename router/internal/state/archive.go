@@ -23,7 +23,10 @@ type Closed struct {
 }
 
 // Archive is the folder of closed incidents.
-type Archive struct{ dir string }
+type Archive struct {
+	dir   string
+	filed func(id string) // nil: nobody asked
+}
 
 // OpenArchive makes the folder if it is missing.
 func OpenArchive(dir string) (*Archive, error) {
@@ -32,6 +35,10 @@ func OpenArchive(dir string) (*Archive, error) {
 	}
 	return &Archive{dir: dir}, nil
 }
+
+// OnFiled has each incident told that is filed from now on, also one that is filed once more. The function must return at
+// once. It is set before the archive is used by several goroutines.
+func (a *Archive) OnFiled(filed func(id string)) { a.filed = filed }
 
 // File files incidents away, on disk when it returns; they may be deleted from the store then.
 func (a *Archive) File(ctx context.Context, s *Store, ids []string) error {
@@ -69,7 +76,33 @@ func (a *Archive) write(closed Closed) error {
 	if err != nil {
 		return err
 	}
-	return WriteFile(a.path(closed.Incident.ID), append(data, '\n'), 0o600)
+	if err := WriteFile(a.path(closed.Incident.ID), append(data, '\n'), 0o600); err != nil {
+		return err
+	}
+	if a.filed != nil {
+		a.filed(closed.Incident.ID)
+	}
+	return nil
+}
+
+// IDs lists all closed incidents, in no order.
+func (a *Archive) IDs() ([]string, error) {
+	dir, err := os.Open(a.dir)
+	if err != nil {
+		return nil, fmt.Errorf("list closed incidents: %w", err)
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return nil, fmt.Errorf("list closed incidents: %w", err)
+	}
+	ids := names[:0]
+	for _, name := range names {
+		if id, isRecord := strings.CutSuffix(name, ".json"); isRecord {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
 }
 
 func (a *Archive) path(id string) string { return filepath.Join(a.dir, id+".json") }
