@@ -6,13 +6,8 @@ import (
 	"time"
 
 	"nezuban/agent/daemon"
+	"nezuban/agent/influx"
 	"nezuban/router/internal/evidence"
-)
-
-// Between two tries to read the history of one check, while InfluxDB does not answer.
-const (
-	rereadSoon = time.Second
-	rereadLate = time.Minute
 )
 
 // reread fills what objectives do not know: the time between the newest evidence that was kept and now, in which this router
@@ -30,7 +25,7 @@ func (r *router) reread(ctx context.Context) {
 	}
 	trouble := daemon.NewCondition(r.d.Log, "history in InfluxDB")
 	results, sums := 0, 0
-	wait := rereadSoon
+	failures := 0
 	for len(checks) > 0 {
 		history, err := evidence.Fetch(ctx, *r.cfg.history, checks[0], since, now)
 		if ctx.Err() != nil {
@@ -38,12 +33,12 @@ func (r *router) reread(ctx context.Context) {
 		}
 		if err != nil {
 			trouble.Failed(err)
-			pause(ctx, wait/2+rand.N(wait))
-			wait = min(2*wait, rereadLate)
+			failures++
+			pause(ctx, influx.Pause(err, failures, time.Now(), rand.Float64()))
 			continue
 		}
 		trouble.OK()
-		wait = rereadSoon
+		failures = 0
 		r.engine.CountSums(checks[0], history.Sums)
 		sums += len(history.Sums)
 		results += r.engine.Count(history.Results)
