@@ -120,10 +120,19 @@ func (inc *stored) quiet() bool { return inc.PartOf != "" || inc.Suppressed != "
 func (o *oracle) stored(ops []record.Op) {
 	defer o.lock()()
 	var grown []*known
+	silence := func(op record.Op) bool {
+		return op.Kind == record.Put && strings.HasPrefix(op.Key, record.SilencePrefix)
+	}
+	ended := func(op record.Op) bool { return strings.Contains(op.Value, `"ended_by"`) }
+	for _, op := range ops { // one that is made comes before what it hides, however they are sorted
+		if silence(op) && !ended(op) {
+			o.storedSilence(op.Value)
+		}
+	}
 	for _, op := range ops {
 		switch {
 		case op.Kind != record.Put:
-		case strings.HasPrefix(op.Key, record.SilencePrefix):
+		case silence(op) && ended(op):
 			o.storedSilence(op.Value)
 		case strings.HasPrefix(op.Key, record.IncidentPrefix):
 			if k := o.storedIncident(op.Key, op.Value); k != nil {
@@ -246,6 +255,9 @@ func (o *oracle) moves(k *known, was, inc *stored) {
 	anew := func() { k.cause, k.raised, k.freed = append(k.cause, now), now, now }
 	if was.State != inc.State && inc.State != "triggered" || !inc.Until.IsZero() && !inc.Until.Equal(was.Until) {
 		k.taken, k.decided = now, now
+		if !k.quiet.IsZero() && (inc.State == "acknowledged" || inc.State == "snoozed") { // somebody has it, though the answer may be lost
+			k.until = inc.Until
+		}
 		for _, at := range k.cause {
 			if n := len(k.cause); now.Sub(k.cause[n-1]) < time.Minute && now.Sub(at) < time.Minute && at.Before(k.decided) {
 				k.decided = at // it may have been decided, and not stored
@@ -400,10 +412,13 @@ func (r *row) destination() string {
 	return r.Channel + " of " + strings.Join(r.People, ",")
 }
 
+// decidedBefore is how long before it was stored a step may have been decided: while a store hangs.
+const decidedBefore = 15 * time.Second
+
 // stepTaken hears that the next step of an escalation is stored: it must not come early.
 func (o *oracle) stepTaken(k *known, r row) {
 	now := time.Now()
-	forward := o.put(k.last)
+	forward := o.put(k.last.Add(-decidedBefore))
 	early := k.sure && k.last.Add(k.wait-forward-2*time.Second).After(now)
 	if early && k.trial.Before(k.last) && !o.maybe(k, k.last) && k.taken.Before(k.last) {
 		o.blame("the policy's times", "%s: step %d of pass %d is taken %s after the one before, whose wait is %s", k.id, r.Step+1, r.Pass+1, now.Sub(k.last), k.wait)
@@ -452,7 +467,7 @@ func (o *oracle) checkIncident(k *known) {
 	}
 	due := from.Add(wait)
 	if k.state == "snoozed" { // until a time of the routers' clock
-		due = k.inc.Until.Add(-o.world.offset)
+		due = o.byTheirClock(k.inc.Until)
 	}
 	if k.freed.After(due) {
 		due = k.freed
@@ -462,6 +477,17 @@ func (o *oracle) checkIncident(k *known) {
 		k.last, k.taken = time.Now(), time.Now()
 	}
 	o.checkTries(k)
+}
+
+// byTheirClock is when it is a time by the routers' clock: when that was put forward beyond it, if it was.
+func (o *oracle) byTheirClock(at time.Time) time.Time {
+	due := at.Add(-o.world.offset)
+	for _, s := range o.steps {
+		if s.by > 0 && s.at.After(due) {
+			due = s.at
+		}
+	}
+	return due
 }
 
 // late says that something is overdue that was to come a while after a time.
@@ -494,7 +520,7 @@ func (o *oracle) checkQuiet(k *known) bool {
 			k.silent = time.Now()
 		}
 	case !inc.ReleaseAt.IsZero() && inc.Suppressed != "":
-		due := inc.ReleaseAt.Add(-o.world.offset)
+		due := o.byTheirClock(inc.ReleaseAt)
 		if k.freed.After(due) { // nothing of it fired then
 			due = k.freed
 		}
