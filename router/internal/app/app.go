@@ -212,7 +212,7 @@ func (r *router) tick(ctx context.Context) error {
 			continue
 		}
 		r.trouble.OK()
-		r.node.emergency.ok(ctx)
+		r.node.emergency.ok()
 		if r.deadMan != nil {
 			r.deadMan.alive(time.Now())
 		}

@@ -1,11 +1,10 @@
 package app
 
 import (
-	"cmp"
-	"context"
+	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"nezuban/router/internal/duty"
 	"nezuban/router/internal/incident"
 	"nezuban/router/internal/page"
+	"nezuban/router/internal/state/record"
 )
 
 // stateUnwritable is the rule id of the one message that is not in the outbox: the outbox cannot be written then.
@@ -24,10 +24,12 @@ const (
 	emergencyAfter  = 15 * time.Second // of a state that cannot be written: what is shorter loses nobody's time
 	emergencyEvery  = 30 * time.Minute
 	emergencyWithin = 10 * time.Second // one try of one channel
+	emergencyAgain  = time.Second      // after a round that reached nobody; twice as long after each further one
+	emergencyAtMost = time.Minute      // between two such rounds
 )
 
 // emergency tells whoever is on call that the state cannot be written: past the outbox, as well as that goes, once an
-// episode and then every half hour. It knows the rotation file and the channels of the last term in which this router led; one
+// episode and then every half hour; until somebody is reached it goes on trying, see [emergency.round]. It knows the rotation file and the channels of the last term in which this router led; one
 // that never led tells nobody. It is safe for concurrent use.
 type emergency struct {
 	router string // its name, in messages
@@ -39,11 +41,16 @@ type emergency struct {
 	mu      sync.Mutex
 	means   *means
 	since   time.Time // of the first failure of the episode; zero: the state can be written
-	why     string
+	why     error
 	refused int       // reports in this episode
-	toldAt  time.Time // zero: nobody was told in this episode
+	nextAt  time.Time // when it is told next; zero: at once
+	vain    int       // rounds of this message that reached nobody
+	first   time.Time // try of this message
 	count   int       // of messages in this episode
 	told    []told
+	ended   []told // of episodes that are over, which their receivers have not heard yet
+
+	telling sync.Mutex // held while messages are sent
 }
 
 // means are by which people are reached.
@@ -73,7 +80,7 @@ func (e *emergency) failed(err error) {
 	if e.since.IsZero() {
 		e.since = e.now()
 	}
-	e.why = err.Error()
+	e.why = err
 }
 
 // refusedOne notes that a sender was sent away because of it.
@@ -83,131 +90,96 @@ func (e *emergency) refusedOne() {
 	e.refused++
 }
 
-// over notes that the state can be written, by this router or by another, and gives back who was told otherwise.
-func (e *emergency) over() []told {
+// ok notes that the state can be written, by this router or by another. Whoever was told otherwise hears of it from
+// [emergency.run].
+func (e *emergency) ok() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	told := e.told
-	e.since, e.why, e.refused, e.toldAt, e.count, e.told = time.Time{}, "", 0, time.Time{}, 0, nil
-	return told
+	e.ended = append(e.ended, e.told...)
+	e.since, e.why, e.refused, e.nextAt, e.vain, e.count, e.told = time.Time{}, nil, 0, time.Time{}, 0, 0, nil
 }
 
-// due is the message that is to go out now, without waiting how long the trouble lasts when atOnce; false when there is none. It counts as told from here on, whether it gets
-// through or not: an emergency is no reason to ring every second.
-func (e *emergency) due(atOnce bool) (page.Message, means, bool) {
+// alarm is a message that is to go out now.
+type alarm struct {
+	page.Message
+	by      means
+	episode time.Time // when it began
+	vain    int       // rounds so far that reached nobody
+}
+
+// due is the alarm that is to go out now, without waiting how long the trouble lasts, or for the pause after a round in
+// vain, when atOnce; false when there is none. What has become of it is for [emergency.tried].
+func (e *emergency) due(atOnce bool) (alarm, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := e.now()
 	switch {
 	case e.since.IsZero() || e.means == nil || e.means.rotation() == nil:
-		return page.Message{}, means{}, false
+		return alarm{}, false
 	case !atOnce && now.Sub(e.since) < emergencyAfter:
-		return page.Message{}, means{}, false
-	case !e.toldAt.IsZero() && now.Sub(e.toldAt) < emergencyEvery:
-		return page.Message{}, means{}, false
+		return alarm{}, false
+	case now.Before(e.nextAt) && (!atOnce || e.vain == 0):
+		return alarm{}, false
 	}
-	e.toldAt = now
-	e.count++
+	if e.vain == 0 {
+		e.first = now
+		e.count++
+	}
 	id := duty.NewID(e.since)[:9] // the time alone: the same for the whole episode
-	summary := fmt.Sprintf("the router's state cannot be written; %d reports were refused", e.refused)
 	facts := page.Facts{
-		Summaries: []string{summary, e.why}, Labels: map[string]string{"router": e.router}, Rule: stateUnwritable, Since: e.since, URL: e.link,
+		Summaries: []string{unwritable(e.why, e.refused)}, Labels: map[string]string{"router": e.router}, Rule: stateUnwritable,
+		Reason: e.why.Error(), Since: e.since, URL: e.link,
 	}
 	m := page.Message{
 		Kind: page.KindTrigger, IncidentID: stateUnwritable + "-" + id, PageID: fmt.Sprintf("%s-%s-%d", stateUnwritable, id, e.count), Rule: stateUnwritable,
-		Severity: incident.SeverityPage, Labels: facts.Labels, URL: e.link,
+		Severity: incident.SeverityPage, Labels: facts.Labels, URL: e.link, Repeat: e.vain > 0, Failing: now.Sub(e.first),
 	}
 	m.Title, m.Text = page.Words(facts)
-	return m, *e.means, true
+	return alarm{m, *e.means, e.since, e.vain}, true
 }
 
-// run tells when it is time, until ctx ends.
-func (e *emergency) run(ctx context.Context) {
-	for ctx.Err() == nil {
-		e.tell(ctx, false)
-		pause(ctx, time.Second)
-	}
-}
+// whyMax bounds the reason in a title, in characters, so that what follows it has room.
+const whyMax = 110
 
-// tell sends the message that is due, if one is: to each person whom the policy's first step calls by their first channel
-// that takes it.
-func (e *emergency) tell(ctx context.Context, atOnce bool) {
-	m, by, ok := e.due(atOnce)
-	if !ok {
-		return
-	}
-	file := by.rotation()
-	policy, _ := escalation.PolicyFor(file, m.Labels)
-	_, notify := escalation.Next(policy, file, escalation.Progress{}, escalation.Picks{}, string(m.Severity), e.now())
-	reached := map[string]bool{}
-	slices.SortStableFunc(notify, func(a, b escalation.Notify) int { return cmp.Compare(a.At.UnixNano(), b.At.UnixNano()) })
-	for _, n := range notify {
-		if reached[n.Person] {
-			continue
+// unwritable says in one line why the state cannot be written, and what came of it.
+func unwritable(why error, refused int) string {
+	reason := why.Error()
+	if errors.Is(why, record.ErrFull) { // what follows says so too
+		if _, after, ok := strings.Cut(reason, record.ErrFull.Error()+": "); ok {
+			reason = after
 		}
-		m := m
-		m.IncidentID += "-" + n.Person // PagerDuty keeps one incident for each
-		m.Why = n.Why
-		address, _ := by.contacts().Address(n.Person, n.Channel)
-		m.People = []page.Recipient{{Person: n.Person, Address: address}}
-		reached[n.Person] = e.send(ctx, by, n.Channel, m)
 	}
-	if len(notify) == 0 {
-		e.log.Error("the state cannot be written, and nobody can be told: nobody is on call")
+	said := "the router's state cannot be written: " + page.Line(reason, whyMax)
+	switch refused {
+	case 0:
+		return said
+	case 1:
+		return said + "; 1 report was refused"
 	}
+	return fmt.Sprintf("%s; %d reports were refused", said, refused)
 }
 
-// send makes one try, and remembers a message that was taken.
-func (e *emergency) send(ctx context.Context, by means, channel string, m page.Message) bool {
-	pager, ok := by.pagers[channel]
-	if !ok {
-		return false
-	}
-	ctx, cancel := context.WithTimeout(ctx, emergencyWithin)
-	defer cancel()
-	err := e.guard(func() error {
-		id, err := pager.Page(ctx, m)
-		m.ProviderID = id
-		return err
-	})()
-	if err != nil {
-		e.log.Error("cannot tell that the state cannot be written", "person", m.People[0].Person, "channel", channel, "err", err)
-		return false
-	}
+// tried notes what became of a round of an alarm: whether it reached somebody.
+func (e *emergency) tried(a alarm, reached bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.told = append(e.told, told{channel, m})
-	return true
-}
-
-// ok notes that the state can be written, and tells whoever was told otherwise, once and as well as it goes.
-func (e *emergency) ok(ctx context.Context) {
-	all := e.over()
-	seen := map[string]bool{}
-	for _, t := range slices.Backward(all) {
-		person := t.message.People[0].Person + " " + t.channel
-		e.mu.Lock()
-		by := e.means
-		e.mu.Unlock()
-		if seen[person] || by == nil {
-			continue
-		}
-		seen[person] = true
-		m := t.message
-		m.Kind, m.PageID, m.Why = page.KindResolve, m.PageID+"-over", ""
-		m.Title, m.Text = page.Words(page.Facts{
-			Summaries: []string{"the router's state can be written again"}, Labels: m.Labels, Rule: stateUnwritable, URL: e.link,
-		})
-		e.sendOver(ctx, *by, t.channel, m)
+	switch {
+	case !e.since.Equal(a.episode):
+	case reached:
+		e.vain, e.nextAt = 0, e.now().Add(emergencyEvery)
+	default:
+		e.nextAt = e.now().Add(min(emergencyAgain<<min(e.vain, 6), emergencyAtMost))
+		e.vain++
 	}
 }
 
-func (e *emergency) sendOver(ctx context.Context, by means, channel string, m page.Message) {
-	ctx, cancel := context.WithTimeout(ctx, emergencyWithin)
-	defer cancel()
-	if pager, ok := by.pagers[channel]; ok {
-		if err := e.guard(func() error { _, err := pager.Page(ctx, m); return err })(); err != nil {
-			e.log.Warn("cannot tell that the state can be written again", "channel", channel, "err", err)
-		}
+// took remembers a message that was taken.
+func (e *emergency) took(episode time.Time, t told) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.since.Equal(episode) {
+		e.told = append(e.told, t)
+	} else { // it was over before the provider answered
+		e.ended = append(e.ended, t)
 	}
 }

@@ -132,7 +132,7 @@ func (n *node) follow(ctx context.Context) {
 			n.settled()
 		}
 		if ok && leader.URL != n.cfg.Advertise {
-			n.emergency.ok(ctx)
+			n.emergency.ok()
 		}
 		if ok && !own && leader.URL != said {
 			n.d.Log.Info("another router leads", "name", leader.Name, "url", leader.URL)
