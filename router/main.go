@@ -11,6 +11,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -197,16 +198,12 @@ func (c *command) asking() *flag.FlagSet {
 // client is a client of the router, with a token of the given kind.
 func (c *command) client(kind access.Kind) (*client.Client, error) {
 	if c.url == "" || c.tokenFile == "" {
-		cfg, err := app.Load(c.config, os.LookupEnv)
+		found, err := app.Find(c.config)
 		if err != nil {
 			return nil, fmt.Errorf("find the router by -config, or by both -url and -token-file: %w", err)
 		}
-		if c.url == "" {
-			c.url = cfg.PublicURL
-		}
-		if c.tokenFile == "" {
-			c.tokenFile = filepath.Join(cfg.TokenDir(), string(kind))
-		}
+		c.url = cmp.Or(c.url, found.URL)
+		c.tokenFile = cmp.Or(c.tokenFile, filepath.Join(found.TokenDir, string(kind)))
 	}
 	token, err := access.ReadTokenFile(c.tokenFile)
 	if err != nil {

@@ -77,13 +77,26 @@ func (c *command) readState() ([]byte, error) {
 	if c.url == "" {
 		cfg, err := app.Load(c.config, os.LookupEnv)
 		if err != nil {
-			return nil, err
+			return c.backupOfRunning(ctx, err)
 		}
 		data, err := app.Backup(ctx, cfg)
 		if !errors.Is(err, app.ErrRunning) {
 			return data, err
 		}
 	}
+	return c.askBackup(ctx)
+}
+
+// backupOfRunning takes a backup although the configuration has mistakes, if a router runs that has read a better one.
+func (c *command) backupOfRunning(ctx context.Context, mistakes error) ([]byte, error) {
+	data, err := c.askBackup(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%w\nand no running router gives a backup: %w", mistakes, err)
+	}
+	return data, nil
+}
+
+func (c *command) askBackup(ctx context.Context) ([]byte, error) {
 	router, err := c.client(access.Act)
 	if err != nil {
 		return nil, err

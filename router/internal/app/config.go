@@ -6,7 +6,6 @@ import (
 	"maps"
 	"net/mail"
 	"net/url"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -30,8 +29,13 @@ import (
 	"nezuban/router/internal/state"
 )
 
-// defaultListen is where a router answers when its configuration does not say.
-const defaultListen = "127.0.0.1:17070"
+// What holds when the configuration does not say.
+const (
+	defaultListen   = "127.0.0.1:17070" // where a router answers
+	defaultStateDir = "state"
+)
+
+const expectedPublicURL = `a URL like "https://nezuban.example.org"`
 
 // Bounds of the configuration and of the checks file.
 const (
@@ -157,7 +161,7 @@ type Config struct {
 func Load(path string, env func(string) (string, bool)) (Config, error) {
 	written := settings{
 		Daemon:   shared.Daemon{Listen: defaultListen, LogLevel: "info"},
-		StateDir: "state", Source: sourceFile, Contacts: "contacts.toml",
+		StateDir: defaultStateDir, Source: sourceFile, Contacts: "contacts.toml",
 	}
 	v, err := tomlfile.NewValidator(tomlfile.Read(path, maxConfigBytes, &written))
 	if err != nil {
@@ -238,12 +242,9 @@ func (c Config) public() *url.URL {
 }
 
 func (l *loader) plain(cfg *Config, s settings) {
-	cfg.PublicURL = strings.TrimRight(s.PublicURL, "/")
-	if cfg.PublicURL == "" {
-		cfg.PublicURL = "http://" + s.Listen
-	}
+	cfg.PublicURL = publicURL(s.PublicURL, s.Listen)
 	if !webURL(cfg.PublicURL) {
-		l.Wrong(s.PublicURL, `a URL like "https://nezuban.example.org"`, "public_url")
+		l.Wrong(s.PublicURL, expectedPublicURL, "public_url")
 	}
 	if s.Ingest.MaxBytes < 0 {
 		l.Wrong(s.Ingest.MaxBytes, "a number of bytes, or nothing for the default", "ingest", "max_bytes")
@@ -352,9 +353,6 @@ func (l *loader) project(p projectSettings, i int, before []projectSettings) ing
 	}
 	return ingest.Project{ID: p.ID, Name: p.Name, Key: p.Key, Severity: severity, Labels: p.Labels, Runbook: p.Runbook}
 }
-
-// TokenDir is the folder of the token files, one for each kind.
-func (c Config) TokenDir() string { return filepath.Join(c.StateDir, tokenDir) }
 
 // CheckCertificates names the certificates that are over or not yet good. A router starts with them all the same: paging needs
 // none.
