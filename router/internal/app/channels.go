@@ -35,7 +35,7 @@ type smsSettings struct {
 
 // twilio checks the account in a table; nil when there is no such table.
 func (l *loader) twilio(s twilioSettings, table, from string) *twilio.Config {
-	if s == (twilioSettings{}) {
+	if !l.has(table) {
 		return nil
 	}
 	l.webURLOrNothing(s.BaseURL, table, "base_url")
@@ -58,7 +58,7 @@ type emailSettings struct {
 
 // email checks the server; nil when there is no such table.
 func (l *loader) email(s emailSettings) *email.Config {
-	if s == (emailSettings{}) {
+	if !l.has("email") {
 		return nil
 	}
 	c := email.Config{Server: s.Server, TLS: email.TLS(s.TLS), Username: s.Username}
@@ -90,7 +90,7 @@ type slackSettings struct {
 
 // slack checks the workspace; nil when there is no such table.
 func (l *loader) slack(s slackSettings) *slack.Config {
-	if s == (slackSettings{}) {
+	if !l.has("slack") {
 		return nil
 	}
 	l.webURLOrNothing(s.BaseURL, "slack", "base_url")
@@ -105,7 +105,7 @@ type webhookSettings struct {
 
 // webhook checks the secrets; nil when there is no such table.
 func (l *loader) webhook(s webhookSettings) *webhook.Config {
-	if s.SecretFiles == nil && s.PagesPerMinute == 0 {
+	if !l.has("webhook") {
 		return nil
 	}
 	var c webhook.Config

@@ -27,17 +27,13 @@ type etcdSettings struct {
 	PasswordFile string   `toml:"password_file"`
 }
 
-func (s etcdSettings) used() bool {
-	return s.Endpoints != nil || s.CAFile != "" || s.CertFile != "" || s.KeyFile != "" || s.Username != "" || s.PasswordFile != ""
-}
-
 // cluster checks the external cluster, and how routers on it reach each other.
 func (l *loader) cluster(cfg *Config, s settings) {
 	if cfg.etcd.QuotaBytes = s.MaxState; s.MaxState != 0 && (s.MaxState < minState || s.MaxState > maxState) {
 		l.Wrong(s.MaxState, "a number of bytes from 16777216 to 8589934592, or nothing for 2147483648", "state_max_bytes")
 	}
 	cfg.Advertise = strings.TrimRight(s.Advertise, "/")
-	if !s.Etcd.used() {
+	if !l.has("etcd") {
 		if s.Advertise != "" {
 			l.Wrong(s.Advertise, "nothing: a router without [etcd] is alone", "advertise")
 		}

@@ -213,6 +213,9 @@ func (l *loader) config(s settings) Config {
 	return cfg
 }
 
+// has says that the configuration has a table, be it an empty one.
+func (l *loader) has(table string) bool { return l.File().Line(table) > 0 }
+
 // onCall is the path of the rotation file. A path beside a file that is applied would be a second source: it is refused.
 func (l *loader) onCall(s settings) string {
 	switch {
@@ -260,7 +263,7 @@ const (
 
 // deadMan checks the switch outside; without the table there is none.
 func (l *loader) deadMan(cfg *Config, s deadManSettings) {
-	if s == (deadManSettings{}) {
+	if !l.has("dead_man") {
 		return
 	}
 	cfg.deadManURL, cfg.deadManEvery = l.Secret(s.URLFile, "dead_man", "url_file"), time.Duration(s.Every)
@@ -281,7 +284,7 @@ func webURL(text string) bool {
 
 // channels checks the providers' settings; a table that is not there means that the channel is not configured.
 func (l *loader) channels(cfg *Config, s settings) {
-	if p := s.PagerDuty; p.used() {
+	if p := s.PagerDuty; l.has("pagerduty") {
 		l.webURLOrNothing(p.BaseURL, "pagerduty", "base_url")
 		l.required(p.Service, "a PagerDuty service id", "pagerduty", "service")
 		if address, err := mail.ParseAddress(p.From); err != nil || address.Address != p.From {

@@ -100,6 +100,16 @@ func TestChannelsNeedTheirKeys(t *testing.T) {
 		name, table string
 		says        []string
 	}{
+		{"an empty dead man's switch", "[dead_man]\n", []string{"router.toml:1: dead_man.url_file: found nothing"}},
+		{"an empty etcd", "\n[etcd]\n", []string{`router.toml:2: etcd.endpoints: found "[]"`, "advertise"}},
+		{"an empty listener", "public = {}\n", []string{"router.toml:1: public.listen", "router.toml:1: public.url"}},
+		{"an empty sms", "[sms]\n", []string{"router.toml:1: sms.account_sid: found nothing", "sms.auth_token_file: found nothing", "sms.from: found nothing"}},
+		{"sms with nothing but answers", "[sms]\nreplies = false\n", []string{"router.toml:1: sms.account_sid: found nothing"}},
+		{"an empty call", "[call]\n", []string{"router.toml:1: call.account_sid: found nothing"}},
+		{"an empty email", "[email]\n", []string{"router.toml:1: email.server", "router.toml:1: email.from"}},
+		{"an empty slack", "[slack]\n", []string{"router.toml:1: slack.token_file: found nothing"}},
+		{"an empty webhook", "[webhook]\n", []string{"router.toml:1: webhook.secret_files"}},
+		{"an empty pagerduty", "[pagerduty]\n", []string{"router.toml:1: pagerduty.service: found nothing", "pagerduty.token_file: found nothing", "pagerduty.from"}},
 		{"call", "[call]\nbase_url = \"ftp://x\"\n", []string{
 			`router.toml:2: call.base_url: found "ftp://x"`, "call.account_sid", "call.auth_token_file", "call.from",
 		}},

@@ -33,7 +33,7 @@ type outside struct {
 // public checks the certificates and the second listener.
 func (l *loader) public(cfg *Config, s settings) {
 	cfg.tls = l.keyPair(s.TLSCert, s.TLSKey)
-	if s.Public == (publicSettings{}) {
+	if !l.has("public") {
 		return
 	}
 	cfg.outside = &outside{listen: s.Public.Listen, url: strings.TrimRight(s.Public.URL, "/"), tls: l.keyPair(s.Public.TLSCert, s.Public.TLSKey, "public")}
