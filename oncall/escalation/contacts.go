@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"unicode"
 
 	"nezuban/agent/tomlfile"
 	"nezuban/oncall/schedule"
@@ -117,12 +118,10 @@ func parseContacts(path string, data []byte) (*Contacts, error) {
 		for _, channel := range sorted(raw[person]) {
 			address, isText := raw[person][channel].(string)
 			switch want, ok := known[channel]; {
-			case !ok:
-				problems = append(problems, source.Problem(channel, "one of "+strings.Join(sorted(known), ", "), person, channel))
+			case !ok: // it may be an address, if it has changed places with its channel
+				problems = append(problems, problem(source, "one of "+strings.Join(sorted(known), ", "), person, channel, ""))
 			case !isText || !want.pattern.MatchString(address):
-				problem := source.Problem(nil, want.example, person, channel)
-				problem.Found = "something else"
-				problems = append(problems, problem)
+				problems = append(problems, problem(source, want.example, person, channel, channel))
 			default:
 				c.addresses[person][channel] = address
 			}
@@ -134,7 +133,32 @@ func parseContacts(path string, data []byte) (*Contacts, error) {
 	return c, nil
 }
 
-// withoutAddresses blanks what the decoder found: it may have been half an address.
+// problem is one at a channel of a person. What stands there is not shown; the channel is, as the file says shown.
+func problem(source *tomlfile.File, expected, person, channel, shown string) tomlfile.Problem {
+	var path []any
+	if !likeAddress(person) {
+		path = append(path, person)
+		if shown != "" {
+			path = append(path, shown)
+		}
+	}
+	p := source.Problem(nil, expected, path...)
+	p.Line, p.Found = source.Line(person, channel), "something else"
+	return p
+}
+
+// likeAddress says that the name of a person may be an address that stands in the wrong place.
+func likeAddress(name string) bool {
+	digits := 0
+	for _, r := range name {
+		if unicode.IsDigit(r) {
+			digits++
+		}
+	}
+	return digits > 4 || strings.ContainsAny(name, "+@:/")
+}
+
+// withoutAddresses blanks what the decoder found, and where: both may have been an address, or half of one.
 func withoutAddresses(err error) error {
 	var problems tomlfile.Problems
 	if !errors.As(err, &problems) {
@@ -142,7 +166,7 @@ func withoutAddresses(err error) error {
 	}
 	problems = slices.Clone(problems)
 	for i := range problems {
-		problems[i].Found = "something else"
+		problems[i].Key, problems[i].Found = "", "something else"
 		problems[i].Expected = `TOML such as [alice] and sms = "+4915112345678" below it`
 	}
 	return problems

@@ -99,17 +99,25 @@ func TestContactsRefuseAnotherUsersFile(t *testing.T) {
 
 func TestContactsNeverShowAnAddress(t *testing.T) {
 	for name, text := range map[string]string{
-		"not TOML":        "[alice]\nsms = +49151SECRET\n",
-		"unclosed":        "[alice]\nsms = \"+49151SECRET\n",
-		"no telephone":    "[alice]\nsms = \"49151SECRET\"\n",
-		"a list":          "[alice]\nsms = [\"+49151SECRET\"]\n",
-		"not in a person": "sms = \"+49151SECRET\"\n",
-		"no user id":      "[alice]\npagerduty = \"P SECRET\"\n",
-		"unknown channel": "[alice]\npigeon = \"+49151SECRET\"\n",
-		"no mail":         "[alice]\nemail = \"SECRET example.org\"\n",
-		"no Slack id":     "[alice]\nslack = \"@SECRET\"\n",
-		"no URL":          "[alice]\nwebhook = \"SECRET\"\n",
-		"no address":      "[alice]\nterminal = \"SECRET\"\n",
+		"not TOML":           "[alice]\nsms = +49151SECRET\n",
+		"unclosed":           "[alice]\nsms = \"+49151SECRET\n",
+		"no telephone":       "[alice]\nsms = \"49151SECRET\"\n",
+		"a list":             "[alice]\nsms = [\"+49151SECRET\"]\n",
+		"not in a person":    "sms = \"+49151SECRET\"\n",
+		"no user id":         "[alice]\npagerduty = \"P SECRET\"\n",
+		"unknown channel":    "[alice]\npigeon = \"+49151SECRET\"\n",
+		"no mail":            "[alice]\nemail = \"SECRET example.org\"\n",
+		"no Slack id":        "[alice]\nslack = \"@SECRET\"\n",
+		"no URL":             "[alice]\nwebhook = \"SECRET\"\n",
+		"no address":         "[alice]\nterminal = \"SECRET\"\n",
+		"changed places":     "[alice]\n\"+49151SECRET\" = \"sms\"\n",
+		"in bare letters":    "[alice]\nPSECRET = \"pagerduty\"\n",
+		"of the table":       "\"+49151SECRET\" = \"sms\"\n",
+		"a table of its own": "[\"SECRET@example.org\"]\nemail = \"alice\"\n",
+		"a table of digits":  "[4915112345678SECRET]\nsms = \"alice\"\n",
+		"twice":              "[alice]\nPSECRET = 1\nPSECRET = 2\n",
+		"without a value":    "[alice]\nPSECRET\n",
+		"in another address": "[\"https://SECRET/x\"]\n\"+49151SECRET\" = \"sms\"\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := contactsFile(t, text, 0o600)
@@ -121,6 +129,17 @@ func TestContactsNeverShowAnAddress(t *testing.T) {
 				t.Errorf("it shows an address, or no line: %v", err)
 			}
 		})
+	}
+}
+
+func TestWhatIsWrongInContactsIsSaid(t *testing.T) {
+	path := contactsFile(t, "[alice]\nsms = 5\nPALICE1 = \"pagerduty\"\n[\"+4915\"]\nsms = \"x\"\n", 0o600)
+	_, err := escalation.LoadContacts(path)
+	want := path + `:2: alice.sms: found something else, expected a telephone number such as "+4915112345678"` + "\n" +
+		path + `:3: alice: found something else, expected one of call, email, pagerduty, slack, sms, webhook` + "\n" +
+		path + `:5: found something else, expected a telephone number such as "+4915112345678"`
+	if err == nil || err.Error() != want {
+		t.Errorf("found\n%v\nwant\n%s", err, want)
 	}
 }
 
