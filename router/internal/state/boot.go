@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -36,13 +37,13 @@ func boot(ctx context.Context, cfg *embed.Config, died <-chan error) (*embed.Etc
 	select { // how long it reads depends on how much there is
 	case o := <-started:
 		if o.err != nil {
-			return nil, o.err
+			return nil, refused(o.err)
 		}
 		server = o.server
 	case err := <-died:
 		return nil, unreadable(err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	waiting, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
 	var err error
 	select {
@@ -51,8 +52,9 @@ func boot(ctx context.Context, cfg *embed.Config, died <-chan error) (*embed.Etc
 	case err := <-died:
 		return nil, unreadable(err)
 	case err = <-server.Err():
-	case <-ctx.Done():
-		err = fmt.Errorf("not ready after %s: %w", readyWithin, ctx.Err())
+		err = refused(err)
+	case <-waiting.Done():
+		err = notReady(ctx)
 	}
 	go server.Close() // one that is not ready may never return
 	return nil, err
@@ -74,6 +76,24 @@ func unreadable(err error) error {
 		return fmt.Errorf("%w; make room on the disk, and start again", err)
 	}
 	return fmt.Errorf("what is in the folder cannot be used: %w; look at the disk, then move the folder away and restore the last backup", err)
+}
+
+// notReady is why a member that was waited for is not ready: the caller's ctx has ended, or it waits for entries that its
+// log has lost.
+func notReady(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("not ready: %w", err)
+	}
+	return unreadable(fmt.Errorf("not ready after %s", readyWithin))
+}
+
+// refused is the error of a start. What is not about the data, such as a folder that may not be entered, stays as it is.
+func refused(err error) error {
+	var socket *net.OpError
+	if errors.As(err, &socket) || errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return unreadable(err)
 }
 
 // standStill tells why the member cannot go on, and lets the goroutine that found out go no further: what it was about to

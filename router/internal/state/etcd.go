@@ -43,6 +43,9 @@ func startEmbedded(ctx context.Context, dir string, quota int64, fatal func(erro
 	if err == nil {
 		err = hasLog(dir)
 	}
+	if err == nil {
+		err = undamaged(dir)
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("start etcd in %q: %w", dir, err)
 	}

@@ -1,7 +1,11 @@
 package state
 
 import (
+	"bytes"
+	"context"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
@@ -156,6 +160,92 @@ func TestAStateThatCannotBeReadIsSaid(t *testing.T) {
 				t.Errorf("found %v, want what is wrong and what to do", err)
 			}
 		})
+	}
+}
+
+// A page of the database that is damaged ends the process in a goroutine of etcd's library, unless it is found before.
+func TestADatabaseWithADamagedPageIsSaid(t *testing.T) {
+	whole := t.TempDir()
+	s, err := Open(t.Context(), whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 * snapshotEvery {
+		if err := s.Commit(t.Context(), record.Batch{Change: sample("I1", 1, 1)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Close()
+	const pageSize = 4096
+	for _, row := range []struct {
+		name   string
+		damage func(db []byte) []byte
+	}{
+		{"all pages but the first two", func(db []byte) []byte {
+			return append(db[:2*pageSize], bytes.Repeat([]byte{0xAA}, len(db)-2*pageSize)...)
+		}},
+		{"the root", func(db []byte) []byte {
+			root := rootPage(db, pageSize)
+			copy(db[root*pageSize:], bytes.Repeat([]byte{0xAA}, pageSize))
+			return db
+		}},
+		{"an impossible number of items on the root", func(db []byte) []byte {
+			root := rootPage(db, pageSize)
+			copy(db[root*pageSize+10:], []byte{0xFF, 0xFF})
+			return db
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			moved := filepath.Join(t.TempDir(), "etcd")
+			if err := os.CopyFS(moved, os.DirFS(whole)); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(moved, "member", "snap", "db")
+			db, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, row.damage(db), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Open(t.Context(), moved); err == nil || !strings.Contains(err.Error(), "member/snap/db") || !strings.Contains(err.Error(), "restore the last backup") {
+				t.Errorf("found %v, want what is wrong and what to do", err)
+			}
+		})
+	}
+}
+
+// rootPage is the number of the database's first bucket's page, by the newer of its two meta pages.
+func rootPage(db []byte, pageSize int) int {
+	const root, txid = 16 + 16, 16 + 48 // behind the page's head: magic, version, page size, flags; and the root, the free list, the mark
+	meta := db
+	if newer := db[pageSize:]; binary.NativeEndian.Uint64(newer[txid:]) > binary.NativeEndian.Uint64(db[txid:]) {
+		meta = newer
+	}
+	return int(binary.NativeEndian.Uint64(meta[root:]))
+}
+
+func TestWhyAMemberIsNotReady(t *testing.T) {
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := notReady(over); !errors.Is(err, context.Canceled) || strings.Contains(err.Error(), "backup") {
+		t.Errorf("stopped by its caller: found %v", err)
+	}
+	if err := notReady(t.Context()); !strings.Contains(err.Error(), "not ready after 30s; look at the disk, then move the folder away and restore the last backup") {
+		t.Errorf("a log that was cut: found %v", err)
+	}
+	for _, row := range []struct {
+		name   string
+		err    error
+		advice bool
+	}{
+		{"a log that was altered", errors.New("wal: crc mismatch"), true},
+		{"a socket", fmt.Errorf("listen: %w", &net.OpError{Op: "listen", Err: errors.New("address in use")}), false},
+		{"no permission", &fs.PathError{Op: "open", Path: "x", Err: fs.ErrPermission}, false},
+	} {
+		if err := refused(row.err); !errors.Is(err, row.err) || strings.Contains(err.Error(), "backup") != row.advice {
+			t.Errorf("%s: found %v", row.name, err)
+		}
 	}
 }
 
