@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -17,9 +18,10 @@ type named struct{ id, what string }
 // incident's as no other one has, in letters of either case. Those that are over are only known by the whole. The error for
 // several names them; that for none wraps [ErrUnknown]. It needs a read token.
 func (c *Client) Find(ctx context.Context, text string) (string, error) {
-	_, err := c.Incident(ctx, text)
-	if err == nil || !errors.Is(err, ErrUnknown) {
-		return text, err
+	for _, id := range slices.Compact([]string{text, strings.ToUpper(text)}) {
+		if _, err := c.Incident(ctx, id); err == nil || !errors.Is(err, ErrUnknown) {
+			return id, err
+		}
 	}
 	list, err := c.Incidents(ctx, 0)
 	if err != nil {
@@ -57,10 +59,12 @@ func pick(kind, text string, all []named) (string, error) {
 			found = append(found, one)
 		}
 	}
-	switch len(found) {
-	case 0:
+	switch n := len(found); {
+	case n == 0 && len(text) < shortest:
+		return "", fmt.Errorf("%s %q: expected at least %d characters of an id", kind, text, shortest)
+	case n == 0:
 		return "", fmt.Errorf("%s %q: %w", kind, text, ErrUnknown)
-	case 1:
+	case n == 1:
 		return found[0].id, nil
 	}
 	const listed = 5
