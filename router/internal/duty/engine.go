@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -217,7 +218,7 @@ func (e *Engine) Silences() []incident.Silence {
 }
 
 // Forget records that a host has gone for good: it is not absent until it is seen again, and what fires about it as a
-// condition is over. For a host that no rule knows the error wraps [incident.ErrUnknown].
+// condition, or was hidden by its absence, is over. For a host that no rule knows the error wraps [incident.ErrUnknown].
 func (e *Engine) Forget(ctx context.Context, host string) error {
 	return e.decide(ctx, func(env incident.Env) (decision, error) {
 		if env.Rotation == nil {
@@ -227,6 +228,8 @@ func (e *Engine) Forget(ctx context.Context, host string) error {
 		if step.Empty() {
 			return decision{}, fmt.Errorf("forget host %q: %w", host, incident.ErrUnknown)
 		}
+		hidden := slices.DeleteFunc(step.Hidden, func(a incident.Alert) bool { return !e.book.Hidden(a.Key) })
+		step.Alerts = slices.Concat(hidden, step.Alerts)
 		return e.follow(env, step), nil
 	})
 }

@@ -104,6 +104,16 @@ func (d *draft) hiding(place string, a Alert) (hush, bool) {
 	return first, first.by != ""
 }
 
+// Hidden says that the open incident which holds an alert pages nobody because of an alert that is its cause, or was until
+// [ReleaseAfter] ago.
+func (b *Book) Hidden(key string) bool {
+	inc := b.incidents[b.byKey[key]]
+	if inc.PartOf != "" {
+		inc = b.incidents[inc.PartOf]
+	}
+	return inc.SuppressedBy != ""
+}
+
 // hushOf is why an incident pages nobody: all alerts that fire in it have a reason.
 func (d *draft) hushOf(inc Incident) hush {
 	var first hush

@@ -121,6 +121,14 @@ func (w *containerWatch) conclude(key string, j *judgement, step *Step) {
 	if !j.changed {
 		return
 	}
+	w.say(j, step)
+	c := j.container
+	step.store(key, encode(c))
+	step.onAccept(func() { w.put(key, &c) })
+}
+
+// say makes alerts and notes of what a judgement came to, by all rules that it concerns.
+func (w *containerWatch) say(j *judgement, step *Step) {
 	for _, o := range j.out {
 		for _, rule := range w.rules {
 			if rule.kind == o.kind && rule.selects(j.Host, j.Name) {
@@ -128,9 +136,6 @@ func (w *containerWatch) conclude(key string, j *judgement, step *Step) {
 			}
 		}
 	}
-	c := j.container
-	step.store(key, encode(c))
-	step.onAccept(func() { w.put(key, &c) })
 }
 
 func (w *containerWatch) tell(rule *eventRule, j *judgement, o outcome, step *Step) {
@@ -169,12 +174,25 @@ func (w *containerWatch) sweep(now time.Time, step *Step) {
 	}
 }
 
-// forget drops the containers of a host. What fires stays with its incident, for a person to resolve.
-func (w *containerWatch) forget(host string, step *Step) {
+// forget drops the containers of a host. What fires is over where it is a condition, or is hidden; a death or an oom that
+// has paged stays with its incident, for a person to resolve.
+func (w *containerWatch) forget(host string, now time.Time, step *Step) {
 	for _, key := range slices.Sorted(maps.Keys(w.containers)) {
-		if w.containers[key].Host == host {
-			w.drop(key, step)
+		if w.containers[key].Host != host {
+			continue
 		}
+		j := judgement{container: *w.containers[key], now: now}
+		j.forgotten()
+		var said Step
+		w.say(&j, &said)
+		for _, a := range said.Alerts {
+			if a.Kind == incident.KindState {
+				step.Alerts = append(step.Alerts, a)
+			} else {
+				step.Hidden = append(step.Hidden, a)
+			}
+		}
+		w.drop(key, step)
 	}
 }
 

@@ -237,17 +237,18 @@ func (e *Engine) Accept(s Step) {
 }
 
 // Forget makes the series and containers of a host unknown: it has gone for good. It is not absent until it is seen
-// again, and its state alerts resolve. The step is empty for a host that nothing is known of.
+// again, its state alerts resolve, and so do those occurrences of its containers that were hidden: see [Step]. The step is
+// empty for a host that nothing is known of.
 func (e *Engine) Forget(host string, now time.Time) Step {
 	var step Step
-	for _, w := range e.absences {
-		w.forget(host, now, &step)
+	if e.containers != nil {
+		e.containers.forget(host, now, &step)
 	}
 	for _, w := range e.thresholds {
 		w.forget(host, now, &step)
 	}
-	if e.containers != nil {
-		e.containers.forget(host, &step)
+	for _, w := range e.absences { // what they hide comes before them, so that their incidents tell its end
+		w.forget(host, now, &step)
 	}
 	if _, known := e.past.hosts[host]; known {
 		step.onAccept(func() { delete(e.past.hosts, host) })

@@ -227,6 +227,36 @@ func TestForgetResolvesThresholds(t *testing.T) {
 	}
 }
 
+func TestForgetEndsWhatFiresOfContainers(t *testing.T) {
+	for _, row := range []struct {
+		name         string
+		events       []told
+		said, hidden []string
+	}{
+		{"unhealthy", []told{{second: 1, text: "health_status health=unhealthy"}}, []string{"ticket resolved health|web|h1"}, nil},
+		{"dead, for those who were not told", []told{{second: 1, text: "die exit=1"}}, nil, []string{diedResolved}},
+		{"out of memory, for those who were not told", []told{{second: 1, text: "oom"}}, nil, []string{"ticket resolved oom|web|h1"}},
+		{"unhealthy by a clock that is ahead", []told{{second: 20, text: "health_status health=unhealthy", delay: -19 * time.Second}}, []string{"ticket resolved health|web|h1"}, nil},
+		{"healthy again", []told{{second: 1, text: "health_status health=unhealthy"}, {second: 2, text: "health_status health=healthy"}}, nil, nil},
+		{"stopped on request", []told{{second: 1, text: "die exit=1 requested"}}, nil, nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t, containerRules, "")
+			play(t, w, row.events)
+			w.said()
+			step := w.engine.Forget("h1", w.now)
+			w.commit(step)
+			w.expect(row.said...)
+			if got := said(step.Hidden); !slices.Equal(got, row.hidden) {
+				t.Errorf("hidden: %v, want %v", got, row.hidden)
+			}
+			if len(w.records) != 0 {
+				t.Errorf("left over: %v", slices.Sorted(maps.Keys(w.records)))
+			}
+		})
+	}
+}
+
 func TestForgettingAnUnknownHostIsNothing(t *testing.T) {
 	for _, row := range []struct {
 		name, host string

@@ -226,6 +226,23 @@ func (j *judgement) mend(at int64, event, how string) {
 	})
 }
 
+// forgotten says that all of it is over that fires: its host has gone for good.
+func (j *judgement) forgotten() {
+	over := func(kind string, since int64) {
+		at := max(j.now.UnixNano(), since+1)
+		j.add(outcome{kind: kind, at: at, text: fmt.Sprintf("host %s was forgotten", j.Host)})
+	}
+	if j.Firing != quiet {
+		over(kindContainerDied, j.Death.At)
+	}
+	if j.OOM != 0 {
+		over(kindContainerOOM, j.OOM)
+	}
+	if j.Unhealthy != 0 {
+		over(kindContainerUnhealthy, j.Unhealthy)
+	}
+}
+
 func (j *judgement) noteLatecomer(e event) {
 	j.add(outcome{
 		kind: kindContainerDied, note: true, event: e.identity(), at: e.at.UnixNano(),

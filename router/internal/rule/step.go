@@ -13,13 +13,14 @@ type Step struct {
 	Put    []Record         // to be stored
 	Delete []string         // keys of records to be deleted; a key is never also in Put
 	Notes  []Note           // for the timelines of incidents, if any hold their keys
+	Hidden []incident.Alert // they resolve occurrences, of those only that were hidden: what has paged is for a person to resolve
 
 	effects []func() // what changes in the engine when the step is accepted
 }
 
 // Empty says that nothing is to be stored or told.
 func (s Step) Empty() bool {
-	return len(s.Alerts)+len(s.Put)+len(s.Delete)+len(s.Notes)+len(s.effects) == 0
+	return len(s.Alerts)+len(s.Put)+len(s.Delete)+len(s.Notes)+len(s.Hidden)+len(s.effects) == 0
 }
 
 // Note is something worth a line in a timeline that neither opens nor resolves: a deploy, or an event that came after
