@@ -43,6 +43,9 @@ type container struct {
 	Firing    reason `json:"firing,omitempty"`    // why container_died fires
 	OOM       int64  `json:"oom,omitempty"`       // the newest oom that fires; 0: none does
 	Unhealthy int64  `json:"unhealthy,omitempty"` // since when container_unhealthy fires; 0: it does not
+
+	UnhealthyFacts map[string]string `json:"unhealthy_facts,omitempty"` // labels that the event of Unhealthy adds
+	Again          bool              `json:"again,omitempty"`           // a person resolved that: the next tick says it again
 }
 
 // death is a crash: an exit that nobody asked for, with a code other than 0.

@@ -26,6 +26,10 @@ func (r *eventRule) selects(host, name string) bool {
 	return true
 }
 
+func (r *eventRule) dedupKey(host, name string) string {
+	return incident.DedupKey(r.id, name, host) // values in the order of container_name, host
+}
+
 // How long a container is remembered after its newest event.
 const (
 	rememberIdle   = 24 * time.Hour
@@ -65,7 +69,7 @@ func (w *containerWatch) restore(key string, c container) {
 func (w *containerWatch) put(key string, c *container) {
 	w.containers[key] = c
 	delete(w.waiting, key)
-	if c.Wait != 0 || c.Firing == loop {
+	if c.Wait != 0 || c.Firing == loop || c.Again {
 		w.waiting[key] = struct{}{}
 	}
 }
@@ -139,7 +143,7 @@ func (w *containerWatch) say(j *judgement, step *Step) {
 }
 
 func (w *containerWatch) tell(rule *eventRule, j *judgement, o outcome, step *Step) {
-	key := incident.DedupKey(rule.id, j.Name, j.Host) // values in the order of container_name, host
+	key := rule.dedupKey(j.Host, j.Name)
 	if o.note {
 		step.Notes = append(step.Notes, Note{Key: key, Event: o.event, At: time.Unix(0, o.at).UTC(), Text: o.text})
 		return
@@ -172,6 +176,27 @@ func (w *containerWatch) sweep(now time.Time, step *Step) {
 			w.drop(key, step)
 		}
 	}
+}
+
+// release lets the next tick say again which containers are unhealthy whose alerts a person has resolved: Docker does not,
+// before their health changes.
+func (w *containerWatch) release(keys map[string]bool, step *Step) {
+	for key, c := range w.containers {
+		if c.Unhealthy == 0 || c.Again || !w.unhealthyAmong(keys, c) {
+			continue
+		}
+		next := *c
+		next.Again = true
+		step.store(key, encode(next))
+		step.onAccept(func() { w.put(key, &next) })
+	}
+}
+
+// unhealthyAmong says that one of the keys is of an alert which says that the container is unhealthy.
+func (w *containerWatch) unhealthyAmong(keys map[string]bool, c *container) bool {
+	return slices.ContainsFunc(w.rules, func(r *eventRule) bool {
+		return r.kind == kindContainerUnhealthy && r.selects(c.Host, c.Name) && keys[r.dedupKey(c.Host, c.Name)]
+	})
 }
 
 // forget drops the containers of a host. What fires is over where it is a condition, or is hidden; a death or an oom that

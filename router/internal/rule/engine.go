@@ -257,16 +257,21 @@ func (e *Engine) Forget(host string, now time.Time) Step {
 }
 
 // Release takes back that state alerts fire, because a person has resolved their incident: one fires anew when samples
-// still say so. A key of another kind of alert changes nothing.
+// still say so, and of a container that is unhealthy at the next tick. A key of another kind of alert changes nothing.
 func (e *Engine) Release(keys ...string) Step {
 	var step Step
+	released := make(map[string]bool, len(keys))
 	for _, key := range keys {
+		released[key] = true
 		step.onAccept(func() { delete(e.firing, key) })
 		if s := e.series[key]; s != nil && s.stored.Firing {
 			next := s.stored
 			next.Firing, next.Fired, next.Severity, next.Burning = false, 0, "", 0
 			s.settle(&step, next)
 		}
+	}
+	if e.containers != nil {
+		e.containers.release(released, &step)
 	}
 	return step
 }

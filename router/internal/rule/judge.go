@@ -152,15 +152,19 @@ func (j *judgement) explain(at int64, e event) {
 func (j *judgement) health(at int64, e event) {
 	switch e.health {
 	case "unhealthy":
-		j.Unhealthy = at
-		j.add(outcome{
-			kind: kindContainerUnhealthy, firing: true, event: e.identity(), at: at, facts: e.facts(),
-			text:   fmt.Sprintf("container %s is unhealthy on %s%s", j.Name, j.Host, j.lateWords(at)),
-			reason: "its own health check says unhealthy",
-		})
+		j.Unhealthy, j.UnhealthyFacts, j.Again = at, e.facts(), false
+		j.ill(fmt.Sprintf("container %s is unhealthy on %s%s", j.Name, j.Host, j.lateWords(at)))
 	case "healthy":
 		j.healed(at, e, "is healthy again")
 	}
+}
+
+// ill says that the container is unhealthy.
+func (j *judgement) ill(text string) {
+	j.add(outcome{
+		kind: kindContainerUnhealthy, firing: true, at: j.Unhealthy, facts: j.UnhealthyFacts, text: text,
+		reason: "its own health check says unhealthy",
+	})
 }
 
 // healed says that a container which was unhealthy is not so any more: it is healthy, or no longer there to be ill. Its
@@ -169,16 +173,20 @@ func (j *judgement) healed(at int64, e event, how string) {
 	if j.Unhealthy == 0 {
 		return
 	}
-	j.Unhealthy = 0
+	j.Unhealthy, j.UnhealthyFacts, j.Again = 0, nil, false
 	j.add(outcome{
 		kind: kindContainerUnhealthy, event: e.identity(), at: at, facts: e.facts(),
 		text: fmt.Sprintf("container %s %s on %s", j.Name, how, j.Host),
 	})
 }
 
-// expire ends the waits that are over at a tick.
+// expire ends the waits that are over at a tick, and says again what was released.
 func (j *judgement) expire() {
 	now := j.now.UnixNano()
+	if j.Again {
+		j.Again, j.changed = false, true
+		j.ill(fmt.Sprintf("container %s is still unhealthy on %s", j.Name, j.Host))
+	}
 	if j.Wait != 0 && now >= j.Wait {
 		j.Wait, j.changed = 0, true
 		j.fire(notRunning, false)
