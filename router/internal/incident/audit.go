@@ -72,7 +72,7 @@ func (d *draft) stands(inc Incident) string {
 		return ""
 	case !inc.ReleaseAt.IsZero() && never(inc.ReleaseAt, ReleaseAfter):
 		return "it waits for what hid it until " + stamp(inc.ReleaseAt)
-	case inc.Suppressed != "" && inc.firing() && inc.ReleaseAt.IsZero() && d.hushOf(inc).why == "":
+	case inc.Suppressed != "" && (inc.firing() || inc.OpenParts > 0) && inc.ReleaseAt.IsZero() && d.hushOf(inc).why == "":
 		return "it is suppressed for a reason that is over: " + inc.Suppressed
 	}
 	switch inc.State {

@@ -114,10 +114,13 @@ func (d *draft) again(inc Incident, alert Alert) {
 	if count := inc.Alerts[alert.Key].Count; (refired && !inc.Flapping) || isMilestone(count) {
 		d.note(&inc, "again (%d times): %s", count, alert.Summary)
 	}
-	if head, ok := d.incident(inc.PartOf); ok && alert.Severity.Rank() > head.Severity.Rank() {
-		d.rise(&head, alert.Severity)
-	}
 	d.appears(inc.ID, alert)
+	if head, ok := d.incident(inc.PartOf); ok {
+		if alert.Severity.Rank() > head.Severity.Rank() {
+			d.rise(&head, alert.Severity)
+		}
+		d.stir(&head, alert)
+	}
 	switch {
 	case (refired || inc.Suppressed != "") && d.reconsider(&inc):
 	case alert.Severity.Rank() <= inc.Severity.Rank():

@@ -16,8 +16,9 @@ type draft struct {
 	env        Env
 	incidents  map[string]Incident
 	byKey      map[string]string
-	groups     map[string][]string // by group: its incidents that change
-	rows       map[string][]Row    // of the incidents whose rows change: those that do, in order of Seq
+	groups     map[string][]string            // by group: its incidents that change
+	parts      map[string]map[string]struct{} // by incident: parts that are open and change
+	rows       map[string][]Row               // of the incidents whose rows change: those that do, in order of Seq
 	picks      escalation.Picks
 	sources    map[string][]source
 	inForce    []curtain // when looked
@@ -95,11 +96,22 @@ func (d *draft) putIncident(inc Incident) {
 	if name := inc.groupName(); name != "" && inc.State != Resolved && !slices.Contains(d.groups[name], inc.ID) {
 		d.groups[name] = append(d.groups[name], inc.ID)
 	}
-	for key := range inc.Alerts {
-		if inc.State != Resolved {
-			d.byKey[key] = inc.ID
-		}
+	if inc.State == Resolved {
+		return
 	}
+	for key := range inc.Alerts {
+		d.byKey[key] = inc.ID
+	}
+	if inc.PartOf == "" {
+		return
+	}
+	if d.parts == nil {
+		d.parts = map[string]map[string]struct{}{}
+	}
+	if d.parts[inc.PartOf] == nil {
+		d.parts[inc.PartOf] = map[string]struct{}{}
+	}
+	d.parts[inc.PartOf][inc.ID] = struct{}{}
 }
 
 func (d *draft) row(key RowKey) (Row, bool) {

@@ -2,6 +2,7 @@ package incident
 
 import (
 	"cmp"
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -96,6 +97,30 @@ func (d *draft) part(head *Incident, alert Alert) {
 		d.note(head, "joined by more alerts than it lists: %d more by now, the last of %s: %s", head.More, alert.Rule, alert.Summary)
 	}
 	d.putIncident(*head)
+}
+
+// partsOf goes through the open parts of an incident as the draft sees them, in no order.
+func (d *draft) partsOf(head Incident) iter.Seq[Incident] {
+	return func(yield func(Incident) bool) {
+		if head.OpenParts == 0 {
+			return
+		}
+		for _, ids := range []map[string]struct{}{d.book.parts[head.ID], d.parts[head.ID]} {
+			for id := range ids {
+				if part, ok := d.incident(id); ok && part.State != Resolved && part.PartOf == head.ID && !yield(part) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// stir decides whether an open incident pages now that an alert fires in one of its parts. What is hidden as the incident is
+// changes nothing, however many parts there are.
+func (d *draft) stir(head *Incident, alert Alert) {
+	if why := d.hush(alert).why; why != head.Suppressed || !head.ReleaseAt.IsZero() {
+		d.reconsider(head)
+	}
 }
 
 // endPart takes an ended part off its incident, which is over when nothing of it fires any more.

@@ -56,6 +56,7 @@ func (d *draft) reopened(alert Alert) bool {
 	default:
 		d.putIncident(head)
 	}
+	d.stir(&head, alert)
 	return true
 }
 

@@ -114,7 +114,7 @@ func (b *Book) Hidden(key string) bool {
 	return inc.SuppressedBy != ""
 }
 
-// hushOf is why an incident pages nobody: all alerts that fire in it have a reason.
+// hushOf is why an incident pages nobody: all alerts that fire in it and in its parts have a reason.
 func (d *draft) hushOf(inc Incident) hush {
 	var first hush
 	for _, a := range inc.Ordered() {
@@ -127,6 +127,16 @@ func (d *draft) hushOf(inc Incident) hush {
 		}
 		if first.why == "" {
 			first = h
+		}
+	}
+	oldest := "" // of the parts: they come in no order, and the reason that is named must not change by that
+	for part := range d.partsOf(inc) {
+		h := d.hush(part.Lead().Alert)
+		if h.why == "" {
+			return hush{}
+		}
+		if first.why == "" || (oldest != "" && part.ID < oldest) {
+			first, oldest = h, part.ID
 		}
 	}
 	return first
@@ -155,7 +165,7 @@ func (d *draft) sayTo(id, text string) {
 
 // reconsider decides anew whether an open incident pages; it reports whether anything has changed.
 func (d *draft) reconsider(inc *Incident) bool {
-	if inc.State == Resolved || inc.PartOf != "" || !inc.firing() {
+	if inc.State == Resolved || inc.PartOf != "" || (!inc.firing() && inc.OpenParts == 0) {
 		return false
 	}
 	h := d.hushOf(*inc)

@@ -1,0 +1,138 @@
+package incident
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// sick is conditions of one host that are one incident.
+var sick = Settings{ReopenWithin: 5 * time.Minute, Groups: []Group{{ID: "sick", Rules: []string{"container-unhealthy"}, By: []string{"host"}, Within: time.Minute}}}
+
+// reread makes the book anew from what is stored, as a restart does.
+func (w *world) reread() {
+	w.t.Helper()
+	var incidents []Incident
+	var rows []Row
+	for _, inc := range w.book.Incidents() {
+		rows = append(rows, w.book.Rows(inc.ID)...)
+		var read Incident
+		stored, err := json.Marshal(inc)
+		if err == nil {
+			err = json.Unmarshal(stored, &read)
+		}
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		incidents = append(incidents, read)
+	}
+	settings, silences := w.book.settings, w.book.Silences()
+	w.book = NewBook(incidents, rows, nil)
+	w.use(settings).book.Restore(silences)
+}
+
+// crowd opens an incident of so many containers that the last is a part of it. Their alerts are c00, c01 … of a severity.
+func (w *world) crowd(severity Severity) (listed []Alert, part Alert) {
+	for i := range maxAlerts + 1 {
+		a := w.ill("web1", fmt.Sprintf("c%02d", i))
+		a.Severity = severity
+		listed = append(listed, a)
+	}
+	w.apply(listed...)
+	return listed[:maxAlerts], listed[maxAlerts]
+}
+
+// head is the incident that a part belongs to.
+func (w *world) head(part Alert) Incident {
+	w.t.Helper()
+	id := w.holding(part)
+	inc, _ := w.book.Incident(id)
+	if inc.PartOf == "" {
+		w.t.Fatalf("%s is in incident %q, expected it in a part", part.Summary, id)
+	}
+	head, _ := w.book.Incident(inc.PartOf)
+	return head
+}
+
+// now is an alert as it is reported now.
+func (w *world) now(a Alert) Alert {
+	a.At = w.env.Now
+	return a
+}
+
+func (w *world) end(alerts ...Alert) {
+	for _, a := range alerts {
+		w.apply(over(a, w.env.Now))
+	}
+}
+
+// twice runs a test as it is, and with a restart at the point that it marks.
+func twice(t *testing.T, test func(t *testing.T, restart func(w *world))) {
+	t.Helper()
+	t.Run("without a restart", func(t *testing.T) { test(t, func(*world) {}) })
+	t.Run("with one", func(t *testing.T) { test(t, (*world).reread) })
+}
+
+// The alerts that an incident lists are over, and a part of it fires: it pages when what hid it is over.
+func TestAPartOutlivesWhatHidItsIncident(t *testing.T) {
+	twice(t, func(t *testing.T, restart func(w *world)) {
+		for _, row := range []struct {
+			name string
+			hide func(w *world)
+			show func(w *world)
+			back bool // the part ends and fires again before
+		}{
+			{"a silence", func(w *world) { w.silence(0, "host=web1") }, func(w *world) { w.after(time.Hour) }, false},
+			{"a silence, the part comes and goes", func(w *world) { w.silence(0, "host=web1") }, func(w *world) { w.after(time.Hour) }, true},
+			{"the absence of its host", func(w *world) { w.apply(w.gone("web1", true)) }, func(w *world) { w.apply(w.gone("web1", false)) }, false},
+		} {
+			t.Run(row.name, func(t *testing.T) {
+				settings := hiding(t)
+				settings.Groups, settings.Flapping = sick.Groups, Flapping{}
+				w := newWorld(t, rotationText).use(settings)
+				row.hide(w)
+				listed, part := w.crowd(SeverityPage)
+				w.after(time.Minute).deliver(sentOK)
+				w.end(listed...)
+				if row.back {
+					first := w.ill("web1", "c00")
+					w.apply(first)
+					w.end(part)
+					w.after(time.Second)
+					w.apply(w.now(part))
+					w.end(first)
+				}
+				restart(w)
+				w.after(time.Second)
+				if head := w.head(part); head.Suppressed == "" {
+					t.Error("it pages while it is hidden")
+				}
+				row.show(w)
+				var sent []string
+				for range 60 {
+					sent = append(sent, w.after(time.Second).deliver(sentOK)...)
+				}
+				if head := w.head(part); head.Suppressed != "" || !strings.Contains(fmt.Sprint(sent), "trigger pagerduty alice") {
+					t.Errorf("suppressed: %q, sent %q", head.Suppressed, sent)
+				}
+			})
+		}
+	})
+}
+
+// The audit, too, sees an incident that is suppressed for nothing while only a part of it fires.
+func TestTheAuditLooksAtParts(t *testing.T) {
+	w := newWorld(t, rotationText).use(sick)
+	w.broken = true
+	listed, part := w.crowd(SeverityPage)
+	w.deliver(sentOK)
+	w.after(time.Second)
+	w.end(listed...)
+	head := w.head(part)
+	head.Suppressed = "silence I000 by alice until yesterday"
+	w.accept(Change{Incidents: []Incident{head}})
+	w.book.reviewed = look{w.book.changes, ""} // the review has gone by
+	want(t, w.after(2*time.Minute).deliver(sentOK), "trigger pagerduty alice", "trigger pagerduty alice")
+}
