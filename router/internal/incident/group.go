@@ -123,7 +123,8 @@ func (d *draft) stir(head *Incident, alert Alert) {
 	}
 }
 
-// endPart takes an ended part off its incident, which is over when nothing of it fires any more.
+// endPart takes an ended part off its incident, which is over when nothing of it fires any more, and pages nobody when all else
+// that fires in it has a reason.
 func (d *draft) endPart(part Incident) {
 	head, ok := d.incident(part.PartOf)
 	if !ok || head.State == Resolved {
@@ -133,6 +134,12 @@ func (d *draft) endPart(part Incident) {
 	d.putIncident(head)
 	if head.OpenParts == 0 && !head.firing() {
 		d.over(&head, "resolved: the last of its alerts is over")
+		return
+	}
+	if head.Suppressed == "" && d.hush(part.Lead().Alert).why == "" { // else it was not this part that kept it paging
+		if h := d.hushOf(head); h.why != "" {
+			d.suppress(&head, h)
+		}
 	}
 }
 

@@ -128,20 +128,22 @@ func (ms Matchers) Match(a Alert) bool {
 	return !slices.ContainsFunc(ms, func(m Matcher) bool { return !m.Matches(a) })
 }
 
-// Cover says whether all alerts that fire in an open incident match, or some do. Of what always pages, such as what a person
-// has opened by hand, and of what pages nobody anyway, a part of another incident, neither holds.
-func (ms Matchers) Cover(inc Incident) (all, some bool) {
+// Cover says whether all alerts that fire in an open incident and in its parts match, or some do. Of what always pages, such as
+// what a person has opened by hand, and of what pages nobody anyway, a part of another incident by itself, neither holds.
+func (ms Matchers) Cover(inc Incident, parts ...Incident) (all, some bool) {
 	if inc.State == Resolved || inc.PartOf != "" {
 		return false, false
 	}
 	all = true
-	for _, a := range inc.Alerts {
-		switch {
-		case !a.Firing:
-		case a.Rule != RuleManual && a.Rule != RuleStalled && ms.Match(a.Alert):
-			some = true
-		default:
-			all = false
+	for _, one := range append([]Incident{inc}, parts...) {
+		for _, a := range one.Alerts {
+			switch {
+			case !a.Firing:
+			case a.Rule != RuleManual && a.Rule != RuleStalled && ms.Match(a.Alert):
+				some = true
+			default:
+				all = false
+			}
 		}
 	}
 	return all && some, some

@@ -2,6 +2,7 @@ package incident
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 	"time"
 
@@ -106,6 +107,20 @@ func TestAMatcherIsReadAsItIsWritten(t *testing.T) {
 	})
 }
 
+// many are deaths of so many containers, c00, c01 …
+func (w *world) many(n int) (all []Alert) {
+	for i := range n {
+		all = append(all, w.dies("web1", fmt.Sprintf("c%02d", i)))
+	}
+	return all
+}
+
+// parted is the oldest incident and all others.
+func (w *world) parted() (head Incident, parts []Incident) {
+	all := w.book.Incidents()
+	return all[0], all[1:]
+}
+
 // What matchers cover is what a silence of them suppresses.
 func TestWhatMatchersCoverIsWhatTheySilence(t *testing.T) {
 	byHand := func(*world) Alert {
@@ -127,18 +142,23 @@ func TestWhatMatchersCoverIsWhatTheySilence(t *testing.T) {
 			return []Alert{w.dies("web1", "a"), w.dies("web1", "b"), over(w.dies("web1", "b"), w.env.Now.Add(time.Second))}
 		}, []string{"container_name=a"}, true, true},
 		{"no alert", func(w *world) []Alert { return []Alert{w.dies("web1", "a")} }, []string{"host=web2"}, false, false},
+		{"all but a part", func(w *world) []Alert { return w.many(maxAlerts + 1) }, []string{"container_name=~c[01].|c2[0-4]"}, false, true},
+		{"a part alone", func(w *world) []Alert { return w.many(maxAlerts + 1) }, []string{"container_name=c25"}, false, true},
+		{"all, and a part", func(w *world) []Alert { return w.many(maxAlerts + 1) }, []string{"host=web1"}, true, true},
 		{"what a person has opened", func(w *world) []Alert { return []Alert{byHand(w)} }, []string{"host=web1"}, false, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			w := newWorld(t, rotationText).use(deaths)
 			w.apply(row.alerts(w)...)
-			all, some := matchers(t, row.matchers...).Cover(w.only())
+			head, parts := w.parted()
+			all, some := matchers(t, row.matchers...).Cover(head, parts...)
 			if all != row.all || some != row.some {
 				t.Errorf("found %t and %t, want %t and %t", all, some, row.all, row.some)
 			}
 			w.silence(0, row.matchers...)
 			w.tick()
-			if suppressed := w.only().Suppressed != ""; suppressed != all {
+			head, _ = w.parted()
+			if suppressed := head.Suppressed != ""; suppressed != all {
 				t.Errorf("suppressed: %t, covered: %t", suppressed, all)
 			}
 		})

@@ -136,3 +136,28 @@ func TestTheAuditLooksAtParts(t *testing.T) {
 	w.book.reviewed = look{w.book.changes, ""} // the review has gone by
 	want(t, w.after(2*time.Minute).deliver(sentOK), "trigger pagerduty alice", "trigger pagerduty alice")
 }
+
+// A silence over all that an incident lists, and not over a part of it, does not silence it; and when what is not silenced is
+// over, or comes back, it is as with an alert that is listed.
+func TestAPartThatIsNotSilencedPages(t *testing.T) {
+	twice(t, func(t *testing.T, restart func(w *world)) {
+		w := newWorld(t, rotationText).use(sick)
+		_, part := w.crowd(SeverityPage)
+		want(t, w.deliver(sentOK), "trigger pagerduty alice")
+		w.silence(0, "container_name=~c[01].|c2[0-4]")
+		restart(w)
+		want(t, w.during(5*time.Minute), "trigger terminal bob")
+		w.end(part)
+		restart(w)
+		want(t, w.during(time.Minute))
+		if head, _ := w.book.Incident("I001"); head.Suppressed == "" {
+			t.Error("what is left is silenced, and it pages")
+		}
+		w.apply(w.now(part))
+		restart(w)
+		want(t, w.during(10*time.Second), "trigger pagerduty alice")
+		if head := w.head(part); head.Suppressed != "" {
+			t.Errorf("it is suppressed: %s", head.Suppressed)
+		}
+	})
+}

@@ -59,8 +59,15 @@ const mostNamed = 5
 // matched looks at the open incidents.
 func (s *site) matched(by incident.Matchers) Matched {
 	m := Matched{Incidents: []Named{}}
-	for _, inc := range sorted(s.Board.Incidents(0, "")) {
-		all, some := by.Cover(inc)
+	open := s.Board.Incidents(0, "")
+	parts := map[string][]incident.Incident{}
+	for _, inc := range open {
+		if inc.PartOf != "" && inc.State != incident.Resolved {
+			parts[inc.PartOf] = append(parts[inc.PartOf], inc)
+		}
+	}
+	for _, inc := range sorted(open) {
+		all, some := by.Cover(inc, parts[inc.ID]...)
 		switch {
 		case all:
 			if m.Matches++; m.Matches <= mostNamed {

@@ -114,7 +114,10 @@ func TestAPISaysWhatASilenceMatches(t *testing.T) {
 	for n := range 6 {
 		c.open = append(c.open, holding(fmt.Sprint("I", n+1), "web1"))
 	}
-	c.open = append(c.open, holding("I7", "web1", "web2"), holding("I8", "web3"))
+	c.open = append(c.open, holding("I7", "web1", "web2"), holding("I8", "web3"), holding("I9", "web4"))
+	part := holding("I90", "web5")
+	part.PartOf = "I9"
+	c.open = append(c.open, part)
 	server := httptest.NewServer(web.New(web.Options{
 		Board: c, Actor: s.house, Silences: quiet{incident.NewBook(nil, nil, nil)}, Gate: s.gate, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 	}))
@@ -123,6 +126,8 @@ func TestAPISaysWhatASilenceMatches(t *testing.T) {
 	for _, row := range []struct{ name, matcher, want string }{
 		{"many, and a part of one", "host=web1", `"matches":6,"partly":1,"incidents":[{"id":"I1","summary":"trouble on web1"},{"id":"I2",`},
 		{"one", "host=web3", `"matches":1,"partly":0,"incidents":[{"id":"I8","summary":"trouble on web3"}]}`},
+		{"all that one lists, and not a part of it", "host=web4", `"matches":0,"partly":1,"incidents":[]}`},
+		{"with a part", "host=~web[45]", `"matches":1,"partly":0,"incidents":[{"id":"I9","summary":"trouble on web4"}]}`},
 		{"none", "host=web9", `"matches":0,"partly":0,"incidents":[]}`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
