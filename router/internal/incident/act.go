@@ -131,6 +131,9 @@ func (inc *Incident) untake() {
 // whichever is later; zero when a state alert fires in it: that one has its own end.
 func (inc Incident) quietSince() time.Time {
 	since := inc.AcknowledgedAt
+	if inc.PartsAt.After(since) {
+		since = inc.PartsAt
+	}
 	for _, a := range inc.Alerts {
 		if a.Firing && a.Kind != KindOccurrence {
 			return time.Time{}

@@ -116,6 +116,9 @@ func (d *draft) again(inc Incident, alert Alert) {
 	}
 	d.appears(inc.ID, alert)
 	if head, ok := d.incident(inc.PartOf); ok {
+		if head.seePart(alert) {
+			d.putIncident(head)
+		}
 		if alert.Severity.Rank() > head.Severity.Rank() {
 			d.rise(&head, alert.Severity)
 		}

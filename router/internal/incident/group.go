@@ -93,6 +93,7 @@ func (d *draft) part(head *Incident, alert Alert) {
 	head.More++
 	head.OpenParts++
 	head.MoreStates = head.MoreStates || alert.Kind == KindState
+	head.seePart(alert)
 	if isMilestone(head.More) || head.More == 1 {
 		d.note(head, "joined by more alerts than it lists: %d more by now, the last of %s: %s", head.More, alert.Rule, alert.Summary)
 	}
@@ -113,6 +114,16 @@ func (d *draft) partsOf(head Incident) iter.Seq[Incident] {
 			}
 		}
 	}
+}
+
+// seePart remembers when an alert of a part was last reported, and reports whether that is worth storing: what repeats by the
+// thousand writes the incident once a minute.
+func (inc *Incident) seePart(alert Alert) bool {
+	if alert.At.Sub(inc.PartsAt) < time.Minute {
+		return false
+	}
+	inc.PartsAt = alert.At
+	return true
 }
 
 // stir decides whether an open incident pages now that an alert fires in one of its parts. What is hidden as the incident is

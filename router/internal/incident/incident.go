@@ -140,6 +140,7 @@ type Incident struct {
 	More           int                   `json:"more,omitempty"`          // alerts that its parts have held
 	OpenParts      int                   `json:"open_parts,omitempty"`    // parts that are not resolved
 	MoreStates     bool                  `json:"more_states,omitempty"`   // a part has held a state alert
+	PartsAt        time.Time             `json:"parts_at,omitzero"`       // when an alert of a part was last reported, to the minute
 	Reopenings     []time.Time           `json:"reopenings,omitempty"`    // the latest times at which it was opened again
 	Flapping       bool                  `json:"flapping,omitempty"`      // it came and went too often: it is over when it has been quiet
 	Flaps          int                   `json:"flaps,omitempty"`         // how often it came back

@@ -161,3 +161,75 @@ func TestAPartThatIsNotSilencedPages(t *testing.T) {
 		}
 	})
 }
+
+// What repeats in a part keeps an acknowledged incident from counting as over, as what repeats in the incident itself does.
+func TestAPartThatRepeatsIsSeen(t *testing.T) {
+	for _, name := range []string{"c24", "c25"} { // the last that is listed, and a part
+		t.Run(name, func(t *testing.T) {
+			twice(t, func(t *testing.T, restart func(w *world)) {
+				w := newWorld(t, rotationText).use(deaths)
+				die := func(name string) {
+					a := w.dies("web1", name)
+					a.Severity = SeverityTicket // an acknowledgement of a page runs out before
+					w.apply(a)
+				}
+				for i := range maxAlerts + 1 {
+					die(fmt.Sprintf("c%02d", i))
+				}
+				w.deliver(sentOK)
+				w.acted(w.book.Acknowledge(w.env, "I001", "alice", ""))
+				w.after(20 * time.Hour)
+				die(name)
+				restart(w)
+				w.after(23 * time.Hour)
+				if inc, _ := w.book.Incident("I001"); inc.State != Acknowledged {
+					t.Errorf("23 h after the repeat it is %s", inc.State)
+				}
+				w.after(time.Hour + time.Second)
+				if inc, _ := w.book.Incident("I001"); inc.State != Resolved {
+					t.Errorf("24 h after the repeat it is %s", inc.State)
+				}
+			})
+		})
+	}
+}
+
+// A condition that opens its incident again from a part has its own end: no time alone ends it.
+func TestAConditionThatComesBackInAPartHolds(t *testing.T) {
+	twice(t, func(t *testing.T, restart func(w *world)) {
+		w := newWorld(t, rotationText).use(sick)
+		_, part := w.crowd(SeverityTicket)
+		w.deliver(sentOK)
+		w.acted(w.book.Resolve(w.env, "I001", "alice", ""))
+		w.after(time.Minute)
+		w.apply(w.now(part))
+		w.acted(w.book.Acknowledge(w.env, "I001", "alice", ""))
+		restart(w)
+		for range 50 {
+			w.after(time.Hour)
+		}
+		if head := w.head(part); head.State != Acknowledged {
+			t.Errorf("it is %s, and the condition holds", head.State)
+		}
+	})
+}
+
+// What repeats in a part writes the record of its incident, which is a large one, once a minute.
+func TestAPartThatRepeatsWritesLittle(t *testing.T) {
+	w := newWorld(t, rotationText).use(deaths)
+	for i := range maxAlerts + 1 {
+		w.apply(w.dies("web1", fmt.Sprintf("c%02d", i)))
+	}
+	heads := 0
+	for range 180 {
+		w.env.Now = w.env.Now.Add(time.Second)
+		for _, inc := range w.apply(w.dies("web1", "c25")).Incidents {
+			if inc.PartOf == "" {
+				heads++
+			}
+		}
+	}
+	if heads != 3 {
+		t.Errorf("180 repeats in 3 min have written it %d times", heads)
+	}
+}

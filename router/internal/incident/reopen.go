@@ -48,6 +48,8 @@ func (d *draft) reopened(alert Alert) bool {
 	inc.fire(alert)
 	d.note(&inc, "again: %s", alert.Summary)
 	head.OpenParts, head.QuietAt = head.OpenParts+1, time.Time{}
+	head.MoreStates = head.MoreStates || alert.Kind == KindState
+	head.seePart(alert)
 	switch {
 	case head.State == Resolved:
 		d.reopen(&head, alert)
