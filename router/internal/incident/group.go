@@ -26,7 +26,7 @@ func (d *draft) joined(alert Alert) bool {
 	}
 	inc.QuietAt = time.Time{} // of one that flaps: something of it fires again
 	if inc.room(alert) {
-		inc.set(AlertState{Alert: alert, Count: 1, First: alert.At})
+		inc.set(AlertState{Alert: alert, Count: 1, First: alert.At, Nth: len(inc.Alerts)})
 		d.appears(inc.ID, alert)
 		d.note(&inc, "joined by %s: %s", alert.Rule, alert.Summary)
 	} else {

@@ -113,6 +113,7 @@ type AlertState struct {
 	Alert           // as last reported
 	Count int       `json:"count"` // distinct events, or firings, seen
 	First time.Time `json:"first"` // when it first fired
+	Nth   int       `json:"nth,omitempty"` // how many alerts the incident held before it; 0 also in records of older releases
 }
 
 // Incident is one problem that needs, or needed, a person.
@@ -169,18 +170,14 @@ func (inc Incident) Unpaged() bool {
 	return inc.PartOf != "" || (inc.Suppressed != "" && inc.Rows == 0)
 }
 
-// Lead is the alert that speaks for the incident: of those that fire the one that fired first, of an incident that is over
-// the one that did of all.
-func (inc Incident) Lead() AlertState { return inc.speaking()[0] }
+// Lead is the alert that speaks for the incident, the first of [Incident.Ordered]: in messages, lists and the console.
+func (inc Incident) Lead() AlertState { return inc.Ordered()[0] }
 
-// speaking lists the alerts that fire, or all when none does, by when they first fired.
+// speaking lists the alerts that fire, or all when none does, the lead first.
 func (inc Incident) speaking() []AlertState {
 	all := inc.Ordered()
-	if len(all) == 1 {
-		return all
-	}
-	if firing := slices.DeleteFunc(slices.Clone(all), func(a AlertState) bool { return !a.Firing }); len(firing) > 0 {
-		return firing
+	if over := slices.IndexFunc(all, func(a AlertState) bool { return !a.Firing }); over > 0 {
+		return all[:over]
 	}
 	return all
 }
@@ -193,7 +190,8 @@ func (inc *Incident) set(a AlertState) {
 	inc.Alerts = alerts
 }
 
-// Ordered lists the alerts by when they first fired. An incident holds at least one.
+// Ordered lists the alerts, those that fire first: of them the gravest, then the one that fired first, then the one that
+// came first. An incident holds at least one.
 func (inc Incident) Ordered() []AlertState {
 	if len(inc.Alerts) == 1 {
 		for _, a := range inc.Alerts {
@@ -201,7 +199,13 @@ func (inc Incident) Ordered() []AlertState {
 		}
 	}
 	return slices.SortedFunc(maps.Values(inc.Alerts), func(a, b AlertState) int {
-		return cmp.Or(a.First.Compare(b.First), cmp.Compare(a.Key, b.Key))
+		switch {
+		case a.Firing != b.Firing && a.Firing:
+			return -1
+		case a.Firing != b.Firing:
+			return 1
+		}
+		return cmp.Or(cmp.Compare(b.Severity.Rank(), a.Severity.Rank()), a.First.Compare(b.First), cmp.Compare(a.Nth, b.Nth), cmp.Compare(a.Key, b.Key))
 	})
 }
 

@@ -88,8 +88,8 @@ func TestAgo(t *testing.T) {
 func TestFactsOf(t *testing.T) {
 	at := time.Date(2026, 11, 29, 3, 4, 5, 0, time.UTC)
 	inc := incident.Incident{Severity: incident.SeverityPage, AcknowledgedBy: "bob", ResolvedBy: "carol", Again: "it came back", Alerts: map[string]incident.AlertState{
-		"late":  {Alert: incident.Alert{Key: "late", Rule: "second", Summary: "and this"}, First: at.Add(time.Second)},
-		"first": {Alert: incident.Alert{Key: "first", Rule: "lead", Summary: "this", Reason: "because", Runbook: "https://r", Source: "https://g", Before: []incident.Mark{{At: at, Text: "m"}}}, First: at},
+		"first": {Alert: incident.Alert{Key: "first", Rule: "second", Severity: incident.SeverityTicket, Summary: "and this", Reason: "no hurry"}, First: at.Add(-time.Second)},
+		"late":  {Alert: incident.Alert{Key: "late", Rule: "lead", Severity: incident.SeverityPage, Summary: "this", Reason: "because", Runbook: "https://r", Source: "https://g", Before: []incident.Mark{{At: at, Text: "m"}}}, First: at},
 	}}
 	for _, kind := range []page.Kind{page.KindTrigger, page.KindUpdate, page.KindAcknowledge, page.KindResolve} {
 		want := page.Facts{Kind: kind, Severity: incident.SeverityPage, Summaries: []string{"this", "and this"}, Rule: "lead", Since: at}

@@ -101,7 +101,7 @@ func viewIncident(inc reach.Listed, now time.Time) incidentView {
 	case inc.Suppressed != "":
 		v.Suppressed = inc.Suppressed
 	}
-	alerts := sortedAlerts(inc.Incident)
+	alerts := inc.Ordered()
 	for _, a := range alerts {
 		v.Alerts = append(v.Alerts, viewAlert(a))
 	}
@@ -148,13 +148,6 @@ func sorted(incidents []incident.Incident) []incident.Incident {
 			b.OpenedAt.Compare(a.OpenedAt),
 			cmp.Compare(a.ID, b.ID),
 		)
-	})
-}
-
-// sortedAlerts puts first the alert that best says what is the matter: the severest, then the earliest.
-func sortedAlerts(inc incident.Incident) []incident.AlertState {
-	return slices.SortedFunc(maps.Values(inc.Alerts), func(a, b incident.AlertState) int {
-		return cmp.Or(cmp.Compare(b.Severity.Rank(), a.Severity.Rank()), a.First.Compare(b.First), cmp.Compare(a.Key, b.Key))
 	})
 }
 
