@@ -29,7 +29,7 @@ func (c *Client) Find(ctx context.Context, text string) (string, error) {
 	}
 	all := make([]named, 0, len(list))
 	for _, inc := range list {
-		all = append(all, named{inc.ID, what(inc.Incident)})
+		all = append(all, named{inc.ID, what(inc)})
 	}
 	return pick("incident", text, all)
 }

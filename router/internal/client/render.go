@@ -30,10 +30,8 @@ type Record struct {
 
 func record(inc reach.Listed) Record {
 	r := Record{Listed: inc, At: inc.OpenedAt, AckedAt: inc.FirstAckAt, AckedBy: inc.FirstAckBy, Unpaged: inc.Unpaged(), TTD: inc.TimeToDetect().Seconds()}
-	if len(inc.Alerts) > 0 {
-		r.Labels = inc.Lead().Labels
-		r.Service = r.Labels["service"]
-	}
+	r.Labels = inc.Lead().Labels
+	r.Service = r.Labels["service"]
 	if d, ok := inc.TimeToAcknowledge(); ok {
 		seconds := d.Seconds()
 		r.TTA = &seconds
@@ -72,7 +70,7 @@ func WriteTable(w io.Writer, incidents []reach.Listed, zone *time.Location) erro
 			continue
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n",
-			printable(inc.ID), state(inc, zone), inc.Severity, inc.OpenedAt.In(zone).Format(timeForm), what(inc.Incident))
+			printable(inc.ID), state(inc, zone), inc.Severity, inc.OpenedAt.In(zone).Format(timeForm), what(inc))
 	}
 	if parts > 0 {
 		fmt.Fprintf(table, "and %d that are parts of others; -json lists them\n", parts)
@@ -106,16 +104,9 @@ func state(inc reach.Listed, zone *time.Location) string {
 	return text
 }
 
-// what is the summary of the incident's severest, then earliest alert, and how many others there are.
-func what(inc incident.Incident) string {
-	var best incident.AlertState
-	for _, a := range inc.Alerts {
-		rank, bestRank := a.Severity.Rank(), best.Severity.Rank()
-		if best.Key == "" || rank > bestRank || (rank == bestRank && a.First.Before(best.First)) {
-			best = a
-		}
-	}
-	text := printable(best.Summary)
+// what is the summary of the alert that speaks for the incident, and how many others there are.
+func what(inc reach.Listed) string {
+	text := printable(inc.Lead().Summary)
 	if more := len(inc.Alerts) - 1 + inc.More; more > 0 {
 		text += fmt.Sprintf(" (and %d more)", more)
 	}

@@ -40,7 +40,9 @@ func TestTable(t *testing.T) {
 		part.ID, part.PartOf = id, "2026-2"
 		list = append(list, part)
 	}
-	list = append(list, snoozed)
+	told := list[0] // by a router that chooses otherwise than this release
+	told.ID, told.LeadKey, told.NobodyReached = "2026-6", "a", false
+	list = append(list, snoozed, told)
 	if err := client.WriteTable(&out, list, time.FixedZone("CET", 3600)); err != nil {
 		t.Fatal(err)
 	}
@@ -48,6 +50,7 @@ func TestTable(t *testing.T) {
 2026-2  triggered, nobody reached yet              page      2026-11-22 04:00:00 CET  api died�[2J PAGE forged� (and 1 more)
 2026-1  acknowledged by alice                      ticket    2026-11-22 04:00:00 CET  web is down
 2026-3  snoozed by bob until 2026-11-22 05:00 CET  ticket    2026-11-22 04:00:00 CET  disk fills
+2026-6  triggered                                  page      2026-11-22 04:00:00 CET  disk fills (and 1 more)
 and 2 that are parts of others; -json lists them
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {

@@ -44,7 +44,7 @@ func (c *Client) Story(ctx context.Context, id string) (Story, error) {
 // WriteStory writes an incident for people; times are in zone.
 func WriteStory(w io.Writer, s Story, zone *time.Location) error {
 	p := &prose{zone: zone}
-	p.add("%s: %s", s.ID, what(s.Incident))
+	p.add("%s: %s", s.ID, what(s.Listed))
 	p.add("%s, %s, opened at %s", state(s.Listed, zone), s.Severity, s.OpenedAt.In(zone).Format(exactForm))
 	p.add("%s", s.took())
 	p.standing(s.Listed)

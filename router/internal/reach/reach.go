@@ -35,6 +35,24 @@ func (r Reach) By() string {
 type Listed struct {
 	incident.Incident
 	Reach
+	LeadKey string `json:"lead,omitempty"` // of the alert that speaks for it, see [incident.Incident.Lead]; "" from older routers
+}
+
+// ListedAs is an incident with whom it has reached.
+func ListedAs(inc incident.Incident, r Reach) Listed {
+	l := Listed{Incident: inc, Reach: r}
+	if len(inc.Alerts) > 0 {
+		l.LeadKey = inc.Lead().Key
+	}
+	return l
+}
+
+// Lead is the alert that speaks for the incident, as the router has said, which may be of another release.
+func (l Listed) Lead() incident.AlertState {
+	if a, ok := l.Alerts[l.LeadKey]; ok || len(l.Alerts) == 0 {
+		return a
+	}
+	return l.Incident.Lead()
 }
 
 // Find looks up a message of any incident; false when its incident is closed.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"nezuban/router/internal/incident"
+	"nezuban/router/internal/reach"
 )
 
 func (s *site) call(t *testing.T, method, path, token, body string) answer {
@@ -77,8 +78,8 @@ func TestAPINeedsTheRightToken(t *testing.T) {
 func TestAPIIncidents(t *testing.T) {
 	s := newSite(t)
 	var reply struct {
-		Incidents []incident.Incident
-		Incident  incident.Incident
+		Incidents []reach.Listed
+		Incident  reach.Listed
 		Timeline  []incident.Entry
 	}
 	get := func(path string) {
@@ -90,11 +91,11 @@ func TestAPIIncidents(t *testing.T) {
 		}
 	}
 	get("/api/v1/incidents")
-	if len(reply.Incidents) != 1 || reply.Incidents[0].Alerts["k"].Rule != "died" {
+	if len(reply.Incidents) != 1 || reply.Incidents[0].Alerts["k"].Rule != "died" || reply.Incidents[0].LeadKey != "k" {
 		t.Errorf("got %+v", reply.Incidents)
 	}
 	get("/api/v1/incidents/2026-1")
-	if reply.Incident.ID != "2026-1" || len(reply.Timeline) != 1 {
+	if reply.Incident.ID != "2026-1" || reply.Incident.LeadKey != "k" || len(reply.Timeline) != 1 {
 		t.Errorf("got %+v", reply)
 	}
 	if got := s.call(t, "POST", "/api/v1/incidents/2026-1/resolve", "act", `{"note":"done"}`); got.status != 200 || s.incident.ResolvedBy != "cli" {

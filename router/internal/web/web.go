@@ -95,11 +95,11 @@ func New(o Options) http.Handler {
 
 // listed adds to an incident whom it has reached.
 func (s *site) listed(inc incident.Incident) reach.Listed {
-	l := reach.Listed{Incident: inc}
+	var reached reach.Reach
 	if s.Reach != nil {
-		l.Reach = s.Reach(inc.ID)
+		reached = s.Reach(inc.ID)
 	}
-	return l
+	return reach.ListedAs(inc, reached)
 }
 
 //go:embed assets
