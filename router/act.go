@@ -179,7 +179,7 @@ func (c *command) page(args []string) error {
 	fmt.Fprintln(c.stdout, opened.ID)
 	c.warn(opened.Warnings)
 	if opened.Joined {
-		fmt.Fprintf(c.stderr, "nezuban-router page: incident %s is open under this key: nothing was opened, and nobody is paged again\n", client.Printable(opened.ID))
+		fmt.Fprintf(c.stderr, "nezuban-router page: incident %s is open under this key: no second one was opened, and only a severity that rises pages again\n", client.Printable(opened.ID))
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package incident
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -187,6 +188,65 @@ func TestManual(t *testing.T) {
 		t.Run(bad.name, func(t *testing.T) {
 			if _, err := Manual(bad.key, "bob", bad.summary, bad.severity, bad.labels, start); !errors.Is(err, ErrInvalid) || !strings.HasPrefix(err.Error(), bad.says) {
 				t.Errorf("found %v, want %s", err, bad.says)
+			}
+		})
+	}
+}
+
+// Who pages again under the same key has news of the same: it is written down, and pages once more when it is graver.
+func TestManualAgain(t *testing.T) {
+	for _, row := range []struct {
+		name     string
+		severity Severity
+		between  func(w *world)
+		by, says string
+		again    Severity
+		changes  bool
+		sends    []string
+	}{
+		{"a retry", SeverityTicket, nil, "alice", "db slow", SeverityTicket, false, nil},
+		{"graver", SeverityTicket, nil, "bob", "db is DOWN", SeverityPage, true, []string{"trigger pagerduty alice"}},
+		{"graver in the same words", SeverityTicket, nil, "alice", "db slow", SeverityPage, true, []string{"trigger pagerduty alice"}},
+		{"graver while somebody has it", SeverityTicket, func(w *world) { w.acknowledge("alice") }, "bob", "db is DOWN", SeverityPage, true, []string{"trigger pagerduty alice"}},
+		{"graver while it is snoozed", SeverityTicket, func(w *world) {
+			w.acted(w.book.Snooze(w.env, "I001", "alice", "", start.Add(time.Hour)))
+		}, "bob", "db is DOWN", SeverityPage, true, []string{"trigger pagerduty alice"}},
+		{"as grave in other words", SeverityPage, nil, "bob", "db is DOWN", SeverityPage, true, nil},
+		{"less grave", SeverityPage, nil, "bob", "db is better", SeverityTicket, true, nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t, rotationText)
+			labels := map[string]string{"team": "web"}
+			page := func(by, says string, severity Severity) Change {
+				alert, err := Manual("db", by, says, severity, labels, w.env.Now)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return w.apply(alert)
+			}
+			page("alice", "db slow", row.severity)
+			labels = nil
+			w.deliver(sentOK)
+			if row.between != nil {
+				row.between(w)
+				w.deliver(sentOK)
+			}
+			w.env.Now = w.env.Now.Add(time.Second)
+			if c := page(row.by, row.says, row.again); c.Empty() == row.changes {
+				t.Errorf("found %+v, want a change: %t", c, row.changes)
+			}
+			if said := fmt.Sprintf("again (2 times): %s (opened by %s)", row.says, row.by); slices.Contains(w.log, said) != row.changes {
+				t.Errorf("found %q, want %q: %t", w.log, said, row.changes)
+			}
+			want(t, w.deliver(sentOK), row.sends...)
+			if c := page(row.by, row.says, row.again); !c.Empty() {
+				t.Errorf("the same again changes %+v", c)
+			}
+			if gravest := max(row.severity.Rank(), row.again.Rank()); w.only().Severity.Rank() != gravest {
+				t.Errorf("it is a %s", w.only().Severity)
+			}
+			if w.only().Lead().Labels["team"] != "web" {
+				t.Errorf("its labels became %v", w.only().Lead().Labels)
 			}
 		})
 	}

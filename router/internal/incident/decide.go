@@ -56,6 +56,8 @@ func (d *draft) known(alert Alert) bool {
 	switch {
 	case !alert.Firing:
 		return !held.Firing || !alert.At.After(held.At) // only news newer than the firing can resolve it
+	case alert.Rule == RuleManual:
+		return alert.saysLike(held.Alert)
 	case alert.Event != "" && alert.Event == held.Event:
 		return true // the same event, re-sent
 	}
@@ -108,10 +110,13 @@ func (d *draft) begin(alert Alert) {
 // again takes in an alert that fires while its incident is open.
 func (d *draft) again(inc Incident, alert Alert) {
 	refired := !inc.Alerts[alert.Key].Firing
+	if alert.Rule == RuleManual && len(alert.Labels) == 0 {
+		alert.Labels = inc.Alerts[alert.Key].Labels
+	}
 	inc.fire(alert)
 	inc.flap()
 	d.putIncident(inc)
-	if count := inc.Alerts[alert.Key].Count; (refired && !inc.Flapping) || isMilestone(count) {
+	if count := inc.Alerts[alert.Key].Count; (refired && !inc.Flapping) || isMilestone(count) || alert.Rule == RuleManual {
 		d.note(&inc, "again (%d times): %s", count, alert.Summary)
 	}
 	d.appears(inc.ID, alert)

@@ -111,8 +111,8 @@ const (
 // AlertState is one alert as its incident holds it.
 type AlertState struct {
 	Alert           // as last reported
-	Count int       `json:"count"` // distinct events, or firings, seen
-	First time.Time `json:"first"` // when it first fired
+	Count int       `json:"count"`         // distinct events, or firings, seen
+	First time.Time `json:"first"`         // when it first fired
 	Nth   int       `json:"nth,omitempty"` // how many alerts the incident held before it; 0 also in records of older releases
 }
 

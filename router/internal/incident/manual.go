@@ -11,7 +11,7 @@ import (
 const RuleManual = "manual"
 
 // Manual is the alert with which a person opens an incident. The key tells two of them apart: the same one sent again
-// changes nothing. Only a person ends it.
+// changes nothing, and other words under it are news of the same. Only a person ends it.
 func Manual(key, by, summary string, severity Severity, labels map[string]string, at time.Time) (Alert, error) {
 	switch {
 	case key == "" || len(key) > longestManual:
@@ -29,6 +29,11 @@ func Manual(key, by, summary string, severity Severity, labels map[string]string
 		Labels: labels, Summary: clip(fmt.Sprintf("%s (opened by %s)", summary, by)), At: at, Event: key,
 		Reason: clip(by + " opened it by hand"),
 	}, nil
+}
+
+// saysLike says that a request of a person is the one that was taken in, sent again.
+func (a Alert) saysLike(held Alert) bool {
+	return a.Severity == held.Severity && a.Summary == held.Summary && (len(a.Labels) == 0 || maps.Equal(a.Labels, held.Labels))
 }
 
 // Bounds of what a person may say of an incident that they open, the last three as for alerts of Prometheus.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"nezuban/router/internal/incident"
@@ -67,8 +68,8 @@ type Opened struct {
 }
 
 // apiPage opens an incident for {"key": "…", "summary": "the shop is slow", "severity": "page", "labels": {"team": "web"},
-// "by": "alice"} and answers with an [Opened]. Without a severity it is a page. The key is the sender's own: the same one again,
-// as in a request that is repeated, opens no second incident.
+// "by": "alice"} and answers with an [Opened]. Without a severity it is a page. The key is the sender's own: the same one again
+// opens no second incident; a request that is repeated changes nothing at all.
 func (s *site) apiPage(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Key, By, Summary, Severity string
@@ -93,6 +94,7 @@ func (s *site) apiPage(w http.ResponseWriter, r *http.Request) {
 
 // heldBefore says that an incident held the page of a key before a time.
 func (s *site) heldBefore(id, key string, at time.Time) bool {
-	held, ok := s.standing(id).Alerts[incident.DedupKey(incident.RuleManual, key)]
-	return ok && held.At.Before(at)
+	inc := s.standing(id)
+	held, ok := inc.Alerts[incident.DedupKey(incident.RuleManual, key)]
+	return ok && held.First.Before(at) && !slices.ContainsFunc(inc.Reopenings, func(t time.Time) bool { return !t.Before(at) })
 }
