@@ -25,11 +25,14 @@ const (
 )
 
 // alert words a posted alert as ours. It fires from startsAt until a resolve, which is one whose endsAt is over, comes for
-// the same labels. A resolve is never as old as its firing.
+// the same labels. A resolve is never as old as its firing. One without startsAt does not say which firing it ends: as in an
+// Alertmanager its arrival counts.
 func (p *posted) alert(now time.Time) incident.Alert {
 	resolved := !p.endsAt.IsZero() && !p.endsAt.After(now)
 	at := p.startsAt
 	switch {
+	case resolved && at.IsZero():
+		at = now.Add(1)
 	case resolved:
 		at = p.endsAt
 		if !at.After(p.startsAt) {

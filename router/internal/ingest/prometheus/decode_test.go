@@ -80,7 +80,7 @@ func TestWhenAnAlertFiresAndWhenItIsOver(t *testing.T) {
 		{"that ended", `"startsAt":"2026-11-22T02:00:00Z","endsAt":"2026-11-22T02:30:00Z"`, false, "02:30:00"},
 		{"that ends now", `"startsAt":"2026-11-22T02:00:00Z","endsAt":"2026-11-22T03:00:00Z"`, false, "03:00:00"},
 		{"that ended as it began", `"startsAt":"2026-11-22T02:00:00Z","endsAt":"2026-11-22T02:00:00Z"`, false, "02:00:00.000000001"},
-		{"that ended, and nobody says when it began", `"endsAt":"2026-11-22T02:30:00Z"`, false, "02:30:00"},
+		{"that ended, and nobody says when it began", `"endsAt":"2026-11-22T02:30:00Z"`, false, "03:00:00.000000001"},
 		{"with Go's times for none", `"startsAt":"0001-01-01T00:00:00Z","endsAt":"0001-01-01T00:00:00Z"`, true, "03:00:00"},
 		{"with null for none", `"startsAt":null,"endsAt":null,"annotations":null`, true, "03:00:00"},
 	}
@@ -89,6 +89,25 @@ func TestWhenAnAlertFiresAndWhenItIsOver(t *testing.T) {
 			got := one(t, `[{"labels":{"alertname":"A"},`+tt.times+`}]`)
 			if at := got.At.Format("15:04:05.999999999"); got.Firing != tt.firing || at != tt.at {
 				t.Errorf("found firing %t at %s, want %t at %s", got.Firing, at, tt.firing, tt.at)
+			}
+		})
+	}
+}
+
+// A firing that nobody gives a time of is as old as its arrival, so that a resolve is only newer when it counts from there too.
+func TestWhatAResolveEnds(t *testing.T) {
+	fires := one(t, `[{"labels":{"alertname":"A"}}]`)
+	for _, tt := range []struct {
+		name, times string
+		ends        bool
+	}{
+		{"an end that is minutes past, without a beginning", `"endsAt":"2026-11-22T02:57:00Z"`, true},
+		{"an end at the same moment, without a beginning", `"endsAt":"2026-11-22T03:00:00Z"`, true},
+		{"of an earlier firing", `"startsAt":"2026-11-22T02:00:00Z","endsAt":"2026-11-22T02:57:00Z"`, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if over := one(t, `[{"labels":{"alertname":"A"},`+tt.times+`}]`); over.Firing || over.At.After(fires.At) != tt.ends {
+				t.Errorf("found firing %t at %s, beside one of %s", over.Firing, over.At, fires.At)
 			}
 		})
 	}
