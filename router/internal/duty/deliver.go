@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -161,7 +162,8 @@ func (d *Deliverer) begin(ctx context.Context, row incident.Row) (b begun, g *gr
 		if !wanted {
 			return decision{}, incident.ErrUnknown
 		}
-		b.row, b.rows = change.Rows[0], book.Rows(row.Incident)
+		at := slices.IndexFunc(change.Rows, func(r incident.Row) bool { return r.Key() == row.Key() })
+		b.row, b.rows = change.Rows[at], book.Rows(row.Incident)
 		b.incident, _ = book.Incident(row.Incident)
 		b.merged = book.Merged(b.row)
 		return decision{batch: record.Batch{Change: change}}, nil

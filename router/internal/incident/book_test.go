@@ -3,6 +3,7 @@ package incident
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -87,7 +88,8 @@ func (w *world) deliver(out Outcome) []string {
 		}
 		w.accept(c)
 		w.accept(w.book.Finish(w.env, row.Key(), out))
-		sent = append(sent, describe(c.Rows[0]))
+		begun := c.Rows[slices.IndexFunc(c.Rows, func(r Row) bool { return r.Key() == row.Key() })]
+		sent = append(sent, describe(begun))
 	}
 	return sent
 }

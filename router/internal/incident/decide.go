@@ -198,7 +198,7 @@ func (d *draft) escalate(inc *Incident) {
 	d.putIncident(*inc)
 	earlier := inc.Rows
 	for _, row := range rowsFor(notify) {
-		d.supersede(inc, row, earlier)
+		row.Repeat = d.supersede(inc, row, earlier)
 		d.note(inc, "paging %s by %s: %s", strings.Join(row.People, ", "), row.Channel, row.Why)
 		d.send(inc, row)
 	}
@@ -210,18 +210,21 @@ func (d *draft) escalate(inc *Incident) {
 	}
 }
 
-// supersede withdraws what PagerDuty should have taken by now and has not, of the rows before the given one: the later
-// message creates its incident instead.
-func (d *draft) supersede(inc *Incident, next Row, earlier int) {
-	if next.Channel != ChannelPagerDuty {
-		return
+// supersede withdraws what should have arrived by now where a trigger goes and has not, of the rows before a number: whoever
+// is called does not hear the older one afterwards, and PagerDuty's incident is created by the later one. It reports whether the
+// receiver may have heard the older one all the same.
+func (d *draft) supersede(inc *Incident, next Row, before int) (heard bool) {
+	if next.Channel != ChannelPagerDuty && next.NotBefore.After(d.env.Now) {
+		return false // what goes until then is older news, and not stale
 	}
 	for _, row := range d.rowsOf(inc.ID) {
 		stuck := row.Status == RowPending && (row.Attempt > 0 || !row.NotBefore.After(d.env.Now))
-		if row.Seq < earlier && row.Channel == next.Channel && row.Kind == MessageTrigger && stuck {
+		if row.Seq < before && row.Kind == MessageTrigger && row.sharesLine(next) && stuck {
+			heard = heard || row.mayHaveArrived() && row.Channel != ChannelPagerDuty // which knows its incident by our id
 			d.cancel(inc, row, "overtaken by a later step")
 		}
 	}
+	return heard
 }
 
 // rowsFor turns the people to notify into rows: one a person and channel, but PagerDuty holds one incident for all, so

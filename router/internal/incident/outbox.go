@@ -3,7 +3,8 @@ package incident
 import "slices"
 
 // Begin marks a row as being sent. The attempt may start once the change is durable. It reports false when the row is
-// no longer to be sent: it was cancelled meanwhile, or somebody else began it.
+// no longer to be sent: it was cancelled meanwhile, or somebody else began it. Older pages that wait for the same destination are
+// overtaken by it.
 func (b *Book) Begin(env Env, key RowKey) (Change, bool) {
 	d := b.draft(env)
 	row, ok := d.row(key)
@@ -15,6 +16,9 @@ func (b *Book) Begin(env Env, key RowKey) (Change, bool) {
 	}
 	if row.Kind == MessageTrigger {
 		row.Others = max(row.Others, len(b.Merged(row)))
+		if inc, open := d.incident(key.Incident); open && row.Channel != ChannelPagerDuty { // whose rows name more and more people
+			row.Repeat = d.supersede(&inc, row, row.Seq) || row.Repeat
+		}
 	}
 	row.Status = RowSending
 	row.Attempt++
