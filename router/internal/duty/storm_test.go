@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -110,6 +111,38 @@ func paged(rows []incident.Row, byFirst bool) bool {
 		}
 	}
 	return false
+}
+
+// Four tickets and a page are more than PagerDuty may have in a minute: the page goes out as one.
+func TestAPageInAStormOfTicketsIsSentAsAPage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEngine(t, &disk{})
+		var err error
+		if e.rotation, err = schedule.Parse("oncall.toml", []byte(strings.Replace(twoChannels, "alice = {", `alice = { ticket = ["pagerduty"],`, 1))); err != nil {
+			t.Fatal(err)
+		}
+		works := func(context.Context, page.Message) error { return nil }
+		first, second := &channel{make(chan page.Message, 100), works}, &channel{make(chan page.Message, 100), works}
+		deliverWithin(t, e, map[string]page.Pager{"pagerduty": first, "terminal": second}, map[string]int{"pagerduty": 2}, nil)
+		var alerts []incident.Alert
+		for i, s := range []incident.Severity{"ticket", "ticket", "ticket", "ticket", "page"} {
+			alerts = append(alerts, incident.Alert{Key: fmt.Sprint(i), Rule: "r", Kind: incident.KindState, Firing: true, Severity: s, Summary: fmt.Sprint(s), At: time.Now()})
+		}
+		if err := e.Report(t.Context(), alerts); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		var sent []string
+		for len(first.calls) > 0 {
+			m := <-first.calls
+			sent = append(sent, fmt.Sprintf("%s: %s", m.Severity, m.Title))
+		}
+		slices.Sort(sent)
+		if got := strings.Join(sent, "; "); got != "page: page; ticket: 3 incidents: ticket (and 2 more); ticket: ticket" {
+			t.Errorf("PagerDuty got %s", got)
+		}
+	})
 }
 
 // A provider's rate is kept by waiting, and what waits is not marked as being sent.

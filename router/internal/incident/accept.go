@@ -35,8 +35,10 @@ func (b *Book) Accept(c Change) {
 		b.release(id)
 		for _, row := range b.rows[id] {
 			delete(b.into, row.PageID())
-			if b.speaking[row.whom()].row == row.Key() && row.Summary {
-				delete(b.speaking, row.whom())
+			for _, voice := range []string{row.voice(true), row.voice(false)} { // its severity may have risen
+				if b.speaking[voice].row == row.Key() && row.Summary {
+					delete(b.speaking, voice)
+				}
 			}
 		}
 		delete(b.incidents, id)

@@ -35,7 +35,7 @@ type Book struct {
 
 	// Of the storm guard, see Merge.
 	begun    map[string][]time.Time         // by channel: when the latest messages that call somebody were begun
-	speaking map[string]speaker             // by people and channel: the last message that spoke for others
+	speaking map[string]speaker             // by voice: the last message that spoke for others
 	into     map[string][]RowKey            // by page id: what was merged into it
 	awaited  map[string]map[RowKey]struct{} // by page id: of that, what belongs to incidents that are open
 }

@@ -17,13 +17,13 @@ func (b *Book) Due(now time.Time) (due []Row, next time.Time) {
 
 // DueWithin is Due, with at most as many rows of each channel as free says; below 0 is no bound. What asks somebody to look
 // goes before what only tells more, so that no page waits for a hundred messages that it is over; otherwise that comes first
-// whose time came first. It costs by what it lists, not by what is open.
+// whose time came first, and of what is listed the pages before the tickets. It costs by what it lists, not by what is open.
 func (b *Book) DueWithin(now time.Time, free func(channel string) int) (due []Row, next time.Time) {
 	for _, channel := range slices.Sorted(maps.Keys(b.lines)) {
 		left := free(channel)
 		for _, l := range []*line{b.lines[channel], b.others[channel]} {
 			rows, later := l.due(b, now, left)
-			due, next = append(due, rows...), earlier(next, later)
+			due, next = append(due, b.pagesFirst(rows)...), earlier(next, later)
 			if left > 0 {
 				left -= len(rows)
 			}

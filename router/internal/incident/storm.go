@@ -14,8 +14,9 @@ const StormWindow = time.Minute
 // Merge keeps a storm from flooding a channel. caps is, by channel, how many messages that call somebody may go out within
 // [StormWindow]; a channel without one has no bound. Those beyond it do not queue: of each person's the first one speaks for
 // the others, which are merged into it, and it goes out at once; the next such message to the person goes out no sooner than
-// StormWindow after that. A person is paged for what was merged when the message that it was merged into has arrived; while
-// that one fails, it is as if they failed.
+// StormWindow after that. Pages are merged with pages alone, as a message of a ticket wakes nobody, and go before tickets. A
+// person is paged for what was merged when the message that it was merged into has arrived; while that one fails, it is as if
+// they failed.
 //
 // It is called before [Book.Due], as often.
 func (b *Book) Merge(env Env, caps map[string]int) Change {
@@ -97,7 +98,7 @@ func (b *Book) called(channel string, now time.Time) (n int) {
 // the zero Row.
 func (b *Book) count(held, row Row) {
 	if row.Summary {
-		who, at := row.whom(), row.FirstTry
+		who, at := row.voice(b.wakes(row)), row.FirstTry
 		if at.IsZero() {
 			at = row.NotBefore
 		}
@@ -120,35 +121,57 @@ func (b *Book) count(held, row Row) {
 	b.begun[row.Channel] = recent
 }
 
-// whom is the people of a row and their channel.
-func (r Row) whom() string { return r.Channel + "|" + strings.Join(r.People, ",") }
+// voice is what one message may speak for: what goes by one channel to the same people, all of it pages or none.
+func (r Row) voice(wakes bool) string {
+	return fmt.Sprintf("%s|%s|%t", r.Channel, strings.Join(r.People, ","), wakes)
+}
 
-// speaker is the last message to some people that spoke for others, and when it went out, or may.
+// wakes says that a row is of an incident that may wake people.
+func (b *Book) wakes(row Row) bool { return !b.incidents[row.Incident].Severity.calm() }
+
+// calm says that nothing of this severity wakes anybody.
+func (s Severity) calm() bool { return s == SeverityTicket || s == SeverityInfo }
+
+// pagesFirst puts what may wake people before the rest, and keeps the order otherwise.
+func (b *Book) pagesFirst(rows []Row) []Row {
+	var pages, rest []Row
+	for _, row := range rows {
+		if b.wakes(row) {
+			pages = append(pages, row)
+		} else {
+			rest = append(rest, row)
+		}
+	}
+	return append(pages, rest...)
+}
+
+// speaker is the last message of a voice that spoke for others, and when it went out, or may.
 type speaker struct {
 	row RowKey
 	at  time.Time
 }
 
-// merge makes of each person's rows one message.
+// merge makes of each person's pages one message, and of their tickets one.
 func (d *draft) merge(rows []Row, why string) {
-	byPeople := map[string][]Row{}
+	byVoice := map[string][]Row{}
 	for _, row := range rows {
-		byPeople[row.whom()] = append(byPeople[row.whom()], row)
+		voice := row.voice(d.book.wakes(row))
+		byVoice[voice] = append(byVoice[voice], row)
 	}
 	for _, row := range rows { // in their order
-		who := row.whom()
-		if len(byPeople[who]) == 0 {
+		voice := row.voice(d.book.wakes(row))
+		if len(byVoice[voice]) == 0 {
 			continue
 		}
-		d.mergeOf(who, byPeople[who], why)
-		delete(byPeople, who)
+		d.mergeOf(voice, byVoice[voice], why)
+		delete(byVoice, voice)
 	}
 }
 
-// mergeOf merges some rows of the same people into the message to them that waits already, or into the one of the oldest
+// mergeOf merges some rows of the same voice into its message that waits already, or into the one of the oldest
 // incident: what belongs to that is stored first, so that no crash leaves rows that were merged into nothing.
-func (d *draft) mergeOf(who string, rows []Row, why string) {
-	last, spoken := d.book.speaking[who]
+func (d *draft) mergeOf(voice string, rows []Row, why string) {
+	last, spoken := d.book.speaking[voice]
 	host, known := d.row(last.row)
 	if !spoken || !known || host.Status != RowPending || host.Attempt > 0 {
 		went := spoken && known && host.Attempt > 0

@@ -312,7 +312,7 @@ func TestWhatIsMergedIntoItsOwnIncidentEndsWithIt(t *testing.T) {
 	w.env.Now = w.env.Now.Add(30 * time.Second)
 	w.tick()
 	w.accept(w.book.Merge(w.env, caps))
-	host := w.book.speaking["sms|alice"].row.Incident
+	host := w.book.speaking["sms|alice|true"].row.Incident
 	w.acted(w.book.Reassign(w.env, host, "alice", "bob", ""))
 	for _, row := range w.book.Rows(host) {
 		if row.Kind == MessageTrigger && row.Status != RowCancelled && row.People[0] != "bob" {
@@ -347,5 +347,48 @@ func TestAClockThatWasAheadHoldsUpNoStorm(t *testing.T) {
 	w.storm(10, 3, "", caps)
 	if due := w.beginAll(); fmt.Sprint(w.speaks(due)) != "[0 0 0]" {
 		t.Errorf("after a calm minute there went out %+v", due)
+	}
+}
+
+// A page that is only named in a ticket's message wakes nobody: pages are merged with pages alone, and go first.
+func TestAPageIsNeverMergedIntoATicket(t *testing.T) {
+	rotation := strings.Replace(stormRotation, `alice = {`, `alice = { ticket = ["sms"], `, 1)
+	for _, row := range []struct {
+		name string
+		open []string // in each batch by its letter: a page or a ticket; the batches are ten seconds apart
+		want string   // of what went out: its severity, and how many others it speaks for
+	}{
+		{"a page after tickets", []string{"ttttp"}, "[page+0 ticket+0 ticket+2]"},
+		{"pages and tickets", []string{"tptptptp"}, "[page+0 page+0 page+1 ticket+3]"},
+		{"a page while a ticket's message waits", []string{"tttt", "tt", "p"}, "[ticket+0 ticket+0 ticket+1 page+0]"},
+		{"a page right after a ticket's message", []string{"tttt", "pp"}, "[ticket+0 ticket+0 ticket+1 page+1]"},
+		{"a ticket while a page's message waits", []string{"pppp", "pp", "t"}, "[page+0 page+0 page+1 ticket+0]"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t, rotation)
+			var sent []string
+			n := 0
+			for _, batch := range row.open {
+				for _, letter := range batch {
+					a := containerDied(n, "", w.env.Now)
+					n++
+					if letter == 't' {
+						a.Severity = SeverityTicket
+					}
+					w.apply(a)
+				}
+				w.accept(w.book.Merge(w.env, map[string]int{"sms": 2}))
+				rows := w.beginAll()
+				for i, others := range w.speaks(rows) {
+					inc, _ := w.book.Incident(rows[i].Incident)
+					sent = append(sent, fmt.Sprintf("%s+%d", inc.Severity, others))
+				}
+				w.finish(rows, sentOK)
+				w.env.Now = w.env.Now.Add(10 * time.Second)
+			}
+			if got := fmt.Sprint(sent); got != row.want {
+				t.Errorf("there went out %s, want %s", got, row.want)
+			}
+		})
 	}
 }
