@@ -128,6 +128,20 @@ func (ms Matchers) Match(a Alert) bool {
 	return !slices.ContainsFunc(ms, func(m Matcher) bool { return !m.Matches(a) })
 }
 
+// ownRules begins the ids of the rules by which the router tells of itself; no rule of a configuration may have such an id.
+const ownRules = "nezuban-"
+
+// Hush says that all of them hold for the alert, and that it may be kept from paging. What a person has opened by hand, and
+// what tells of a mistake of the router's own, always pages; what else the router tells of itself, such as that it was restored
+// or that its disk is full, is hushed only by who names its rule.
+func (ms Matchers) Hush(a Alert) bool {
+	if a.Rule == RuleManual || a.Rule == RuleStalled || !ms.Match(a) {
+		return false
+	}
+	named := func(m Matcher) bool { return m.label == matchRule && m.op == "=" && m.value == a.Rule }
+	return !strings.HasPrefix(a.Rule, ownRules) || slices.ContainsFunc(ms, named)
+}
+
 // Cover says whether all alerts that fire in an open incident and in its parts match, or some do. Of what always pages, such as
 // what a person has opened by hand, and of what pages nobody anyway, a part of another incident by itself, neither holds.
 func (ms Matchers) Cover(inc Incident, parts ...Incident) (all, some bool) {
@@ -139,7 +153,7 @@ func (ms Matchers) Cover(inc Incident, parts ...Incident) (all, some bool) {
 		for _, a := range one.Alerts {
 			switch {
 			case !a.Firing:
-			case a.Rule != RuleManual && a.Rule != RuleStalled && ms.Match(a.Alert):
+			case ms.Hush(a.Alert):
 				some = true
 			default:
 				all = false

@@ -60,7 +60,8 @@ func (d *draft) catchUp(id string) {
 func (d *draft) latest(inc Incident, rows []Row) time.Time {
 	latest := inc.OpenedAt
 	for _, at := range []time.Time{
-		inc.AcknowledgedAt, inc.ResolvedAt, before(inc.QuietAt, d.book.settings.Flapping.Quiet), before(inc.RetriggerAt, Settle), before(inc.ReleaseAt, ReleaseAfter),
+		inc.AcknowledgedAt, inc.ResolvedAt, before(inc.QuietAt, d.book.settings.Flapping.Quiet),
+		before(inc.RetriggerAt, max(Settle, restoreGrace)), before(inc.ReleaseAt, max(ReleaseAfter, restoreGrace)), // a restore may have put them off
 	} {
 		if at.After(latest) {
 			latest = at

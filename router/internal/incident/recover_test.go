@@ -13,7 +13,10 @@ func (w *world) crash() *world {
 	for _, inc := range w.book.Incidents() {
 		rows = append(rows, w.book.Rows(inc.ID)...)
 	}
+	silences, settings := w.book.Silences(), w.book.settings
 	w.book = NewBook(w.book.Incidents(), rows, nil)
+	w.book.Restore(silences)
+	w.use(settings)
 	w.env.Now = w.env.Now.Add(5 * time.Second)
 	w.accept(w.book.Recover(w.env))
 	return w

@@ -72,18 +72,28 @@ func (inc *Incident) postpone(until time.Time) bool {
 	if inc.Severity == SeverityInfo {
 		return false
 	}
+	off := false
+	put := func(at *time.Time) {
+		if at.Before(until) {
+			*at, off = until, true
+		}
+	}
 	timeout := inc.policy().AckTimeout.Duration()
 	switch {
-	case inc.State == Triggered && inc.Progress.Next.Before(until):
-		inc.Progress.Next = until
-	case inc.State == Snoozed && inc.SnoozedUntil.Before(until):
-		inc.SnoozedUntil = until
-	case inc.State == Acknowledged && timeout > 0 && inc.AcknowledgedAt.Add(timeout).Before(until):
-		inc.AcknowledgedAt = until.Add(-timeout)
-	default:
-		return false
+	case inc.State == Triggered:
+		put(&inc.Progress.Next)
+	case inc.State == Snoozed:
+		put(&inc.SnoozedUntil)
+	case timeout > 0 && inc.AcknowledgedAt.Add(timeout).Before(until):
+		inc.AcknowledgedAt, off = until.Add(-timeout), true
 	}
-	return true
+	if !inc.RetriggerAt.IsZero() {
+		put(&inc.RetriggerAt)
+	}
+	if inc.Suppressed != "" && inc.firing() { // its reason may be over since, or soon
+		put(&inc.ReleaseAt)
+	}
+	return off
 }
 
 func stamp(at time.Time) string { return at.UTC().Format("2006-01-02 15:04 MST") }

@@ -21,7 +21,10 @@ func (w *world) restored() *world {
 			rows = append(rows, row)
 		}
 	}
+	silences, settings := w.book.Silences(), w.book.settings
 	w.book = NewBook(w.book.Incidents(), rows, nil)
+	w.book.Restore(silences)
+	w.use(settings)
 	w.env.Now = w.env.Now.Add(24 * time.Hour)
 	w.accept(w.book.Recover(w.env))
 	w.accept(w.book.Restored(w.env, taken, held))
@@ -121,5 +124,112 @@ func TestWhatWasNotToldStandsFirstInTheListOfARestore(t *testing.T) {
 	}
 	if !strings.HasPrefix(reason, "open, the untold first: "+ids[19]+" number 19 ") || !strings.Contains(reason, told[10]) || !strings.HasSuffix(reason, "and 8 more, see nezuban-router incidents") {
 		t.Errorf("found %s", reason)
+	}
+}
+
+// Time is left to read the one message, whatever an old incident waited for.
+func TestAfterARestoreWhatWasHushedWaitsToo(t *testing.T) {
+	reopening := lasting
+	reopening.ReopenWithin = 5 * time.Minute
+	for _, row := range []struct {
+		name     string
+		settings Settings
+		do       func(w *world)
+		until    time.Duration // after the restore, at which it pages
+	}{
+		{"the silence has run out", lasting, func(w *world) {
+			w.silence(0, "check=shop")
+			w.apply(down(w.env.Now, true))
+		}, restoreGrace},
+		{"the silence runs out meanwhile", lasting, func(w *world) {
+			w.silence(23*time.Hour+5*time.Minute, "check=shop")
+			w.silence(0, "check=shop")
+			w.apply(down(w.env.Now, true))
+			w.tick()
+		}, restoreGrace},
+		{"the silence runs out later", lasting, func(w *world) {
+			w.silence(23*time.Hour+30*time.Minute, "check=shop")
+			w.silence(0, "check=shop")
+			w.apply(down(w.env.Now, true))
+		}, 30 * time.Minute},
+		{"what hid it is over", hiding(t), func(w *world) {
+			w.apply(w.gone("web1", true))
+			w.apply(w.ill("web1", "shop"))
+			w.acted(w.book.Resolve(w.env, "I001", "alice", ""))
+		}, restoreGrace},
+		{"somebody had it before it was opened again", reopening, func(w *world) {
+			w.apply(down(w.env.Now, true))
+			w.deliver(sentOK)
+			w.acknowledge("alice")
+			w.apply(down(w.env.Now.Add(time.Second), false))
+			w.after(time.Minute)
+			w.deliver(sentOK)
+			w.apply(down(w.env.Now, true))
+		}, restoreGrace},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t, rotationText).use(row.settings)
+			row.do(w)
+			for _, inc := range w.book.Incidents() {
+				w.deliver(sentOK)
+				if inc.State != Resolved && inc.Suppressed == "" && inc.RetriggerAt.IsZero() {
+					t.Fatalf("incident %s pages: %+v", inc.ID, inc)
+				}
+			}
+			w.restored()
+			restored := w.env.Now
+			want(t, w.deliver(sentOK), "trigger pagerduty alice") // the one message
+			for _, inc := range w.book.Incidents() {
+				if inc.Lead().Rule == RuleRestored {
+					w.acted(w.book.Resolve(w.env, inc.ID, "alice", ""))
+				}
+			}
+			w.deliver(sentOK)
+			for w.env.Now.Before(restored.Add(time.Hour)) {
+				if sent := w.after(time.Second).deliver(sentOK); len(sent) > 0 {
+					want(t, sent, "trigger pagerduty alice")
+					break
+				}
+				if w.env.Now.Sub(restored) == 5*time.Minute {
+					w.crash() // which changes nothing
+				}
+			}
+			if got := w.env.Now.Sub(restored); got != row.until {
+				t.Errorf("it pages %s after the restore, want %s", got, row.until)
+			}
+		})
+	}
+}
+
+// What a silence was made for, an update of some hosts, is not that the router's own state is another.
+func TestWhatTheRouterTellsOfItselfIsHushedOnlyByName(t *testing.T) {
+	restore := Alert{Key: RuleRestored, Rule: RuleRestored, Kind: KindOccurrence, Firing: true, Severity: SeverityPage, Summary: "restored", At: start, Event: "e"}
+	stalled := restore
+	stalled.Rule = RuleStalled
+	for _, row := range []struct {
+		name     string
+		alert    Alert
+		matchers []string
+		hushed   bool
+	}{
+		{"a silence of all pages", restore, []string{"severity=page"}, false},
+		{"of whatever rule", restore, []string{"rule=~.+"}, false},
+		{"of all rules but one", restore, []string{"rule!=check-down", "severity=page"}, false},
+		{"of the rule by its name", restore, []string{"rule=" + RuleRestored}, true},
+		{"and of something else", restore, []string{"rule=" + RuleRestored, "severity=ticket"}, false},
+		{"of the router's own mistakes, by name", stalled, []string{"rule=" + RuleStalled}, false},
+		{"of all pages, and another rule", down(start, true), []string{"severity=page"}, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t, rotationText)
+			w.silence(0, row.matchers...)
+			w.apply(row.alert)
+			if hushed := len(w.deliver(sentOK)) == 0; hushed != row.hushed {
+				t.Errorf("hushed by %q: %t, want %t", row.matchers, hushed, row.hushed)
+			}
+			if all, _ := matchers(t, row.matchers...).Cover(w.only()); all != row.hushed {
+				t.Errorf("said to be covered by %q: %t, want %t", row.matchers, all, row.hushed)
+			}
+		})
 	}
 }

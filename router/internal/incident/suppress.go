@@ -63,15 +63,11 @@ func (d *draft) appears(id string, a Alert) {
 	}
 }
 
-// hush is why an alert pages nobody. What a person has opened by hand, and what tells of a mistake of the router's own,
-// always pages.
+// hush is why an alert pages nobody.
 func (d *draft) hush(a Alert) hush {
-	if a.Rule == RuleManual || a.Rule == RuleStalled {
-		return hush{}
-	}
 	for i, s := range d.book.settings.Suppressions {
 		place, ok := s.place(i, a)
-		if !ok || !s.Target.Match(a) {
+		if !ok || !s.Target.Hush(a) {
 			continue
 		}
 		if by, ok := d.hiding(place, a); ok {
@@ -79,7 +75,7 @@ func (d *draft) hush(a Alert) hush {
 		}
 	}
 	for _, c := range d.curtains() {
-		if c.matchers.Match(a) {
+		if c.matchers.Hush(a) {
 			return hush{why: c.why}
 		}
 	}
@@ -142,9 +138,12 @@ func (d *draft) hushOf(inc Incident) hush {
 	return first
 }
 
-// suppress keeps an incident from paging.
+// suppress keeps an incident from paging. What a restore has put off stays so, should the reason end before.
 func (d *draft) suppress(inc *Incident, h hush) {
-	inc.Suppressed, inc.SuppressedBy, inc.ReleaseAt = h.why, h.by, time.Time{}
+	inc.Suppressed, inc.SuppressedBy = h.why, h.by
+	if !inc.putOff(d.env.Now) {
+		inc.ReleaseAt = time.Time{}
+	}
 	d.note(inc, "suppressed, nobody is paged: %s", h.why)
 	d.withdraw(inc, "suppressed before it was sent")
 	d.sayTo(h.by, "hides incident "+inc.ID+": "+inc.Lead().Summary)
@@ -176,7 +175,7 @@ func (d *draft) reconsider(inc *Incident) bool {
 		return d.release(inc)
 	case inc.Suppressed == "":
 		d.suppress(inc, h)
-	case inc.Suppressed != h.why || !inc.ReleaseAt.IsZero():
+	case inc.Suppressed != h.why || (!inc.ReleaseAt.IsZero() && !inc.putOff(d.env.Now)):
 		d.suppress(inc, h)
 	default:
 		return false
@@ -185,10 +184,10 @@ func (d *draft) reconsider(inc *Incident) bool {
 }
 
 // release lets a suppressed incident page whose reason is over: at once after a silence, after [ReleaseAfter] when it
-// was hidden, so that what ended with its cause has the time to say so.
+// was hidden, so that what ended with its cause has the time to say so. One that a restore has put off waits until then.
 func (d *draft) release(inc *Incident) bool {
 	switch {
-	case inc.SuppressedBy == "":
+	case inc.SuppressedBy == "" && inc.ReleaseAt.IsZero():
 		d.unsuppress(inc)
 	case inc.ReleaseAt.IsZero():
 		inc.ReleaseAt = d.env.Now.Add(ReleaseAfter)
@@ -198,6 +197,9 @@ func (d *draft) release(inc *Incident) bool {
 	}
 	return true
 }
+
+// putOff says that a restore has put off the release of a suppressed incident.
+func (inc Incident) putOff(now time.Time) bool { return inc.ReleaseAt.Sub(now) > ReleaseAfter }
 
 // unsuppress lets an incident page. Of what nobody has heard of and what nothing says to go on, such as an error that was
 // seen, nobody is told afterwards.
