@@ -107,6 +107,41 @@ func TestReassign(t *testing.T) {
 	}
 }
 
+// Whoever is given what pages nobody would never hear of it.
+func TestWhatPagesNobodyIsNotReassigned(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		do   func(w *world) (id string)
+		says string
+	}{
+		{"silenced", func(w *world) string {
+			w.silence(0, "check=shop")
+			w.apply(down(start, true))
+			return w.only().ID
+		}, "incident I002: nobody is told of it while it is suppressed by silence I001 by alice until 2026-03-04T11:00Z: kernel update; end that first"},
+		{"hidden by its cause", func(w *world) string {
+			w.apply(w.gone("web1", true), w.ill("web1", "shop"))
+			return "I002"
+		}, "incident I002: nobody is told of it while incident I001 hides it: reassign that one"},
+		{"a part of another", func(w *world) string {
+			for i := range 26 {
+				w.apply(w.dies("web1", fmt.Sprint(i)))
+			}
+			return "I002"
+		}, "incident I002: it belongs to incident I001, of which people are told: reassign that one"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			settings := hiding(t)
+			settings.Groups = deaths.Groups
+			w := newWorld(t, rotationText).use(settings)
+			c, err := w.book.Reassign(w.env, row.do(w), "alice", "bob", "")
+			if !errors.Is(err, ErrInvalid) || err.Error() != row.says || !c.Empty() {
+				t.Errorf("found %v, want %s", err, row.says)
+			}
+		})
+	}
+}
+
 func TestReassignRefuses(t *testing.T) {
 	w := newWorld(t, strings.Replace(rotationText, "carol = { page = [\"sms\"] }", "carol = { page = [\"sms\"] }\nmute = {}", 1))
 	w.apply(died(start))

@@ -155,6 +155,9 @@ func (b *Book) reassigned(env Env, r Report) Change {
 	inc.Progress = progress
 	d.putIncident(inc)
 	d.heard(&inc, r)
+	if inc.untellable() != nil {
+		return d.change() // they are told there alone
+	}
 	for _, row := range rowsFor(slices.DeleteFunc(notify, func(n escalation.Notify) bool { return n.Channel == r.Channel })) {
 		d.note(&inc, "paging %s by %s: %s", strings.Join(row.People, ", "), row.Channel, row.Why)
 		d.send(&inc, row)

@@ -149,3 +149,17 @@ func TestHeedWhatWasLookedUp(t *testing.T) {
 }
 
 func rows(w *world) int { return w.only().Rows }
+
+// An incident that has been silenced since is still open at the provider: whoever gets it there is told there, and nowhere else.
+func TestWhatIsSuppressedAndReassignedElsewherePagesNobody(t *testing.T) {
+	w := newWorld(t, rotationText)
+	w.apply(down(start, true))
+	w.deliver(sentOK)
+	w.silence(0, "check=shop")
+	w.after(time.Second)
+	w.heed(reassigning("e1", w.env.Now, "alice", "bob"))
+	want(t, w.during(30*time.Minute))
+	if !w.said("reassigned to bob by alice in PagerDuty") {
+		t.Errorf("the timeline does not say so:\n%s", strings.Join(w.log, "\n"))
+	}
+}

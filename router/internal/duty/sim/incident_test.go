@@ -428,7 +428,7 @@ func (o *oracle) stepTaken(k *known, r row) {
 	if again := k.last.IsZero() || !k.taken.Before(k.last) || o.maybe(k, k.last); !again && regular && k.regular && r.Step != (k.step+1)%len(waits) {
 		o.blame("every step is taken", "%s: step %d of pass %d comes after step %d", k.id, r.Step+1, r.Pass+1, k.step+1)
 	}
-	if why := o.hushed(k.inc, o.slack()+time.Minute); why != "" && !strings.HasPrefix(r.Why, "reassigned") {
+	if why := o.hushed(k.inc, o.slack()+time.Minute); why != "" {
 		o.blame("what is suppressed pages nobody", "%s pages %s, and all of it is hidden: %s", k.id, strings.Join(r.People, ","), why)
 	}
 	k.last, k.created, k.sure, k.step, k.regular = now, r.Created, now.After(o.unsure), r.Step, regular
@@ -689,7 +689,7 @@ func (o *oracle) tries(n *node, channel string, m page.Message) {
 	if m.Repeat {
 		o.meets(repeats)
 	}
-	if m.Kind == page.KindTrigger && k.inc.Suppressed != "" && k.state == "triggered" && time.Since(k.hidden) > 3*time.Second && (r == nil || !strings.HasPrefix(r.Why, "reassigned")) {
+	if m.Kind == page.KindTrigger && k.inc.Suppressed != "" && k.state == "triggered" && time.Since(k.hidden) > 3*time.Second {
 		o.blame("what is suppressed pages nobody", "%s is sent for %s, which is suppressed: %s", m.PageID, k.id, k.inc.Suppressed)
 	}
 }
