@@ -3,6 +3,8 @@ package incident
 import (
 	"fmt"
 	"time"
+
+	"nezuban/oncall/escalation"
 )
 
 // Recover makes every row that was being sent when the router died pending again, marked as a possible repeat, unless
@@ -26,7 +28,9 @@ func (b *Book) Recover(env Env) Change {
 			d.note(&inc, "the router was restarted while %s was being sent: sending it again", row.describe())
 		}
 	}
-	return d.change()
+	c := d.change()
+	c.Silences = b.silencesAhead(env.Now)
+	return c
 }
 
 // catchUp moves an incident that was stored in the future to the present: the clock was ahead in the router's last life,
@@ -34,6 +38,7 @@ func (b *Book) Recover(env Env) Change {
 func (d *draft) catchUp(id string) {
 	inc, _ := d.incident(id)
 	rows := d.rowsOf(id)
+	defer d.askAnew(id)
 	ahead := d.latest(inc, rows).Sub(d.env.Now)
 	if ahead <= 0 {
 		return
@@ -54,6 +59,43 @@ func (d *draft) catchUp(id string) {
 		inc.ResolvedAt = d.env.Now
 	}
 	d.note(&inc, "the clock was put back by %s or more: what is to come counts from now", ahead.Round(time.Second))
+}
+
+// askAnew takes back a next step that is later than any can be while nothing was sent: the clock was ahead when the step was
+// held, or reached nobody, which leaves no row that says when that was. What is held now is held again.
+func (d *draft) askAnew(id string) {
+	inc, _ := d.incident(id)
+	if inc.State != Triggered || (!inc.Progress.Held && len(d.rowsOf(id)) > 0) {
+		return
+	}
+	limit := d.env.Now.Add(escalation.FallbackEvery) // longer than a restore puts it off
+	if end := inc.policy().Hold.Until(d.env.Now); end.After(limit) {
+		limit = end
+	}
+	if inc.Progress.Next.After(limit) {
+		inc.Progress.Next = d.env.Now
+		d.note(&inc, "the clock was put back: its next step is looked for anew")
+	}
+}
+
+// silencesAhead are the silences that a clock which was ahead has made or ended in the future, as if that were done now. One
+// that was to begin at a time of its own still does.
+func (b *Book) silencesAhead(now time.Time) []Silence {
+	list := b.silencesThat(func(s Silence) bool { return s.Created.After(now) || (s.EndedBy != "" && !s.Over(now)) })
+	for i, s := range list {
+		if s.Created.After(now) {
+			if s.From.Equal(s.Created) {
+				s.From = now
+			}
+			s.Created = now
+		}
+		if s.EndedBy != "" && !s.Over(now) {
+			s.Until = now
+			s.From = earlier(s.From, s.Until)
+		}
+		list[i] = s
+	}
+	return list
 }
 
 // latest is the latest time at which something is known to have been decided about an incident.

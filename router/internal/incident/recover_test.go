@@ -2,6 +2,7 @@ package incident
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -194,4 +195,83 @@ func TestAClockThatWasAheadAtAStartHoldsUpNothing(t *testing.T) {
 	w.env.Now = start.Add(time.Minute)
 	w.crash()
 	want(t, w.deliver(sentOK), "trigger pagerduty alice")
+}
+
+// A held ticket has no message yet that would say when it was decided: a clock that was days ahead at one tick holds it no
+// longer than its policy does.
+func TestAClockThatWasAheadHoldsNoTicket(t *testing.T) {
+	for _, row := range []struct {
+		name        string
+		at          time.Duration // of the ticket, after 10:00
+		ahead       time.Duration // of the clock, at one tick
+		crash, sent time.Duration // after 10:00
+	}{
+		{"ten days", 90 * time.Minute, 240 * time.Hour, 2 * time.Hour, 4 * time.Hour},
+		{"till the next day's hold, found after today's", 90 * time.Minute, 24 * time.Hour, 5 * time.Hour, 5 * time.Hour},
+		{"not at all", 90 * time.Minute, 0, 2 * time.Hour, 4 * time.Hour},
+		{"ten days, opened then", 90*time.Minute + 240*time.Hour, 0, 90 * time.Minute, 4 * time.Hour},
+		{"ten days, and nobody could be told", 0, 240 * time.Hour, 20 * time.Minute, 20 * time.Minute},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			file := newWorld(t, sleepers).env.Rotation
+			w := newWorld(t, sleepers)
+			if row.at == 0 {
+				w = newWorld(t, strings.NewReplacer(`page = ["sms"], ticket = ["email", "90m slack"]`, "", `page = ["sms"], ticket = ["email"]`, "").Replace(sleepers))
+			}
+			w.env.Now = w.at(row.at)
+			w.apply(ticket("disk", w.env.Now))
+			if row.ahead > 0 {
+				w.env.Now = w.at(row.at + row.ahead)
+				w.tick()
+			}
+			w.env.Rotation = file
+			w.env.Now = w.at(row.crash).Add(-5 * time.Second)
+			w.crash()
+			for w.env.Now.Before(w.at(row.sent)) {
+				want(t, w.deliver(sentOK))
+				w.after(time.Minute)
+			}
+			w.tick()
+			want(t, w.deliver(sentOK), "trigger email alice")
+			if again := strings.Count(strings.Join(w.log, "\n"), "the clock was put back"); (again > 0) != (w.at(row.at + row.ahead).After(w.at(row.crash))) {
+				t.Errorf("the timeline says so %d times", again)
+			}
+		})
+	}
+}
+
+func TestASilenceOfAClockThatWasAheadHoldsFromNow(t *testing.T) {
+	for _, row := range []struct {
+		name     string
+		from     time.Duration // after 10:00; the clock says 10:10 when it is made, and 10:00 after the restart
+		end      bool          // it is ended at 10:10
+		silenced string        // at 10:00, and in the second hour
+	}{
+		{"made for an hour from now", 10 * time.Minute, false, "true, false"},
+		{"made for an hour to come", time.Hour, false, "false, true"},
+		{"ended", -30 * time.Minute, true, "false, false"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t, rotationText)
+			w.env.Now = w.at(min(row.from, 10*time.Minute))
+			id := w.silence(row.from-min(row.from, 10*time.Minute), "check=shop")
+			w.env.Now = w.at(10 * time.Minute)
+			if row.end {
+				w.acted(w.book.EndSilence(w.env, id, "alice"))
+			}
+			w.env.Now = w.at(-5 * time.Second)
+			w.crash()
+			now := w.book.Silences()[0].InForce(w.env.Now)
+			if got := fmt.Sprintf("%t, %t", now, w.book.Silences()[0].InForce(w.at(90*time.Minute))); got != row.silenced {
+				t.Errorf("silenced: %s, want %s", got, row.silenced)
+			}
+			w.apply(down(w.env.Now, true))
+			if silent := len(w.deliver(sentOK)) == 0; silent != now {
+				t.Errorf("nothing is sent: %t, want %t", silent, now)
+			}
+			if again := w.book.Recover(w.env); len(again.Silences) > 0 {
+				t.Errorf("a second restart changes %+v", again.Silences)
+			}
+		})
+	}
 }
