@@ -55,12 +55,12 @@ func (c *command) each(ids []string, did func(web.Acted) string, do func(ctx con
 	return errors.Join(failed...)
 }
 
-// warn says what the router has warned of, each once.
+// warn says what the router has warned of, of what is done, each once.
 func (c *command) warn(of []string) {
 	for _, warning := range of {
 		if !slices.Contains(c.warned, warning) {
 			c.warned = append(c.warned, warning)
-			fmt.Fprintf(c.stderr, "nezuban-router %s: %s\n", c.name, client.Printable(warning))
+			fmt.Fprintf(c.stderr, "nezuban-router %s: done; %s\n", c.name, client.Printable(warning))
 		}
 	}
 }

@@ -37,7 +37,7 @@ func ReadTokenFile(path string) (secret string, err error) {
 	}
 	secret = strings.TrimSpace(string(text))
 	if secret == "" || strings.ContainsAny(secret, " \t\r\n") {
-		return "", fmt.Errorf("read token %s: expected one line with one token", path)
+		return "", fmt.Errorf("read token %s: expected one line with one token: delete the file and restart the router, which makes a new one", path)
 	}
 	return secret, nil
 }

@@ -48,7 +48,7 @@ func TestReadTokenFileRefuses(t *testing.T) {
 	}{
 		{"readable by group", "secret\n", 0o640, "chmod 600"},
 		{"readable by all", "secret\n", 0o604, "chmod 600"},
-		{"empty", "\n", 0o600, "expected one line with one token"},
+		{"empty", "\n", 0o600, "expected one line with one token: delete the file and restart the router, which makes a new one"},
 		{"two words", "secret other\n", 0o600, "expected one line with one token"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -60,6 +61,9 @@ func (s *site) apiNote(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// longestKey bounds the key of a page by hand, in bytes, as its incident does.
+const longestKey = 64
+
 // Opened is what the API answers to a page by hand. Fields may be added.
 type Opened struct {
 	ID       string   `json:"id"`                 // of the incident that has the page
@@ -80,6 +84,10 @@ func (s *site) apiPage(w http.ResponseWriter, r *http.Request) {
 	}
 	by, ok := actor(w, r, body.By)
 	if !ok {
+		return
+	}
+	if body.Key == "" || len(body.Key) > longestKey {
+		refuse(w, fmt.Errorf("key: found %d bytes, expected 1 to %d bytes of your own that tell this page from others", len(body.Key), longestKey))
 		return
 	}
 	severity := incident.Severity(cmp.Or(body.Severity, string(incident.SeverityPage)))

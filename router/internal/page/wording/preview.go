@@ -1,13 +1,17 @@
 package wording
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 
 	"nezuban/agent/tomlfile"
+	"nezuban/oncall/schedule"
 	"nezuban/router/internal/page"
+	"nezuban/router/internal/page/call"
+	"nezuban/router/internal/page/sms"
 )
 
 // OfFile compiles one more file as the text of all messages of a kind. It may call the templates of the files beside it.
@@ -40,8 +44,8 @@ func OfFile(kind page.Kind, f File, beside []File) (*Set, error) {
 	return set, problems.Err()
 }
 
-// Preview writes what a message would say by a channel, in the words of the sets, a later one before an earlier one. When a
-// template fails it writes the built-in words, which would be sent, and returns why.
+// Preview writes what a message would say by a channel, as the channel shows it, in the words of the sets, a later one before
+// an earlier one. When a template fails it writes the built-in words, which would be sent, and returns why.
 func Preview(w io.Writer, heading, channel string, m page.Message, f page.Facts, sets ...*Set) error {
 	v := ViewOf(m, f, channel)
 	worded := m
@@ -54,8 +58,22 @@ func Preview(w io.Writer, heading, channel string, m page.Message, f page.Facts,
 		}
 		worded = next
 	}
-	_, err := fmt.Fprintf(w, "--- %s, %s by %s\ntitle: %s\ntext:\n%s\n\n", heading, m.Kind, channel, worded.Title, indent(worded.Text))
+	_, err := fmt.Fprintf(w, "--- %s, %s by %s\ntitle: %s\n%s\n\n", heading, m.Kind, channel, worded.Title, body(channel, worded))
 	return errors.Join(failed, err)
+}
+
+// body is what follows the title: the text; or all of a message of a channel that shows no text, cut as it is sent.
+func body(channel string, m page.Message) string {
+	switch {
+	case channel == schedule.ChannelSMS:
+		m.PageID = cmp.Or(m.PageID, m.IncidentID+"-0") // only one that is sent has one
+		return "message:\n" + indent(sms.Body(m))
+	case channel == schedule.ChannelCall && m.Kind == page.KindTrigger:
+		return "said:\n" + indent(call.Words(m))
+	case channel == schedule.ChannelCall:
+		return "nobody is called: calls are for triggers alone"
+	}
+	return "text:\n" + indent(m.Text)
 }
 
 func indent(text string) string { return "  " + strings.ReplaceAll(text, "\n", "\n  ") }
