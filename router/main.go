@@ -55,7 +55,7 @@ const usage = `usage:
   nezuban-router who          [-at TIME] [-schedule NAME] [-json]
                                               say who is, or was, on call by the rotation file in force then
   nezuban-router rotations    [-json]         list the versions of the rotation file that were accepted
-  nezuban-router state backup  FILE           write all that the router knows into a file
+  nezuban-router state backup  [-force] FILE  write all that the router knows into a new file
   nezuban-router state restore FILE           bring it back into an empty state; nothing is sent again
   nezuban-router state dump                   print it, a JSON object a line
   nezuban-router preview      [-template FILE] [-channel email] [-kind trigger] [-incident ID|sample]

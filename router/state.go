@@ -36,9 +36,14 @@ func (c *command) state(args []string) error {
 }
 
 func (c *command) backup(args []string) error {
-	found, err := c.parse(c.asking(), args, "FILE")
+	set := c.asking()
+	force := set.Bool("force", false, "replace a file that exists")
+	found, err := c.parse(set, args, "FILE")
 	if err != nil {
 		return err
+	}
+	if _, err := os.Lstat(found[0]); err == nil && !*force {
+		return fmt.Errorf("write the backup: found a file %s, which -force replaces", found[0])
 	}
 	data, err := c.readState()
 	if err != nil {
