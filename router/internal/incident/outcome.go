@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"nezuban/oncall/escalation"
+	"nezuban/oncall/schedule"
 )
 
 // Outcome is what became of one attempt to send a row.
@@ -57,7 +58,7 @@ func (b *Book) Finish(env Env, key RowKey, out Outcome) Change {
 		d.note(&inc, "failed %s: %s", row.describe(), row.Reason)
 	default:
 		row.Status, row.Repeat = RowPending, true
-		row.NotBefore = env.Now.Add(max(backoff(row.Attempt), out.After))
+		row.NotBefore = d.calmly(inc, row, env.Now.Add(max(backoff(row.Attempt), out.After)))
 		reason := clip(out.Err.Error())
 		if reason != row.Reason {
 			d.note(&inc, "could not send %s, trying again: %s", row.describe(), reason)
@@ -79,8 +80,10 @@ func (d *draft) settle(inc *Incident, row Row) {
 	if row.Kind != MessageTrigger || row.Status == RowSent {
 		return
 	}
-	// One that its provider makes wait for too long is as good as one that has failed for as long.
-	putOff := row.NotBefore.Sub(d.env.Now) > backoff(row.Attempt) && row.NotBefore.Sub(row.Created) >= impatience
+	// One that its provider makes wait for too long is as good as one that has failed for as long; not one that waits for the
+	// end of quiet hours.
+	again := d.env.Now.Add(backoff(row.Attempt))
+	putOff := row.NotBefore.After(again) && row.NotBefore.Sub(row.Created) >= impatience && !d.mustWait(*inc, row, again)
 	if row.Status == RowFailed || putOff || d.env.Now.Sub(row.Created) >= impatience {
 		if inc.State == Triggered {
 			d.nextChannel(inc, row)
@@ -100,7 +103,7 @@ func (d *draft) nextChannel(inc *Incident, failing Row) {
 			continue
 		}
 		waits := other.Status == RowPending && other.Attempt == 0 && other.NotBefore.After(d.env.Now)
-		if waits && shares(other.People, failing.People) && !d.mustWait(*inc, other) {
+		if waits && shares(other.People, failing.People) && !d.mustWait(*inc, other, d.env.Now) {
 			other.NotBefore = d.env.Now
 			d.putRow(other)
 			d.note(inc, "%s does not get through: %s goes out at once", failing.describe(), other.describe())
@@ -137,11 +140,32 @@ func (d *draft) fallbackSooner(inc *Incident) {
 	d.note(inc, "nobody was reached: the fallback is told again at %s", stamp(next))
 }
 
-// mustWait reports whether somebody whom a row names is not to be disturbed now: its time has not come, whatever fails.
-func (d *draft) mustWait(inc Incident, row Row) bool {
-	return slices.ContainsFunc(row.People, func(person string) bool {
-		return escalation.Release(*inc.policy(), d.env.Rotation, person, string(inc.Severity), d.env.Now).After(d.env.Now)
-	})
+// mustWait reports whether somebody whom a row names is not to be disturbed at a time: theirs has not come, whatever fails.
+func (d *draft) mustWait(inc Incident, row Row, at time.Time) bool {
+	return d.awake(inc, row, at).After(at)
+}
+
+// awake is when all whom a row names may be disturbed that is due at a time: for a ticket after any hold and quiet hours.
+func (d *draft) awake(inc Incident, row Row, due time.Time) time.Time {
+	at := due
+	if inc.Severity != SeverityTicket || d.env.Rotation == nil {
+		return at
+	}
+	for _, person := range row.People {
+		if released := escalation.Release(*inc.policy(), d.env.Rotation, person, string(inc.Severity), due); released.After(at) {
+			at = released
+		}
+	}
+	return at
+}
+
+// calmly is when a row that is due at a time goes out: what asks somebody to look, and news that makes a sound, waits for the
+// end of hold and quiet hours. Other news does not: an incident that is over is closed at PagerDuty at once.
+func (d *draft) calmly(inc Incident, row Row, due time.Time) time.Time {
+	if row.Kind != MessageTrigger && row.Channel != schedule.ChannelSMS {
+		return due
+	}
+	return d.awake(inc, row, due)
 }
 
 func shares(a, b []string) bool {

@@ -91,6 +91,7 @@ func (d *draft) tellRest(inc *Incident) (told bool) {
 func (d *draft) sayEnd(inc *Incident, row Row, spoke []Row, why string) {
 	end := row.follow(MessageResolve, why, d.env.Now)
 	_, end.Others = inLine(spoke, row)
+	end.NotBefore = d.calmly(*inc, end, end.NotBefore)
 	d.send(inc, end)
 }
 

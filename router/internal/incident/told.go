@@ -62,7 +62,8 @@ func (d *draft) update(inc *Incident) {
 	}
 	rows := d.rowsOf(inc.ID)
 	for _, holder := range d.holders(inc.ID) {
-		at := d.env.Now.Add(updateWithin)
+		more := holder.follow(MessageUpdate, "more belongs to it", d.env.Now)
+		at := d.calmly(*inc, more, d.env.Now.Add(updateWithin))
 		gap := updateGap(holder.Channel)
 		waits := gap == 0
 		for _, row := range rows {
@@ -81,7 +82,8 @@ func (d *draft) update(inc *Incident) {
 			}
 		}
 		if !waits {
-			d.send(inc, holder.follow(MessageUpdate, "more belongs to it", at))
+			more.NotBefore = d.calmly(*inc, more, at)
+			d.send(inc, more)
 		}
 	}
 }
