@@ -118,8 +118,12 @@ func parseContacts(path string, data []byte) (*Contacts, error) {
 		for _, channel := range sorted(raw[person]) {
 			address, isText := raw[person][channel].(string)
 			switch want, ok := known[channel]; {
-			case !ok: // it may be an address, if it has changed places with its channel
-				problems = append(problems, problem(source, "one of "+strings.Join(sorted(known), ", "), person, channel, ""))
+			case !ok: // it may be an address, if it has changed places with its channel; a word in small letters is none
+				shown := ""
+				if word.MatchString(channel) {
+					shown = channel
+				}
+				problems = append(problems, problem(source, "one of "+strings.Join(sorted(known), ", "), person, channel, shown))
 			case !isText || !want.pattern.MatchString(address):
 				problems = append(problems, problem(source, want.example, person, channel, channel))
 			default:
@@ -132,6 +136,9 @@ func parseContacts(path string, data []byte) (*Contacts, error) {
 	}
 	return c, nil
 }
+
+// word is what somebody may take for a channel.
+var word = regexp.MustCompile(`^[a-z]{1,20}$`)
 
 // problem is one at a channel of a person. What stands there is not shown; the channel is, as the file says shown.
 func problem(source *tomlfile.File, expected, person, channel, shown string) tomlfile.Problem {

@@ -133,11 +133,12 @@ func TestContactsNeverShowAnAddress(t *testing.T) {
 }
 
 func TestWhatIsWrongInContactsIsSaid(t *testing.T) {
-	path := contactsFile(t, "[alice]\nsms = 5\nPALICE1 = \"pagerduty\"\n[\"+4915\"]\nsms = \"x\"\n", 0o600)
+	path := contactsFile(t, "[alice]\nsms = 5\nPALICE1 = \"pagerduty\"\n[\"+4915\"]\nsms = \"x\"\n[bob]\nfax = \"y\"\n", 0o600)
 	_, err := escalation.LoadContacts(path)
 	want := path + `:2: alice.sms: found something else, expected a telephone number such as "+4915112345678"` + "\n" +
 		path + `:3: alice: found something else, expected one of call, email, pagerduty, slack, sms, webhook` + "\n" +
-		path + `:5: found something else, expected a telephone number such as "+4915112345678"`
+		path + `:5: found something else, expected a telephone number such as "+4915112345678"` + "\n" +
+		path + `:7: bob.fax: found something else, expected one of call, email, pagerduty, slack, sms, webhook`
 	if err == nil || err.Error() != want {
 		t.Errorf("found\n%v\nwant\n%s", err, want)
 	}
