@@ -8,7 +8,11 @@ import (
 
 // Accept takes over a change that is durable.
 func (b *Book) Accept(c Change) {
+	var turned []string // those that were resolved or opened again
 	for _, inc := range c.Incidents {
+		if was, known := b.incidents[inc.ID]; known && (was.State == Resolved) != (inc.State == Resolved) {
+			turned = append(turned, inc.ID)
+		}
 		hid := b.hides[inc.ID]
 		b.release(inc.ID)
 		b.incidents[inc.ID] = inc
@@ -48,6 +52,11 @@ func (b *Book) Accept(c Change) {
 		b.appoint(inc.ID)
 		b.awaitAll(inc.ID)
 	}
+	for _, id := range turned {
+		for part := range b.partsOver[id] {
+			b.appoint(part)
+		}
+	}
 	for i, row := range c.Rows {
 		if i == 0 || row.Incident != c.Rows[i-1].Incident {
 			b.queue(row.Incident)
@@ -67,6 +76,7 @@ func (b *Book) hold(inc Incident) {
 				b.lately[key] = inc.ID
 			}
 		}
+		enter(b.partsOver, inc)
 		return
 	}
 	b.open++
@@ -75,12 +85,18 @@ func (b *Book) hold(inc Incident) {
 	}
 	b.holdGroup(inc)
 	b.holdSources(inc)
-	if inc.PartOf != "" {
-		if b.parts[inc.PartOf] == nil {
-			b.parts[inc.PartOf] = map[string]struct{}{}
-		}
-		b.parts[inc.PartOf][inc.ID] = struct{}{}
+	enter(b.parts, inc)
+}
+
+// enter puts a part among those of its incident.
+func enter(parts map[string]map[string]struct{}, part Incident) {
+	if part.PartOf == "" {
+		return
 	}
+	if parts[part.PartOf] == nil {
+		parts[part.PartOf] = map[string]struct{}{}
+	}
+	parts[part.PartOf][part.ID] = struct{}{}
 }
 
 // holdGroup makes an incident known to its group, and forgets those whose time to be joined was over at the last tick.
@@ -148,9 +164,11 @@ func (b *Book) release(id string) {
 		}
 	}
 	delete(b.hides, id)
-	delete(b.parts[inc.PartOf], id)
-	if len(b.parts[inc.PartOf]) == 0 {
-		delete(b.parts, inc.PartOf)
+	for _, parts := range []map[string]map[string]struct{}{b.parts, b.partsOver} {
+		delete(parts[inc.PartOf], id)
+		if len(parts[inc.PartOf]) == 0 {
+			delete(parts, inc.PartOf)
+		}
 	}
 }
 

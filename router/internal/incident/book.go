@@ -20,6 +20,7 @@ type Book struct {
 	lately         map[string]string              // dedup key → id of the resolved incident that held it last
 	groups         map[string]map[string]struct{} // group → the unresolved incidents that its alerts may still join
 	parts          map[string]map[string]struct{} // by incident: its unresolved parts
+	partsOver      map[string]map[string]struct{} // by incident: its resolved parts
 	sources        map[string][]source            // by place: the alerts that hide others
 	hides          map[string][]string            // by incident: the places of its sources
 	silences       map[string]Silence
@@ -43,7 +44,7 @@ type Book struct {
 // NewBook is a book that holds what was stored. The order of the arguments' elements does not matter.
 func NewBook(incidents []Incident, rows []Row, picks escalation.Picks) *Book {
 	b := &Book{
-		incidents: map[string]Incident{}, byKey: map[string]string{}, lately: map[string]string{}, groups: map[string]map[string]struct{}{}, parts: map[string]map[string]struct{}{},
+		incidents: map[string]Incident{}, byKey: map[string]string{}, lately: map[string]string{}, groups: map[string]map[string]struct{}{}, parts: map[string]map[string]struct{}{}, partsOver: map[string]map[string]struct{}{},
 		sources: map[string][]source{}, hides: map[string][]string{}, silences: map[string]Silence{}, changes: 1,
 		rows: map[string][]Row{}, picks: escalation.Picks{},
 		lines: map[string]*line{}, others: map[string]*line{}, ticks: newAgenda(),

@@ -109,9 +109,10 @@ func (d *draft) begin(alert Alert) {
 
 // again takes in an alert that fires while its incident is open.
 func (d *draft) again(inc Incident, alert Alert) {
-	refired := !inc.Alerts[alert.Key].Firing
+	held := inc.Alerts[alert.Key]
+	refired, grew := !held.Firing, alert.Severity.Rank() > held.Severity.Rank()
 	if alert.Rule == RuleManual && len(alert.Labels) == 0 {
-		alert.Labels = inc.Alerts[alert.Key].Labels
+		alert.Labels = held.Labels
 	}
 	inc.fire(alert)
 	inc.flap()
@@ -121,13 +122,10 @@ func (d *draft) again(inc Incident, alert Alert) {
 	}
 	d.appears(inc.ID, alert)
 	if head, ok := d.incident(inc.PartOf); ok {
-		if head.seePart(alert) {
+		if speaks := head.PartSpeaks; head.seePart(alert) || (speaks != nil && speaks.Key == alert.Key) {
 			d.putIncident(head)
 		}
-		if alert.Severity.Rank() > head.Severity.Rank() {
-			d.rise(&head, alert.Severity)
-		}
-		d.stir(&head, alert)
+		d.stir(&head, alert, grew)
 	}
 	switch {
 	case (refired || inc.Suppressed != "") && d.reconsider(&inc):

@@ -40,7 +40,9 @@ func (d *draft) change() Change {
 		c.Incidents = make([]Incident, 0, len(d.incidents))
 	}
 	for _, id := range slices.Sorted(maps.Keys(d.incidents)) {
-		c.Incidents = append(c.Incidents, d.incidents[id])
+		inc := d.incidents[id]
+		inc.PartSpeaks = d.speaker(inc)
+		c.Incidents = append(c.Incidents, inc)
 	}
 	for _, id := range slices.Sorted(maps.Keys(d.rows)) {
 		c.Rows = append(c.Rows, d.rows[id]...)
@@ -102,16 +104,10 @@ func (d *draft) putIncident(inc Incident) {
 	for key := range inc.Alerts {
 		d.byKey[key] = inc.ID
 	}
-	if inc.PartOf == "" {
-		return
-	}
-	if d.parts == nil {
+	if inc.PartOf != "" && d.parts == nil {
 		d.parts = map[string]map[string]struct{}{}
 	}
-	if d.parts[inc.PartOf] == nil {
-		d.parts[inc.PartOf] = map[string]struct{}{}
-	}
-	d.parts[inc.PartOf][inc.ID] = struct{}{}
+	enter(d.parts, inc)
 }
 
 func (d *draft) row(key RowKey) (Row, bool) {

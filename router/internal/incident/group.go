@@ -116,6 +116,32 @@ func (d *draft) partsOf(head Incident) iter.Seq[Incident] {
 	}
 }
 
+// speaker is the alert of a part that speaks for an incident of which only parts fire: the one that did so far, or that of the
+// oldest part.
+func (d *draft) speaker(inc Incident) *AlertState {
+	if inc.State == Resolved || inc.OpenParts == 0 || inc.firing() {
+		return nil
+	}
+	var oldest Incident
+	if inc.PartSpeaks != nil {
+		if part, open := d.open(inc.PartSpeaks.Key); open && part.PartOf == inc.ID {
+			oldest = part
+		}
+	}
+	if oldest.ID == "" {
+		for part := range d.partsOf(inc) {
+			if oldest.ID == "" || part.ID < oldest.ID {
+				oldest = part
+			}
+		}
+	}
+	if oldest.ID == "" {
+		return nil
+	}
+	speaks := oldest.Lead()
+	return &speaks
+}
+
 // seePart remembers when an alert of a part was last reported, and reports whether that is worth storing: what repeats by the
 // thousand writes the incident once a minute.
 func (inc *Incident) seePart(alert Alert) bool {
@@ -126,10 +152,18 @@ func (inc *Incident) seePart(alert Alert) bool {
 	return true
 }
 
-// stir decides whether an open incident pages now that an alert fires in one of its parts. What is hidden as the incident is
-// changes nothing, however many parts there are.
-func (d *draft) stir(head *Incident, alert Alert) {
-	if why := d.hush(alert).why; why != head.Suppressed || !head.ReleaseAt.IsZero() {
+// stir decides what it means for an open incident that an alert fires in one of its parts; grew says that the alert is graver than
+// it was there. What is hidden as the incident is changes nothing, however many parts there are.
+func (d *draft) stir(head *Incident, alert Alert, grew bool) {
+	why := d.hush(alert).why
+	switch {
+	case alert.Severity.Rank() <= head.Severity.Rank():
+	case head.Suppressed != "" || why == "":
+		d.rise(head, alert.Severity)
+	case grew:
+		d.note(head, "would rise to %s, but: %s", alert.Severity, why)
+	}
+	if why != head.Suppressed || !head.ReleaseAt.IsZero() {
 		d.reconsider(head)
 	}
 }

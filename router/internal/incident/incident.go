@@ -141,6 +141,7 @@ type Incident struct {
 	More           int                   `json:"more,omitempty"`          // alerts that its parts have held
 	OpenParts      int                   `json:"open_parts,omitempty"`    // parts that are not resolved
 	MoreStates     bool                  `json:"more_states,omitempty"`   // a part has held a state alert
+	PartSpeaks     *AlertState           `json:"part_speaks,omitempty"`   // while only parts fire: an alert of one of them, which speaks for the incident
 	PartsAt        time.Time             `json:"parts_at,omitzero"`       // when an alert of a part was last reported, to the minute
 	Reopenings     []time.Time           `json:"reopenings,omitempty"`    // the latest times at which it was opened again
 	Flapping       bool                  `json:"flapping,omitempty"`      // it came and went too often: it is over when it has been quiet
@@ -170,11 +171,15 @@ func (inc Incident) Unpaged() bool {
 	return inc.PartOf != "" || (inc.Suppressed != "" && inc.Rows == 0)
 }
 
-// Lead is the alert that speaks for the incident, the first of [Incident.Ordered]: in messages, lists and the console.
-func (inc Incident) Lead() AlertState { return inc.Ordered()[0] }
+// Lead is the alert that speaks for the incident, in messages, lists and the console: the first of [Incident.Ordered], or one of a
+// part while only parts fire.
+func (inc Incident) Lead() AlertState { return inc.speaking()[0] }
 
-// speaking lists the alerts that fire, or all when none does, the lead first.
+// speaking lists the alerts that fire, or all when none does, the lead first. While only parts fire, it is one of theirs.
 func (inc Incident) speaking() []AlertState {
+	if inc.PartSpeaks != nil {
+		return []AlertState{*inc.PartSpeaks}
+	}
 	all := inc.Ordered()
 	if over := slices.IndexFunc(all, func(a AlertState) bool { return !a.Firing }); over > 0 {
 		return all[:over]
@@ -228,6 +233,14 @@ func (inc Incident) Summaries() []string {
 		all = append(all, a.Summary)
 	}
 	return all
+}
+
+// Further is how many alerts there are besides those of Summaries: of the parts.
+func (inc Incident) Further() int {
+	if inc.PartSpeaks != nil {
+		return max(inc.OpenParts-1, 0)
+	}
+	return inc.More
 }
 
 // Version is what this release writes into each stored record of this package.

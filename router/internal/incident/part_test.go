@@ -164,8 +164,16 @@ func TestAPartThatIsNotSilencedPages(t *testing.T) {
 
 // What repeats in a part keeps an acknowledged incident from counting as over, as what repeats in the incident itself does.
 func TestAPartThatRepeatsIsSeen(t *testing.T) {
-	for _, name := range []string{"c24", "c25"} { // the last that is listed, and a part
-		t.Run(name, func(t *testing.T) {
+	for _, row := range []struct {
+		name, container string
+		ends            bool // it ends before it happens again
+	}{
+		{"the last that is listed", "c24", false},
+		{"a part", "c25", false},
+		{"the last that is listed, after its end", "c24", true},
+		{"a part, after its end", "c25", true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
 			twice(t, func(t *testing.T, restart func(w *world)) {
 				w := newWorld(t, rotationText).use(deaths)
 				die := func(name string) {
@@ -178,8 +186,12 @@ func TestAPartThatRepeatsIsSeen(t *testing.T) {
 				}
 				w.deliver(sentOK)
 				w.acted(w.book.Acknowledge(w.env, "I001", "alice", ""))
+				if row.ends {
+					w.after(time.Second)
+					w.end(w.dies("web1", row.container))
+				}
 				w.after(20 * time.Hour)
-				die(name)
+				die(row.container)
 				restart(w)
 				w.after(23 * time.Hour)
 				if inc, _ := w.book.Incident("I001"); inc.State != Acknowledged {
@@ -232,4 +244,146 @@ func TestAPartThatRepeatsWritesLittle(t *testing.T) {
 	if heads != 3 {
 		t.Errorf("180 repeats in 3 min have written it %d times", heads)
 	}
+}
+
+// What grows graver while it is silenced is a line in the timeline, and a page when the silence ends, in a part too.
+func TestASilencedPartDoesNotRaiseItsIncident(t *testing.T) {
+	twice(t, func(t *testing.T, restart func(w *world)) {
+		for _, row := range []struct {
+			name   string
+			silent string
+			first  bool // it ends before, and fires again as a page
+		}{
+			{"an alert that is listed", "c24", false},
+			{"one of a part", "c25", false},
+			{"one of a part that fires again", "c25", true},
+		} {
+			t.Run(row.name, func(t *testing.T) {
+				w := newWorld(t, rotationText).use(sick)
+				w.crowd(SeverityTicket)
+				want(t, w.deliver(sentOK), "trigger terminal alice")
+				w.acted(w.book.Acknowledge(w.env, "I001", "alice", ""))
+				w.deliver(sentOK)
+				w.silence(0, "container_name="+row.silent)
+				w.after(time.Minute)
+				a := w.ill("web1", row.silent)
+				if row.first {
+					w.end(a)
+					w.after(time.Second)
+				}
+				w.apply(w.now(a))
+				restart(w)
+				want(t, w.during(50*time.Minute))
+				if !w.said("would rise to page, but: silence") {
+					t.Error("the timeline does not say that it would rise")
+				}
+				want(t, w.during(10*time.Minute), "trigger pagerduty alice")
+				if inc, _ := w.book.Incident("I001"); inc.Severity != SeverityPage {
+					t.Errorf("it is a %s", inc.Severity)
+				}
+			})
+		}
+	})
+}
+
+// What was in a part of an open incident belongs to it for as long as that is open, however long it was over.
+func TestWhatComesBackInAPartIsNotAnotherIncident(t *testing.T) {
+	twice(t, func(t *testing.T, restart func(w *world)) {
+		for _, row := range []struct {
+			name    string
+			over    time.Duration // after the part: the incident; 0: it stays open
+			back    time.Duration // after the part's end, it fires again
+			another bool
+			sends   []string
+		}{
+			{"while the incident is open", 0, 10 * time.Minute, false, nil},
+			{"a day later", 0, 23 * time.Hour, false, nil},
+			{"soon after the incident is over", time.Hour, time.Hour + 4*time.Minute, false, []string{"trigger pagerduty alice"}},
+			{"when that was over for longer", time.Hour, time.Hour + 5*time.Minute, true, []string{"trigger pagerduty alice"}},
+		} {
+			t.Run(row.name, func(t *testing.T) {
+				w := newWorld(t, strings.Replace(rotationText, "repeat = 0", "repeat = 0\nack_timeout = \"48h\"", 1)).use(sick)
+				_, part := w.crowd(SeverityPage)
+				w.deliver(sentOK)
+				w.acted(w.book.Acknowledge(w.env, "I001", "alice", ""))
+				w.after(time.Second).deliver(sentOK)
+				w.end(part)
+				restart(w)
+				ended := w.env.Now
+				if row.over > 0 {
+					w.after(row.over)
+					w.acted(w.book.Resolve(w.env, "I001", "alice", ""))
+					w.deliver(sentOK)
+				}
+				for w.env.Now.Before(ended.Add(row.back)) {
+					w.after(time.Minute).deliver(sentOK)
+				}
+				restart(w)
+				w.apply(w.now(part))
+				want(t, w.deliver(sentOK), row.sends...)
+				inc, _ := w.book.Incident(w.holding(part))
+				if another := inc.PartOf == ""; another != row.another {
+					t.Errorf("it is in incident %s, a part of %q", inc.ID, inc.PartOf)
+				}
+			})
+		}
+	})
+}
+
+// The parts of an incident are filed away with it.
+func TestPartsThatAreOverAreFiledAway(t *testing.T) {
+	twice(t, func(t *testing.T, restart func(w *world)) {
+		w := newWorld(t, rotationText).use(sick)
+		listed, part := w.crowd(SeverityPage)
+		w.deliver(sentOK)
+		w.after(time.Second)
+		w.end(part)
+		restart(w)
+		w.after(time.Hour).deliver(sentOK)
+		if n := len(w.book.Incidents()); n != 2 {
+			t.Errorf("found %d incidents, want the open one and its part", n)
+		}
+		w.end(listed...)
+		w.deliver(sentOK)
+		restart(w)
+		w.after(sick.ReopenWithin)
+		if n := len(w.book.Incidents()); n != 0 {
+			t.Errorf("found %d incidents that are over", n)
+		}
+	})
+}
+
+// While nothing fires of what an incident lists, a part that does speaks for it: the one that was opened first.
+func TestAPartSpeaksForItsIncident(t *testing.T) {
+	twice(t, func(t *testing.T, restart func(w *world)) {
+		w := newWorld(t, rotationText).use(sick)
+		listed, part := w.crowd(SeverityPage)
+		second, third := w.ill("web1", "c26"), w.ill("web1", "c27")
+		w.apply(second, third)
+		w.after(time.Second)
+		said := func(when string, further int, summary string) {
+			t.Helper()
+			restart(w)
+			inc, _ := w.book.Incident("I001")
+			if got := inc.Summaries()[0]; got != summary || inc.Further() != further || inc.Lead().Summary != summary {
+				t.Errorf("%s: it says %q, of %d alerts, and %d more, want %q and %d more", when, got, len(inc.Summaries()), inc.Further(), summary, further)
+			}
+		}
+		said("all fire", 3, "container c00 died")
+		w.end(listed...)
+		said("three parts fire", 2, "container c25 died")
+		w.end(part)
+		said("two fire", 1, "container c26 died")
+		w.after(time.Second)
+		w.apply(w.now(part))
+		said("the first fires again", 2, "container c26 died")
+		w.apply(w.now(listed[7]))
+		said("what is listed fires again", 3, "container c07 died")
+		w.end(listed[7])
+		w.after(time.Second)
+		w.end(listed[7], part, second)
+		said("one fires", 0, "container c27 died")
+		w.end(third)
+		said("all are over", 3, "container c00 died")
+	})
 }

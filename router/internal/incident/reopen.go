@@ -23,11 +23,20 @@ func (d *draft) closing(key string) (Incident, bool) {
 		if !ok {
 			continue
 		}
-		if inc, ok := d.incident(id); ok && inc.State == Resolved && d.env.Now.Sub(inc.ResolvedAt) < d.book.settings.ReopenWithin {
+		if inc, ok := d.incident(id); ok && inc.State == Resolved && d.reopens(inc) {
 			return inc, true
 		}
 	}
 	return Incident{}, false
+}
+
+// reopens says that what fires again still opens a resolved incident again; a part for as long as its incident is open or would
+// be opened again itself.
+func (d *draft) reopens(inc Incident) bool {
+	if head, ok := d.incident(inc.PartOf); ok {
+		inc = head
+	}
+	return inc.State != Resolved || d.env.Now.Sub(inc.ResolvedAt) < d.book.settings.ReopenWithin
 }
 
 // reopened opens the incident again that an alert was in, if that was over only a short time ago.
@@ -41,7 +50,7 @@ func (d *draft) reopened(alert Alert) bool {
 		return true
 	}
 	head, ok := d.incident(inc.PartOf)
-	if !ok || (head.State == Resolved && d.env.Now.Sub(head.ResolvedAt) >= d.book.settings.ReopenWithin) {
+	if !ok {
 		return false
 	}
 	inc.State, inc.ResolvedAt, inc.ResolvedBy = Triggered, time.Time{}, ""
@@ -50,15 +59,12 @@ func (d *draft) reopened(alert Alert) bool {
 	head.OpenParts, head.QuietAt = head.OpenParts+1, time.Time{}
 	head.MoreStates = head.MoreStates || alert.Kind == KindState
 	head.seePart(alert)
-	switch {
-	case head.State == Resolved:
+	if head.State == Resolved {
 		d.reopen(&head, alert)
-	case alert.Severity.Rank() > head.Severity.Rank():
-		d.rise(&head, alert.Severity)
-	default:
-		d.putIncident(head)
+		return true
 	}
-	d.stir(&head, alert)
+	d.putIncident(head)
+	d.stir(&head, alert, true)
 	return true
 }
 

@@ -233,15 +233,28 @@ func (inc Incident) lasts() bool {
 	return inc.OpenParts > 0
 }
 
-// catchRise makes up for a rise in severity of an alert that was silenced then.
+// catchRise makes up for a rise in severity of an alert that was silenced then, of the incident itself or of a part of it.
 func (d *draft) catchRise(inc *Incident) bool {
-	for _, a := range inc.Ordered() {
-		if a.Firing && a.Severity.Rank() > inc.Severity.Rank() && d.hush(a.Alert).why == "" {
-			d.rise(inc, a.Severity)
-			return true
+	if inc.Severity == SeverityPage {
+		return false
+	}
+	gravest := inc.Severity
+	look := func(a AlertState) {
+		if a.Firing && a.Severity.Rank() > gravest.Rank() && d.hush(a.Alert).why == "" {
+			gravest = a.Severity
 		}
 	}
-	return false
+	for _, a := range inc.Alerts {
+		look(a)
+	}
+	for part := range d.partsOf(*inc) {
+		look(part.Lead())
+	}
+	if gravest == inc.Severity {
+		return false
+	}
+	d.rise(inc, gravest)
+	return true
 }
 
 // look is what the last review of everything has seen.

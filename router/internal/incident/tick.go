@@ -63,13 +63,17 @@ func (b *Book) wake(inc Incident) (at time.Time, ever bool) {
 	case Snoozed:
 		return earlier(inc.SnoozedUntil, inc.ReleaseAt), true
 	case Resolved:
-		switch ready, waiting := b.draft(Env{}).unsaid(inc.ID); {
+		id := inc.ID
+		switch ready, waiting := b.draft(Env{}).unsaid(id); {
 		case len(ready) > 0:
 			return inc.ResolvedAt, true
 		case len(waiting) > 0:
 			return time.Time{}, false
 		}
-		return inc.ResolvedAt.Add(b.settings.ReopenWithin), b.told(inc.ID)
+		if head, ok := b.incidents[inc.PartOf]; ok {
+			inc = head // a part stays with it, see reopens
+		}
+		return inc.ResolvedAt.Add(b.settings.ReopenWithin), inc.State == Resolved && b.told(id)
 	}
 	return at, !at.IsZero()
 }

@@ -48,7 +48,7 @@ type Facts struct {
 // are for those who are asked to look.
 func FactsOf(inc incident.Incident, kind Kind) Facts {
 	lead := inc.Lead()
-	f := Facts{Kind: kind, Severity: inc.Severity, Summaries: inc.Summaries(), More: inc.More, Labels: lead.Labels, Rule: lead.Rule, Since: lead.First}
+	f := Facts{Kind: kind, Severity: inc.Severity, Summaries: inc.Summaries(), More: inc.Further(), Labels: lead.Labels, Rule: lead.Rule, Since: lead.First}
 	switch kind {
 	case KindTrigger, KindUpdate:
 		f.Reason, f.Before, f.Runbook, f.Source, f.Again = lead.Reason, lead.Before, lead.Runbook, lead.Source, inc.Again
