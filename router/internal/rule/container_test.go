@@ -313,6 +313,41 @@ func TestContainerOOMAndHealth(t *testing.T) {
 			[]told{{second: 1, text: "health_status health=unhealthy"}, {second: 9, text: "die exit=0 requested"}, {second: 10, text: "destroy"}},
 			[]string{"ticket firing health|web|h1", "ticket resolved health|web|h1"},
 		},
+		{
+			"unhealthy, and started again, of which the die is lost",
+			[]told{{second: 1, text: "health_status health=unhealthy"}, {second: 9, text: "start id=c2"}},
+			[]string{"ticket firing health|web|h1", "ticket resolved health|web|h1"},
+		},
+		{
+			"unhealthy, and found dead",
+			[]told{{second: 1, text: "health_status health=unhealthy"}, {second: 9, text: "present status=exited"}},
+			[]string{"ticket firing health|web|h1", "ticket resolved health|web|h1"},
+		},
+		{
+			"unhealthy, and found in its next life",
+			[]told{{second: 1, text: "health_status health=unhealthy"}, {second: 9, text: "present status=running started=5"}},
+			[]string{"ticket firing health|web|h1", "ticket resolved health|web|h1"},
+		},
+		{
+			"unhealthy, and found in the same life",
+			[]told{{second: 1, text: "health_status health=unhealthy"}, {second: 9, text: "present status=running started=-9"}},
+			[]string{"ticket firing health|web|h1"},
+		},
+		{
+			"unhealthy, and found running since nobody knows when",
+			[]told{{second: 1, text: "health_status health=unhealthy"}, {second: 9, text: "present status=running"}},
+			[]string{"ticket firing health|web|h1"},
+		},
+		{
+			"unhealthy, and found running since a time to come",
+			[]told{{second: 1, text: "health_status health=unhealthy"}, {second: 9, text: "present status=running started=99"}},
+			[]string{"ticket firing health|web|h1"},
+		},
+		{
+			"unhealthy, and found dead before",
+			[]told{{second: 5, text: "health_status health=unhealthy"}, {second: 3, text: "present status=exited", delay: 3 * time.Second}},
+			[]string{"ticket firing health|web|h1"},
+		},
 		{"healthy from the start says nothing", []told{{second: 1, text: "health_status health=healthy"}}, nil},
 	}
 	for _, tt := range tests {

@@ -50,6 +50,7 @@ func (j *judgement) apply(e event) {
 	switch e.action {
 	case influx.ActionStart:
 		j.Started, j.StartedID, j.Image, j.Kill, j.KillID = at, e.id, clip(e.imageRef()), 0, ""
+		j.healed(at, e, "was started again")
 		j.started(at, e)
 	case influx.ActionKill:
 		j.Kill, j.KillID = at, e.id
@@ -83,11 +84,17 @@ func (j *judgement) found(e event) {
 	j.changed = true
 	j.Present, j.Running = claimed, 0
 	if !e.running() {
+		if at := min(claimed, now+int64(maxAhead)); at > j.Unhealthy {
+			j.healed(at, e, "does not run any more")
+		}
 		return
 	}
 	since := e.runningSince().UnixNano()
 	if ahead {
 		since -= claimed - now
+	}
+	if e.runningSince().Equal(e.startedAt) && since > j.Unhealthy { // it was unhealthy in an earlier life
+		j.healed(since, e, "was started again")
 	}
 	j.Running = since
 	j.started(since, e)
