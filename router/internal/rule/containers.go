@@ -151,7 +151,7 @@ func (w *containerWatch) tell(rule *eventRule, j *judgement, o outcome, step *St
 	facts := map[string]string{influx.TagHost: j.Host, influx.TagContainerName: j.Name}
 	maps.Copy(facts, o.facts)
 	alert := incident.Alert{
-		Key: key, Rule: rule.id, Kind: incident.KindOccurrence, Lasting: true, Firing: o.firing, Severity: rule.severity,
+		Key: key, Rule: rule.id, Kind: incident.KindOccurrence, Lasting: !o.past, Firing: o.firing, Severity: rule.severity,
 		Labels: rule.alertLabels(facts), Summary: o.text, At: time.Unix(0, o.at).UTC(), Event: o.event,
 		Reason: o.reason, Runbook: rule.runbook,
 	}
