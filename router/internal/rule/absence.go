@@ -147,12 +147,12 @@ func (w *absenceWatch) at(s *presence, next standing) int64 {
 
 func (w *absenceWatch) words(s *presence, next standing) string {
 	if !next.Firing {
-		return fmt.Sprintf("%s of %s is there again", w.rule.measurement, s.named())
+		return fmt.Sprintf("%s%s is there again", w.rule.measurement, s.ofWhat())
 	}
 	if text := w.rule.summary.fill(s.labels, map[string]string{"after": span(w.rule.after)}); text != "" {
 		return text
 	}
-	return fmt.Sprintf("%s of %s has been silent for %s", w.rule.measurement, s.named(), span(w.rule.after))
+	return fmt.Sprintf("%s%s has been silent for %s", w.rule.measurement, s.ofWhat(), span(w.rule.after))
 }
 
 // reason says why it is missed now.

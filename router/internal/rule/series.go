@@ -2,6 +2,7 @@ package rule
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,5 +89,11 @@ func (s *series) alert(next standing, at int64, summary, reason string) incident
 	}
 }
 
-// named lists the values of the series for a person: host1, web.
-func (s *series) named() string { return strings.Join(s.values, ", ") }
+// ofWhat lists the values of the series for a person, " of host1, web"; "" when its samples have none of the tags.
+func (s *series) ofWhat() string {
+	said := slices.DeleteFunc(slices.Clone(s.values), func(value string) bool { return value == "" })
+	if len(said) == 0 {
+		return ""
+	}
+	return " of " + strings.Join(said, ", ")
+}

@@ -258,11 +258,11 @@ func (w *thresholdWatch) alert(g *group, next standing, m member) incident.Alert
 	reason := fmt.Sprintf("%s %s is %s, %s %s%s", w.rule.measurement, w.rule.field, number(m.value), sign, limit, lasting)
 	summary := w.rule.summary.fill(g.labels, figures)
 	if summary == "" {
-		summary = fmt.Sprintf("%s %s of %s is %s, %s %s%s", w.rule.measurement, w.rule.field, g.named(), number(m.value), sign, limit, lasting)
+		summary = fmt.Sprintf("%s %s%s is %s, %s %s%s", w.rule.measurement, w.rule.field, g.ofWhat(), number(m.value), sign, limit, lasting)
 	}
 	if !next.Firing {
 		reason = ""
-		summary = fmt.Sprintf("%s %s of %s is %s, no longer %s %s", w.rule.measurement, w.rule.field, g.named(), number(m.value), sign, limit)
+		summary = fmt.Sprintf("%s %s%s is %s, no longer %s %s", w.rule.measurement, w.rule.field, g.ofWhat(), number(m.value), sign, limit)
 	}
 	return g.alert(next, m.at, summary, reason)
 }

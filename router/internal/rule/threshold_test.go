@@ -161,6 +161,21 @@ labels = { team = "db" }
 	}
 }
 
+func TestThresholdWordsWithoutTags(t *testing.T) {
+	for _, tt := range []struct{ name, host, container, want string }{
+		{"one of two", "h1", "", "docker_container_mem usage_percent of h1 is 95, above 90"},
+		{"none", "", "", "docker_container_mem usage_percent is 95, above 90"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, memRule, "")
+			w.observe(mem(tt.host, tt.container, 95, w.now))
+			if len(w.alerts) != 1 || w.alerts[0].Summary != tt.want {
+				t.Errorf("found %+v, want %q", w.alerts, tt.want)
+			}
+		})
+	}
+}
+
 // TestThresholdForOutlivesCrash: the start is stored when it begins and deleted when it is over.
 func TestThresholdForOutlivesCrash(t *testing.T) {
 	w := newWorld(t, memRule+`for = "5m"`, "")
