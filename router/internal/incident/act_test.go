@@ -213,6 +213,7 @@ func TestManual(t *testing.T) {
 		{"no key", "", "x", SeverityPage, nil, "key: found 0 bytes"},
 		{"a long key", strings.Repeat("k", 65), "x", SeverityPage, nil, "key: found 65 bytes"},
 		{"no summary", "k", "", SeverityPage, nil, "summary: expected a line"},
+		{"a summary of which nothing shows", "k", "\u200b \a\u00a0\u202e", SeverityPage, nil, "summary: expected a line"},
 		{"another severity", "k", "x", "loud", nil, `severity: found "loud", expected page, ticket or info`},
 		{"very many labels", "k", "x", SeverityPage, many, "labels: found 65, expected at most 64"},
 		{"a label without a name", "k", "x", SeverityPage, map[string]string{"": "x"}, `labels: found the name ""`},

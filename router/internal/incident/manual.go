@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // RuleManual is the rule id of incidents that a person opens.
@@ -16,7 +18,7 @@ func Manual(key, by, summary string, severity Severity, labels map[string]string
 	switch {
 	case key == "" || len(key) > longestManual:
 		return Alert{}, invalidf("key: found %d bytes, expected 1 to %d that no other page has", len(key), longestManual)
-	case summary == "":
+	case !strings.ContainsFunc(summary, visible):
 		return Alert{}, invalidf("summary: expected a line that says what is the matter")
 	case severity.Rank() == 0:
 		return Alert{}, invalidf("severity: found %q, expected page, ticket or info", severity)
@@ -30,6 +32,9 @@ func Manual(key, by, summary string, severity Severity, labels map[string]string
 		Reason: clip(by + " opened it by hand"),
 	}, nil
 }
+
+// visible says that a character shows, beside white space and what only steers a terminal or a line.
+func visible(r rune) bool { return unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S) }
 
 // saysLike says that a request of a person is the one that was taken in, sent again.
 func (a Alert) saysLike(held Alert) bool {
