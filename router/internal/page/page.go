@@ -109,7 +109,7 @@ type Pager interface {
 	Page(ctx context.Context, m Message) (providerID string, err error)
 }
 
-// Explainer is a Pager with several ways to deliver a message.
+// Explainer is a Pager with several ways to deliver a message, or with none for some kinds.
 type Explainer interface {
 	Pager
 	// Explain says by which way a message went, by what Page returned for it, in words for its incident's timeline; "" when

@@ -79,6 +79,14 @@ func (p *Pager) ring(ctx context.Context, m page.Message) (sid string, err error
 	return made.SID, nil
 }
 
+// Explain implements [page.Explainer].
+func (p *Pager) Explain(m page.Message, _ string) string {
+	if m.Kind == page.KindTrigger {
+		return ""
+	}
+	return "nobody is called for that, and a phone that still rings stops"
+}
+
 // stop ends the call while the phone rings. One that is being listened to goes on, and one that is over is left alone.
 func (p *Pager) stop(ctx context.Context, m page.Message) (sid string, err error) {
 	if m.ProviderID == "" {

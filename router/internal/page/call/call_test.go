@@ -137,6 +137,18 @@ func TestNobodyIsCalledToHearThatItIsOver(t *testing.T) {
 	}
 }
 
+// The timeline does not say of such a message alone that it was sent.
+func TestATimelineSaysThatNobodyIsCalled(t *testing.T) {
+	var p page.Explainer = call.New(configFor(faketwilio.New(t)))
+	for kind, want := range map[page.Kind]string{
+		page.KindTrigger: "", page.KindResolve: "nobody is called for that, and a phone that still rings stops",
+	} {
+		if got := p.Explain(message(kind), "CA1"); got != want {
+			t.Errorf("%s: found %q, want %q", kind, got, want)
+		}
+	}
+}
+
 func TestClassification(t *testing.T) {
 	for _, row := range []struct {
 		name      string
