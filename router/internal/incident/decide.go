@@ -217,6 +217,9 @@ func (d *draft) supersede(inc *Incident, next Row, before int) (heard bool) {
 	}
 	for _, row := range d.rowsOf(inc.ID) {
 		stuck := row.Status == RowPending && (row.Attempt > 0 || !row.NotBefore.After(d.env.Now))
+		if row.Channel != ChannelPagerDuty && len(d.merged(row)) > 0 {
+			continue // it tells of other incidents, which the later one does not
+		}
 		if row.Seq < before && row.Kind == MessageTrigger && row.sharesLine(next) && stuck {
 			heard = heard || row.mayHaveArrived() && row.Channel != ChannelPagerDuty // which knows its incident by our id
 			d.cancel(inc, row, "overtaken by a later step")

@@ -81,3 +81,17 @@ policy = "api"
 		})
 	}
 }
+
+// A message that speaks for other incidents is the only one that tells of them.
+func TestWhatSpeaksForOthersIsNotOvertaken(t *testing.T) {
+	w := newWorld(t, strings.Replace(stormRotation, `{ page = "bob", wait = "10m" }`, `{ page = "alice", wait = "10m" }`, 1))
+	w.storm(0, 10, "", map[string]int{"sms": 3})
+	w.finish(w.beginAll(), Outcome{Err: errors.New("busy"), After: time.Hour})
+	w.after(30 * time.Minute) // the next step, to the same
+	if host := w.book.Rows("I004")[0]; host.Status != RowPending || len(w.book.Merged(host)) != 6 {
+		t.Errorf("the message that speaks for others is %+v", host)
+	}
+	if alone := w.book.Rows("I001")[0]; alone.Status != RowCancelled {
+		t.Errorf("the other one is %+v", alone)
+	}
+}
