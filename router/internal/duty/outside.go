@@ -55,12 +55,13 @@ func (e *Engine) acknowledgeOnce(ctx context.Context, id, by, note string) error
 // of it, as after Resolve.
 func (e *Engine) Heed(ctx context.Context, r incident.Report) error {
 	return e.decide(ctx, func(env incident.Env) (decision, error) {
+		before, _ := e.book.Incident(r.Incident)
 		change, err := e.book.Heed(env, r)
 		if err != nil {
 			return decision{}, err
 		}
 		d := decision{batch: record.Batch{Change: change}}
-		if r.Kind == incident.ReportResolved && !change.Empty() {
+		if r.Kind == incident.ReportResolved && before.State != incident.Resolved && !change.Empty() {
 			d.step = e.rules.Release(e.book.Holds(r.Incident)...)
 			d.batch.Put, d.batch.Delete = d.step.Put, d.step.Delete
 		}

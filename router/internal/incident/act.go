@@ -33,16 +33,21 @@ func (b *Book) Acknowledge(env Env, id, by, note string) (Change, error) {
 	if !ok || inc.State == Resolved {
 		return Change{}, fmt.Errorf("acknowledge incident %q: %w", id, ErrUnknown)
 	}
+	d.acknowledge(inc, by, note)
+	return d.change(), nil
+}
+
+func (d *draft) acknowledge(inc Incident, by, note string) {
 	if inc.State == Acknowledged {
-		return d.takeOver(inc, by, note), nil
+		d.takeOver(inc, by, note)
+		return
 	}
 	snoozed := inc.State == Snoozed
-	inc.take(Acknowledged, by, env.Now)
+	inc.take(Acknowledged, by, d.env.Now)
 	d.note(&inc, "acknowledged by %s%s", by, remark(note))
 	if !snoozed { // PagerDuty knows already that somebody has it
 		d.taken(&inc, "acknowledged")
 	}
-	return d.change(), nil
 }
 
 // taken stops what is on its way to people, now that somebody has the incident, and says who: to PagerDuty, where others
@@ -79,14 +84,13 @@ func (b *Book) Note(env Env, id, by, text string) (Change, error) {
 
 // takeOver records that somebody has an incident which was acknowledged already. Saying the same again changes nothing, but of
 // one that was opened again since it is news: then nobody is paged should it go on.
-func (d *draft) takeOver(inc Incident, by, note string) Change {
+func (d *draft) takeOver(inc Incident, by, note string) {
 	if by == inc.AcknowledgedBy && note == "" && inc.RetriggerAt.IsZero() {
-		return Change{}
+		return
 	}
 	d.note(&inc, "acknowledged by %s, after %s%s", by, inc.AcknowledgedBy, remark(note))
 	inc.AcknowledgedBy, inc.RetriggerAt = by, time.Time{}
 	d.putIncident(inc)
-	return d.change()
 }
 
 // Resolve records that somebody says it is over. A condition that goes on holding opens it again; the timeline says so.
@@ -96,6 +100,11 @@ func (b *Book) Resolve(env Env, id, by, note string) (Change, error) {
 	if !ok || inc.State == Resolved {
 		return Change{}, fmt.Errorf("resolve incident %q: %w", id, ErrUnknown)
 	}
+	d.resolveByHand(inc, by, note)
+	return d.change(), nil
+}
+
+func (d *draft) resolveByHand(inc Incident, by, note string) {
 	for _, alert := range inc.Ordered() {
 		if alert.Firing && alert.Kind == KindState {
 			d.note(&inc, "resolved by hand while it still held; if it goes on holding, it is opened again: %s", alert.Summary)
@@ -103,7 +112,6 @@ func (b *Book) Resolve(env Env, id, by, note string) (Change, error) {
 	}
 	inc.quieten()
 	d.resolve(&inc, by, "resolved by "+by+remark(note))
-	return d.change(), nil
 }
 
 func remark(note string) string {

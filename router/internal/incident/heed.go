@@ -46,20 +46,25 @@ const (
 // is over, is the same as after [Book.Resolve].
 func (b *Book) Heed(env Env, r Report) (Change, error) {
 	inc, ok := b.Incident(r.Incident)
-	if !ok || (inc.State == Resolved && r.Kind != ReportReopened) || inc.deaf(r) || b.moving(inc, r) {
+	if !ok || inc.deaf(r) || b.moving(inc, r) {
 		return Change{}, nil
 	}
-	how := "in " + display(r.Channel)
-	var change Change
-	var err error
-	switch r.Kind {
-	case ReportAcknowledged:
-		if inc.State != Triggered && (inc.AcknowledgedBy == r.By || b.echo(r)) {
+	if inc.State == Resolved {
+		switch r.Kind {
+		case ReportAcknowledged, ReportResolved, ReportReopened: // its messages may speak for what is open
+		case ReportUnacknowledged, ReportReassigned:
 			return Change{}, nil
 		}
-		change, err = b.Acknowledge(env, r.Incident, r.By, how)
+	}
+	var change Change
+	switch r.Kind {
+	case ReportAcknowledged:
+		if inc.State != Resolved && inc.State != Triggered && (inc.AcknowledgedBy == r.By || b.echo(r)) {
+			return Change{}, nil
+		}
+		change = b.acknowledgedThere(env, inc, r)
 	case ReportResolved:
-		change, err = b.Resolve(env, r.Incident, r.By, how)
+		change = b.resolvedThere(env, inc, r)
 	case ReportUnacknowledged:
 		change = b.unacknowledged(env, r)
 	case ReportReopened:
@@ -75,7 +80,42 @@ func (b *Book) Heed(env Env, r Report) (Change, error) {
 			change.Incidents[i].hear(r)
 		}
 	}
-	return change, err
+	return change, nil
+}
+
+// acknowledgedThere follows an acknowledgement: whoever has read "3 incidents" has taken all three.
+func (b *Book) acknowledgedThere(env Env, inc Incident, r Report) Change {
+	d := b.draft(env)
+	if inc.State != Resolved {
+		d.acknowledge(inc, r.By, "in "+display(r.Channel))
+	}
+	for _, host := range b.rowsOf(inc.ID) {
+		if host.Channel != r.Channel || !host.mayHaveArrived() {
+			continue
+		}
+		for _, other := range b.Merged(host) {
+			if !other.deaf(r) {
+				other.hear(r)
+				d.acknowledge(other, r.By, "in "+display(r.Channel)+", by page "+host.PageID()+", which speaks for it")
+			}
+		}
+	}
+	return d.change()
+}
+
+// resolvedThere follows a resolve, which ends the one incident that it names. What the messages of that one spoke for, and nobody
+// has, is open at the provider no more, but goes on here: it pages by itself.
+func (b *Book) resolvedThere(env Env, inc Incident, r Report) Change {
+	d := b.draft(env)
+	for _, host := range b.rowsOf(inc.ID) {
+		if host.Channel == r.Channel {
+			d.split(host, "resolved by "+r.By+" in "+display(r.Channel))
+		}
+	}
+	if inc.State != Resolved {
+		d.resolveByHand(inc, r.By, "in "+display(r.Channel))
+	}
+	return d.change()
 }
 
 // deaf says that a report has nothing to say any more.

@@ -251,6 +251,26 @@ func (d *draft) parted(host Row) {
 	}
 }
 
+// split takes back what was merged into a message, of other incidents, and calls for somebody still: it waits again.
+func (d *draft) split(host Row, why string) {
+	taken := map[string]bool{}
+	for _, row := range d.merged(host) {
+		inc, open := d.incident(row.Incident)
+		there := func(holder Row) bool { return holder.sharesLine(row) }
+		if !open || row.Incident == host.Incident || !inc.wants(MessageTrigger) || slices.ContainsFunc(d.holders(inc.ID), there) {
+			continue
+		}
+		row.Status, row.Into, row.Reason, row.NotBefore = RowPending, "", "", d.env.Now
+		d.putRow(row)
+		d.note(&inc, "page %s was %s, which says nothing of this incident: %s waits again", host.PageID(), why, row.describe())
+		taken[inc.ID] = true
+	}
+	if len(taken) > 0 {
+		host.Others = max(host.Others-len(taken), 0)
+		d.putRow(host)
+	}
+}
+
 // mend takes back, at the start, what was merged into a message of which the store does not know that it speaks for others:
 // the router died between the two.
 func (d *draft) mend(row Row) {
