@@ -17,7 +17,7 @@ type held struct {
 
 	providerID string   // of the incident on the router's service; "" when there is none
 	keys       []string // of the events that raised it on the service for events
-	asked      time.Time
+	moving     bool     // a message is on its way there: what is found may be behind it
 }
 
 // held lists what PagerDuty can be asked about: what is open, and what is resolved here and there and not filed away yet.
@@ -28,12 +28,13 @@ func (w *elsewhere) held() []held {
 		if !ok {
 			continue
 		}
-		h := held{Incident: inc, asked: w.engine.Now()}
+		h := held{Incident: inc}
 		over := false
 		for _, row := range rows {
 			if row.Channel != incident.ChannelPagerDuty {
 				continue
 			}
+			h.moving = h.moving || !row.Done()
 			over = row.Kind == incident.MessageResolve && row.Status == incident.RowSent
 			there, keys := pagerduty.Ways(row.ProviderID)
 			if there != "" {
@@ -156,6 +157,7 @@ func (w *elsewhere) say(ctx context.Context, h held, s pagerduty.Standing, assig
 	if !says {
 		return nil
 	}
+	r.Keyed = assigned && len(h.keys) == 0 // an event leaves the incident of the one before as it is
 	if s.By.User {
 		own, err := w.who(ctx, s.By, &r)
 		if err != nil || own {
@@ -179,7 +181,7 @@ func (w *elsewhere) who(ctx context.Context, by pagerduty.Agent, r *incident.Rep
 // reassigned says that others are assigned there. Whoever acknowledges is, by that alone.
 func (w *elsewhere) reassigned(h held, s pagerduty.Standing) (incident.Report, bool) {
 	to, all := w.people(s.Assignees)
-	r := h.report(incident.ReportReassigned, h.asked)
+	r := h.report(incident.ReportReassigned, s.At)
 	r.By, r.To = "somebody", to
 	acknowledger := h.State != incident.Triggered && slices.Equal(to, []string{h.AcknowledgedBy})
 	return r, s.Status == pagerduty.Triggered && h.State != incident.Resolved && all && len(to) > 0 && !acknowledger
@@ -204,5 +206,9 @@ func changed(h held, s pagerduty.Standing) (incident.Report, bool) {
 
 // report is one of what was looked up.
 func (h held) report(kind incident.ReportKind, at time.Time) incident.Report {
-	return incident.Report{Incident: h.ID, Kind: kind, Channel: incident.ChannelPagerDuty, At: at, Rows: h.Rows}
+	rows := h.Rows
+	if h.moving {
+		rows = -1
+	}
+	return incident.Report{Incident: h.ID, Kind: kind, Channel: incident.ChannelPagerDuty, At: at, Rows: rows}
 }

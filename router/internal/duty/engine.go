@@ -83,12 +83,13 @@ func (e *Engine) Now() time.Time { return e.now() }
 // env is what a decision may know besides the book. Its time never goes back, and never stands still: when the clock is put
 // back it goes on at half speed until the clock has caught up, so that what is to come does come. The caller holds mu.
 func (e *Engine) env() incident.Env {
-	now, up := e.now(), e.uptime()
+	clock, up := e.now(), e.uptime()
+	now := clock
 	if least := e.last.Add((up - e.lastUp) / 2); now.Before(least) {
 		now = least
 	}
 	e.last, e.lastUp = now, up
-	return incident.Env{Now: now, Rotation: e.rotation, Version: e.version, NewID: e.newID}
+	return incident.Env{Now: now, Ahead: now.Sub(clock), Rotation: e.rotation, Version: e.version, NewID: e.newID}
 }
 
 // Ingest takes in points: it returns nil when everything that they open, change or close is durable.

@@ -57,6 +57,7 @@ func NewBook(incidents []Incident, rows []Row, picks escalation.Picks) *Book {
 // Env is what a decision needs to know besides the book.
 type Env struct {
 	Now      time.Time
+	Ahead    time.Duration          // by how much Now is ahead of the clock, which was put back; mostly 0
 	Rotation *schedule.File         // the file in force
 	Version  string                 // of that file, as timelines name it; "" when it has no name
 	NewID    func(time.Time) string // makes an incident's id; ids sort by time

@@ -28,17 +28,19 @@ type Report struct {
 	Kind     ReportKind
 	Channel  string    // where: pagerduty
 	Event    string    // identity: the same one again changes nothing; "" for what was looked up
-	At       time.Time // when it happened, by the provider's clock
+	At       time.Time // when it happened, by the provider's clock; reassigned, looked up: when its status changed last
 	By       string    // a person of the rotation file, or else what the provider calls them; "": time has done it
 	Person   bool      // By is a person of the rotation file; else a reassignment may be the router's own
 	To       []string  // reassigned: to whom, people of the rotation file
 	Taken    bool      // reopened: and acknowledged since, by the same
-	Rows     int       // of what was looked up: how many rows the incident had when it was asked for
+	Keyed    bool      // of what was looked up: it is the one incident there whose state every message of the router has set
+	Rows     int       // of what was looked up: how many rows the incident had when it was asked for; -1: one was on its way there
 }
 
 const (
-	reportsHeard = 32              // events that an incident remembers
-	clockSlack   = 5 * time.Second // by which a provider's clock may differ
+	reportsHeard = 32               // events that an incident remembers
+	clockSlack   = 5 * time.Second  // by which a provider's clock may differ
+	lookBehind   = 10 * time.Second // by which what is looked up may be behind what the provider has taken
 )
 
 // Heed takes in a report. It changes nothing when it is known, older than one that was heeded, about an earlier life of the
@@ -46,7 +48,7 @@ const (
 // is over, is the same as after [Book.Resolve].
 func (b *Book) Heed(env Env, r Report) (Change, error) {
 	inc, ok := b.Incident(r.Incident)
-	if !ok || inc.deaf(r) || b.moving(inc, r) {
+	if !ok || b.deaf(env, inc, r) || b.moving(inc, r) {
 		return Change{}, nil
 	}
 	if inc.State == Resolved {
@@ -94,10 +96,11 @@ func (b *Book) acknowledgedThere(env Env, inc Incident, r Report) Change {
 			continue
 		}
 		for _, other := range b.Merged(host) {
-			if !other.deaf(r) {
-				other.hear(r)
-				d.acknowledge(other, r.By, "in "+display(r.Channel)+", by page "+host.PageID()+", which speaks for it")
+			if other.Progress.Started.After(host.FirstTry) && b.deaf(env, other, r) {
+				continue // it has called anew since
 			}
+			other.hear(r)
+			d.acknowledge(other, r.By, "in "+display(r.Channel)+", by page "+host.PageID()+", which speaks for it")
 		}
 	}
 	return d.change()
@@ -118,10 +121,17 @@ func (b *Book) resolvedThere(env Env, inc Incident, r Report) Change {
 	return d.change()
 }
 
-// deaf says that a report has nothing to say any more.
-func (inc Incident) deaf(r Report) bool {
-	known := r.Event != "" && slices.Contains(inc.Heard, r.Event)
-	seen := r.Event == "" && !r.At.After(inc.HeardAt.Add(time.Second)) && !inc.HeardAt.IsZero()
+// deaf says that a report has nothing to say to an incident any more.
+func (b *Book) deaf(env Env, inc Incident, r Report) bool {
+	lookedUp := r.Event == ""
+	switch {
+	case lookedUp && r.Kind == ReportReassigned: // nobody knows since when: it holds now, see moving
+		return false
+	case slices.Contains(inc.Heard, r.Event) && !lookedUp, r.At.Before(inc.HeardAt):
+		return true
+	case lookedUp && !inc.HeardAt.IsZero() && !r.At.After(inc.HeardAt.Add(time.Second)):
+		return true
+	}
 	earlier := inc.Progress.Started
 	switch r.Kind {
 	case ReportUnacknowledged:
@@ -130,7 +140,29 @@ func (inc Incident) deaf(r Report) bool {
 		earlier = inc.ResolvedAt
 	case ReportAcknowledged, ReportResolved, ReportReassigned:
 	}
-	return known || seen || r.At.Before(inc.HeardAt) || r.At.Before(earlier.Add(-clockSlack))
+	return r.At.Before(earlier.Add(-clockSlack-env.Ahead)) && !(lookedUp && b.undid(env, inc, r))
+}
+
+// undid says that what was looked up is newer than what the router did there last, whatever the clocks say: that has put an end
+// to it, and was taken a while ago.
+func (b *Book) undid(env Env, inc Incident, r Report) bool {
+	var last Row
+	for _, row := range b.rowsOf(inc.ID) {
+		if row.Channel == r.Channel && row.Kind != MessageUpdate && row.mayHaveArrived() {
+			last = row
+		}
+	}
+	ends := false
+	switch r.Kind {
+	case ReportAcknowledged:
+		ends = last.Kind == MessageTrigger
+	case ReportUnacknowledged:
+		ends = last.Kind == MessageAcknowledge
+	case ReportResolved:
+		ends = last.Kind == MessageTrigger || last.Kind == MessageAcknowledge
+	case ReportReopened, ReportReassigned:
+	}
+	return ends && r.Keyed && last.Status == RowSent && env.Now.Sub(last.Began) >= lookBehind
 }
 
 func (inc *Incident) hear(r Report) {

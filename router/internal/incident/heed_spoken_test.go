@@ -34,7 +34,7 @@ func TestHeedOfAMessageThatSpeaksForOthers(t *testing.T) {
 		{"acknowledged", []step{say(ReportAcknowledged, "e", time.Second)}, "triggered acknowledged acknowledged acknowledged", []string{"I002 acknowledge+0"}},
 		{
 			"acknowledged when its own is over",
-			[]step{ends(2), say(ReportAcknowledged, "e", 3 * time.Second)},
+			[]step{ends(2), say(ReportAcknowledged, "e", 3*time.Second)},
 			"triggered resolved acknowledged acknowledged", nil,
 		},
 		{
@@ -46,10 +46,10 @@ func TestHeedOfAMessageThatSpeaksForOthers(t *testing.T) {
 		{"resolved: what it spoke for pages by itself", []step{say(ReportResolved, "e", time.Second)}, "triggered resolved triggered triggered", []string{
 			"I003 trigger+1", "I002 resolve+0",
 		}},
-		{"resolved when one of them is over", []step{ends(3), say(ReportResolved, "e", 3 * time.Second)}, "triggered resolved triggered", []string{
+		{"resolved when one of them is over", []step{ends(3), say(ReportResolved, "e", 3*time.Second)}, "triggered resolved triggered", []string{
 			"I004 trigger+0", "I002 resolve+1",
 		}},
-		{"resolved when its own is over", []step{ends(2), say(ReportResolved, "e", 3 * time.Second)}, "triggered resolved triggered triggered", []string{"I003 trigger+1"}},
+		{"resolved when its own is over", []step{ends(2), say(ReportResolved, "e", 3*time.Second)}, "triggered resolved triggered triggered", []string{"I003 trigger+1"}},
 		{
 			"resolved when somebody has one of them",
 			[]step{func(w *world) { w.acted(w.book.Acknowledge(w.env, "I003", "bob", "")) }, say(ReportResolved, "e", time.Second)},

@@ -163,3 +163,109 @@ func TestWhatIsSuppressedAndReassignedElsewherePagesNobody(t *testing.T) {
 		t.Errorf("the timeline does not say so:\n%s", strings.Join(w.log, "\n"))
 	}
 }
+
+// PagerDuty's clock and the router's may differ. What somebody does there counts all the same, but for what was done before the
+// router called anew.
+func TestHeedWhenTheClocksDiffer(t *testing.T) {
+	ack := func(event string, at time.Time, by string) Report {
+		r := Report{Incident: "I001", Channel: ChannelPagerDuty, Kind: ReportAcknowledged, Event: event, At: at, By: by, Person: true}
+		r.Keyed = event == ""
+		return r
+	}
+	type step = func(w *world)
+	page := func(w *world) { w.apply(down(w.env.Now, true)); w.deliver(sentOK); w.after(15 * time.Second) }
+	again := func(deliver bool) step {
+		return func(w *world) {
+			w.acted(w.book.Snooze(w.env, "I001", "alice", "", w.env.Now.Add(time.Minute)))
+			w.deliver(sentOK)
+			w.after(time.Minute)
+			if deliver {
+				w.deliver(sentOK)
+				w.after(15 * time.Second)
+			}
+		}
+	}
+	look := func(kind ReportKind, at time.Duration, to ...string) step {
+		return func(w *world) {
+			w.acted(w.book.Heed(w.env, Report{Incident: "I001", Channel: ChannelPagerDuty, Kind: kind, At: w.at(at), By: "somebody", To: to, Rows: rows(w)}))
+			w.deliver(sentOK)
+		}
+	}
+	for _, row := range []struct {
+		name  string
+		steps []step
+		meant func(w *world) Report
+		state State
+	}{
+		{
+			"the clock was ahead until the router died",
+			[]step{func(w *world) { w.env.Now = start.Add(time.Hour) }, page, func(w *world) { w.env.Now = start; w.crash() }},
+			func(w *world) Report { return ack("e", w.env.Now, "alice") }, Acknowledged,
+		},
+		{
+			"the clock was ahead, and is put back",
+			[]step{page, func(w *world) { w.env.Ahead = 10 * time.Minute }},
+			func(w *world) Report { return ack("e", w.env.Now.Add(-w.env.Ahead), "alice") }, Acknowledged,
+		},
+		{
+			"the clock is put back: before it called anew",
+			[]step{page, again(true), func(w *world) { w.env.Ahead = 10 * time.Minute }},
+			func(w *world) Report { return ack("e", w.env.Now.Add(-w.env.Ahead-time.Minute), "alice") }, Triggered,
+		},
+		{
+			"looked up: the clock is ahead",
+			[]step{page},
+			func(w *world) Report { return ack("", w.at(-10*time.Minute), "alice") }, Acknowledged,
+		},
+		{
+			"looked up just after the page, which may be newer",
+			[]step{func(w *world) { w.apply(down(w.env.Now, true)); w.deliver(sentOK); w.after(time.Second) }},
+			func(w *world) Report { return ack("", w.at(-10*time.Minute), "alice") }, Triggered,
+		},
+		{
+			"looked up: it was acknowledged before it called anew, by another channel",
+			[]step{func(w *world) {
+				page(w)
+				w.acted(w.book.Acknowledge(w.env, "I001", "alice", ""))
+				w.deliver(sentOK)
+				w.acted(w.book.Reassign(w.env, "I001", "alice", "carol", ""))
+				w.deliver(sentOK)
+				w.after(time.Minute)
+			}},
+			func(w *world) Report { return ack("", w.at(-time.Second*10), "alice") }, Triggered,
+		},
+		{
+			"looked up: of an incident which the page has left as it is",
+			[]step{page, again(true)},
+			func(w *world) Report { r := ack("", w.at(10*time.Second), "alice"); r.Keyed = false; return r }, Triggered,
+		},
+		{
+			"looked up, right after a look that found it reassigned",
+			[]step{page, look(ReportReassigned, 0, "bob"), func(w *world) { w.after(time.Minute) }},
+			func(w *world) Report { return ack("", w.at(15*time.Second+900*time.Millisecond), "bob") }, Acknowledged,
+		},
+		{
+			"its webhook, right after a look that found it reassigned, by a clock that is behind",
+			[]step{page, look(ReportReassigned, 0, "bob")},
+			func(w *world) Report { return ack("e", w.env.Now.Add(-3*time.Second), "bob") }, Acknowledged,
+		},
+		{
+			"its webhook, late: it was reassigned since, which a look has found",
+			[]step{page, look(ReportReassigned, 10*time.Second, "bob")},
+			func(w *world) Report { return ack("e", w.at(5*time.Second), "alice") }, Triggered,
+		},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t, rotationText)
+			for _, do := range row.steps {
+				do(w)
+			}
+			r := row.meant(w)
+			r.Rows = rows(w)
+			w.acted(w.book.Heed(w.env, r))
+			if got := w.only(); got.State != row.state {
+				t.Errorf("it is %s since %s, want %s: %+v", got.State, got.Progress.Started, row.state, r)
+			}
+		})
+	}
+}

@@ -48,7 +48,10 @@ func (d *draft) catchUp(id string) {
 		row.FirstTry, row.Began = before(row.FirstTry, ahead), before(row.Began, ahead)
 		d.putRow(row)
 	}
-	inc.Progress.Next = before(inc.Progress.Next, ahead)
+	inc.Progress.Started, inc.Progress.Next = before(inc.Progress.Started, ahead), before(inc.Progress.Next, ahead)
+	if inc.HeardAt.After(d.env.Now) {
+		inc.HeardAt = d.env.Now
+	}
 	if inc.AcknowledgedAt.After(d.env.Now) {
 		inc.AcknowledgedAt = d.env.Now
 	}
@@ -102,7 +105,7 @@ func (b *Book) silencesAhead(now time.Time) []Silence {
 func (d *draft) latest(inc Incident, rows []Row) time.Time {
 	latest := inc.OpenedAt
 	for _, at := range []time.Time{
-		inc.AcknowledgedAt, inc.ResolvedAt, before(inc.QuietAt, d.book.settings.Flapping.Quiet),
+		inc.Progress.Started, inc.AcknowledgedAt, inc.ResolvedAt, before(inc.QuietAt, d.book.settings.Flapping.Quiet),
 		before(inc.RetriggerAt, max(Settle, restoreGrace)), before(inc.ReleaseAt, max(ReleaseAfter, restoreGrace)), // a restore may have put them off
 	} {
 		if at.After(latest) {
