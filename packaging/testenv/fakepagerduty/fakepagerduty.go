@@ -3,7 +3,8 @@
 //
 // What it takes over from the real one: a second incident with the key of an open one on the same service is 400; an
 // incident created in the name of its own assignee is born acknowledged and notifies nobody; an acknowledgement
-// reassigns to the one in whose name it is made; a reassigned incident is triggered again; a status set on a resolved
+// reassigns to the one in whose name it is made; a reassigned incident is triggered again and notifies nobody anew who had it, unless its urgency rises, which goes one
+// incident at a time only; a status set on a resolved
 // incident reopens it. What misbehaves on demand comes from package fakehttp: Fail, Limit, Hang, Swallow.
 package fakepagerduty
 
@@ -116,7 +117,7 @@ func (s *Server) Resolve(id, user string) { s.byHand(id, user, "resolved") }
 
 // Reassign is what a person does in PagerDuty's own app. An unknown id is ignored.
 func (s *Server) Reassign(id, user string, to ...string) {
-	s.act(id, func(i *Incident) { i.reassign(to, user) })
+	s.act(id, func(i *Incident) { i.reassign(to, user, false) })
 }
 
 // Expire is what a service's acknowledgement timeout does, and the end of a snooze: the incident is triggered again, with

@@ -70,7 +70,30 @@ func (s *Server) manage(by string, in incidentIn) (*Incident, *problem) {
 		i.setStatus(in.Status, by)
 	}
 	if len(assignees) > 0 {
-		i.reassign(assignees, by)
+		i.reassign(assignees, by, false)
+	}
+	return i, nil
+}
+
+// update applies PUT /incidents/ID, which takes an urgency too. One that rises notifies everybody who is assigned then, by their rules
+// for high urgency. The caller holds mu.
+func (s *Server) update(by string, in incidentIn) (*Incident, *problem) {
+	assigned := in.Assignments
+	in.Assignments = nil
+	assignees, refused := s.assignees(incidentIn{Assignments: assigned})
+	if refused != nil {
+		return nil, refused
+	}
+	i, refused := s.manage(by, in)
+	if refused != nil {
+		return nil, refused
+	}
+	rises := in.Urgency == "high" && i.Urgency == "low"
+	if in.Urgency != "" {
+		i.Urgency = in.Urgency
+	}
+	if len(assignees) > 0 {
+		i.reassign(assignees, by, rises)
 	}
 	return i, nil
 }
@@ -109,11 +132,12 @@ func (i *Incident) unacknowledge(by string) {
 	i.record("incident.unacknowledged", by, i.Assignees)
 }
 
-// reassign gives the incident to others, which triggers it again and notifies those who did not have it.
-func (i *Incident) reassign(assignees []string, by string) {
+// reassign gives the incident to others, which triggers it again and notifies those who did not have it; all of them when its
+// urgency rises.
+func (i *Incident) reassign(assignees []string, by string, rises bool) {
 	var notified []string
 	for _, id := range assignees {
-		if i.Status == "acknowledged" || !slices.Contains(i.Assignees, id) {
+		if rises || i.Status == "acknowledged" || !slices.Contains(i.Assignees, id) {
 			notified = append(notified, id)
 		}
 	}

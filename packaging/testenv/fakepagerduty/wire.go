@@ -130,6 +130,8 @@ func (s *Server) answer(r *http.Request) (status int, answer any, refused *probl
 		return s.answerCreate(r)
 	case r.Method == http.MethodPut && r.URL.Path == "/incidents":
 		return s.answerManage(r)
+	case r.Method == http.MethodPut && strings.HasPrefix(r.URL.Path, "/incidents/"):
+		return s.answerUpdate(r)
 	case r.Method == http.MethodGet && r.URL.Path == "/incidents":
 		return s.answerList(r)
 	case r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/incidents/"):
@@ -208,4 +210,23 @@ func (s *Server) answerManage(r *http.Request) (int, any, *problem) {
 		changed = append(changed, s.out(i))
 	}
 	return http.StatusOK, map[string]any{"incidents": changed}, nil
+}
+
+func (s *Server) answerUpdate(r *http.Request) (int, any, *problem) {
+	var in struct {
+		Incident incidentIn `json:"incident"`
+	}
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+		return 0, nil, invalid(err.Error())
+	}
+	by, refused := s.user(r)
+	if refused != nil {
+		return 0, nil, refused
+	}
+	in.Incident.ID = strings.TrimPrefix(r.URL.Path, "/incidents/")
+	i, refused := s.update(by, in.Incident)
+	if refused != nil {
+		return 0, nil, refused
+	}
+	return http.StatusOK, map[string]any{"incident": s.out(i)}, nil
 }

@@ -1,10 +1,13 @@
 package pagerduty
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 
 	api "github.com/PagerDuty/go-pagerduty"
 
@@ -73,6 +76,38 @@ func (p *Pager) manage(ctx context.Context, what, from string, to api.ManageInci
 	return p.call(ctx, what, func(c *api.Client) error {
 		_, err := c.ManageIncidentsWithContext(ctx, from, []api.ManageIncidentsOptions{to})
 		return err
+	})
+}
+
+// raise does what manage does in the router's own name, and makes the urgency high: PagerDuty takes that for one incident at a time
+// only, and the library has no call for it. See https://developer.pagerduty.com/api-reference/8a0e1aa2ec666-update-an-incident
+func (p *Pager) raise(ctx context.Context, to api.ManageIncidentsOptions) *failure {
+	return p.call(ctx, "raise "+to.ID, func(c *api.Client) error {
+		to.Type = "incident"
+		body, err := json.Marshal(map[string]any{"incident": struct {
+			api.ManageIncidentsOptions
+
+			Urgency string `json:"urgency"`
+		}{to, urgencyHigh}})
+		if err != nil {
+			return err
+		}
+		r, err := http.NewRequestWithContext(ctx, http.MethodPut, p.config.BaseURL+"/incidents/"+url.PathEscape(to.ID), bytes.NewReader(body))
+		if err != nil {
+			return err
+		}
+		r.Header.Set("From", p.config.From)
+		answer, err := c.Do(r, true)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = answer.Body.Close() }() // it was read whole
+		if answer.StatusCode < http.StatusMultipleChoices {
+			return nil
+		}
+		refused := api.APIError{StatusCode: answer.StatusCode}
+		_ = json.NewDecoder(answer.Body).Decode(&refused) // what is no JSON has no code: the status tells
+		return refused
 	})
 }
 

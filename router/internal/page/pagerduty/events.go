@@ -91,6 +91,12 @@ func (p *Pager) Explain(m page.Message, providerID string) string {
 	if m.Kind == page.KindTrigger && slices.Contains(parseWays(providerID).keys, m.PageID) {
 		return "as an event to the catch-all service, because the REST API took nothing"
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer delete(p.again, m.PageID)
+	if p.again[m.PageID] {
+		return "PagerDuty has it assigned to them already, and goes on telling them by their own rules"
+	}
 	return ""
 }
 

@@ -46,6 +46,12 @@ const (
 	statusResolved     = "resolved"
 )
 
+// The urgencies of a PagerDuty incident.
+const (
+	urgencyHigh = "high"
+	urgencyLow  = "low"
+)
+
 // Config is what a pager needs to know. BaseURL, EventsURL, EventsKey, HTTPClient and Timeout may be zero, nothing else.
 type Config struct {
 	BaseURL    string        // "" for PagerDuty's own; accounts in the EU have another
@@ -65,8 +71,9 @@ type Pager struct {
 	rest   *lane
 	events *lane
 
-	mu  sync.Mutex
-	own map[string]bool // by user id: whether it is the one in whose name this router writes
+	mu    sync.Mutex
+	own   map[string]bool // by user id: whether it is the one in whose name this router writes
+	again map[string]bool // by page id: went to whom PagerDuty tells of it already; until it is explained
 }
 
 var _ page.Pager = (*Pager)(nil)
@@ -84,6 +91,7 @@ func New(c Config) *Pager {
 		rest:   newLane(perMinute, burst),
 		events: newLane(eventsPerMinute, eventsBurst),
 		own:    map[string]bool{},
+		again:  map[string]bool{},
 	}
 }
 
@@ -174,7 +182,7 @@ func title(m page.Message) string {
 // urgency is high for what wakes people.
 func urgency(s incident.Severity) string {
 	if s == incident.SeverityPage {
-		return "high"
+		return urgencyHigh
 	}
-	return "low"
+	return urgencyLow
 }

@@ -121,7 +121,7 @@ func TestLaterStepReassigns(t *testing.T) {
 	if !slices.Equal(got.Assignees, []string{"PBOB"}) || !slices.Equal(notified(got), []string{"PALICE", "PBOB"}) {
 		t.Errorf("assigned to %q, notified %q", got.Assignees, notified(got))
 	}
-	if last := server.Requests()[1]; last.Method != http.MethodPut {
+	if last := server.Requests()[2]; last.Method != http.MethodPut {
 		t.Errorf("the second step is a %s, want PUT", last.Method)
 	}
 }

@@ -2,6 +2,7 @@ package pagerduty
 
 import (
 	"context"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -22,7 +23,7 @@ func (p *Pager) trigger(ctx context.Context, m page.Message) (string, error) {
 		}
 	}
 	if m.ProviderID != "" {
-		return m.ProviderID, p.assign(ctx, m, m.ProviderID)
+		return m.ProviderID, p.further(ctx, m)
 	}
 	made, failed := p.create(ctx, m)
 	if failed == nil {
@@ -61,7 +62,7 @@ func (p *Pager) create(ctx context.Context, m page.Message) (*api.Incident, *fai
 // created finishes what a creation cannot do: it takes one assignee only.
 func (p *Pager) created(ctx context.Context, m page.Message, made *api.Incident) error {
 	if len(m.People) > 1 {
-		return p.assign(ctx, m, made.ID)
+		return p.assign(ctx, m, made)
 	}
 	if made.Status == statusAcknowledged {
 		return p.ownAssignee(m, made.ID)
@@ -84,16 +85,57 @@ func (p *Pager) join(ctx context.Context, m page.Message, open *api.Incident) er
 			return p.ownAssignee(m, open.ID)
 		}
 	}
-	if assigned {
+	if assigned && !rises(m, open) {
 		return nil
 	}
-	return p.assign(ctx, m, open.ID)
+	return p.assign(ctx, m, open)
 }
 
-// assign gives the incident to exactly the people named, whom PagerDuty then notifies.
-func (p *Pager) assign(ctx context.Context, m page.Message, id string) error {
+// further makes PagerDuty notify people of an incident that it has. What it has it is asked about first; should that be answered
+// by an error, people are assigned all the same.
+func (p *Pager) further(ctx context.Context, m page.Message) error {
+	open := &api.Incident{}
+	failed := p.call(ctx, "look up incident "+m.ProviderID, func(c *api.Client) error {
+		found, err := c.GetIncidentWithContext(ctx, url.PathEscape(m.ProviderID))
+		if err == nil {
+			open = found
+		}
+		return err
+	})
+	if failed != nil && failed.status == 0 {
+		return failed
+	}
+	open.ID = m.ProviderID
+	told := open.Status == statusTriggered && areAssigned(open, m.People) && !rises(m, open)
+	if err := p.assign(ctx, m, open); err != nil || !told {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.again[m.PageID] = true
+	return nil
+}
+
+// rises says that a message wakes people, and what PagerDuty has is not known to.
+func rises(m page.Message, open *api.Incident) bool {
+	return urgency(m.Severity) == urgencyHigh && open.Urgency != urgencyHigh
+}
+
+// assign gives the incident to exactly the people named, whom PagerDuty then notifies: those who have it not, and when its urgency
+// rises all of them. Its title is what is said now.
+func (p *Pager) assign(ctx context.Context, m page.Message, open *api.Incident) error {
+	id := open.ID
 	to := api.ManageIncidentsOptions{ID: id, Assignments: assignees(m.People)}
-	failed := p.manage(ctx, "assign "+id, p.config.From, to)
+	if said := title(m); said != open.Title {
+		to.Title = said
+	}
+	var failed *failure
+	if rises(m, open) {
+		failed = p.raise(ctx, to)
+	}
+	if !rises(m, open) || (failed != nil && !failed.retry() && failed.code != codeResolved) { // an account may have no urgencies
+		failed = p.manage(ctx, "assign "+id, p.config.From, to)
+	}
 	switch {
 	case failed == nil:
 		return nil
@@ -130,6 +172,13 @@ func assignees(people []page.Recipient) []api.Assignee {
 		all = append(all, api.Assignee{Assignee: api.APIObject{ID: r.Address, Type: "user_reference"}})
 	}
 	return all
+}
+
+// areAssigned says that PagerDuty's incident is assigned to all of these people, whoever else has it.
+func areAssigned(open *api.Incident, people []page.Recipient) bool {
+	return !slices.ContainsFunc(people, func(r page.Recipient) bool {
+		return !slices.ContainsFunc(open.Assignments, func(a api.Assignment) bool { return a.Assignee.ID == r.Address })
+	})
 }
 
 func isAssigned(open *api.Incident, people []page.Recipient) bool {
