@@ -107,10 +107,6 @@ func Hand(p Policy, f *schedule.File, pr Progress, severity, person, by string, 
 		severity = severityTicket // what tells nobody by itself need not wake anybody when it is handed on
 	}
 	last := max(pr.Step-1, 0)
-	wait := FallbackEvery
-	if !pr.Fallback && last < len(p.Steps) {
-		wait = max(p.Steps[last].Wait.Duration(), time.Second)
-	}
 	who := finder{policy: p, file: f, severity: severity, now: now}
 	at := pr
 	at.Step = last
@@ -121,8 +117,23 @@ func Hand(p Policy, f *schedule.File, pr Progress, severity, person, by string, 
 	if pr.Started.IsZero() {
 		pr.Started = now
 	}
-	pr.Held, pr.Found, pr.Next = false, true, told.from.Add(wait)
+	pr = Wait(p, pr, told.from)
+	pr.Found = true
 	return pr, told.notify
+}
+
+// Wait lets the escalation go on from where it is after the wait of the step taken last, counted from a time; one that has not
+// begun begins then.
+func Wait(p Policy, pr Progress, from time.Time) Progress {
+	wait := FallbackEvery
+	if last := max(pr.Step-1, 0); !pr.Fallback && last < len(p.Steps) {
+		wait = max(p.Steps[last].Wait.Duration(), time.Second)
+	}
+	if pr.Started.IsZero() {
+		pr.Started = from
+	}
+	pr.Held, pr.Next = false, from.Add(wait)
+	return pr
 }
 
 // endPass begins the next pass, or the fallback. Found says how the last pass went, also to the fallback's first why.

@@ -214,14 +214,23 @@ func (b *Book) reassigned(env Env, r Report) Change {
 	}
 	progress := inc.Progress
 	var notify []escalation.Notify
+	var untold []string
 	for _, person := range r.To {
 		next, told := escalation.Hand(*inc.policy(), env.Rotation, inc.Progress, string(inc.Severity), person, r.By, env.Now)
 		if len(told) > 0 {
 			progress = next
+		} else {
+			untold = append(untold, person)
 		}
 		notify = append(notify, told...)
 	}
+	if len(notify) == 0 {
+		progress = escalation.Wait(*inc.policy(), progress, env.Now)
+	}
 	d.note(&inc, "reassigned to %s by %s in %s", strings.Join(r.To, ", "), r.By, display(r.Channel))
+	for _, person := range untold {
+		d.note(&inc, "%s %s: told in %s alone", person, whyUntold(env.Rotation, person), display(r.Channel))
+	}
 	d.withdraw(&inc, "reassigned before it was sent")
 	inc.untake()
 	inc.Progress = progress

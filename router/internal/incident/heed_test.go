@@ -269,3 +269,45 @@ func TestHeedWhenTheClocksDiffer(t *testing.T) {
 		})
 	}
 }
+
+// Whom the contacts have may be missing in the rotation file: nobody is called sooner for that, and nothing stands still.
+func TestReassignedInPagerDutyToSomebodyWhomTheRotationFileLacks(t *testing.T) {
+	acknowledged := func(w *world) {
+		w.apply(down(start, true))
+		w.deliver(sentOK)
+		w.after(time.Second)
+		w.acknowledge("alice")
+		w.deliver(sentOK)
+	}
+	for _, row := range []struct {
+		name   string
+		before func(w *world)
+		next   string // after the wait of the step taken last
+	}{
+		{"acknowledged long ago", func(w *world) { acknowledged(w); w.after(20 * time.Minute) }, "trigger terminal bob"},
+		{"nobody was called since it was opened again", func(w *world) {
+			w.use(Settings{ReopenWithin: 5 * time.Minute})
+			acknowledged(w)
+			w.after(time.Minute)
+			w.apply(down(w.env.Now, false))
+			w.deliver(sentOK)
+			w.after(time.Minute)
+			w.apply(down(w.env.Now, true))
+			w.after(30 * time.Second)
+			w.acknowledge("alice")
+			w.after(10 * time.Minute)
+			w.deliver(sentOK)
+		}, "trigger pagerduty alice"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t, rotationText)
+			row.before(w)
+			w.heed(reassigning("e", w.env.Now, "alice", "dave"))
+			want(t, w.during(5*time.Minute-time.Second))
+			want(t, w.during(time.Second), row.next)
+			if !w.said("dave is not in the rotation file: told in PagerDuty alone") {
+				t.Errorf("not said in\n%s", strings.Join(w.log, "\n"))
+			}
+		})
+	}
+}

@@ -53,14 +53,26 @@ func (inc Incident) untellable() error {
 
 // cannotBeTold says why nobody was told of what is given to somebody.
 func cannotBeTold(f *schedule.File, to string) error {
-	var names []string
+	names := namesOf(f)
+	if slices.Contains(names, to) {
+		return invalidf("to: found %q, who has no channel in the rotation file, expected somebody who can be told", to)
+	}
+	return invalidf("to: found %q, expected somebody of the rotation file%s", to, tomlfile.DidYouMean(to, names))
+}
+
+// whyUntold says, of somebody, why nothing tells them here.
+func whyUntold(f *schedule.File, person string) string {
+	if slices.Contains(namesOf(f), person) {
+		return "has no channel in the rotation file"
+	}
+	return "is not in the rotation file"
+}
+
+func namesOf(f *schedule.File) (names []string) {
 	if f != nil {
 		for _, p := range f.People() {
 			names = append(names, p.Name)
 		}
 	}
-	if slices.Contains(names, to) {
-		return invalidf("to: found %q, who has no channel in the rotation file, expected somebody who can be told", to)
-	}
-	return invalidf("to: found %q, expected somebody of the rotation file%s", to, tomlfile.DidYouMean(to, names))
+	return names
 }
