@@ -233,7 +233,7 @@ func TestAClockThatWasAheadHoldsNoTicket(t *testing.T) {
 			}
 			w.tick()
 			want(t, w.deliver(sentOK), "trigger email alice")
-			if again := strings.Count(strings.Join(w.log, "\n"), "the clock was put back"); (again > 0) != (w.at(row.at + row.ahead).After(w.at(row.crash))) {
+			if again := strings.Count(strings.Join(w.log, "\n"), "the clock was put back"); (again > 0) != w.at(row.at+row.ahead).After(w.at(row.crash)) {
 				t.Errorf("the timeline says so %d times", again)
 			}
 		})

@@ -90,7 +90,7 @@ func (inc *Incident) postpone(until time.Time) bool {
 	if !inc.RetriggerAt.IsZero() {
 		put(&inc.RetriggerAt)
 	}
-	if inc.Suppressed != "" && inc.firing() { // its reason may be over since, or soon
+	if inc.Suppressed != "" && (inc.firing() || inc.OpenParts > 0) { // its reason may be over since, or soon
 		put(&inc.ReleaseAt)
 	}
 	return off

@@ -152,6 +152,15 @@ func TestAfterARestoreWhatWasHushedWaitsToo(t *testing.T) {
 			w.silence(0, "check=shop")
 			w.apply(down(w.env.Now, true))
 		}, 30 * time.Minute},
+		{"the silence of what only a part still holds has run out", Settings{Groups: sick.Groups}, func(w *world) {
+			w.silence(0, "host=web1")
+			for i := range 26 {
+				w.apply(w.ill("web1", fmt.Sprint(i)))
+			}
+			for i := range 25 {
+				w.apply(over(w.ill("web1", fmt.Sprint(i)), w.env.Now.Add(time.Second)))
+			}
+		}, restoreGrace},
 		{"what hid it is over", hiding(t), func(w *world) {
 			w.apply(w.gone("web1", true))
 			w.apply(w.ill("web1", "shop"))
@@ -172,7 +181,7 @@ func TestAfterARestoreWhatWasHushedWaitsToo(t *testing.T) {
 			row.do(w)
 			for _, inc := range w.book.Incidents() {
 				w.deliver(sentOK)
-				if inc.State != Resolved && inc.Suppressed == "" && inc.RetriggerAt.IsZero() {
+				if inc.State != Resolved && inc.PartOf == "" && inc.Suppressed == "" && inc.RetriggerAt.IsZero() {
 					t.Fatalf("incident %s pages: %+v", inc.ID, inc)
 				}
 			}

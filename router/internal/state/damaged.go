@@ -17,7 +17,7 @@ import (
 func undamaged(dir string) (err error) {
 	path := filepath.Join(dir, "member", "snap", "db")
 	if info, err := os.Stat(path); err != nil || info.Size() == 0 {
-		return nil //nolint:nilerr // as said above
+		return nil
 	}
 	// A page that lies beyond the end of the file is a fault of memory.
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
@@ -28,7 +28,7 @@ func undamaged(dir string) (err error) {
 	}()
 	db, err := bolt.Open(path, fs.FileMode(0o600), &bolt.Options{ReadOnly: true, Timeout: time.Second})
 	if err != nil {
-		return nil //nolint:nilerr // as said above
+		return nil
 	}
 	defer db.Close() //nolint:errcheck // it was only read
 	return db.View(func(tx *bolt.Tx) error {

@@ -83,12 +83,12 @@ func (p *Pager) manage(ctx context.Context, what, from string, to api.ManageInci
 // only, and the library has no call for it. See https://developer.pagerduty.com/api-reference/8a0e1aa2ec666-update-an-incident
 func (p *Pager) raise(ctx context.Context, to api.ManageIncidentsOptions) *failure {
 	return p.call(ctx, "raise "+to.ID, func(c *api.Client) error {
-		to.Type = "incident"
 		body, err := json.Marshal(map[string]any{"incident": struct {
 			api.ManageIncidentsOptions
 
+			Type    string `json:"type"` // in the place of the one above, which the library fills in in its own calls
 			Urgency string `json:"urgency"`
-		}{to, urgencyHigh}})
+		}{to, "incident", urgencyHigh}})
 		if err != nil {
 			return err
 		}
