@@ -127,8 +127,8 @@ func (d Database) Output(v *tomlfile.Validator, env LookupEnv, name string, at .
 
 // Output is one [[output]]: a database, or a router of ours, with a name.
 type Output struct {
-	Database
 	Name string `toml:"name"`
+	Database
 }
 
 // Outputs checks the [[output]] list, of which there is at least one.
