@@ -451,6 +451,9 @@ func (o *oracle) checkIncident(k *known) {
 		return
 	}
 	from, wait := k.last, k.wait
+	if k.state != "triggered" {
+		o.checkWithdrawn(k)
+	}
 	switch k.state {
 	case "acknowledged":
 		from, wait = k.taken, policies[k.policy].ackTimeout
@@ -477,6 +480,15 @@ func (o *oracle) checkIncident(k *known) {
 		k.last, k.taken = time.Now(), time.Now()
 	}
 	o.checkTries(k)
+}
+
+// checkWithdrawn looks whether nothing waits any more that would call somebody for an incident that somebody has.
+func (o *oracle) checkWithdrawn(k *known) {
+	for _, r := range k.rows {
+		if r.Kind == "trigger" && r.Status == "pending" && r.first.Before(k.taken) && o.late(k.taken, k.taken, 0) {
+			o.blame("an acknowledgement stops it", "%s-%d waits still, and %s is %s since %s", k.id, r.Seq, k.id, k.state, k.taken.Sub(o.world.began).Round(time.Second))
+		}
+	}
 }
 
 // byTheirClock is when it is a time by the routers' clock: when that was put forward beyond it, if it was.
