@@ -1,7 +1,7 @@
 package packaging
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -15,10 +15,8 @@ import (
 	"nezuban/packaging/testenv"
 )
 
-// results is line protocol of one result of check shop a minute from a time up to another; bad says which failed.
-func results(t *testing.T, from, to time.Time, bad func(n int) bool) []byte {
-	t.Helper()
-	var points []influx.Point
+// results is one result of check shop a minute from a time up to another; bad says which failed.
+func results(from, to time.Time, bad func(n int) bool) (points []influx.Point) {
 	for n := 0; from.Before(to); n++ {
 		r := check.Result{Check: "shop", Location: "tokyo", URL: "https://shop.example/", Method: "GET", Time: from, Outcome: check.Success, StatusCode: 200, StatusMatch: true}
 		if bad(n) {
@@ -27,11 +25,19 @@ func results(t *testing.T, from, to time.Time, bad func(n int) bool) []byte {
 		points = append(points, r.Point())
 		from = from.Add(time.Minute)
 	}
+	return points
+}
+
+// take wants the router to take points in.
+func (s *stack) take(points []influx.Point) {
+	s.t.Helper()
 	lines, err := influx.Encode(nil, points)
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
-	return lines
+	if status, body := s.post(string(lines)); status != http.StatusNoContent {
+		s.t.Fatalf("answer %d %s", status, body)
+	}
 }
 
 // TestAnObjectiveOutlivesItsRouter kills a router that has counted five hours of results, two of which were bad. After the start
@@ -51,12 +57,13 @@ func TestAnObjectiveOutlivesItsRouter(t *testing.T) {
 			}
 			s := newStack(t, oncallText, more)
 			now := time.Now().Truncate(time.Second)
-			before := results(t, now.Add(-5*time.Hour), now, func(n int) bool { return n == 100 || n == 200 })
-			if status, body := s.post(string(before)); status != http.StatusNoContent {
-				t.Fatalf("answer %d %s", status, body)
-			}
+			before := results(now.Add(-5*time.Hour), now, func(n int) bool { return n == 100 || n == 200 })
+			s.take(before)
 			if lost {
-				store(t, influx.Output{URLs: []string{database}, Bucket: "lost"}, before)
+				o := influx.Output{URLs: []string{database}, Bucket: "lost"}
+				if err := errors.Join(influx.Ensure(t.Context(), o), influx.Write(t.Context(), o, before)); err != nil {
+					t.Fatal(err)
+				}
 			}
 			if !lost {
 				eventually(t, 30*time.Second, "the results to be kept", func() bool { return keptBytes(s.path("state/evidence")) > 10_000 })
@@ -76,9 +83,7 @@ func TestAnObjectiveOutlivesItsRouter(t *testing.T) {
 					return strings.Contains(s.router.logged(), "objectives have read what they missed from InfluxDB") && strings.Contains(s.router.logged(), "results=300 ")
 				})
 			}
-			if status, body := s.post(string(results(t, now.Add(time.Second), now.Add(2*time.Second), func(int) bool { return true }))); status != http.StatusNoContent {
-				t.Fatalf("answer %d %s", status, body)
-			}
+			s.take(results(now.Add(time.Second), now.Add(2*time.Second), func(int) bool { return true }))
 			s.router.await(t, 10*time.Second, 0, `PAGE alice TRIGGERED shop-availability .* \(6h; .* in 30m; limit 6×\)`)
 		})
 	}
@@ -96,24 +101,4 @@ func keptBytes(dir string) (n int64) {
 		}
 	}
 	return n
-}
-
-// store writes line protocol to an InfluxDB.
-func store(t *testing.T, o influx.Output, lines []byte) {
-	t.Helper()
-	if err := influx.Ensure(t.Context(), o); err != nil {
-		t.Fatal(err)
-	}
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, o.URLs[0]+"/api/v2/write?bucket="+o.Bucket, bytes.NewReader(lines))
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = answer.Body.Close() }()
-	if answer.StatusCode != http.StatusNoContent {
-		t.Fatalf("InfluxDB answers %s", answer.Status)
-	}
 }

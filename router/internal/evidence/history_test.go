@@ -1,7 +1,6 @@
 package evidence_test
 
 import (
-	"bytes"
 	"fmt"
 	"maps"
 	"net/http"
@@ -27,21 +26,8 @@ func put(t *testing.T, o influx.Output, results []check.Result) {
 	for _, r := range results {
 		points = append(points, r.Point())
 	}
-	body, err := influx.Encode(nil, points)
-	if err != nil {
+	if err := influx.Write(t.Context(), o, points); err != nil {
 		t.Fatal(err)
-	}
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, o.URLs[0]+"/api/v2/write?precision=ns&bucket="+o.Bucket, bytes.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = answer.Body.Close() }()
-	if answer.StatusCode != http.StatusNoContent {
-		t.Fatalf("InfluxDB answers %s", answer.Status)
 	}
 }
 
