@@ -136,9 +136,13 @@ func last(numbers []int) int {
 	return numbers[len(numbers)-1]
 }
 
-// drop deletes what was written before a checkpoint.
+// drop deletes what was written before a checkpoint, and what a kill has left half written.
 func (s *Store) drop(before int) error {
 	checkpoints, journals, err := s.list()
+	halves, _ := filepath.Glob(filepath.Join(s.dir, ".new-*")) // of state.WriteFile; the pattern is good
+	for _, half := range halves {
+		err = errors.Join(err, os.Remove(half))
+	}
 	for _, n := range checkpoints {
 		if n < before {
 			err = errors.Join(err, os.Remove(s.path(n, checkpointSuffix)))

@@ -88,6 +88,12 @@ func TestWhatIsKeptIsRead(t *testing.T) {
 	if s.Due() {
 		t.Error("a checkpoint is due after one result")
 	}
+	if err := os.WriteFile(filepath.Join(dir, ".new-1"), nil, 0o600); err != nil { // a kill has left it
+		t.Fatal(err)
+	}
+	if err := s.Checkpoint(all("a")); err != nil {
+		t.Fatal(err)
+	}
 	entries, _ := os.ReadDir(dir)
 	if len(entries) != 2 {
 		t.Errorf("found %v, want one checkpoint and one journal", entries)
