@@ -387,3 +387,35 @@ func TestAPartSpeaksForItsIncident(t *testing.T) {
 		said("all are over", 3, "container c00 died")
 	})
 }
+
+// The parts of a silenced incident page at the end of the silence as it does itself: when something says that they go on.
+func TestWhatHappenedInAPartWhileSilencedPagesNobody(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		lasting int // which of the deaths goes on until the container starts
+		sends   []string
+	}{
+		{"deaths that are over as soon as they are seen", -1, nil},
+		{"the last one, in a part, goes on", maxAlerts + 1, []string{"trigger pagerduty alice"}},
+		{"the first one goes on", 0, []string{"trigger pagerduty alice"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			twice(t, func(t *testing.T, restart func(*world)) {
+				w := newWorld(t, rotationText).use(deaths)
+				w.silence(0, "host=web1")
+				w.after(time.Minute)
+				for i := range maxAlerts + 2 {
+					a := w.dies("web1", fmt.Sprintf("c%02d", i))
+					a.Lasting = i == row.lasting
+					w.apply(a)
+				}
+				want(t, w.during(58*time.Minute))
+				restart(w)
+				want(t, w.during(2*time.Minute), row.sends...)
+				if w.said("dropped, nobody is paged: it happened while suppressed") != (row.sends == nil) {
+					t.Error(strings.Join(w.log, "\n"))
+				}
+			})
+		})
+	}
+}

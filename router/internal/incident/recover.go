@@ -20,6 +20,9 @@ func (b *Book) Recover(env Env) Change {
 			}
 			inc, _ := d.incident(id)
 			row.Status, row.Repeat, row.NotBefore = RowPending, true, earlier(row.NotBefore, env.Now)
+			if quiet := d.calmly(inc, row, env.Now); quiet.After(env.Now) {
+				row.NotBefore = quiet
+			}
 			if !inc.wants(row.Kind) {
 				d.cancel(&inc, row, fmt.Sprintf("%s before the router, restarted meanwhile, knew whether it was sent", inc.State))
 				continue

@@ -211,7 +211,7 @@ func (d *draft) unsuppress(inc *Incident) {
 			d.appears(inc.ID, a.Alert)
 		}
 	}
-	if inc.Rows == 0 && inc.FirstAckAt.IsZero() && !inc.lasts() {
+	if inc.Rows == 0 && inc.FirstAckAt.IsZero() && !d.lasts(*inc) {
 		inc.Suppressed = why
 		d.resolve(inc, "", "dropped, nobody is paged: it happened while suppressed, and nothing says that it goes on: "+why)
 		return
@@ -223,14 +223,19 @@ func (d *draft) unsuppress(inc *Incident) {
 	}
 }
 
-// lasts says that the incident is about something that goes on as long as nothing says that it does not.
-func (inc Incident) lasts() bool {
+// lasts says that something of the incident, or of a part of it, goes on as long as nothing says that it does not.
+func (d *draft) lasts(inc Incident) bool {
 	for _, a := range inc.Alerts {
 		if a.Firing && (a.Kind == KindState || a.Lasting) {
 			return true
 		}
 	}
-	return inc.OpenParts > 0
+	for part := range d.partsOf(inc) {
+		if d.lasts(part) {
+			return true
+		}
+	}
+	return false
 }
 
 // catchRise makes up for a rise in severity of an alert that was silenced then, of the incident itself or of a part of it.

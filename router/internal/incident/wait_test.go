@@ -189,3 +189,20 @@ func TestATicketIsNotTriedAgainInQuietHours(t *testing.T) {
 		})
 	}
 }
+
+// What was being sent when the router died may have arrived: it is not sent again in quiet hours that have begun since.
+func TestATicketIsNotSentAgainInQuietHoursAfterACrash(t *testing.T) {
+	for _, hours := range []string{"quiet", "hold"} {
+		t.Run(hours, func(t *testing.T) {
+			w := newWorld(t, sleeps(hours))
+			w.env.Now = w.at(2*time.Hour - 3*time.Second)
+			w.apply(ticket("disk", w.env.Now))
+			w.begin()
+			w.crash() // 5 s later there is another router
+			want(t, w.deliver(sentOK))
+			w.env.Now = w.at(10*time.Hour - time.Second)
+			want(t, w.deliver(sentOK))
+			want(t, w.after(time.Second).deliver(sentOK), "trigger email alice", "trigger sms alice")
+		})
+	}
+}
