@@ -72,7 +72,7 @@ func (r *router) resume(ctx context.Context) error {
 	r.keeper, r.keptUntil = r.newKeeper()
 	r.rotations = &rotations{
 		source: r.cfg.OnCallSource, path: r.cfg.OnCall, contactsPath: r.cfg.Contacts, engine: r.engine, store: r.store,
-		log: r.d.Log, trouble: daemon.NewCondition(r.d.Log, "contacts"), plight: contactsPlight(r.engine, r.d.Log), health: r.d.Health, unreachable: r.cfg.unreachable,
+		log: r.d.Log, trouble: daemon.NewCondition(r.d.Log, "contacts"), plight: contactsPlight(r.engine, r.d.Log), health: r.d.Health, unreachable: r.cfg.unreachable, silent: r.cfg.silent,
 	}
 	if err := r.rotations.start(ctx); err != nil {
 		return err

@@ -25,7 +25,7 @@ func (r *rotations) Apply(ctx context.Context, name, by string, text []byte) (we
 	if err := r.settle(ctx); err != nil {
 		return web.Applied{}, err
 	}
-	f, err := schedule.Parse(name, text)
+	f, err := r.good(name, text, nil)
 	if err != nil {
 		r.log.Error("applied rotation file refused; the last good one stays in force", "file", name, "by", by, "err", err)
 		if _, ok := r.known.Load().current(); ok { // else there is nobody to tell but whoever applies it

@@ -27,7 +27,7 @@ func fed(t *testing.T, shelf *shelf, store duty.Committer) *rotations {
 	t.Helper()
 	r := &rotations{
 		source: sourceApply, contactsPath: filepath.Join(t.TempDir(), "contacts.toml"), engine: newEngine(t, store, time.Now), store: shelf,
-		log: discard, trouble: daemon.NewCondition(discard, "contacts"), health: &daemon.Health{}, unreachable: Config{}.unreachable,
+		log: discard, trouble: daemon.NewCondition(discard, "contacts"), health: &daemon.Health{}, unreachable: Config{}.unreachable, silent: Config{Contacts: "contacts.toml"}.silent,
 	}
 	r.plight = contactsPlight(r.engine, discard)
 	write(t, r.contactsPath, "")
@@ -81,6 +81,24 @@ func TestAnAppliedFileComesInForceAndStays(t *testing.T) {
 		if who := r.engine.File().OnCall(time.Now()); who[0].People[0] != "bob" || notReady(t, r.health) != "" {
 			t.Errorf("after a restart: found %v, not ready: %s", who, notReady(t, r.health))
 		}
+	})
+}
+
+func TestAnAppliedFileThatReachesNobodyIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shelf := &shelf{}
+		r := fed(t, shelf, &disk{})
+		r.silent, r.unreachable = provider.silent, provider.unreachable
+		r.apply(t, rotationText)
+		silent := strings.ReplaceAll(withPeople("bob"), "terminal", "sms")
+		_, err := r.Apply(t.Context(), "new.toml", "ci", []byte(silent))
+		refused, ok := errors.AsType[*web.RefusedError](err)
+		if !ok || len(refused.Problems) != 2 || !strings.HasPrefix(refused.Problems[0], "new.toml:1: people: found nobody whom a page reaches") || shelf.last() != rotationText {
+			t.Errorf("found %v", err)
+		}
+		write(t, r.contactsPath, "[bob]\nsms = \"+4915112345678\"\n")
+		r.look(t.Context())
+		r.apply(t, silent)
 	})
 }
 
@@ -386,7 +404,7 @@ func TestManyApplyAtOnce(t *testing.T) {
 
 func TestSomebodyWhoCannotBeReachedIsAWarning(t *testing.T) {
 	r := fed(t, &shelf{}, &disk{})
-	applied := r.apply(t, strings.ReplaceAll(rotationText, `["terminal"]`, `["sms"]`))
+	applied := r.apply(t, strings.ReplaceAll(rotationText, `alice = { page = ["terminal"] }`, "alice = { page = [\"sms\"] }\nbob = { page = [\"terminal\"] }"))
 	if len(applied.Warnings) != 2 || !strings.HasPrefix(applied.Warnings[0], "oncall.toml:3: people.alice") {
 		t.Errorf("found %q, want neither an address nor a provider", applied.Warnings)
 	}

@@ -377,6 +377,25 @@ func CheckOnCall(c Config) error {
 	return c.unreachable(contacts, file).Err()
 }
 
+// silent is what is wrong with a rotation file under which nobody at all would get a page through this router, or nil: it would
+// take in what nobody hears of.
+func (c Config) silent(contacts *escalation.Contacts, f *schedule.File) error {
+	provided := c.provided()
+	for _, person := range f.People() {
+		for _, channel := range person.Page {
+			_, known := contacts.Address(person.Name, channel.Name)
+			if provided[channel.Name] && (known || !channel.NeedsAddress()) {
+				return nil
+			}
+		}
+	}
+	nobody := tomlfile.Problem{
+		File: f.Name(), Line: 1, Key: "people", Found: "nobody whom a page reaches",
+		Expected: "somebody with an address in " + c.Contacts + " for a channel through which this router can send",
+	}
+	return append(tomlfile.Problems{nobody}, c.unreachable(contacts, f)...)
+}
+
 // unreachable lists the channels of the rotation file by which this router would not get through: without an address, or
 // without a provider.
 func (c Config) unreachable(contacts *escalation.Contacts, f *schedule.File) tomlfile.Problems {

@@ -47,16 +47,18 @@ type rotations struct {
 	trouble            *daemon.Condition // with the contacts
 	plight             *plight           // the same, for the person on call
 	health             *daemon.Health
-	unreachable        func(*escalation.Contacts, *schedule.File) tomlfile.Problems
+	unreachable        func(*escalation.Contacts, *schedule.File) tomlfile.Problems // which channels do not get through
+	silent             func(*escalation.Contacts, *schedule.File) error             // why it reaches nobody at all
 
 	contacts atomic.Pointer[escalation.Contacts]
 	known    atomic.Pointer[history]
 
-	mu      sync.Mutex
-	unsure  bool    // a version may be stored that is not in force
-	text    string  // of the file on disk, as last looked at
-	refusal string  // why the file now on disk is not in force; "" when it is
-	owed    *notice // could not be told yet
+	mu       sync.Mutex
+	unsure   bool    // a version may be stored that is not in force
+	text     string  // of the file on disk, as last looked at
+	refusal  string  // why the file now on disk is not in force; "" when it is
+	isSilent bool    // the file that was looked at last loads, and reaches nobody
+	owed     *notice // could not be told yet
 }
 
 // history is the versions that were accepted, in order. The last is in force, and what it says is at hand.
@@ -105,7 +107,7 @@ func (r *rotations) start(ctx context.Context) error {
 		return nil
 	}
 	text, err := readFile(r.path, schedule.MaxBytes)
-	f, err := parsed(r.path, text, err)
+	f, err := r.good(r.path, text, err)
 	r.text = string(text)
 	if err == nil {
 		_, _, err = r.accept(ctx, f, "", text)
@@ -212,6 +214,17 @@ func (r *rotations) settle(ctx context.Context) error {
 	return nil
 }
 
+// good reads a file that may come in force, which reaches somebody.
+func (r *rotations) good(name string, text []byte, err error) (*schedule.File, error) {
+	f, err := parsed(name, text, err)
+	r.isSilent = false
+	if err == nil {
+		err = r.silent(r.contacts.Load(), f)
+		r.isSilent = err != nil
+	}
+	return f, err
+}
+
 func parsed(path string, text []byte, err error) (*schedule.File, error) {
 	if err != nil {
 		return nil, err
@@ -250,10 +263,10 @@ func (r *rotations) look(ctx context.Context) {
 		return
 	}
 	text, err := readFile(r.path, schedule.MaxBytes)
-	if err == nil && string(text) == r.text {
+	if err == nil && string(text) == r.text && !r.isSilent { // what it lacks may stand in the contacts by now
 		return
 	}
-	f, err := parsed(r.path, text, err)
+	f, err := r.good(r.path, text, err)
 	if err != nil {
 		r.refuse(ctx, string(text), err)
 		return

@@ -15,6 +15,7 @@ import (
 	"nezuban/oncall/schedule"
 	"nezuban/router/internal/duty"
 	"nezuban/router/internal/incident"
+	"nezuban/router/internal/page/twilio"
 	"nezuban/router/internal/state"
 	"nezuban/router/internal/state/record"
 )
@@ -49,6 +50,9 @@ func (s *shelf) AddRotation(_ context.Context, r state.Rotation, text []byte) er
 // last is the text of the version in force after a restart.
 func (s *shelf) last() string { return string(s.texts[s.versions[len(s.versions)-1].Hash]) }
 
+// provider is a router that sends text messages.
+var provider = Config{Contacts: "contacts.toml", sms: &twilio.Config{}}
+
 // watched is a rotation file on disk that is in force, and what looks at it.
 func watched(t *testing.T, shelf *shelf) *rotations { return watchedOn(t, shelf, &disk{}) }
 
@@ -59,7 +63,7 @@ func watchedOn(t *testing.T, shelf *shelf, store duty.Committer) *rotations {
 	r := &rotations{
 		source: sourceFile, path: filepath.Join(dir, "oncall.toml"), contactsPath: filepath.Join(dir, "contacts.toml"),
 		engine: newEngine(t, store, time.Now), store: shelf, log: discard, trouble: daemon.NewCondition(discard, "contacts"),
-		health: &daemon.Health{}, unreachable: Config{}.unreachable,
+		health: &daemon.Health{}, unreachable: Config{}.unreachable, silent: Config{Contacts: "contacts.toml"}.silent,
 	}
 	r.plight = contactsPlight(r.engine, discard)
 	write(t, r.path, rotationText)
@@ -117,6 +121,60 @@ func TestARefusalAtTheStartIsToldWhenItCanBe(t *testing.T) {
 		r.look(t.Context())
 		if open := r.engine.Incidents(); len(open) != 1 || open[0].Lead().Rule != rotationRefused {
 			t.Errorf("found %+v, want the refusal told", open)
+		}
+	})
+}
+
+// A file under which nobody at all would be reached is no file to be woken by; one that misses somebody is.
+func TestARotationFileThatReachesNobodyIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shelf := &shelf{}
+		r := watched(t, shelf)
+		r.silent, r.unreachable = provider.silent, provider.unreachable
+		silent := strings.ReplaceAll(withPeople("bob"), "terminal", "sms")
+		write(t, r.path, silent)
+		for range 3 {
+			time.Sleep(time.Second)
+			r.look(t.Context())
+		}
+		open := r.engine.Incidents()
+		if len(open) != 1 || shelf.last() != rotationText || open[0].Entries > 3 {
+			t.Fatalf("found %d incidents, %d versions, want one incident, told once, and the good file in force", len(open), len(shelf.versions))
+		}
+		if said := open[0].Lead().Summary; !strings.Contains(said, "oncall.toml:1: people: found nobody whom a page reaches, expected somebody with an address in contacts.toml") ||
+			!strings.Contains(said, `people.bob: found channel "sms", expected an address for it under [bob]`) {
+			t.Errorf("it says %q", said)
+		}
+		write(t, r.contactsPath, "[bob]\nsms = \"+4915112345678\"\n")
+		time.Sleep(time.Second)
+		r.look(t.Context())
+		if inc := r.incident(t, open[0].ID); inc.State != "resolved" || shelf.last() != silent {
+			t.Errorf("the incident is %s once the contacts name somebody, want it resolved and the file in force", inc.State)
+		}
+		missing := strings.Replace(silent, "[people]", "[people]\ncarol = { page = [\"sms\"] }", 1)
+		write(t, r.path, missing)
+		r.look(t.Context())
+		if shelf.last() != missing {
+			t.Error("a file is refused of which one of two people is reached")
+		}
+	})
+}
+
+// A start with nothing but such a file would take in what nobody hears of.
+func TestNoRouterStartsWithARotationFileThatReachesNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, stored := range []bool{false, true} {
+			shelf := &shelf{}
+			r := watched(t, shelf)
+			if !stored {
+				shelf.versions = nil
+			}
+			r.silent = provider.silent
+			write(t, r.path, strings.ReplaceAll(withPeople("bob"), "terminal", "sms"))
+			err := r.start(t.Context())
+			if (err == nil) != stored || (err != nil && !strings.Contains(err.Error(), "nobody whom a page reaches")) {
+				t.Errorf("a good one is stored: %t: found %v", stored, err)
+			}
 		}
 	})
 }
