@@ -134,9 +134,6 @@ func (n *node) Txn(ctx context.Context, guard record.Guard, ops []record.Op) (bo
 	if n.gone() || n.burn(beforeTxn) {
 		return false, errCrash
 	}
-	if bad && fate >= 25 {
-		return false, errors.New("etcd: no quorum")
-	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
@@ -150,6 +147,9 @@ func (n *node) Txn(ctx context.Context, guard record.Guard, ops []record.Op) (bo
 	}
 	if n.gone() {
 		return false, errCrash
+	}
+	if bad && fate >= 25 { // said after a while: a pause that begins at once ends together with others of its length
+		return false, errors.New("etcd: no quorum")
 	}
 	ok := n.apply(guard, ops)
 	if n.burn(afterTxn) {

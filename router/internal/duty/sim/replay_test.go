@@ -5,29 +5,39 @@ package sim
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
 
+// nights are seeds in which many things happen at one moment: as long as answers and lines of the log took no time, each was
+// another night in about every second run.
+var nights = []uint64{2239, 91, 107, 196, 228, 3, 7, 27}
+
 // TestASeedIsTheSameNightAgain runs seeds three times, as a long run does and twice as the printed command does, and wants
-// the same: what a seed of a long run has shown can be seen again, line by line. In about one night of a hundred chance says
-// which of two things is first, so that of these one may differ. Under the race detector all do: it changes the order of
-// goroutines on purpose.
+// the same: what a seed of a long run has shown can be seen again, line by line. One of them may differ: whoever has the
+// processor for 10 ms by the real clock, on a busy machine, is sent to the end of the line. Under the race detector all do: it
+// changes the order of goroutines on purpose.
 func TestASeedIsTheSameNightAgain(t *testing.T) {
-	const nights, mayDiffer = 4, 1
-	var differing []string
-	for seed := range uint64(nights) {
-		seed++
-		first, summary := traced(t, seed)
-		again, _ := traced(t, seed)
-		if at, one, other := difference(first, again); at > 0 {
-			differing = append(differing, fmt.Sprintf("seed %d, line %d of the trace:\n\t%s\n\t%s", seed, at, one, other))
-		} else if short := untraced(t, seed); short != summary {
-			differing = append(differing, fmt.Sprintf("seed %d, with a trace and without:\n\t%s\n\t%s", seed, summary, short))
+	const mayDiffer = 1
+	differing := make([]string, len(nights))
+	t.Run("nights", func(t *testing.T) {
+		for i, seed := range nights {
+			t.Run(fmt.Sprint(seed), func(t *testing.T) {
+				t.Parallel()
+				first, summary := traced(t, seed)
+				again, _ := traced(t, seed)
+				if at, one, other := difference(first, again); at > 0 {
+					differing[i] = fmt.Sprintf("seed %d, line %d of the trace:\n\t%s\n\t%s", seed, at, one, other)
+				} else if short := untraced(t, seed); short != summary {
+					differing[i] = fmt.Sprintf("seed %d, with a trace and without:\n\t%s\n\t%s", seed, summary, short)
+				}
+			})
 		}
-	}
+	})
+	differing = slices.DeleteFunc(differing, func(text string) bool { return text == "" })
 	if len(differing) > mayDiffer {
-		t.Errorf("of %d nights %d were others when they came again:\n%s", nights, len(differing), strings.Join(differing, "\n"))
+		t.Errorf("of %d nights %d were others when they came again:\n%s", len(nights), len(differing), strings.Join(differing, "\n"))
 	}
 }
 

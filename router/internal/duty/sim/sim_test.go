@@ -1,9 +1,11 @@
 package sim
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -69,11 +71,9 @@ func run(t *testing.T, s settings, seed uint64, tracing bool) outcome {
 func newWorld(s settings, seed uint64, tracing bool) *world {
 	w := &world{
 		seed: seed, began: time.Now(), settings: s, tracing: tracing,
-		woken: make(chan struct{}, 1), log: slog.New(slog.DiscardHandler),
+		woken: make(chan struct{}, 1),
 	}
-	if tracing {
-		w.log = slog.New(slog.NewTextHandler(traceWriter{w}, nil))
-	}
+	w.log = slog.New(&slowLog{slog.NewTextHandler(traceWriter{w}, nil), w, w.rand("log")})
 	w.kv = newKV(w)
 	w.oracle = newOracle(w)
 	w.phones = &providers{world: w, tries: map[string]int{}, held: map[string]bool{}, plain: map[string]bool{}, out: map[string][]outage{}, ring: w.rung}
@@ -98,6 +98,23 @@ func (w *world) calm() {
 		w.say("the routers' clock is right again")
 		w.oracle.stepped(by)
 	}
+}
+
+// slowLog is the product's log. A line takes a moment, each another one: those who heard of a failure together say so, and pause
+// equally long. At the end of their pauses, at one moment, the runtime would let chance say who goes on first.
+type slowLog struct {
+	slog.Handler
+	world *world
+	rand  *rand.Rand
+}
+
+// Handle waits and then writes. Nobody logs under a lock: there virtual time would stand still.
+func (l *slowLog) Handle(ctx context.Context, r slog.Record) error {
+	l.world.mu.Lock()
+	moment := between(l.rand, time.Microsecond, time.Millisecond)
+	l.world.mu.Unlock()
+	time.Sleep(moment)
+	return l.Handler.Handle(ctx, r)
 }
 
 // traceWriter takes the product's log into the trace.
