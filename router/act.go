@@ -12,6 +12,7 @@ import (
 
 	"nezuban/router/internal/access"
 	"nezuban/router/internal/client"
+	"nezuban/router/internal/incident"
 	"nezuban/router/internal/web"
 )
 
@@ -178,7 +179,10 @@ func (c *command) page(args []string) error {
 	}
 	fmt.Fprintln(c.stdout, opened.ID)
 	c.warn(opened.Warnings)
-	if opened.Joined {
+	switch {
+	case !opened.Joined && incident.Severity(*severity) == incident.SeverityInfo:
+		fmt.Fprintf(c.stderr, "nezuban-router page: nobody is paged for an incident of severity info: %s is only listed\n", client.Printable(opened.ID))
+	case opened.Joined:
 		fmt.Fprintf(c.stderr, "nezuban-router page: incident %s is open under this key: no second one was opened, and only a severity that rises pages again\n", client.Printable(opened.ID))
 	}
 	return nil

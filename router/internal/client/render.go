@@ -104,10 +104,11 @@ func state(inc reach.Listed, zone *time.Location) string {
 	return text
 }
 
-// what is the summary of the alert that speaks for the incident, and how many others there are.
+// what is the summary of the alert that speaks for the incident, and how many others there are: of those that fire, as long as one
+// does, as the titles of messages count them.
 func what(inc reach.Listed) string {
 	text := printable(inc.Lead().Summary)
-	if more := len(inc.Alerts) - 1 + inc.More; more > 0 {
+	if more := len(inc.Summaries()) - 1 + inc.Further(); more > 0 {
 		text += fmt.Sprintf(" (and %d more)", more)
 	}
 	return text

@@ -10,6 +10,7 @@ import (
 
 	"nezuban/router/internal/client"
 	"nezuban/router/internal/incident"
+	"nezuban/router/internal/page"
 	"nezuban/router/internal/reach"
 )
 
@@ -55,6 +56,56 @@ and 2 that are parts of others; -json lists them
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Of an incident the list names what fires, and counts what else does, as the titles of messages do.
+func TestTheTableNamesWhatFires(t *testing.T) {
+	at := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
+	alert := func(key string, severity incident.Severity, firing bool) incident.AlertState {
+		return incident.AlertState{Alert: incident.Alert{Key: key, Summary: key + " is down", Severity: severity, Firing: firing}, First: at}
+	}
+	part := alert("part", incident.SeverityTicket, true)
+	for _, row := range []struct {
+		name string
+		inc  incident.Incident
+		what string
+	}{
+		{"the gravest is over", incident.Incident{Alerts: map[string]incident.AlertState{
+			"a": alert("a", incident.SeverityPage, false), "b": alert("b", incident.SeverityTicket, true), "c": alert("c", incident.SeverityTicket, true),
+		}}, "b is down (and 1 more)"},
+		{"one fires, two are over", incident.Incident{Alerts: map[string]incident.AlertState{
+			"a": alert("a", incident.SeverityPage, false), "b": alert("b", incident.SeverityPage, false), "c": alert("c", incident.SeverityTicket, true),
+		}}, "c is down"},
+		{"one fires, and what its parts hold", incident.Incident{More: 4, OpenParts: 2, Alerts: map[string]incident.AlertState{
+			"a": alert("a", incident.SeverityPage, true), "b": alert("b", incident.SeverityPage, false),
+		}}, "a is down (and 4 more)"},
+		{"only parts fire", incident.Incident{More: 4, OpenParts: 2, PartSpeaks: &part, Alerts: map[string]incident.AlertState{
+			"a": alert("a", incident.SeverityPage, false), "b": alert("b", incident.SeverityPage, false),
+		}}, "part is down (and 1 more)"},
+		{"all are over", incident.Incident{Alerts: map[string]incident.AlertState{
+			"a": alert("a", incident.SeverityTicket, false), "b": alert("b", incident.SeverityPage, false),
+		}}, "b is down (and 1 more)"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			row.inc.ID, row.inc.State, row.inc.Severity, row.inc.OpenedAt = "2026-1", incident.Triggered, incident.SeverityPage, at
+			sent, err := json.Marshal(reach.ListedAs(row.inc, reach.Reach{}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got reach.Listed // as it comes from the router
+			if err := json.Unmarshal(sent, &got); err != nil {
+				t.Fatal(err)
+			}
+			var out strings.Builder
+			if err := client.WriteTable(&out, []reach.Listed{got}, time.UTC); err != nil {
+				t.Fatal(err)
+			}
+			_, what, _ := strings.Cut(out.String(), "UTC  ")
+			if title, _ := page.Words(page.FactsOf(row.inc, page.KindTrigger)); what != row.what+"\n" || title != row.what {
+				t.Errorf("the list says %q, a message %q, want %q", what, title, row.what)
+			}
+		})
 	}
 }
 
