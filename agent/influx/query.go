@@ -12,21 +12,21 @@ import (
 type Row map[string]any
 
 // Query runs a Flux query and returns all its rows; the query is the place to
-// bound them. With several URLs the first that answers counts. InfluxDB 1.8
-// answers only when its flux-enabled is set.
+// bound them. With several URLs the first that answers counts; of an error [Pause]
+// says when to try again. InfluxDB 1.8 answers only when its flux-enabled is set.
 func Query(ctx context.Context, o Output, flux string) ([]Row, error) {
 	if len(o.URLs) == 0 {
 		return nil, fmt.Errorf("output %q has no URL", o.Name)
 	}
-	var errs []error
+	var away awayError
 	for _, url := range o.URLs {
 		rows, err := queryOne(ctx, o, url, flux)
 		if err == nil {
 			return rows, nil
 		}
-		errs = append(errs, fmt.Errorf("query %s: %w", url, err))
+		away = append(away, fmt.Errorf("query %s: %w", url, err))
 	}
-	return nil, errors.Join(errs...)
+	return nil, away
 }
 
 func queryOne(ctx context.Context, o Output, url, flux string) ([]Row, error) {

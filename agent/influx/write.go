@@ -51,7 +51,7 @@ func Write(ctx context.Context, o Output, points []Point) error {
 	return away
 }
 
-// awayError is why no server took points, of each of them.
+// awayError is why no server took points, or answered a query, of each of them.
 type awayError []error
 
 func (e awayError) Error() string   { return errors.Join(e...).Error() }
