@@ -34,6 +34,7 @@ const (
 type emergency struct {
 	router string // its name, in messages
 	link   string // where people find it
+	file   string // keeps who is to hear that it is over; "": nothing does
 	now    func() time.Time
 	guard  func(func() error) func() error
 	log    *slog.Logger
@@ -51,6 +52,7 @@ type emergency struct {
 	ended   []told // of episodes that are over, which their receivers have not heard yet
 
 	telling sync.Mutex // held while messages are sent
+	keeping sync.Mutex // held while the file is written
 }
 
 // means are by which people are reached.

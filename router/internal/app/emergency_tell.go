@@ -35,7 +35,11 @@ func (e *emergency) tell(ctx context.Context, atOnce bool) {
 	if !atOnce {
 		stages = stages[:min(a.vain+1, len(stages))]
 	}
-	e.tried(a, e.round(ctx, a, stages))
+	reached := e.round(ctx, a, stages)
+	e.tried(a, reached)
+	if reached {
+		e.keep()
+	}
 }
 
 // stagesOf are whom a page would tell if nobody ever acknowledged it: by each step of the policy, and last by its
@@ -106,22 +110,32 @@ func (e *emergency) send(ctx context.Context, a alarm, n escalation.Notify) bool
 	return true
 }
 
-// tellOver tells whoever was told of an episode that it is over, once and as well as it goes.
+// tellOver tells whoever was told of an episode that it is over, once and as well as it goes; a router that was started since,
+// when it has the means.
 func (e *emergency) tellOver(ctx context.Context) {
 	e.telling.Lock()
 	defer e.telling.Unlock()
 	e.mu.Lock()
 	all, by := e.ended, e.means
+	if len(all) == 0 || by == nil {
+		e.mu.Unlock()
+		return
+	}
 	e.ended = nil
 	e.mu.Unlock()
+	defer e.keep()
 	seen := map[string]bool{}
 	for _, t := range slices.Backward(all) {
 		to := t.message.IncidentID + " " + t.channel // an id is of one episode and one person
-		if seen[to] || by == nil {
+		if seen[to] {
 			continue
 		}
 		seen[to] = true
 		m := t.message
+		if person := m.People[0].Person; m.People[0].Address == "" { // of before a start
+			address, _ := by.contacts().Address(person, t.channel)
+			m.People = []page.Recipient{{Person: person, Address: address}}
+		}
 		m.Kind, m.PageID, m.Why, m.Repeat = page.KindResolve, m.PageID+"-over", "", false
 		m.Title, m.Text = page.Words(page.Facts{
 			Summaries: []string{"the router's state can be written again"}, Labels: m.Labels, Rule: stateUnwritable, URL: e.link,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -103,6 +104,63 @@ func TestAStateThatCannotBeWrittenIsToldOnceAndThenEveryHalfHour(t *testing.T) {
 			t.Error("it goes on after it was over")
 		}
 	})
+}
+
+// Who was told by a router that has ended since, because its etcd could not go on, hears from the next one that it is over, once.
+func TestWhoWasToldHearsAfterARestartThatItIsOver(t *testing.T) {
+	file := t.TempDir() + "/told.json"
+	start := func() (*emergency, chan page.Message) {
+		t.Helper()
+		e, sent := inTrouble(t, func(page.Message) error { return nil })
+		e.file = file
+		if err := e.recall(); err != nil {
+			t.Fatal(err)
+		}
+		return e, sent
+	}
+	e, sent := start()
+	e.failed(errFull)
+	e.tell(t.Context(), true)
+	first := <-sent
+
+	e, sent = start()
+	if e.tellOver(t.Context()); len(sent) > 0 {
+		t.Error("it is told that it is over before the state can be written")
+	}
+	by := e.means
+	e.means = nil // not yet
+	e.ok()
+	e.tellOver(t.Context())
+	e.means = by
+	e.tellOver(t.Context())
+	if len(sent) != 1 {
+		t.Fatalf("found %d messages, want one that says it is over", len(sent))
+	}
+	over := <-sent
+	if over.Kind != page.KindResolve || over.IncidentID != first.IncidentID || over.ProviderID != "provider-1" || over.People[0] != first.People[0] ||
+		over.Title != "the router's state can be written again" || over.PageID != first.PageID+"-over" || over.Labels["router"] != first.Labels["router"] {
+		t.Errorf("found %+v of %+v", over, first)
+	}
+
+	e, sent = start()
+	e.ok()
+	if e.tellOver(t.Context()); len(sent) > 0 {
+		t.Error("it is told a second time that it is over")
+	}
+	write(t, file, "{")
+	if err := e.recall(); err == nil || !strings.Contains(err.Error(), file) {
+		t.Errorf("a file that is none: %v, want an error that names it", err)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(file, 0o700); err != nil { // it cannot be written: that holds nobody up
+		t.Fatal(err)
+	}
+	e.failed(errFull)
+	if e.tell(t.Context(), true); len(sent) != 1 {
+		t.Errorf("found %d messages, want one", len(sent))
+	}
 }
 
 func TestAnEmergencyTakesTheNextChannelWhenOneFails(t *testing.T) {

@@ -58,12 +58,15 @@ type node struct {
 // go to out, a line each; so do a sign-in link and who is on call, when it begins to lead.
 func Run(ctx context.Context, cfg Config, d *daemon.Daemon, out io.Writer) error {
 	n := &node{cfg: cfg, d: d, out: out, known: make(chan struct{})}
-	n.emergency = &emergency{router: cmp.Or(cfg.Advertise, cfg.PublicURL), link: cfg.PublicURL, now: time.Now, guard: d.Guard, log: d.Log}
+	n.emergency = &emergency{router: cmp.Or(cfg.Advertise, cfg.PublicURL), link: cfg.PublicURL, file: filepath.Join(cfg.StateDir, toldFile), now: time.Now, guard: d.Guard, log: d.Log}
 	defer n.close()
 	for _, step := range []func(context.Context) error{n.listen, n.open, n.letIn} {
 		if err := step(ctx); err != nil {
 			return err
 		}
+	}
+	if err := n.emergency.recall(); err != nil {
+		d.Log.Warn("nobody hears that it is over", "err", err)
 	}
 	n.measure()
 	return n.loop(ctx)
