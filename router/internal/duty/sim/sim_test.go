@@ -108,12 +108,15 @@ type slowLog struct {
 	rand  *rand.Rand
 }
 
-// Handle waits and then writes. Nobody logs under a lock: there virtual time would stand still.
+// Handle waits and then writes into the trace, if there is one. Nobody logs under a lock: there virtual time would stand still.
 func (l *slowLog) Handle(ctx context.Context, r slog.Record) error {
 	l.world.mu.Lock()
 	moment := between(l.rand, time.Microsecond, time.Millisecond)
 	l.world.mu.Unlock()
 	time.Sleep(moment)
+	if !l.world.tracing {
+		return nil
+	}
 	return l.Handler.Handle(ctx, r)
 }
 
