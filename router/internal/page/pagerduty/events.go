@@ -48,7 +48,8 @@ func (p *Pager) wake(ctx context.Context, m page.Message, went ways) (string, er
 		}
 	}
 	if failed := p.event(ctx, "trigger", m.PageID, m); failed != nil {
-		return went.String(), &page.Error{Retry: true, After: page.RetryAfter(failed), Err: fmt.Errorf("%w; %w", err, failed)}
+		both := fmt.Errorf("%w; %w", err, failed)
+		return went.String(), &page.Error{Retry: true, After: min(page.RetryAfter(err), page.RetryAfter(failed)), Err: both}
 	}
 	return went.with(m.PageID).String(), nil
 }
@@ -80,8 +81,14 @@ func (p *Pager) tell(ctx context.Context, m page.Message, went ways) (string, er
 	}
 	all := &page.Error{Err: errors.Join(failures...)}
 	for _, err := range failures {
-		all.Retry = all.Retry || !page.IsPermanent(err)
-		all.After = max(all.After, page.RetryAfter(err))
+		if page.IsPermanent(err) {
+			continue
+		}
+		after := page.RetryAfter(err)
+		if all.Retry {
+			after = min(after, all.After)
+		}
+		all.Retry, all.After = true, after // the other API keeps to its own pause
 	}
 	return went.String(), all
 }

@@ -65,6 +65,14 @@ func TestEventsTakeWhatTheRESTAPIDoesNot(t *testing.T) {
 			s.Fail(1, 503)
 			e.Fail(1, 429)
 		}, 0, 0, "rest?", time.Second, "Event object is invalid: Too Many Requests"},
+		{"both fail, and the Events API asks to wait long: the REST API need not", 11 * time.Second, func(s *fakepagerduty.Server, e *fakepagerduty.EventsServer) {
+			s.Fail(1, 503)
+			e.Limit(1, http.Header{"Retry-After": {"300"}})
+		}, 0, 0, "rest?", time.Second, "Too Many Requests"},
+		{"both fail, and the REST API asks to wait long: the Events API need not", 11 * time.Second, func(s *fakepagerduty.Server, e *fakepagerduty.EventsServer) {
+			s.Limit(2, http.Header{"Retry-After": {"300"}})
+			e.Fail(1, 503)
+		}, 0, 0, "", time.Second, "Service Unavailable"},
 		{"the Events API refuses: in its own words", 11 * time.Second, func(s *fakepagerduty.Server, e *fakepagerduty.EventsServer) {
 			s.Fail(1, 503)
 			e.Fail(1, 400)
@@ -181,6 +189,23 @@ func TestAResolveThatFailsInOneWayIsTriedAgain(t *testing.T) {
 	mustPage(t, p, m)
 	if all := server.Incidents(); all[0].Status != "resolved" || events.Alerts()[0].Status != "resolved" {
 		t.Errorf("found %+v, %+v", all, events.Alerts())
+	}
+}
+
+// The pause that one API asks for does not hold up what is said by the other.
+func TestAResolveThatFailsInBothWaysWaitsForTheSoonerOne(t *testing.T) {
+	for _, row := range []struct{ rest, events string }{{"60", "300"}, {"300", "60"}} {
+		server, events, p := both(t)
+		server.Swallow(1)
+		server.FailReads(2, 500)
+		m := trigger(alice)
+		m.ProviderID = mustPage(t, p, failing(trigger(alice), time.Minute))
+		m.Kind = page.KindResolve
+		server.Limit(1, http.Header{"Retry-After": {row.rest}})
+		events.Limit(1, http.Header{"Retry-After": {row.events}})
+		if _, err := p.Page(t.Context(), m); page.IsPermanent(err) || page.RetryAfter(err) > time.Minute || page.RetryAfter(err) < 50*time.Second {
+			t.Errorf("%+v: asks to wait %s: %v", row, page.RetryAfter(err), err)
+		}
 	}
 }
 
