@@ -304,6 +304,8 @@ func TestAnAnswerToATextMessage(t *testing.T) {
 	}{
 		{"the code", number, "ack " + code, smsToken, 200, true, "<Message>Acknowledged: container &lt;script&gt;"},
 		{"in small letters, with a full stop", number, " Ack  " + strings.ToLower(code) + ". ", smsToken, 200, true, "Acknowledged"},
+		{"the code, and more", number, "Ack: #" + strings.ToLower(code) + ", on my way", smsToken, 200, true, "<Message>Acknowledged: container &lt;script&gt;"},
+		{"the code in other words", number, "what is " + code, smsToken, 200, false, "Nothing is acknowledged"},
 		{"another code", number, "ack AAAAAA", smsToken, 200, false, "Nothing is acknowledged"},
 		{"no code", number, "ack", smsToken, 200, false, "Nothing is acknowledged"},
 		{"the code alone", number, code, smsToken, 200, false, "Nothing is acknowledged"},

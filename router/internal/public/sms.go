@@ -25,7 +25,7 @@ func (s *server) sms(w http.ResponseWriter, r *http.Request) {
 	}
 	found, ok := s.meant(sent, code(r.PostForm.Get("Body")))
 	if !ok {
-		twiml(w, sms.Reply("Nothing is acknowledged: no page that was sent to this number, and is not over, has this code. Answer ack and the code, such as: ack K7PQ2M"))
+		twiml(w, sms.Reply("Nothing is acknowledged. Answer ack and the code of a page that was sent to this number and is not over, such as: ack K7PQ2M"))
 		return
 	}
 	title := page.Line(found.Incident.Lead().Summary, titleMax)
@@ -56,11 +56,14 @@ func (s *server) meant(sent []Sent, code string) (found Sent, ok bool) {
 	return found, ok
 }
 
-// code is what follows "ack"; "" when the text says something else.
+// code is what follows "ack" at the beginning, whatever comes after it; "" when the text says something else.
 func code(body string) string {
 	words := strings.Fields(body)
-	if len(words) != 2 || !strings.EqualFold(words[0], "ack") {
+	if len(words) < 2 || !strings.EqualFold(strings.Trim(words[0], punctuation), "ack") {
 		return ""
 	}
-	return strings.TrimRight(words[1], ".!")
+	return strings.Trim(words[1], punctuation)
 }
+
+// punctuation is what people put around a code.
+const punctuation = ".,:;!#\"'"
