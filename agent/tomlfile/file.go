@@ -127,10 +127,25 @@ func (f *File) Line(path ...any) int {
 	return line
 }
 
-// Problem is a mistake of meaning at a key. A string in found is shown in
-// quotes, nil as "nothing", anything else as fmt prints it. The path is as in
+// Has reports whether the text has a key or a list item; the path is as in
 // [File.Line].
+func (f *File) Has(path ...any) bool {
+	at := f.root
+	for _, step := range path {
+		if at = at.child(step); at == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// Problem is a mistake of meaning at a key. A string in found is shown in
+// quotes, nil as "nothing", as is what is empty because the text does not have
+// the key; anything else as fmt prints it. The path is as in [File.Line].
 func (f *File) Problem(found any, expected string, path ...any) Problem {
+	if empty(found) && !f.Has(path...) {
+		found = nil
+	}
 	return Problem{File: f.name, Line: f.Line(path...), Key: keyText(path), Found: describe(found), Expected: expected}
 }
 

@@ -126,6 +126,17 @@ func describe(found any) string {
 	}
 }
 
+// empty says that a value is a text or a list with nothing in it.
+func empty(found any) bool {
+	switch v := found.(type) {
+	case string:
+		return v == ""
+	case []any:
+		return len(v) == 0
+	}
+	return false
+}
+
 func quote(s string) string {
 	if len(s) > maxShown {
 		return strconv.Quote(s[:maxShown]) + "…"

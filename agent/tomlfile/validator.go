@@ -69,7 +69,7 @@ func (v *Validator) Path(name string) string {
 // that it notes never repeat what is in the file.
 func (v *Validator) Secret(name string, path ...any) string {
 	if name == "" {
-		v.Wrong(nil, "a file that holds the secret", path...)
+		v.Wrong(name, "a file that holds the secret", path...)
 		return ""
 	}
 	data, err := readRegular(v.Path(name), maxSecretBytes)

@@ -23,8 +23,8 @@ type twilioSettings struct {
 	TokenFile  string `toml:"auth_token_file"`
 	From       string `toml:"from"`
 
-	PagesPerMinute    int `toml:"pages_per_minute"`
-	MessagesPerMinute int `toml:"messages_per_minute"`
+	PagesPerMinute    *int `toml:"pages_per_minute"`
+	MessagesPerMinute *int `toml:"messages_per_minute"`
 }
 
 // smsSettings is [sms].
@@ -52,8 +52,8 @@ type emailSettings struct {
 	Username     string `toml:"username"`
 	PasswordFile string `toml:"password_file"`
 
-	PagesPerMinute    int `toml:"pages_per_minute"`
-	MessagesPerMinute int `toml:"messages_per_minute"`
+	PagesPerMinute    *int `toml:"pages_per_minute"`
+	MessagesPerMinute *int `toml:"messages_per_minute"`
 }
 
 // email checks the server; nil when there is no such table.
@@ -62,8 +62,8 @@ func (l *loader) email(s emailSettings) *email.Config {
 		return nil
 	}
 	c := email.Config{Server: s.Server, TLS: email.TLS(s.TLS), Username: s.Username}
-	if key, expected := email.Check(s.Server, c.TLS, s.Username); key != "" {
-		l.Wrong(map[string]string{"server": s.Server, "tls": s.TLS}[key], expected, "email", key)
+	for _, m := range email.Check(s.Server, c.TLS, s.Username) {
+		l.Wrong(map[string]string{"server": s.Server, "tls": s.TLS}[m.Key], m.Expected, "email", m.Key)
 	}
 	from, err := mail.ParseAddress(s.From)
 	if err != nil || !strings.Contains(from.Address, "@") {
@@ -84,8 +84,8 @@ func (l *loader) email(s emailSettings) *email.Config {
 type slackSettings struct {
 	BaseURL           string `toml:"base_url"`
 	TokenFile         string `toml:"token_file"`
-	PagesPerMinute    int    `toml:"pages_per_minute"`
-	MessagesPerMinute int    `toml:"messages_per_minute"`
+	PagesPerMinute    *int   `toml:"pages_per_minute"`
+	MessagesPerMinute *int   `toml:"messages_per_minute"`
 }
 
 // slack checks the workspace; nil when there is no such table.
@@ -100,7 +100,7 @@ func (l *loader) slack(s slackSettings) *slack.Config {
 // webhookSettings is [webhook]; the URLs are in the contacts.
 type webhookSettings struct {
 	SecretFiles    []string `toml:"secret_files"`
-	PagesPerMinute int      `toml:"pages_per_minute"`
+	PagesPerMinute *int     `toml:"pages_per_minute"`
 }
 
 // webhook checks the secrets; nil when there is no such table.
@@ -110,7 +110,7 @@ func (l *loader) webhook(s webhookSettings) *webhook.Config {
 	}
 	var c webhook.Config
 	if len(s.SecretFiles) == 0 {
-		l.Wrong("[]", "at least one file that holds a secret", "webhook", "secret_files")
+		l.Wrong([]any{}, "at least one file that holds a secret", "webhook", "secret_files")
 	}
 	for i, name := range s.SecretFiles {
 		text := l.Secret(name, "webhook", "secret_files", i)

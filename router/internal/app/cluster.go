@@ -29,8 +29,11 @@ type etcdSettings struct {
 
 // cluster checks the external cluster, and how routers on it reach each other.
 func (l *loader) cluster(cfg *Config, s settings) {
-	if cfg.etcd.QuotaBytes = s.MaxState; s.MaxState != 0 && (s.MaxState < minState || s.MaxState > maxState) {
-		l.Wrong(s.MaxState, "a number of bytes from 16777216 to 8589934592, or nothing for 2147483648", "state_max_bytes")
+	if s.MaxState != nil {
+		cfg.etcd.QuotaBytes = *s.MaxState
+		if *s.MaxState < minState || *s.MaxState > maxState {
+			l.Wrong(*s.MaxState, "a number of bytes from 16777216 to 8589934592, or nothing for 2147483648", "state_max_bytes")
+		}
 	}
 	cfg.Advertise = strings.TrimRight(s.Advertise, "/")
 	if !l.has("etcd") {
@@ -39,15 +42,15 @@ func (l *loader) cluster(cfg *Config, s settings) {
 		}
 		return
 	}
-	if s.MaxState != 0 {
-		l.Wrong(s.MaxState, "nothing: the external cluster has its own quota", "state_max_bytes")
+	if s.MaxState != nil {
+		l.Wrong(*s.MaxState, "nothing: the external cluster has its own quota", "state_max_bytes")
 	}
 	if !webURL(cfg.Advertise) {
-		l.Wrong(s.Advertise, `a URL like "http://router1.internal:17070" under which the other routers reach this one`, "advertise")
+		l.needed(s.Advertise, `a URL like "http://router1.internal:17070" under which the other routers reach this one`, []any{"etcd"}, "advertise")
 	}
 	cfg.etcd.Endpoints = s.Etcd.Endpoints
 	if len(s.Etcd.Endpoints) == 0 {
-		l.Wrong("[]", "the URLs of etcd's members", "etcd", "endpoints")
+		l.Wrong([]any{}, "the URLs of etcd's members", "etcd", "endpoints")
 	}
 	secure := l.endpoints(s.Etcd.Endpoints)
 	if s.Etcd.Username != "" {

@@ -55,9 +55,9 @@ func TestClusterSettings(t *testing.T) {
 	for name, tt := range map[string]struct{ text, want string }{
 		"plain":                      {advertise + "[etcd]\nendpoints = [\"http://etcd1:2379\"]\n", ""},
 		"encrypted, with everything": {advertise + "[etcd]\nendpoints = [\"https://etcd1:2379\"]\nca_file = \"cert\"\ncert_file = \"cert\"\nkey_file = \"key\"\nusername = \"n\"\npassword_file = \"pw\"\n", ""},
-		"not advertised":             {"[etcd]\nendpoints = [\"http://etcd1:2379\"]\n", "advertise: found \"\", expected a URL like"},
+		"not advertised":             {"[etcd]\nendpoints = [\"http://etcd1:2379\"]\n", "router.toml:1: advertise: found nothing, expected a URL like"},
 		"alone":                      {advertise, "advertise: found \"http://router1:17070/\", expected nothing"},
-		"no endpoint":                {advertise + "[etcd]\nendpoints = []\n", "etcd.endpoints: found \"[]\", expected the URLs of etcd's members"},
+		"no endpoint":                {advertise + "[etcd]\nendpoints = []\n", "etcd.endpoints: found an empty list, expected the URLs of etcd's members"},
 		"an address":                 {advertise + "[etcd]\nendpoints = [\"etcd1:2379\"]\n", "etcd.endpoints[0]: found \"etcd1:2379\", expected a URL like"},
 		"mixed":                      {advertise + "[etcd]\nendpoints = [\"http://etcd1:2379\", \"https://etcd2:2379\"]\n", "etcd.endpoints[1]"},
 		"certificates over http":     {advertise + "[etcd]\nendpoints = [\"http://etcd1:2379\"]\nca_file = \"cert\"\n", "etcd.ca_file: found \"cert\", expected no certificates"},

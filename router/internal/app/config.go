@@ -56,7 +56,7 @@ type settings struct {
 	Contacts  string           `toml:"contacts"`
 	Checks    string           `toml:"checks"`
 	DeadMan   deadManSettings  `toml:"dead_man"`
-	MaxState  int64            `toml:"state_max_bytes"`
+	MaxState  *int64           `toml:"state_max_bytes"`
 	Advertise string           `toml:"advertise"`
 	Etcd      etcdSettings     `toml:"etcd"`
 	Templates wording.Config   `toml:"templates"`
@@ -75,8 +75,8 @@ type settings struct {
 }
 
 type deadManSettings struct {
-	URLFile string            `toml:"url_file"`
-	Every   tomlfile.Duration `toml:"every"`
+	URLFile string             `toml:"url_file"`
+	Every   *tomlfile.Duration `toml:"every"`
 }
 
 type ingestSettings struct {
@@ -92,7 +92,7 @@ type pagerDutySettings struct {
 	WebhookSecretFiles []string `toml:"webhook_secret_files"`
 	EventsURL          string   `toml:"events_url"`
 	EventsKeyFile      string   `toml:"events_key_file"`
-	PagesPerMinute     int      `toml:"pages_per_minute"`
+	PagesPerMinute     *int     `toml:"pages_per_minute"`
 }
 
 func (s pagerDutySettings) used() bool { return !reflect.ValueOf(s).IsZero() }
@@ -252,6 +252,9 @@ func (l *loader) plain(cfg *Config, s settings) {
 	if s.Ingest.MaxBytes < 0 {
 		l.Wrong(s.Ingest.MaxBytes, "a number of bytes, or nothing for the default", "ingest", "max_bytes")
 	}
+	if s.AbsenceGrace == 0 && l.File().Has("absence_grace") {
+		l.Wrong(s.AbsenceGrace.String(), `a duration above zero, or nothing for "60s"`, "absence_grace")
+	}
 }
 
 // Bounds of how often the router says that it is alive.
@@ -266,13 +269,15 @@ func (l *loader) deadMan(cfg *Config, s deadManSettings) {
 	if !l.has("dead_man") {
 		return
 	}
-	cfg.deadManURL, cfg.deadManEvery = l.Secret(s.URLFile, "dead_man", "url_file"), time.Duration(s.Every)
+	cfg.deadManURL = l.Secret(s.URLFile, "dead_man", "url_file")
 	if cfg.deadManURL != "" && !webURL(cfg.deadManURL) {
 		l.Wrong(s.URLFile, "a file with a URL like https://example.org/ping/id", "dead_man", "url_file")
 	}
-	if s.Every == 0 {
-		cfg.deadManEvery = defaultDeadManEvery
-	} else if cfg.deadManEvery < minDeadManEvery || cfg.deadManEvery > maxDeadManEvery {
+	cfg.deadManEvery = defaultDeadManEvery
+	if s.Every != nil {
+		cfg.deadManEvery = time.Duration(*s.Every)
+	}
+	if cfg.deadManEvery < minDeadManEvery || cfg.deadManEvery > maxDeadManEvery {
 		l.Wrong(s.Every.String(), `a duration from "5s" to "1h"`, "dead_man", "every")
 	}
 }
@@ -316,9 +321,18 @@ func (l *loader) webURLOrNothing(text string, path ...any) {
 	}
 }
 
+// needed notes a mistake at a key that is needed because of another one; while it is not there, that one's line is given.
+func (l *loader) needed(found any, expected string, because []any, path ...any) {
+	problem := l.File().Problem(found, expected, path...)
+	if !l.File().Has(path...) {
+		problem.Line = l.File().Line(because...)
+	}
+	l.Add(problem)
+}
+
 func (l *loader) required(text, expected string, path ...any) {
 	if text == "" {
-		l.Wrong(nil, expected, path...)
+		l.Wrong(text, expected, path...)
 	}
 }
 

@@ -101,15 +101,15 @@ func TestChannelsNeedTheirKeys(t *testing.T) {
 		says        []string
 	}{
 		{"an empty dead man's switch", "[dead_man]\n", []string{"router.toml:1: dead_man.url_file: found nothing"}},
-		{"an empty etcd", "\n[etcd]\n", []string{`router.toml:2: etcd.endpoints: found "[]"`, "advertise"}},
-		{"an empty listener", "public = {}\n", []string{"router.toml:1: public.listen", "router.toml:1: public.url"}},
+		{"an empty etcd", "\n[etcd]\n", []string{`router.toml:2: etcd.endpoints: found nothing, expected the URLs`, "router.toml:2: advertise: found nothing, expected a URL like"}},
+		{"an empty listener", "public = {}\n", []string{"router.toml:1: public.listen: found nothing", "router.toml:1: public.url: found nothing"}},
 		{"an empty sms", "[sms]\n", []string{"router.toml:1: sms.account_sid: found nothing", "sms.auth_token_file: found nothing", "sms.from: found nothing"}},
 		{"sms with nothing but answers", "[sms]\nreplies = false\n", []string{"router.toml:1: sms.account_sid: found nothing"}},
 		{"an empty call", "[call]\n", []string{"router.toml:1: call.account_sid: found nothing"}},
-		{"an empty email", "[email]\n", []string{"router.toml:1: email.server", "router.toml:1: email.from"}},
+		{"an empty email", "[email]\n", []string{"router.toml:1: email.server: found nothing", "router.toml:1: email.from: found nothing"}},
 		{"an empty slack", "[slack]\n", []string{"router.toml:1: slack.token_file: found nothing"}},
-		{"an empty webhook", "[webhook]\n", []string{"router.toml:1: webhook.secret_files"}},
-		{"an empty pagerduty", "[pagerduty]\n", []string{"router.toml:1: pagerduty.service: found nothing", "pagerduty.token_file: found nothing", "pagerduty.from"}},
+		{"an empty webhook", "[webhook]\n", []string{"router.toml:1: webhook.secret_files: found nothing, expected at least one file"}},
+		{"an empty pagerduty", "[pagerduty]\n", []string{"router.toml:1: pagerduty.service: found nothing", "pagerduty.token_file: found nothing", "pagerduty.from: found nothing"}},
 		{"call", "[call]\nbase_url = \"ftp://x\"\n", []string{
 			`router.toml:2: call.base_url: found "ftp://x"`, "call.account_sid", "call.auth_token_file", "call.from",
 		}},
@@ -124,10 +124,10 @@ func TestChannelsNeedTheirKeys(t *testing.T) {
 		{"email with a password of nobody's", "[email]\nserver = \"mx.example.org:25\"\nfrom = \"a@b.example\"\npassword_file = \"secret\"\n", []string{"email.username"}},
 		{"slack", "[slack]\nbase_url = \"slack.com\"\n", []string{`router.toml:2: slack.base_url: found "slack.com"`, "slack.token_file"}},
 		{"a second listener that is the first, with no URL and half a certificate", "[public]\nlisten = \"127.0.0.1:17070\"\ntls_cert = \"secret\"\n", []string{
-			`router.toml:2: public.listen: found "127.0.0.1:17070", expected another address than listen`, `public.url: found ""`, `public.tls_key: found nothing, expected the private key of tls_cert`,
+			`router.toml:2: public.listen: found "127.0.0.1:17070", expected another address than listen`, `public.url: found nothing`, `router.toml:3: public.tls_key: found nothing, expected the private key of tls_cert`,
 		}},
 		{"a certificate that is none", "tls_cert = \"secret\"\ntls_key = \"secret\"\n", []string{`router.toml:1: tls_cert: found "secret", expected a certificate that can be used`}},
-		{"a key without its certificate", "tls_key = \"secret\"\n", []string{`tls_cert: found nothing, expected the certificate to which tls_key belongs`}},
+		{"a key without its certificate", "tls_key = \"secret\"\n", []string{`router.toml:1: tls_cert: found nothing, expected the certificate to which tls_key belongs`}},
 		{"answers that cannot come in", "[sms]\naccount_sid = \"AC1\"\nauth_token_file = \"secret\"\nfrom = \"+15005550006\"\nreplies = true\n", []string{`router.toml:5: sms.replies: found true, expected the table [public]`}},
 		{"answers to calls", "[call]\nreplies = true\n", []string{`router.toml:2: call.replies`}},
 		{"webhooks that cannot come in", "[pagerduty]\nwebhook_secret_files = [\"secret\"]\n", []string{`router.toml:2: pagerduty.webhook_secret_files: found "secret", expected the table [public]`, "pagerduty.service"}},
@@ -135,13 +135,25 @@ func TestChannelsNeedTheirKeys(t *testing.T) {
 			`router.toml:2: sms.pages_per_minute: found -1, expected a number from 1 to 100000, or nothing for 20`, "router.toml:3: sms.messages_per_minute", "router.toml:5: email.pages_per_minute",
 			`router.toml:6: email.messages_per_minute: found -3, expected a number from 1 to 100000, or nothing for 120`, "router.toml:8: slack.messages_per_minute",
 		}},
+		{"limits of nothing", "state_max_bytes = 0\nabsence_grace = \"0s\"\n[pagerduty]\npages_per_minute = 0\n[call]\npages_per_minute = 0\nmessages_per_minute = 0\n[webhook]\npages_per_minute = 0\n[dead_man]\nevery = \"0s\"\n", []string{
+			"router.toml:1: state_max_bytes: found 0, expected a number of bytes from 16777216", `router.toml:2: absence_grace: found "0s", expected a duration above zero`,
+			"router.toml:4: pagerduty.pages_per_minute: found 0, expected a number from 1 to 100000, or nothing for 30", "router.toml:6: call.pages_per_minute: found 0",
+			"router.toml:7: call.messages_per_minute: found 0", "router.toml:9: webhook.pages_per_minute: found 0", `router.toml:11: dead_man.every: found "0s", expected a duration from "5s"`,
+		}},
+		{"keys with nothing in them", "[email]\nserver = \"\"\nusername = \"u\"\npassword_file = \"\"\n[[project]]\nid = \"\"\n", []string{
+			`router.toml:2: email.server: found "", expected host and port`, "router.toml:1: email.from: found nothing", `router.toml:4: email.password_file: found "", expected a file`,
+			`router.toml:6: project[0].id: found "", expected the project's number`, "router.toml:5: project[0].key: found nothing",
+		}},
+		{"email with two mistakes", "[email]\nserver = \"x\"\nfrom = \"a@b.example\"\ntls = \"no\"\n", []string{
+			`router.toml:2: email.server: found "x", expected host and port`, `router.toml:4: email.tls: found "no", expected "starttls"`,
+		}},
 		{"InfluxDB at no address", "[influxdb]\n", []string{`router.toml:1: influxdb: found nothing, expected url = "http://…" or urls = […]`}},
 		{"InfluxDB with mistakes", "[influxdb]\nurls = [\"http://h:8086\", \"h:8086\"]\ntoken_file = \"secret\"\ntoken_env = \"X\"\ntoken = \"t0ken\"\nname = \"a\"\n", []string{
 			`router.toml:2: influxdb.urls[1]: found "h:8086", expected an address like`, `router.toml:4: influxdb.token_env: found "token_file and token_env", expected one of them`,
 			`router.toml:5: influxdb.token: found unknown key`, `router.toml:6: influxdb.name: found unknown key`,
 		}},
 		{"InfluxDB with a token that is nowhere", "[influxdb]\nurl = \"http://h:8086\"\ntoken_env = \"NONE\"\n", []string{`router.toml:3: influxdb.token_env: found "NONE", expected an environment variable that is set`}},
-		{"webhook without a secret", "[webhook]\nsecret_files = []\n", []string{"router.toml:2: webhook.secret_files"}},
+		{"webhook without a secret", "[webhook]\nsecret_files = []\n", []string{"router.toml:2: webhook.secret_files: found an empty list, expected at least one file"}},
 		{"webhook with a wrong secret", "[webhook]\nsecret_files = [\n  \"nowhere\",\n  \"secret\",\n]\n", []string{
 			`router.toml:3: webhook.secret_files[0]: found "nowhere"`, `router.toml:4: webhook.secret_files[1]: found "secret"`, `"whsec_"`,
 		}},

@@ -24,9 +24,9 @@ type lifecycleSettings struct {
 }
 
 type flappingSettings struct {
-	Reopenings *int              `toml:"reopenings"`
-	Within     tomlfile.Duration `toml:"within"`
-	Quiet      tomlfile.Duration `toml:"quiet"`
+	Reopenings *int               `toml:"reopenings"`
+	Within     *tomlfile.Duration `toml:"within"`
+	Quiet      *tomlfile.Duration `toml:"quiet"`
 }
 
 type groupSettings struct {
@@ -76,17 +76,9 @@ func (l *loader) flapping(s flappingSettings) incident.Flapping {
 	}
 	return incident.Flapping{
 		Reopenings: reopenings,
-		Within:     l.bounded(given(s.Within), defaultFlapWithin, time.Minute, maxFlapWithin, "flapping", "within"),
-		Quiet:      l.bounded(given(s.Quiet), defaultQuiet, time.Minute, maxFlapWithin, "flapping", "quiet"),
+		Within:     l.bounded(s.Within, defaultFlapWithin, time.Minute, maxFlapWithin, "flapping", "within"),
+		Quiet:      l.bounded(s.Quiet, defaultQuiet, time.Minute, maxFlapWithin, "flapping", "quiet"),
 	}
-}
-
-// given is a duration that is written; nil when none is, because zero is no sense there.
-func given(d tomlfile.Duration) *tomlfile.Duration {
-	if d == 0 {
-		return nil
-	}
-	return &d
 }
 
 // bounded is a duration within bounds, or the default when none is written.
@@ -120,7 +112,7 @@ func (l *loader) group(s settings, i int, g groupSettings) incident.Group {
 	known := s.ruleIDs()
 	for n, id := range g.Rules {
 		if !slices.Contains(known, id) {
-			l.Wrong(id, "the id of a rule: "+strings.Join(known, ", "), "group", i, "rules", n)
+			l.Wrong(id, expectedRule(known), "group", i, "rules", n)
 		}
 	}
 	for n, kind := range g.Kinds {
@@ -144,6 +136,8 @@ func (s settings) ruleIDs() []string {
 	return slices.Compact(ids)
 }
 
+func expectedRule(known []string) string { return "the id of a rule: " + strings.Join(known, ", ") }
+
 // ownRules are the ids under which alerts of senders and people come, which have no entry.
 func ownRules() []string {
 	return []string{prometheus.Rule, ingest.RuleErrorSeen, incident.RuleManual}
@@ -151,6 +145,13 @@ func ownRules() []string {
 
 // ownPrefix begins the ids of what the router says of itself.
 const ownPrefix = "nezuban-"
+
+// saysOfItself are those ids. No group takes them, but a matcher may name them.
+func saysOfItself() []string {
+	return []string{
+		certificateTrouble, contactsRefused, incident.RuleRestored, incident.RuleStalled, rotationRefused, stateFilling, stateUnwritable,
+	}
+}
 
 // reserved refuses rules that bear an id of the router's own: their alerts would be taken for what they are not.
 func (l *loader) reserved(s settings) {

@@ -113,7 +113,7 @@ func TestSuppressions(t *testing.T) {
 		{"none, and no rule about agents", died, nil},
 		{"off", "suppress = []\n" + gone, nil},
 		{
-			"its own", gone + "[[suppress]]\nid = \"rack\"\nsource = [\"rule=switch\"]\ntarget = [\"host=~.+\"]\nequal = [\"rack\", \"site\"]\n",
+			"its own", gone + "[[rule]]\nid = \"switch\"\nkind = \"container_oom\"\n[[suppress]]\nid = \"rack\"\nsource = [\"rule=switch\"]\ntarget = [\"host=~.+\"]\nequal = [\"rack\", \"site\"]\n",
 			[]string{`rack: rule="switch" hides host=~".+" by rack,site`},
 		},
 	} {
@@ -137,6 +137,23 @@ func TestSuppressions(t *testing.T) {
 	)
 }
 
+// A matcher for one rule that nobody knows would match nothing, and nobody would hear of it.
+func TestMatchersNameRulesThatThereAre(t *testing.T) {
+	const rest = "target = [\"host=~.+\"]\nequal = [\"host\"]\n"
+	mistaken(
+		t, "[[rule]]\nid = \"agent-gone\"\nkind = \"absence\"\nmeasurement = \"nezuban_agent\"\nafter = \"2m\"\n"+
+			"[[suppress]]\nid = \"x\"\nequal = [\"host\"]\nsource = [\n\"host=a\",\n\"rule=agent-gnoe\"]\ntarget = [\"rule=\\\"check-donw\\\"\"]\n"+
+			"[[maintenance]]\nid = \"y\"\nmatch = [\"rule = nezuban-tls\"]\nhours = [\"Sun 02:00-04:00\"]\nzone = \"UTC\"\n",
+		`router.toml:11: suppress[0].source[1]: found "rule=agent-gnoe", expected the id of a rule: agent-gone, alert-received, check-down, error-seen, manual, nezuban-contacts-refused, `,
+		`router.toml:12: suppress[0].target[0]: found "rule=\"check-donw\"", expected the id of a rule: `, `router.toml:15: maintenance[0].match[0]: found "rule = nezuban-tls", expected the id`,
+	)
+	for _, good := range []string{"rule=check-down", "rule=manual", "rule=~agent-gnoe.*", "rule!=agent-gnoe\", \"host=a", "rule=nezuban-tls-certificate", "severity=critical", "rulebook=x"} {
+		if _, err := Load(writeConfig(t, "[[suppress]]\nid = \"x\"\nsource = [\""+good+"\"]\n"+rest, nil), noEnv); err != nil {
+			t.Errorf("%s: %v", good, err)
+		}
+	}
+}
+
 func TestMaintenance(t *testing.T) {
 	cfg, err := Load(writeConfig(t, "[[maintenance]]\nid = \"backup\"\nmatch = [\"host=~db.*\"]\nhours = [\"Sun 02:00-04:00\"]\nzone = \"Europe/Berlin\"\n", nil), noEnv)
 	if err != nil {
@@ -150,7 +167,7 @@ func TestMaintenance(t *testing.T) {
 	mistaken(
 		t, "[[maintenance]]\nmatch = [\"host=~.*\"]\nhours = [\"Sunday\"]\nzone = \"Berlin\"\n[[maintenance]]\nid = \"y\"\nmatch = [\"host=a\"]\nhours = [\"00:00-24:00\"]\nzone = \"UTC\"\n"+
 			"[[maintenance]]\nid = \"y\"\nmatch = [\"host=a\"]\nhours = [\"Sunday\"]\nzone = \"UTC\"\n",
-		"maintenance[0].id", `router.toml:2: maintenance[0].match`, `router.toml:4: maintenance[0].zone: found "Berlin"`,
+		"maintenance[0].id", `router.toml:2: maintenance[0].match`, `router.toml:4: maintenance[0].zone: found "Berlin"`, `router.toml:3: maintenance[0].hours: found "Sunday", expected windows such as`,
 		`router.toml:8: maintenance[1].hours: found "00:00-24:00", expected hours that leave some of the week out`,
 		`router.toml:11: maintenance[2].id: found "y"`, `router.toml:13: maintenance[2].hours: found "Sunday", expected windows such as`,
 	)

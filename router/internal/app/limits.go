@@ -13,19 +13,19 @@ const maxPerMinute = 100_000
 // a person hears each page; a chat or a mailbox takes more. Package pagerduty keeps to PagerDuty's own limits; whoever receives
 // webhooks says by their answers when they want fewer.
 func (l *loader) limits(cfg *Config, s settings) {
-	limit := func(table, key string, written, normal int) int {
-		if written < 0 || written > maxPerMinute {
-			l.Wrong(written, fmt.Sprintf("a number from 1 to %d, or nothing for %d", maxPerMinute, normal), table, key)
-		}
-		if written == 0 {
+	limit := func(table, key string, written *int, normal int) int {
+		if written == nil {
 			return normal
 		}
-		return written
+		if *written < 1 || *written > maxPerMinute {
+			l.Wrong(*written, fmt.Sprintf("a number from 1 to %d, or nothing for %d", maxPerMinute, normal), table, key)
+		}
+		return *written
 	}
-	pages := func(channel string, written, normal int) {
+	pages := func(channel string, written *int, normal int) {
 		cfg.caps[channel] = limit(channel, "pages_per_minute", written, normal)
 	}
-	messages := func(channel string, written, normal int) {
+	messages := func(channel string, written *int, normal int) {
 		cfg.rates[channel] = limit(channel, "messages_per_minute", written, normal)
 	}
 	cfg.caps, cfg.rates = map[string]int{}, map[string]int{}

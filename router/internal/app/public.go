@@ -54,10 +54,10 @@ func (l *loader) keyPair(cert, key string, table ...any) *keyPair {
 	case cert == "" && key == "":
 		return nil
 	case cert == "":
-		l.Wrong(nil, "the certificate to which tls_key belongs", at("tls_cert")...)
+		l.needed(nil, "the certificate to which tls_key belongs", at("tls_key"), at("tls_cert")...)
 		return nil
 	case key == "":
-		l.Wrong(nil, "the private key of tls_cert", at("tls_key")...)
+		l.needed(nil, "the private key of tls_cert", at("tls_cert"), at("tls_key")...)
 		return nil
 	}
 	pair := &keyPair{l.Path(cert), l.Path(key)}

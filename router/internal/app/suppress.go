@@ -2,6 +2,7 @@ package app
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"nezuban/oncall/schedule"
@@ -30,9 +31,9 @@ func (l *loader) suppressions(s settings) []incident.Suppression {
 	var list []incident.Suppression
 	for i, e := range s.Suppress {
 		l.required(e.ID, "a name", "suppress", i, "id")
-		one := incident.Suppression{ID: e.ID, Source: l.matchers(e.Source, "suppress", i, "source"), Target: l.matchers(e.Target, "suppress", i, "target"), Equal: e.Equal}
+		one := incident.Suppression{ID: e.ID, Source: l.matchers(s, e.Source, "suppress", i, "source"), Target: l.matchers(s, e.Target, "suppress", i, "target"), Equal: e.Equal}
 		if len(e.Equal) == 0 || slices.Contains(e.Equal, "") {
-			l.Wrong(strings.Join(e.Equal, ", "), "labels that source and target both have, with the same value", "suppress", i, "equal")
+			l.Wrong(asWritten(e.Equal), "labels that source and target both have, with the same value", "suppress", i, "equal")
 		}
 		list = append(list, one)
 	}
@@ -52,8 +53,9 @@ func hostsGone(rules []string) []incident.Suppression {
 	return list
 }
 
-// matchers reads a list of matchers of which one must need a label to be there.
-func (l *loader) matchers(texts []string, path ...any) incident.Matchers {
+// matchers reads a list of matchers of which one must need a label to be there. One that names no rule would match nothing.
+func (l *loader) matchers(s settings, texts []string, path ...any) incident.Matchers {
+	known := s.matchedRules()
 	var list incident.Matchers
 	mistaken := false
 	for i, text := range texts {
@@ -62,12 +64,38 @@ func (l *loader) matchers(texts []string, path ...any) incident.Matchers {
 			l.Wrong(text, err.Error(), append(slices.Clone(path), i)...)
 			mistaken = true
 		}
+		if id, names := ruleOf(m); err == nil && names && !slices.Contains(known, id) {
+			l.Wrong(text, expectedRule(known), append(slices.Clone(path), i)...)
+		}
 		list = append(list, m)
 	}
 	if !mistaken && !list.Selective() {
-		l.Wrong(strings.Join(texts, ", "), `matchers such as ["host=web1"], of which one needs a label to be there`, path...)
+		l.Wrong(asWritten(texts), `matchers such as ["host=web1"], of which one needs a label to be there`, path...)
 	}
 	return list
+}
+
+// ruleOf is the value of a matcher that says which rule it is.
+func ruleOf(m incident.Matcher) (id string, names bool) {
+	quoted, names := strings.CutPrefix(m.String(), "rule=")
+	if !names {
+		return "", false
+	}
+	id, err := strconv.Unquote(quoted)
+	return id, err == nil
+}
+
+// matchedRules are the ids that a matcher may name: all under which alerts come.
+func (s settings) matchedRules() []string {
+	return slices.Sorted(slices.Values(append(s.ruleIDs(), saysOfItself()...)))
+}
+
+// asWritten shows a list of texts as it is found.
+func asWritten(texts []string) any {
+	if len(texts) == 0 {
+		return []any{}
+	}
+	return strings.Join(texts, ", ")
 }
 
 func (l *loader) maintenance(s settings) []incident.Maintenance {
@@ -77,14 +105,17 @@ func (l *loader) maintenance(s settings) []incident.Maintenance {
 		if slices.ContainsFunc(s.Maintenance[:i], func(o maintenanceSettings) bool { return o.ID == e.ID && e.ID != "" }) {
 			l.Wrong(e.ID, "an id that no other window has", "maintenance", i, "id")
 		}
-		one := incident.Maintenance{ID: e.ID, Matchers: l.matchers(e.Match, "maintenance", i, "match")}
-		if _, err := schedule.LoadZone(e.Zone); err != nil {
-			l.Wrong(e.Zone, `a time zone such as "Europe/Berlin"`, "maintenance", i, "zone")
-		} else if hours, err := schedule.ParseHours(e.Hours, e.Zone); err != nil {
-			l.Wrong(strings.Join(e.Hours, ", "), err.Error(), "maintenance", i, "hours")
-		} else {
-			one.Hours = hours
+		one := incident.Maintenance{ID: e.ID, Matchers: l.matchers(s, e.Match, "maintenance", i, "match")}
+		zone := e.Zone
+		if _, err := schedule.LoadZone(zone); err != nil {
+			l.Wrong(zone, `a time zone such as "Europe/Berlin"`, "maintenance", i, "zone")
+			zone = "UTC" // the hours may be mistaken as well
 		}
+		hours, err := schedule.ParseHours(e.Hours, zone)
+		if err != nil {
+			l.Wrong(asWritten(e.Hours), err.Error(), "maintenance", i, "hours")
+		}
+		one.Hours = hours
 		list = append(list, one)
 	}
 	return list

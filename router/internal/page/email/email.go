@@ -50,22 +50,30 @@ type Config struct {
 	Timeout  time.Duration  // of one step; 0: 10 s
 }
 
-// Check says which key of a server's configuration is wrong, "server" or "tls", and what was expected; "" when none is. A
-// connection without TLS may lead to this machine alone, and nobody signs in over it.
-func Check(server string, how TLS, username string) (key, expected string) {
+// Mistake is a key of a server's configuration that is wrong.
+type Mistake struct {
+	Key      string // server or tls
+	Expected string // what would have been right
+}
+
+// Check is what is wrong with a server's configuration. A connection without TLS may lead to this machine alone, and nobody
+// signs in over it.
+func Check(server string, how TLS, username string) (mistakes []Mistake) {
 	host, port, err := net.SplitHostPort(server)
 	ip := net.ParseIP(host)
-	switch {
-	case err != nil || host == "" || port == "":
-		return "server", `host and port of a mail server, such as "mail.example.org:587"`
-	case how != "" && how != STARTTLS && how != Implicit && how != NoTLS:
-		return "tls", fmt.Sprintf("%q, %q or %q", STARTTLS, Implicit, NoTLS)
-	case how == NoTLS && host != "localhost" && (ip == nil || !ip.IsLoopback()):
-		return "tls", "TLS: only a server on this machine is spoken to without"
-	case how == NoTLS && username != "":
-		return "tls", "TLS: nobody signs in without"
+	named := err == nil && host != "" && port != ""
+	if !named {
+		mistakes = append(mistakes, Mistake{"server", `host and port of a mail server, such as "mail.example.org:587"`})
 	}
-	return "", ""
+	switch {
+	case how != "" && how != STARTTLS && how != Implicit && how != NoTLS:
+		mistakes = append(mistakes, Mistake{"tls", fmt.Sprintf("%q, %q or %q", STARTTLS, Implicit, NoTLS)})
+	case how == NoTLS && named && host != "localhost" && (ip == nil || !ip.IsLoopback()):
+		mistakes = append(mistakes, Mistake{"tls", "TLS: only a server on this machine is spoken to without"})
+	case how == NoTLS && username != "":
+		mistakes = append(mistakes, Mistake{"tls", "TLS: nobody signs in without"})
+	}
+	return mistakes
 }
 
 // Pager is the mail channel. It is safe for concurrent use.

@@ -318,25 +318,30 @@ func TestWithoutTLSNothingIsSaid(t *testing.T) {
 
 func TestCheck(t *testing.T) {
 	for _, row := range []struct {
-		server        string
-		how           email.TLS
-		username      string
-		key, expected string
+		server   string
+		how      email.TLS
+		username string
+		want     []email.Mistake // with the beginning of what was expected
 	}{
-		{"mail.example.org:587", "", "", "", ""},
-		{"mail.example.org:465", email.Implicit, "u", "", ""},
-		{"127.0.0.1:25", email.NoTLS, "", "", ""},
-		{"[::1]:25", email.NoTLS, "", "", ""},
-		{"localhost:25", email.NoTLS, "", "", ""},
-		{"mail.example.org", "", "", "server", "host and port"},
-		{":587", "", "", "server", "host and port"},
-		{"mail.example.org:587", "ssl", "", "tls", `"starttls"`},
-		{"mail.example.org:25", email.NoTLS, "", "tls", "on this machine"},
-		{"10.0.0.1:25", email.NoTLS, "", "tls", "on this machine"},
-		{"localhost:25", email.NoTLS, "u", "tls", "nobody signs in"},
+		{"mail.example.org:587", "", "", nil},
+		{"mail.example.org:465", email.Implicit, "u", nil},
+		{"127.0.0.1:25", email.NoTLS, "", nil},
+		{"[::1]:25", email.NoTLS, "", nil},
+		{"localhost:25", email.NoTLS, "", nil},
+		{"mail.example.org", "", "", []email.Mistake{{"server", "host and port"}}},
+		{":587", "", "", []email.Mistake{{"server", "host and port"}}},
+		{"mail.example.org:587", "ssl", "", []email.Mistake{{"tls", `"starttls"`}}},
+		{"mail.example.org:25", email.NoTLS, "", []email.Mistake{{"tls", "TLS: only a server on this machine"}}},
+		{"10.0.0.1:25", email.NoTLS, "", []email.Mistake{{"tls", "TLS: only a server on this machine"}}},
+		{"localhost:25", email.NoTLS, "u", []email.Mistake{{"tls", "TLS: nobody signs in"}}},
+		{"x", "no", "", []email.Mistake{{"server", "host and port"}, {"tls", `"starttls"`}}},
+		{"", email.NoTLS, "u", []email.Mistake{{"server", "host and port"}, {"tls", "TLS: nobody signs in"}}},
 	} {
-		if key, expected := email.Check(row.server, row.how, row.username); key != row.key || !strings.Contains(expected, row.expected) {
-			t.Errorf("Check(%q, %q, %q): found %q, %q, want %q, %q", row.server, row.how, row.username, key, expected, row.key, row.expected)
+		same := func(found, want email.Mistake) bool {
+			return found.Key == want.Key && strings.HasPrefix(found.Expected, want.Expected)
+		}
+		if found := email.Check(row.server, row.how, row.username); !slices.EqualFunc(found, row.want, same) {
+			t.Errorf("Check(%q, %q, %q): found %q, want %q", row.server, row.how, row.username, found, row.want)
 		}
 	}
 }
