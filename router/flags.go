@@ -73,7 +73,7 @@ func usageOf(name string) string {
 	for line := range strings.Lines(usage) {
 		of, begins := strings.CutPrefix(line, "  nezuban-router ")
 		if begins {
-			inside = strings.HasPrefix(of, name+" ")
+			inside = strings.HasPrefix(strings.TrimSuffix(of, "\n")+" ", name+" ")
 		}
 		if inside && (begins || strings.HasPrefix(line, "      ")) {
 			lines = append(lines, line)

@@ -120,6 +120,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case "preview":
 		err = c.preview(args[1:])
 	case "version":
+		if len(args) > 1 && asksHelp(args[1]) {
+			fmt.Fprint(stdout, usageOf(c.name))
+			return 0
+		}
 		fmt.Fprintln(stdout, "nezuban-router", daemon.Version())
 	default:
 		if asksHelp(c.name) {

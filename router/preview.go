@@ -34,7 +34,7 @@ func (c *command) preview(args []string) error {
 		return errUsage
 	}
 	if k := page.Kind(*kind); !slices.Contains(wording.Kinds(), k) {
-		fmt.Fprintf(c.stderr, "nezuban-router preview: -kind: found %q, expected one of %s\n", *kind, wording.Kinds())
+		fmt.Fprintf(c.stderr, "nezuban-router preview: -kind: found %q, expected one of %s\n", *kind, kinds())
 		return errUsage
 	}
 	cfg, err := app.Load(c.config, os.LookupEnv)
@@ -71,6 +71,15 @@ func (c *command) preview(args []string) error {
 	m, f := page.Draft(inc, page.Kind(*kind), fmt.Sprintf("step 1 of policy %s: on call", inc.Policy.Name), cfg.PublicURL+"/incidents/"+inc.ID)
 	m.People = []page.Recipient{{Person: "alice"}}
 	return wording.Preview(c.stdout, "incident "+inc.ID, *channel, m, f, sets...)
+}
+
+// kinds lists the kinds of message as they are typed.
+func kinds() string {
+	var names []string
+	for _, kind := range wording.Kinds() {
+		names = append(names, string(kind))
+	}
+	return strings.Join(names, ", ")
 }
 
 func (c *command) previewSamples(kind page.Kind, channel string, sets []*wording.Set) error {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -84,6 +85,12 @@ func Run(args []string, w World) int {
 		fmt.Fprint(w.Err, usage)
 		return exitRefused
 	}
+	if slices.ContainsFunc(args[1:], asksHelp) {
+		if own := usageOf(args[0]); own != "" {
+			fmt.Fprint(w.Out, "usage:\n"+own)
+			return exitOK
+		}
+	}
 	if edit, ok := editings()[args[0]]; ok {
 		return change(edit(), args[1:], w)
 	}
@@ -115,6 +122,30 @@ func Run(args []string, w World) int {
 	}
 	fmt.Fprintf(w.Err, "nezuban-oncall: unknown command %q\n%s", args[0], usage)
 	return exitRefused
+}
+
+// asksHelp says that a word behind a command asks how that is used.
+func asksHelp(word string) bool { return slices.Contains([]string{"-h", "-help", "--help"}, word) }
+
+// usageOf is the part of the usage about a command; "" when there is none.
+func usageOf(name string) string {
+	var own strings.Builder
+	inside, worded := false, true // worded: the lines of the command have been followed by what they do
+	for line := range strings.Lines(usage) {
+		of, begins := strings.CutPrefix(line, "  nezuban-oncall ")
+		switch {
+		case begins && strings.HasPrefix(strings.TrimSuffix(of, "\n")+" ", name+" "):
+			inside, worded = true, false
+			own.WriteString(line)
+		case inside && strings.HasPrefix(line, "        "):
+			worded = true
+			own.WriteString(line)
+		case begins && !worded, !begins && !inside: // another command of the same words
+		default:
+			inside = inside && !worded
+		}
+	}
+	return own.String()
 }
 
 // parse reads flags that may stand before or after the file, which it gives.

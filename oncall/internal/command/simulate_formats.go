@@ -110,7 +110,11 @@ func (s simulation) span() string {
 	first, last := outcomes[0].At.In(s.zone), outcomes[len(outcomes)-1].At.In(s.zone)
 	text := fmt.Sprintf("%d incidents from %s to %s.", len(outcomes), first.Format(minute), last.Format(minute))
 	if n := s.after().Unmatched; n > 0 {
-		text += fmt.Sprintf(" No route of %s matches %d of them: they take its first policy.", s.after().name, n)
+		taken := "its first policy"
+		if len(s.after().file.Policies()) == 0 {
+			taken = "the built-in policy"
+		}
+		text += fmt.Sprintf(" No route of %s matches %d of them: they take %s.", s.after().name, n, taken)
 	}
 	return text
 }
