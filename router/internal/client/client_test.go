@@ -32,7 +32,7 @@ func (d *desk) Incidents(closed int, before string) []incident.Incident {
 		list = nil
 	}
 	for n := d.closed; n > 0 && closed > 0; n-- {
-		if id := fmt.Sprintf("2025-%04d", n); before == "" || id < before {
+		if id := fmt.Sprintf("202500000000%04d", n); before == "" || id < before {
 			list = append(list, incident.Incident{ID: id, State: incident.Resolved, ResolvedBy: "bob"})
 			closed--
 		}

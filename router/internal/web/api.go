@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -51,6 +52,9 @@ const (
 	mostClosed = 1000
 )
 
+// incidentID is the form of the ids; one of an incident that is not kept any more still says which were opened before it.
+var incidentID = regexp.MustCompile(`^[0-9A-HJKMNP-TV-Z]{16}$`)
+
 // apiIncidents lists open incidents, with ?all=1 also the last 100 closed ones, with ?closed=N the last N, and with
 // ?closed=N&before=ID the last N closed ones before that one, alone: {"incidents": [ … ]}.
 func (s *site) apiIncidents(w http.ResponseWriter, r *http.Request) {
@@ -66,8 +70,17 @@ func (s *site) apiIncidents(w http.ResponseWriter, r *http.Request) {
 		}
 		closed = n
 	}
+	before := r.URL.Query().Get("before")
+	switch {
+	case before != "" && !incidentID.MatchString(before):
+		refuse(w, fmt.Errorf("before: found %.100q, expected the id of an incident, such as 01KCBEMJ80X3H5TQ", before))
+		return
+	case before != "" && r.URL.Query().Get("closed") == "":
+		refuse(w, errors.New("before: found an id without closed, expected closed=N beside it: how many closed ones before it"))
+		return
+	}
 	list := []reach.Listed{}
-	for _, inc := range sorted(s.Board.Incidents(closed, r.URL.Query().Get("before"))) {
+	for _, inc := range sorted(s.Board.Incidents(closed, before)) {
 		list = append(list, s.listed(inc))
 	}
 	reply(w, http.StatusOK, map[string]any{"incidents": list})

@@ -124,6 +124,9 @@ func TestAPIRefusals(t *testing.T) {
 		says                     string
 	}{
 		{"unknown incident", "GET", "/api/v1/incidents/x", "", 404, "not known here, or over already"},
+		{"before what is no id", "GET", "/api/v1/incidents?closed=1&before=zzz", "", 400, `before: found "zzz", expected the id of an incident`},
+		{"before, without how many", "GET", "/api/v1/incidents?before=01KCBEMJ80X3H5TQ", "", 400, `before: found an id without closed, expected closed=N`},
+		{"before one that nobody knows any more", "GET", "/api/v1/incidents?closed=1&before=01KCBEMJ80X3H5TQ", "", 200, ""},
 		{"too many closed ones", "GET", "/api/v1/incidents?closed=1001", "", 400, `closed: found "1001", expected a number from 0 to 1000`},
 		{"no number of closed ones", "GET", "/api/v1/incidents?closed=all", "", 400, `closed: found "all", expected a number from 0 to 1000`},
 		{"acknowledge an unknown one", "POST", "/api/v1/incidents/x/ack", `{"by":"bob"}`, 404, "not known here, or over already"},

@@ -31,6 +31,9 @@ type pair struct{ name, value []byte }
 // Decode reads a request's body. An alert that is none is named in bad, by its number in the list, and hides no other; err
 // is why there is no list at all. Times later than now are taken for now.
 func Decode(body []byte, now time.Time) (alerts []incident.Alert, bad []error, err error) {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil, nil, errors.New("read alerts: found nothing, expected a list of alerts")
+	}
 	parser := parsers.Get().(*fastjson.Parser)
 	if len(body) <= maxKept { // a parser keeps the memory of the largest body that it has read
 		defer parsers.Put(parser)

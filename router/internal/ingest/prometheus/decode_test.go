@@ -210,6 +210,8 @@ func TestSource(t *testing.T) {
 func TestBadInputIsNamed(t *testing.T) {
 	tests := []struct{ name, body, want string }{
 		{"no JSON", `[{`, "read alerts: "},
+		{"nothing", ``, "read alerts: found nothing, expected a list of alerts"},
+		{"blanks", " \n", "read alerts: found nothing, expected a list of alerts"},
 		{"no list", `{"labels":{}}`, "read alerts: found object, expected a list of alerts"},
 		{"no object", `["x"]`, "alert 1: found string, expected an object"},
 		{"no labels", `[{"annotations":{"summary":"x"}}]`, "alert 1: labels: found none that has a value, expected at least one"},
