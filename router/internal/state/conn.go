@@ -17,6 +17,8 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 
 	"nezuban/router/internal/state/record"
 )
@@ -52,10 +54,18 @@ type Conn struct {
 // Times of the client of an external cluster.
 const (
 	dialWithin      = 5 * time.Second
+	reconnectWithin = 2 * time.Second // longest pause between two tries to reach a member
 	probeEvery      = 5 * time.Second // a connection without an answer; etcd refuses to be asked more often
 	probeWithin     = 2 * time.Second
 	maxMessageBytes = 64 << 20 // of one answer: a page of the largest records
 )
+
+// reconnect lets a connection come back soon after its member is: by itself the client would pause for up to 2 min.
+func reconnect() grpc.ConnectParams {
+	pauses := backoff.DefaultConfig
+	pauses.MaxDelay = reconnectWithin
+	return grpc.ConnectParams{Backoff: pauses, MinConnectTimeout: dialWithin}
+}
 
 // Connect starts the embedded member, or finds the external cluster and makes sure that it lets this router in. It gives up
 // after 30 s; the error names the endpoints and what to do.
@@ -76,7 +86,7 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 	c.client, err = clientv3.New(clientv3.Config{
 		Endpoints: o.Endpoints, TLS: o.TLS, Username: o.Username, Password: o.Password, Logger: zap.NewNop(),
 		DialTimeout: dialWithin, DialKeepAliveTime: probeEvery, DialKeepAliveTimeout: probeWithin, PermitWithoutStream: true,
-		MaxCallRecvMsgSize: maxMessageBytes,
+		MaxCallRecvMsgSize: maxMessageBytes, DialOptions: []grpc.DialOption{grpc.WithConnectParams(reconnect())},
 	})
 	if err != nil {
 		return nil, c.explain(errors.Join(err, probe(ctx, o)))

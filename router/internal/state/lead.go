@@ -22,6 +22,8 @@ const (
 	askAgain   = 500 * time.Millisecond
 	lastResort = 30 * time.Second // nobody has led for so long: then a wrong clock is better than no leader
 	tripEvery  = 5                // beats between two measured round trips
+
+	silentAfter = leaseTTL + beatEvery // without a beat etcd is asked whether it is there
 )
 
 // ErrLeadLost ends the context of a term whose lease could not be kept.
@@ -115,34 +117,51 @@ func (c *Conn) awaitVacancy(ctx context.Context, self Candidate) error {
 		c.leader.Store(nil)
 		return nil
 	}
-	create := resp.Kvs[0].CreateRevision
 	c.clock.forget()
 	c.see(resp.Kvs[0])
 	watching, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
 	defer cancel()
-	beats := 0
-	for news := range c.client.Watch(watching, record.LeaderKey, clientv3.WithRev(resp.Header.Revision+1)) {
-		if err := news.Err(); err != nil {
-			return err
-		}
-		received := self.Now()
-		for _, event := range news.Events {
-			if event.Type == mvccpb.DELETE || event.Kv.CreateRevision != create {
-				c.leader.Store(nil)
-				return nil
+	feed := c.client.Watch(watching, record.LeaderKey, clientv3.WithRev(resp.Header.Revision+1))
+	silence := time.NewTimer(silentAfter)
+	defer silence.Stop()
+	for beats := 1; ; beats++ {
+		select {
+		case news, ok := <-feed:
+			if !ok {
+				return errors.New("the watch on the leader key has ended")
 			}
-			if l := c.see(event.Kv); l != nil {
-				c.clock.beat(l.At, received)
+			silence.Reset(silentAfter)
+			if vacant, err := c.heed(news, resp.Kvs[0].CreateRevision, self.Now()); vacant || err != nil {
+				return err
 			}
+		case <-silence.C: // the client goes on trying, and says nothing while etcd is away
+			silence.Reset(silentAfter)
+			beats = 1
 		}
-		if beats++; beats%tripEvery == 1 {
+		if beats%tripEvery == 1 {
 			if _, err := c.ask(ctx); err != nil {
 				return err
 			}
 		}
 		self.trouble(c.ownClock())
 	}
-	return errors.New("the watch on the leader key has ended")
+}
+
+// heed takes in what has become of the leader key since its leader made it; true when nobody leads any more.
+func (c *Conn) heed(news clientv3.WatchResponse, made int64, received time.Time) (vacant bool, err error) {
+	if err := news.Err(); err != nil {
+		return false, err
+	}
+	for _, event := range news.Events {
+		if event.Type == mvccpb.DELETE || event.Kv.CreateRevision != made {
+			c.leader.Store(nil)
+			return true, nil
+		}
+		if l := c.see(event.Kv); l != nil {
+			c.clock.beat(l.At, received)
+		}
+	}
+	return false, nil
 }
 
 // ownClock says that this router could not take over now.

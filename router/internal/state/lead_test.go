@@ -208,6 +208,37 @@ func TestTheLeadSurvivesTheEndOfAMember(t *testing.T) {
 	}
 }
 
+// A router that follows says so when etcd is away, though nothing breaks off what it waits for, and leads soon after it is back.
+func TestAFollowerWhoseEtcdIsAwaySaysSoAndLeadsWhenItIsBack(t *testing.T) {
+	cluster := testenv.Etcd(t, 1)
+	a, b := connect(t, cluster.Endpoints...), connect(t, cluster.Endpoints...)
+	within(t, 5*time.Second, lead(t, a, candidate("a", 0)))
+	said := make(chan error, 100)
+	self := candidate("b", 0)
+	self.Trouble = func(err error) { said <- err }
+	next := lead(t, b, self)
+	until(t, "b sees that a leads", func() bool { l, ok := b.Leader(); return ok && l.Name == "a" })
+	cluster.Kill(0)
+	killed := time.Now()
+	for deadline := time.After(12 * time.Second); ; {
+		select {
+		case err := <-said:
+			if err == nil {
+				continue
+			}
+			t.Logf("after %s: %v", time.Since(killed).Round(100*time.Millisecond), err)
+		case <-deadline:
+			t.Fatal("nothing was said for 12 s")
+		}
+		break
+	}
+	<-time.After(time.Until(killed.Add(25 * time.Second))) // long enough for the client's own pauses to grow
+	cluster.Start(0)
+	back := time.Now()
+	within(t, 10*time.Second, next)
+	t.Logf("leads %s after etcd was back", time.Since(back).Round(100*time.Millisecond))
+}
+
 func TestARouterWithAWrongClockDoesNotTakeOver(t *testing.T) {
 	cluster := testenv.Etcd(t, 1)
 	a, ahead, good := connect(t, cluster.Endpoints...), connect(t, cluster.Endpoints...), connect(t, cluster.Endpoints...)
