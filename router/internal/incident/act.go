@@ -51,7 +51,7 @@ func (d *draft) acknowledge(inc Incident, by, note string) {
 }
 
 // taken stops what is on its way to people, now that somebody has the incident, and says who: to PagerDuty, where others
-// would go on being called, and to the others who were paged, where that wakes nobody.
+// would go on being called, to the others who were paged, where that wakes nobody, and to telephones, which stop ringing.
 func (d *draft) taken(inc *Incident, how string) {
 	d.withdraw(inc, how+" before it was sent")
 	why := how + " by " + inc.AcknowledgedBy
@@ -62,6 +62,10 @@ func (d *draft) taken(inc *Incident, how string) {
 			told.People = []string{inc.AcknowledgedBy}
 		case schedule.ChannelEmail, schedule.ChannelSlack, schedule.ChannelTerminal, schedule.ChannelWebhook:
 			if slices.Equal(row.People, []string{inc.AcknowledgedBy}) {
+				continue
+			}
+		case schedule.ChannelCall: // a phone that still rings stops, theirs too, unless it rings for other incidents as well
+			if row.Others > 0 {
 				continue
 			}
 		default:

@@ -11,14 +11,14 @@ import (
 var many = strings.Replace(rotationText, `bob   = { page = ["terminal", "2m sms"] }`, `bob   = { page = ["email", "slack", "sms", "call", "terminal", "webhook"] }`, 1)
 
 func TestOthersHearWhoHasIt(t *testing.T) {
-	others := []string{"acknowledge email bob", "acknowledge slack bob", "acknowledge terminal bob", "acknowledge webhook bob"}
+	others := []string{"acknowledge email bob", "acknowledge slack bob", "acknowledge terminal bob", "acknowledge webhook bob", "acknowledge call bob"}
 	for _, row := range []struct {
 		name string
 		act  func(w *world) (Change, error)
 		want []string
 	}{
 		{"acknowledged by somebody else", func(w *world) (Change, error) { return w.book.Acknowledge(w.env, "I001", "alice", "") }, append([]string{"acknowledge pagerduty alice"}, others...)},
-		{"acknowledged by who was told", func(w *world) (Change, error) { return w.book.Acknowledge(w.env, "I001", "bob", "") }, []string{"acknowledge pagerduty bob"}},
+		{"acknowledged by who was told", func(w *world) (Change, error) { return w.book.Acknowledge(w.env, "I001", "bob", "") }, []string{"acknowledge pagerduty bob", "acknowledge call bob"}},
 		{"snoozed", func(w *world) (Change, error) {
 			return w.book.Snooze(w.env, "I001", "carol", "", w.env.Now.Add(time.Hour))
 		}, append([]string{"acknowledge pagerduty carol"}, others...)},
@@ -78,5 +78,25 @@ func TestNewsOfAnAcknowledgementThatIsOvertakenIsWithdrawn(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// A telephone that rings for other incidents as well is not stopped by whoever takes one of them.
+func TestWhoTakesAnIncidentStopsTheTelephonesThatRingForItAlone(t *testing.T) {
+	for _, row := range []struct {
+		id   string
+		want []string
+	}{
+		{"I001", []string{"acknowledge call alice"}},
+		{"I002", nil}, // its call speaks for I003 too
+		{"I003", nil},
+	} {
+		t.Run(row.id, func(t *testing.T) {
+			w := newWorld(t, strings.Replace(stormRotation, `["sms", "10m call"]`, `["call"]`, 1))
+			w.storm(0, 3, "", map[string]int{"call": 1})
+			w.finish(w.beginAll(), sentOK)
+			w.acted(w.book.Acknowledge(w.env, row.id, "bob", ""))
+			want(t, w.deliver(sentOK), row.want...)
+		})
 	}
 }
