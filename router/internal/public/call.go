@@ -50,7 +50,11 @@ func (s *server) key(w http.ResponseWriter, r *http.Request) {
 		s.Log.ErrorContext(r.Context(), "not acknowledged by a key", "incident", sent.Incident.ID, "error", err)
 		twiml(w, call.Again("It could not be stored, and is not acknowledged.", again))
 	default:
-		twiml(w, call.Last("It is acknowledged. Thank you. Good bye."))
+		said := "It is acknowledged. Thank you. Good bye."
+		if had := sent.had(); had != "" {
+			said = "It is yours now. It was acknowledged by " + had + ". Good bye."
+		}
+		twiml(w, call.Last(said))
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 
 	"nezuban/router/internal/access"
 	"nezuban/router/internal/incident"
+	"nezuban/router/internal/page"
 	"nezuban/router/internal/page/pagerduty"
 )
 
@@ -30,6 +31,14 @@ type Sent struct {
 	Person   string
 	Channel  string
 	Others   []incident.Incident // that the message speaks for too, and nobody has
+}
+
+// had is who else has the incident, "" when nobody does: whoever takes it from them is to know.
+func (s Sent) had() string {
+	if (s.Incident.State != incident.Acknowledged && s.Incident.State != incident.Snoozed) || s.Incident.AcknowledgedBy == s.Person {
+		return ""
+	}
+	return page.Line(s.Incident.AcknowledgedBy, titleMax)
 }
 
 // Desk is what the router knows and does. Its methods are called concurrently; of those that change something nil means

@@ -266,6 +266,8 @@ func TestAKeyInACall(t *testing.T) {
 		{"signed by the account for text messages", good, smsToken, pressed("4"), nil, 403, false, ""},
 		{"another person's address", public.KeyAddress(links, "I1-1", "bob"), callToken, pressed("4"), nil, 404, false, ""},
 		{"a link's token", "/hooks/call/I1-1/" + links.Token(access.ActLink, "I1-1", "alice"), callToken, pressed("4"), nil, 404, false, ""},
+		{"somebody else has it", good, callToken, pressed("4"), func(d *desk) { d.inc.State, d.inc.AcknowledgedBy = incident.Acknowledged, "bob" }, 200, true, "It is yours now. It was acknowledged by bob."},
+		{"it is theirs already", good, callToken, pressed("4"), func(d *desk) { d.inc.State, d.inc.AcknowledgedBy = incident.Snoozed, "alice" }, 200, true, "It is acknowledged"},
 		{"it is over", good, callToken, pressed("4"), func(d *desk) { d.inc.State = incident.Resolved }, 200, false, "It is over already"},
 		{"it cannot be stored", good, callToken, pressed("4"), func(d *desk) { d.failed = errors.New("full") }, 200, false, "is not acknowledged. "},
 	} {
@@ -326,5 +328,16 @@ func TestAnAnswerToATextMessage(t *testing.T) {
 				t.Errorf("it is %s by %q", state, by)
 			}
 		})
+	}
+}
+
+func TestAnAnswerToATextMessageSaysWhoHadIt(t *testing.T) {
+	d, server := newSite(t)
+	d.inc.State, d.inc.AcknowledgedBy = incident.Acknowledged, "bob"
+	form := url.Values{"From": {number}, "Body": {"ack " + links.Code("I1-0", "alice")}, "MessageSid": {"SM1"}}
+	for _, says := range []string{"<Message>Taken over from bob: container", "<Message>Acknowledged: container"} {
+		if _, body := ask(t, signed(t, server.URL+public.SMSPath, smsToken, form)); !strings.Contains(body, says) {
+			t.Errorf("found %s, want %q", body, says)
+		}
 	}
 }

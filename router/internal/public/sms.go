@@ -39,7 +39,11 @@ func (s *server) sms(w http.ResponseWriter, r *http.Request) {
 		s.Log.ErrorContext(r.Context(), "not acknowledged by a text message", "incident", found.Incident.ID, "error", err)
 		twiml(w, sms.Reply("NOT acknowledged, it could not be stored. Send it again: "+title))
 	default:
-		twiml(w, sms.Reply("Acknowledged: "+title))
+		said := "Acknowledged: "
+		if had := found.had(); had != "" {
+			said = "Taken over from " + had + ": "
+		}
+		twiml(w, sms.Reply(said+title))
 	}
 }
 
