@@ -50,10 +50,10 @@ func TestBadTemplatesAreRefusedAtTheStart(t *testing.T) {
 		want       []string
 	}{
 		{"beside other mistakes", "listen = \"nowhere\"\n[templates.trigger]\ntitle = '{{.Sumary}}'\n", nil, []string{
-			`router.toml:1: listen: found "nowhere"`, `router.toml:3: templates.trigger.title: found executing "templates.trigger.title" at <.Sumary>: can't evaluate field Sumary`,
+			`router.toml:1: listen: found "nowhere"`, `router.toml:3: templates.trigger.title: found .Sumary`,
 		}},
 		{"in a file", dir + "[templates.resolve]\ntext = '{{template \"a.tmpl\" .}}'\n", map[string]string{"a.tmpl": "\n{{.Sumary}}"}, []string{
-			`templates/a.tmpl:2: found executing "a.tmpl" at <.Sumary>: can't evaluate field Sumary in type wording.View, expected one of .AckURL,`,
+			`templates/a.tmpl:2: found .Sumary, expected one of .AckURL,`,
 		}},
 		{"no such kind", "[templates.open]\ntitle = 'x'\n", nil, []string{`router.toml:1: templates.open: found unknown key "open", expected one of`}},
 		{"no such folder", "[templates]\ndir = \"nowhere\"\n", nil, []string{`router.toml:2: templates.dir: found "nowhere", expected a folder that can be read`}},

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,34 +28,41 @@ func (s *site) apiBody(w http.ResponseWriter, r *http.Request, into any) bool {
 	return false
 }
 
-// errBody is a body that says nothing of what is expected.
-var errBody = errors.New("the body is not the JSON object expected here")
-
 func readObject(body io.Reader, into any) error {
-	decoder := json.NewDecoder(body)
+	text, err := io.ReadAll(body)
+	if err != nil {
+		return err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
-	err := decoder.Decode(into)
+	err = decoder.Decode(into)
+	names := fields(into)
+	object := "expected a JSON object with " + strings.Join(names, ", ")
 	if err == nil {
-		if _, err = decoder.Token(); err == nil {
-			return errors.New("the body is not the JSON object expected here: something follows it")
+		rest := bytes.TrimSpace(text[decoder.InputOffset():])
+		if len(rest) > 0 {
+			return fmt.Errorf("the body: found %.20q behind the JSON object, expected nothing", rest)
 		}
-		if errors.Is(err, io.EOF) {
-			return nil
+		return nil
+	}
+	if wrong, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return fmt.Errorf("the body: %s at byte %d, %s", wrong.Error(), wrong.Offset, object)
+	}
+	if of, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		if of.Field == "" {
+			return fmt.Errorf("the body: found a JSON %s, %s", of.Value, object)
 		}
-	}
-	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return tooLarge
-	}
-	if of, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && of.Field != "" {
 		name, below, _ := strings.Cut(of.Field, ".")
 		return fmt.Errorf("%s: found a JSON %s, expected %s", strings.Trim(strings.ToLower(name)+"."+below, "."), of.Value, expected(of.Type))
 	}
 	if name, unknown := strings.CutPrefix(err.Error(), `json: unknown field `); unknown {
 		name = strings.Trim(name, `"`)
-		names := fields(into)
 		return fmt.Errorf("found the field %.100q, expected only %s%s", name, strings.Join(names, ", "), tomlfile.DidYouMean(name, names))
 	}
-	return errBody
+	if errors.Is(err, io.EOF) {
+		return fmt.Errorf("the body: found nothing, %s", object)
+	}
+	return fmt.Errorf("the body: found an end in the middle, %s", object)
 }
 
 // expected names a type of a body's field.

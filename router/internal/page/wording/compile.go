@@ -117,14 +117,18 @@ func (k *compiler) refuse(err error) {
 		line, _ = strconv.Atoi(found[2])
 	}
 	what = page.Line(what, textMax)
+	right := "a Go template that words every message of its kind"
+	if no := noField.FindStringSubmatch(what); no != nil {
+		what, right = "."+no[1], fieldsOf(no[2])
+	}
 	var problem tomlfile.Problem
 	if key, inline := k.keys[name]; inline {
 		if line > 1 {
 			what = fmt.Sprintf("line %d: %s", line, what)
 		}
-		problem = k.in.Problem(mistake(what), expected(what), key...)
+		problem = k.in.Problem(mistake(what), right, key...)
 	} else {
-		problem = tomlfile.Problem{File: k.path(name), Line: line, Found: what, Expected: expected(what)}
+		problem = tomlfile.Problem{File: k.path(name), Line: line, Found: what, Expected: right}
 	}
 	if !slices.Contains(k.problems, problem) {
 		k.problems = append(k.problems, problem)
@@ -143,23 +147,21 @@ func (k *compiler) path(name string) string {
 	return "templates"
 }
 
-// expected says what would have been right.
-func expected(what string) string {
-	fields := func(of reflect.Type) string {
-		var names []string
-		for field := range of.Fields() {
-			names = append(names, "."+field.Name)
-		}
-		slices.Sort(names)
-		return "one of " + strings.Join(names, ", ")
+// noField is how text/template says that a template names something of which there is nothing.
+var noField = regexp.MustCompile(`can't evaluate field (\S+) in type wording\.(View|Change)$`)
+
+// fieldsOf lists what a template may name.
+func fieldsOf(what string) string {
+	of := reflect.TypeFor[View]()
+	if what == "Change" {
+		of = reflect.TypeFor[Change]()
 	}
-	switch {
-	case strings.Contains(what, "can't evaluate field") && strings.HasSuffix(what, "wording.View"):
-		return fields(reflect.TypeFor[View]())
-	case strings.Contains(what, "can't evaluate field") && strings.HasSuffix(what, "wording.Change"):
-		return fields(reflect.TypeFor[Change]())
+	var names []string
+	for field := range of.Fields() {
+		names = append(names, "."+field.Name)
 	}
-	return "a Go template that words every message of its kind"
+	slices.Sort(names)
+	return "one of " + strings.Join(names, ", ")
 }
 
 // count makes each template count its steps, and refuses calls of templates that are not there.
