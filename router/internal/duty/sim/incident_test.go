@@ -715,7 +715,7 @@ func (o *oracle) mayCall(k *known, m page.Message) {
 	if k.taken.After(k.quiet) && time.Since(k.taken) < underWay { // it called again since, and somebody has just taken it once more
 		return
 	}
-	forward := o.put(k.taken) + o.ahead()
+	forward := o.put(k.taken.Add(-decidedBefore)) + o.ahead()
 	ends := k.decided.Add(policies[k.policy].ackTimeout - forward - 2*time.Second)
 	over := k.severity == "page" && time.Now().After(ends)
 	if !k.until.IsZero() {
