@@ -3,7 +3,6 @@ package packaging
 import (
 	"fmt"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -68,7 +67,7 @@ func TestAStateThatFillsIsToldAndAFullOneIsToldPastTheOutbox(t *testing.T) {
 	})
 	t.Logf("%d incidents were opened, %d batches refused", accepted, refused)
 	line := s.router.await(t, time.Second, 0, "^PAGE alice TRIGGERED nezuban-state-unwritable")
-	if !regexp.MustCompile(`the router's state cannot be written: etcd takes 1[56] of 16 MiB; `).MatchString(line) || !strings.Contains(line, "reports were refused") {
+	if !strings.Contains(line, "the router's state cannot be written: etcd takes 15 of 16 MiB; ") || !strings.Contains(line, "reports were refused") {
 		t.Errorf("the page says %s", line)
 	}
 	// Accepted means paged, on a full state too.
