@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -40,10 +41,12 @@ type Conn struct {
 	server    *embed.Etcd // nil against an external cluster
 	endpoints []string
 	dir       string                 // of the embedded member
+	quota     int64                  // bytes: of the embedded member
 	leader    atomic.Pointer[Leader] // as last seen; nil: nobody leads
 	clock     clock
 	broken    chan error    // holds why the embedded member cannot go on
 	shedding  atomic.Bool   // timelines are not kept for now
+	refusing  atomic.Bool   // no further incidents are opened for now
 	full      chan struct{} // holds a token when a write found no room
 	room      atomic.Pointer[Space]
 	compacted int64         // revision; only Tend's caller uses it
@@ -70,10 +73,10 @@ func reconnect() grpc.ConnectParams {
 // Connect starts the embedded member, or finds the external cluster and makes sure that it lets this router in. It gives up
 // after 30 s; the error names the endpoints and what to do.
 func Connect(ctx context.Context, o Options) (*Conn, error) {
-	c := &Conn{endpoints: o.Endpoints, dir: o.Dir, broken: make(chan error, 1), full: make(chan struct{}, 1), patience: lastResort}
+	c := &Conn{endpoints: o.Endpoints, dir: o.Dir, quota: cmp.Or(o.QuotaBytes, defaultQuota), broken: make(chan error, 1), full: make(chan struct{}, 1), patience: lastResort}
 	var err error
 	if len(o.Endpoints) == 0 {
-		c.server, c.client, err = startEmbedded(ctx, o.Dir, o.QuotaBytes, c.fatal)
+		c.server, c.client, err = startEmbedded(ctx, o.Dir, c.quota, c.fatal)
 		if err != nil {
 			return nil, err
 		}

@@ -1,7 +1,6 @@
 package state
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -23,6 +22,7 @@ import (
 // Limits of the embedded member.
 const (
 	defaultQuota     = 2 << 30 // bytes
+	reserve          = 0.25    // of the quota, above it: for what was accepted, which takes more room when it is told
 	keptRevisions    = "1000"  // compaction keeps this many
 	snapshotEvery    = 200     // transactions: its log keeps them in memory until then
 	readyWithin      = 30 * time.Second
@@ -57,7 +57,8 @@ func startEmbedded(ctx context.Context, dir string, quota int64, fatal func(erro
 	cfg.ListenClientUrls, cfg.AdvertiseClientUrls = []url.URL{client}, []url.URL{client}
 	cfg.ListenPeerUrls, cfg.AdvertisePeerUrls = []url.URL{peer}, []url.URL{peer}
 	cfg.InitialCluster = cfg.InitialClusterFromName(cfg.Name)
-	cfg.QuotaBackendBytes = cmp.Or(quota, defaultQuota)
+	// At its own quota etcd refuses what was accepted too: the router's bound comes well before.
+	cfg.QuotaBackendBytes = int64((1 + reserve) * float64(quota))
 	// Entries of its log stay in memory for members that lag behind, of which there are none.
 	cfg.SnapshotCount, cfg.SnapshotCatchUpEntries = snapshotEvery, 1
 	cfg.AutoCompactionMode, cfg.AutoCompactionRetention = embed.CompactorModeRevision, keptRevisions

@@ -85,11 +85,24 @@ func (s *Store) roomFor(opens bool) error {
 			now.Free = free
 		}
 	}
-	return now.refuses(opens)
+	if !opens {
+		return now.refuses(false, false)
+	}
+	full := now.full(s.conn.refusing.Load())
+	s.conn.refusing.Store(full)
+	return now.refuses(true, full)
+}
+
+// full says that etcd has no room for further incidents, when it had none before, or had.
+func (s Space) full(before bool) bool {
+	if before {
+		return s.reaches(reopenBelow)
+	}
+	return s.reaches(openBelow)
 }
 
 // refuses says why there is no room; nil when there is.
-func (s Space) refuses(opens bool) error {
+func (s Space) refuses(opens, full bool) error {
 	least := int64(diskGone)
 	if opens {
 		least = diskSpent
@@ -97,8 +110,9 @@ func (s Space) refuses(opens bool) error {
 	switch {
 	case s.hasDir && s.Free < least:
 		return fmt.Errorf("%w: the disk has %d MiB left, expected at least %d", record.ErrFull, s.Free>>20, least>>20)
-	case opens && s.Quota > 0 && float64(s.Size) >= openBelow*float64(s.Quota):
-		return fmt.Errorf("%w: etcd takes %d of %d MiB", record.ErrFull, s.Size>>20, s.Quota>>20)
+	case full:
+		return fmt.Errorf("%w: etcd takes %d of %d MiB, expected less than %d",
+			record.ErrFull, s.Size>>20, s.Quota>>20, int64(reopenBelow*float64(s.Quota))>>20)
 	}
 	return nil
 }

@@ -16,12 +16,18 @@ import (
 
 // Space is how full the state is. The zero value is empty and without bounds.
 type Space struct {
-	Quota  int64 // bytes that etcd's database may take
+	Quota  int64 // bytes that the state may take; the embedded member's database takes some more of what was accepted
+	limit  int64 // bytes at which etcd itself refuses
 	Size   int64 // bytes that it takes, of what is deleted too
 	InUse  int64 // bytes of Size that hold something
 	Free   int64 // bytes left on the disk of the embedded member; 0 against an external cluster
 	Alarm  bool  // etcd refuses everything that needs room
 	hasDir bool
+}
+
+// reaches says that the database takes such a share of the quota, from 0 to 1, with what is deleted.
+func (s Space) reaches(share float64) bool {
+	return s.Quota > 0 && float64(s.Size) >= share*float64(s.Quota)
 }
 
 // Full is the share of the quota that is in use, from 0 to 1.
@@ -51,7 +57,8 @@ func (s Space) DiskLow() bool { return s.hasDir && s.Free < diskLow }
 const (
 	shedAbove    = 0.90     // of the quota in use: the rest is kept for incidents and messages
 	keepBelow    = 0.80     // of it: timelines are kept again
-	openBelow    = 0.95     // of it, by size: above, no further incidents are opened, so that those that are can be told
+	openBelow    = 0.95     // of it, by size: from there on no further incidents are opened, so that those that are can be told
+	reopenBelow  = 0.80     // of it, by size: then they are again, for what was accepted takes more room when it is told
 	wastefulSize = 16 << 20 // bytes: a database below is not worth cleaning
 )
 
@@ -63,16 +70,17 @@ type plan struct {
 	shed       bool // keep no timelines for now
 }
 
-// planFor decides by how full the state is, and whether timelines are shed already.
-func planFor(s Space, shedding bool) plan {
+// planFor decides by how full the state is, and whether timelines are shed and further incidents refused already.
+func planFor(s Space, shedding, refusing bool) plan {
 	shed := s.Alarm || s.DiskScant() || s.Full() >= shedAbove || (shedding && s.Full() >= keepBelow)
 	hollow := s.Size-s.InUse > s.Size/50 // else it would stand still for nothing, again and again
 	wasteful := s.Size > wastefulSize && s.Size > 2*s.InUse
 	// What counts for the quota is the size, not what is in use of it.
 	near := float64(s.Size) >= 0.7*float64(s.Quota) && float64(s.InUse) < 0.8*float64(s.Size)
+	reopens := refusing && s.reaches(reopenBelow) && s.Full() < reopenBelow
 	return plan{
 		compact:    s.Alarm || near || s.Full() >= 0.6,
-		defragment: s.hasDir && (hollow && s.Alarm || wasteful || near) && s.Free > s.InUse+diskGone,
+		defragment: s.hasDir && (hollow && s.Alarm || wasteful || near || reopens) && s.Free > s.InUse+diskGone,
 		disarm:     s.hasDir && s.Alarm,
 		shed:       shed,
 	}
@@ -104,6 +112,7 @@ func (c *Conn) Space(ctx context.Context) (Space, error) {
 			if s.Quota == 0 {
 				s.Quota = defaultQuota // of a member that does not say
 			}
+			s.limit = s.Quota
 		}
 	}
 	if !answered {
@@ -111,7 +120,7 @@ func (c *Conn) Space(ctx context.Context) (Space, error) {
 	}
 	if c.Embedded() {
 		var err error
-		s.hasDir = true
+		s.hasDir, s.Quota = true, c.quota
 		if s.Free, err = diskFree(c.dir); err != nil {
 			return s, err
 		}
@@ -136,7 +145,7 @@ func (c *Conn) Tend(ctx context.Context) (Space, error) {
 	if err != nil {
 		return s, err
 	}
-	p := planFor(s, c.shedding.Load())
+	p := planFor(s, c.shedding.Load(), c.refusing.Load())
 	if p.compact {
 		if err := c.compact(ctx); err != nil {
 			return s, fmt.Errorf("make room in etcd: %w", err)
@@ -144,7 +153,7 @@ func (c *Conn) Tend(ctx context.Context) (Space, error) {
 		if s, err = c.Space(ctx); err != nil {
 			return s, err
 		}
-		p = planFor(s, c.shedding.Load()) // what was forgotten is not in use any more
+		p = planFor(s, c.shedding.Load(), c.refusing.Load()) // what was forgotten is not in use any more
 	}
 	if p.defragment {
 		err = c.server.Server.Backend().Defrag()
@@ -158,7 +167,7 @@ func (c *Conn) Tend(ctx context.Context) (Space, error) {
 	if p.defragment || p.disarm {
 		s, err = c.Space(ctx)
 	}
-	c.shedding.Store(planFor(s, c.shedding.Load()).shed)
+	c.shedding.Store(planFor(s, c.shedding.Load(), c.refusing.Load()).shed)
 	return s, err
 }
 
@@ -186,7 +195,7 @@ func (c *Conn) compact(ctx context.Context) error {
 // there is none.
 func (c *Conn) disarm(ctx context.Context) error {
 	s, err := c.Space(ctx)
-	if err != nil || s.Size >= s.Quota {
+	if err != nil || s.Size >= s.limit {
 		return err
 	}
 	_, err = c.client.AlarmDisarm(ctx, &clientv3.AlarmMember{}) // all of them

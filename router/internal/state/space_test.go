@@ -154,6 +154,70 @@ func TestTimelinesAreShedBeforeMessages(t *testing.T) {
 	}
 }
 
+// What was accepted takes more room when it is told. Were further incidents opened whenever there is a little room, what is open would
+// not fit any more in the end, and could be neither told nor resolved.
+func TestWhatWasAcceptedFitsWhenNothingElseDoes(t *testing.T) {
+	s := small(t, t.TempDir(), 16)
+	n, refused := 0, 0
+	tend := func() Space {
+		space, err := s.conn.Tend(t.Context())
+		if err != nil || space.Alarm {
+			t.Fatalf("with %d incidents found %+v, %v", n, space, err)
+		}
+		return space
+	}
+	tell := func(i int) {
+		told := heavy(i)
+		told.Entries = told.Entries[1:]
+		told.Rows[0].Reason = strings.Repeat("x", 600)
+		if err := s.put(t.Context(), told); err != nil {
+			t.Fatalf("tell incident %d of %d: %v", i, n, err)
+		}
+	}
+	// A sender that does not let go: what is accepted is told at once, and room is made all the time.
+	for range 3000 {
+		switch err := s.put(t.Context(), heavy(n)); {
+		case err == nil:
+			tell(n)
+			n++
+		case errors.Is(err, record.ErrFull):
+			refused++
+		default:
+			t.Fatal(err)
+		}
+		if (n+refused)%100 == 0 {
+			tend()
+		}
+	}
+	for i := range n {
+		tell(i)
+	}
+	if space := tend(); refused == 0 || space.Full() > openBelow {
+		t.Errorf("found %+v, %d incidents, %d refused", space, n, refused)
+	}
+	// It opens again when a fifth of the room is free, not before.
+	closed := 0
+	for ; closed < n; closed++ {
+		space := tend()
+		err := s.put(t.Context(), heavy(n))
+		if err == nil {
+			if space.Full() >= reopenBelow {
+				t.Errorf("opens again with %+v", space)
+			}
+			break
+		}
+		if space.Full() < reopenBelow-0.02 {
+			t.Fatalf("does not open with %+v: %v", space, err)
+		}
+		if err := s.put(t.Context(), incident.Change{Closed: []string{heavy(closed).Incidents[0].ID}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if closed == 0 || closed == n {
+		t.Errorf("of %d incidents %d were closed until another was opened", n, closed)
+	}
+}
+
 func TestPlan(t *testing.T) {
 	const mib = 1 << 20
 	full := func(size, inUse int64) Space {
@@ -167,26 +231,31 @@ func TestPlan(t *testing.T) {
 		name     string
 		space    Space
 		shedding bool
+		refusing bool
 		want     plan
 	}{
-		{"empty", full(1, 1), false, plan{}},
-		{"half full", full(50, 50), false, plan{}},
-		{"filling", full(65, 64), false, plan{compact: true}},
-		{"large and hollow", full(40, 10), false, plan{defragment: true}},
-		{"small and hollow", full(10, 1), false, plan{}},
-		{"the size nears the quota", full(75, 40), false, plan{compact: true, defragment: true}},
-		{"nine tenths in use", full(95, 90), false, plan{compact: true, shed: true}},
-		{"below that, and shedding", full(86, 85), true, plan{compact: true, shed: true}},
-		{"below that, and not shedding", full(86, 85), false, plan{compact: true}},
-		{"well below, and shedding", full(65, 64), true, plan{compact: true}},
-		{"the alarm", alarm, false, plan{compact: true, defragment: true, disarm: true, shed: true}},
-		{"the alarm, and nothing to give back", solid, false, plan{compact: true, disarm: true, shed: true}},
-		{"an external cluster", external, false, plan{compact: true}},
-		{"a disk with little room", scant, false, plan{shed: true}},
+		{"empty", full(1, 1), false, false, plan{}},
+		{"half full", full(50, 50), false, false, plan{}},
+		{"filling", full(65, 64), false, false, plan{compact: true}},
+		{"large and hollow", full(40, 10), false, false, plan{defragment: true}},
+		{"small and hollow", full(10, 1), false, false, plan{}},
+		{"the size nears the quota", full(75, 40), false, false, plan{compact: true, defragment: true}},
+		{"nine tenths in use", full(95, 90), false, false, plan{compact: true, shed: true}},
+		{"below that, and shedding", full(86, 85), true, false, plan{compact: true, shed: true}},
+		{"below that, and not shedding", full(86, 85), false, false, plan{compact: true}},
+		{"well below, and shedding", full(65, 64), true, false, plan{compact: true}},
+		{"refusing, and full", full(95, 81), false, true, plan{compact: true}},
+		{"refusing, and room to give back", full(95, 79), false, true, plan{compact: true, defragment: true}},
+		{"refusing, and given back", full(79, 78), false, true, plan{compact: true}},
+		{"as full, and not refusing", full(90, 79), false, false, plan{compact: true}},
+		{"the alarm", alarm, false, false, plan{compact: true, defragment: true, disarm: true, shed: true}},
+		{"the alarm, and nothing to give back", solid, false, false, plan{compact: true, disarm: true, shed: true}},
+		{"an external cluster", external, false, false, plan{compact: true}},
+		{"a disk with little room", scant, false, false, plan{shed: true}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := planFor(tt.space, tt.shedding); got != tt.want {
+			if got := planFor(tt.space, tt.shedding, tt.refusing); got != tt.want {
 				t.Errorf("found %+v, want %+v", got, tt.want)
 			}
 		})
