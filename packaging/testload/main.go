@@ -18,11 +18,15 @@ import (
 )
 
 const usage = `usage:
-  testload sleep                      until TERM, then exit 0
-  testload deaf                       ignores TERM: only KILL ends it
+  testload sleep                      says "ready", and sleeps until TERM, then exit 0
+  testload deaf                       says "ready", and ignores TERM: only KILL ends it
   testload exit CODE [after DURATION]
   testload burn                       CPU, memory and synced writes until TERM
   testload serve :PORT                answers every HTTP request with 200`
+
+// ready says that TERM has the effect that the command promises. Before that it has none: the first process of a container is
+// deaf to what it does not handle.
+const ready = "ready"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
@@ -39,10 +43,12 @@ func main() {
 func run(ctx context.Context, args []string) (int, error) {
 	switch {
 	case len(args) == 1 && args[0] == "sleep":
+		fmt.Println(ready)
 		<-ctx.Done()
 		return 0, nil
 	case len(args) == 1 && args[0] == "deaf":
 		signal.Ignore(syscall.SIGTERM)
+		fmt.Println(ready)
 		select {}
 	case len(args) == 1 && args[0] == "burn":
 		return 0, burn(ctx, os.TempDir())

@@ -110,10 +110,37 @@ func (e *engine) run(s spec) string {
 func (e *engine) start(name string) { e.t.Helper(); e.post("/containers/"+name+"/start", nil) }
 func (e *engine) kill(name string)  { e.t.Helper(); e.post("/containers/"+name+"/kill", nil) }
 
-// stop is docker stop, with seconds of grace.
+// stop is docker stop, with seconds of grace, of a container that says when it listens.
 func (e *engine) stop(name, seconds string) {
 	e.t.Helper()
+	e.awaitReady(name)
 	e.post("/containers/"+name+"/stop?t="+seconds, nil)
+}
+
+// restart is docker restart, likewise.
+func (e *engine) restart(name, seconds string) {
+	e.t.Helper()
+	e.awaitReady(name)
+	e.post("/containers/"+name+"/restart?t="+seconds, nil)
+}
+
+// awaitReady waits until the program of a container has said that it is ready.
+func (e *engine) awaitReady(name string) {
+	e.t.Helper()
+	req, err := http.NewRequestWithContext(e.t.Context(), http.MethodGet, "http://docker/containers/"+name+"/logs?stdout=1&follow=1", nil)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	res, err := e.http.Do(req)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	const frame = len("\x01\x00\x00\x00") + 4 // before each line: the stream, and the length
+	said := make([]byte, frame+len("ready"))
+	if _, err := io.ReadFull(res.Body, said); err != nil || !bytes.HasSuffix(said, []byte("ready")) {
+		e.t.Fatalf("logs of %s: %d %q, %v, want ready", name, res.StatusCode, said, err)
+	}
 }
 
 // remove is docker rm -f.

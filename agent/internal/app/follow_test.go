@@ -92,7 +92,7 @@ func TestEventsOfRealContainers(t *testing.T) {
 			want: []string{"start", "die 3 requested=false", "start", "die 3 requested=false"}, policy: "on-failure",
 		},
 		{
-			name: "docker restart", spec: sleep, do: func(n string) { e.post("/containers/"+n+"/restart?t=10", nil) },
+			name: "docker restart", spec: sleep, do: func(n string) { e.restart(n, "10") },
 			want: []string{"start", "kill 15", "die 0 requested=true", "stop", "start"}, policy: "no",
 		},
 		{
