@@ -50,6 +50,7 @@ const (
 	stopGrace      = 3 * time.Second  // for an attempt that is under way when the router is told to stop
 	maxInFlight    = 32               // attempts of one channel: one that hangs holds up no other
 	storeRetryWait = time.Second
+	storeTriesLine = 60          // every so many tries of one message are a line in the log
 	longestWait    = time.Minute // for rows to become due
 	shortestWait   = time.Millisecond
 )
@@ -194,8 +195,10 @@ func (d *Deliverer) durable(ctx context.Context, groups []*group) bool {
 	for _, g := range groups {
 		err = errors.Join(err, g.wait())
 	}
-	for err != nil {
-		d.Log.Error("cannot store what becomes of pages; trying again", "err", err)
+	for tries := 0; err != nil; tries++ {
+		if tries%storeTriesLine == 0 {
+			d.Log.Error("cannot store what becomes of pages; trying again", "err", err)
+		}
 		if !pause(ctx, storeRetryWait) {
 			return false
 		}
@@ -321,7 +324,7 @@ func (d *Deliverer) count(channel string, out incident.Outcome) {
 // finish stores an outcome, and does not give up while the router runs: a lost outcome would be a repeated page. It is
 // decided once: from then on the row may be begun anew, and the same outcome must not count for that attempt too.
 func (d *Deliverer) finish(ctx context.Context, key incident.RowKey, out incident.Outcome) {
-	for {
+	for tries := 0; ; tries++ {
 		g, err := d.Engine.join(ctx, func(env incident.Env) (decision, error) {
 			return decision{batch: record.Batch{Change: d.Engine.book.Finish(env, key, out)}}, nil
 		})
@@ -329,7 +332,9 @@ func (d *Deliverer) finish(ctx context.Context, key incident.RowKey, out inciden
 			d.durable(ctx, []*group{g})
 			return
 		}
-		d.Log.Error("cannot store what became of a page; trying again", "incident", key.Incident, "err", err)
+		if tries%storeTriesLine == 0 {
+			d.Log.Error("cannot store what became of a page; trying again", "incident", key.Incident, "err", err)
+		}
 		if !pause(ctx, storeRetryWait) {
 			return
 		}

@@ -35,6 +35,9 @@ func (d *draft) joined(alert Alert) bool {
 	if alert.Severity.Rank() > inc.Severity.Rank() {
 		d.rise(&inc, alert.Severity)
 	}
+	if inc.Suppressed != "" { // perhaps by what ended while nothing of it fired
+		d.reconsider(&inc)
+	}
 	d.update(&inc)
 	return true
 }

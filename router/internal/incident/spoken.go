@@ -12,19 +12,29 @@ import (
 // what is stored anyway, and is looked for in each tick: no crash loses it.
 
 // unsaid lists, of a resolved incident, the messages that spoke for others and whose receivers have not been told since
-// that it is over: those that may be told now, and those that are to wait, because something they spoke for is open.
+// that it is over: those that may be told now, and those that are to wait, because something they spoke for is open. One that
+// nobody got counts where somebody was told before it: they may have been put off on its account.
 func (d *draft) unsaid(id string) (ready, waiting []Row) {
+	var lost []Row
 	for _, row := range d.rowsOf(id) {
 		switch {
 		case row.tellsEnd():
 			there := func(spoke Row) bool { return spoke.sharesLine(row) }
-			ready, waiting = slices.DeleteFunc(ready, there), slices.DeleteFunc(waiting, there)
-		case row.Kind != MessageTrigger || row.Others == 0 || !row.mayHaveArrived():
+			ready, waiting, lost = slices.DeleteFunc(ready, there), slices.DeleteFunc(waiting, there), slices.DeleteFunc(lost, there)
+		case row.Kind != MessageTrigger || row.Others == 0:
+		case !row.mayHaveArrived():
+			if row.Status == RowFailed {
+				lost = append(lost, row)
+			}
 		case row.speaks() && len(d.book.awaited[row.PageID()]) > 0:
 			waiting = append(waiting, row)
 		default:
 			ready = append(ready, row)
 		}
+	}
+	if len(lost) > 0 {
+		held := d.holders(id)
+		ready = append(ready, slices.DeleteFunc(lost, func(row Row) bool { return !slices.ContainsFunc(held, row.sharesLine) })...)
 	}
 	return slices.DeleteFunc(ready, func(row Row) bool {
 		return slices.ContainsFunc(waiting, func(w Row) bool { return w.sharesLine(row) })

@@ -169,6 +169,47 @@ func TestAMessageThatSpeaksForNobodyIsTakenBackAtOnce(t *testing.T) {
 	}
 }
 
+// Who was told of an incident, and put off because a later message spoke for others too, hears that it is over also when
+// nobody gets that message.
+func TestWhoWasPutOffForAMessageThatNobodyGetsHearsTheEnd(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		crash bool
+	}{{"at once", false}, {"a crash before each step", true}} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t, strings.Replace(stormRotation, `steps = [{ page = "bob", wait = "30m" }]`, `steps = [{ page = "bob", wait = "30m" }, { page = "bob", wait = "30m" }]`, 1))
+			step := func() {
+				if row.crash {
+					w.crash()
+				}
+			}
+			w.storm(0, 3, "web", map[string]int{"sms": 9})
+			want(t, w.deliver(sentOK), "trigger sms bob", "trigger sms bob", "trigger sms bob")
+			w.after(30 * time.Minute)
+			w.accept(w.book.Merge(w.env, stormCaps))
+			sent := w.beginAll()
+			if len(sent) != 2 || sent[1].Incident != "I002" || sent[1].Others != 1 {
+				t.Fatalf("sent are %+v, want that of I002 to speak for another one", sent)
+			}
+			w.ends(2)
+			want(t, w.told())
+			if !w.said("bob by sms is told when all is over that page I002-1 spoke for") {
+				t.Errorf("not said in\n%s", strings.Join(w.log, "\n"))
+			}
+			w.finish(sent[1:], Outcome{Err: errors.New("refused"), Permanent: true})
+			step()
+			w.after(time.Second)
+			step()
+			want(t, w.told(), "I002+0 sms")
+			step()
+			w.after(time.Hour)
+			if _, ok := w.book.Incident("I002"); ok {
+				t.Error("I002 is still there")
+			}
+		})
+	}
+}
+
 // An incident that comes back after all was told has a page of its own, and an end of its own.
 func TestWhatComesBackIsNotSpokenForAnyMore(t *testing.T) {
 	w := spoken(t, "sms").use(Settings{ReopenWithin: 5 * time.Minute})

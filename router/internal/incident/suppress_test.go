@@ -84,6 +84,37 @@ func TestWhatEndsWhileItsHostIsGoneIsALine(t *testing.T) {
 	}
 }
 
+// The host is back while nothing fires in what it hid; what joins that afterwards under a silence is suppressed by the silence,
+// and pages when that ends.
+func TestWhatJoinsWhatWasHiddenIsSuppressedByItsOwnReason(t *testing.T) {
+	w := newWorld(t, rotationText).use(hiding(t))
+	w.apply(w.gone("web1", true))
+	w.during(time.Second)
+	w.acknowledge("alice")
+	for range 3 {
+		a := w.dies("web1", "shop")
+		w.apply(a)
+		w.during(time.Second)
+		w.apply(over(a, w.env.Now))
+		w.during(time.Second)
+	}
+	w.silence(0, "host=web1")
+	w.during(time.Second)
+	w.apply(w.gone("web1", false))
+	w.during(time.Second)
+	if inc, _ := w.book.Incident("I002"); inc.SuppressedBy != "I001" || !inc.Flapping || inc.State == Resolved {
+		t.Fatalf("it is %s, flapping %v, suppressed by %q", inc.State, inc.Flapping, inc.SuppressedBy)
+	}
+	another := w.dies("web1", "another")
+	another.Lasting = true
+	w.apply(another)
+	if inc, _ := w.book.Incident("I002"); inc.SuppressedBy != "" || !strings.Contains(inc.Suppressed, "kernel update") || len(inc.Alerts) != 2 {
+		t.Errorf("it has %d alerts, and is suppressed by %q: %q", len(inc.Alerts), inc.SuppressedBy, inc.Suppressed)
+	}
+	want(t, w.during(time.Hour-3*time.Second))
+	want(t, w.during(2*time.Second), "trigger pagerduty alice")
+}
+
 // A host that goes down takes its containers with it: their deaths are known before its silence is.
 func TestAHostThatIsGoneHidesWhatOpenedBefore(t *testing.T) {
 	w := newWorld(t, rotationText).use(hiding(t))

@@ -220,6 +220,9 @@ func (o *oracle) storedAlert(inc *stored, key string, a alertState) {
 		delete(o.expected, key)
 	case o.firing[key] == inc.ID:
 		delete(o.firing, key)
+		if a.Rule == "manual" { // whoever asks once more, as no answer came, asks anew
+			o.sentEvents[key]++
+		}
 	}
 }
 
@@ -266,7 +269,7 @@ func (o *oracle) moves(k *known, was, inc *stored) {
 	}
 	again := len(inc.Reopenings) > 0 && !slices.EqualFunc(inc.Reopenings, was.Reopenings, time.Time.Equal) // perhaps in one decision with its end
 	if again && inc.State == "resolved" {
-		k.whirled = now
+		k.whirled, k.taken = now, now
 	}
 	if inc.State != "resolved" && (was.State == "resolved" || again) { // it is told anew
 		anew()
@@ -372,7 +375,8 @@ func (o *oracle) hearsOfGrowth(k *known) {
 		hears := false
 		for _, other := range k.rows {
 			coming := other.Status == "pending" || other.first.Equal(time.Now()) || other.begun.Equal(time.Now()) // in the same transaction
-			hears = hears || coming && other.Seq > r.Seq && (other.Kind == "update" || other.Kind == "trigger") && other.destination() == r.destination()
+			tells := other.Kind == "update" || other.Kind == "trigger" && other.Seq > r.Seq                       // an update is written when it goes out
+			hears = hears || coming && tells && other.destination() == r.destination()
 		}
 		if !hears {
 			o.blame("whoever was told hears what joins", "%s has grown, and nothing goes to %s", k.id, r.destination())

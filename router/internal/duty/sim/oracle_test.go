@@ -230,7 +230,8 @@ func (o *oracle) seen(key string, holds bool, within, again time.Duration) {
 func (o *oracle) died(key string, at time.Time, within time.Duration) {
 	o.mu.Lock()
 	o.alerts++
-	applied := !o.latest[key].Before(at) // though the answer was lost
+	taken := at.Add(min(o.world.offset, 0)) // what comes from the future counts as seen now
+	applied := !o.latest[key].Before(taken) // though the answer was lost
 	o.mu.Unlock()
 	if !applied {
 		o.seen(key, true, within, within)

@@ -336,6 +336,9 @@ func (h *host) beat() {
 			within += beat + 5*time.Second
 		}
 		o.seen("agent-gone|"+h.name, false, 0, 0)
+		if high && h.gone {
+			return // it died before the answer came, and no sample follows
+		}
 		o.seen("memory|"+h.name, high, within, beat+15*time.Second)
 	}})
 }
