@@ -3,6 +3,7 @@
 //
 //	nezuban-agent run -config agent.toml
 //	nezuban-agent check-config -config agent.toml
+//	nezuban-agent verify -config agent.toml [CONTAINER…]
 //	nezuban-agent version
 package main
 
@@ -20,6 +21,8 @@ import (
 const usage = `usage:
   nezuban-agent run [-config FILE]           watch this host until SIGTERM
   nezuban-agent check-config [-config FILE]  name every mistake in the file
+  nezuban-agent verify [-config FILE] [CONTAINER...]
+                                             compare what is read with cAdvisor's reading
   nezuban-agent version
 `
 
@@ -39,11 +42,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(stderr)
 	config := flags.String("config", "/etc/nezuban/agent.toml", "configuration `file`")
 	switch command {
-	case "run", "check-config":
+	case "run", "check-config", "verify":
 		if err := flags.Parse(args); err != nil {
 			return exitUsage
 		}
-		if flags.NArg() > 0 {
+		if flags.NArg() > 0 && command != "verify" {
 			fmt.Fprintf(stderr, "nezuban-agent %s: argument %q is not understood\n", command, flags.Arg(0))
 			return exitUsage
 		}
@@ -62,8 +65,18 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, err)
 		return 1
 	}
-	if command == "check-config" {
+	switch command {
+	case "check-config":
 		fmt.Fprintf(stdout, "%s is good\n", *config)
+		return 0
+	case "verify":
+		agree, err := app.Verify(context.Background(), cfg, flags.Args(), stdout)
+		if err != nil {
+			fmt.Fprintln(stderr, err)
+		}
+		if err != nil || !agree {
+			return 1
+		}
 		return 0
 	}
 	opts := daemon.Options{Name: "nezuban-agent", LogLevel: cfg.LogLevel, SentryDSN: cfg.SentryDSN}

@@ -53,6 +53,10 @@ func TestCommandLine(t *testing.T) {
 	if err := os.WriteFile(bad, []byte("interval = \"1h\"\nloglevel = \"info\"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	noDocker := filepath.Join(t.TempDir(), "no-docker.toml")
+	if err := os.WriteFile(noDocker, []byte("docker_socket = \"\"\n[[output]]\nname = \"there\"\nurl = \"http://127.0.0.1:8086\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	tests := []struct {
 		name           string
 		args           []string
@@ -68,6 +72,8 @@ func TestCommandLine(t *testing.T) {
 		{"good", []string{"check-config", "-config", good}, 0, good + " is good", ""},
 		{"bad", []string{"check-config", "-config", bad}, 1, "", bad + ":2: loglevel:"},
 		{"run with a bad one", []string{"run", "-config", bad}, 1, "", bad + ":1: interval: found \"1h0m0s\""},
+		{"verify with a bad one", []string{"verify", "-config", bad, "web"}, 1, "", bad + ":1: interval:"},
+		{"verify without Docker", []string{"verify", "-config", noDocker}, 1, "", "docker_socket is empty"},
 		{"missing", []string{"check-config", "-config", bad + "x"}, 1, "", "no such file"},
 	}
 	for _, tt := range tests {

@@ -29,6 +29,7 @@ const (
 	UnitBytes        Unit = "bytes"
 	UnitPercent      Unit = "percent" // of one core where it is about CPU
 	UnitNanoseconds  Unit = "ns"
+	UnitMicroseconds Unit = "µs"
 	UnitMilliseconds Unit = "ms"
 	UnitSeconds      Unit = "s"
 	UnitUnixNano     Unit = "unix ns" // a point in time

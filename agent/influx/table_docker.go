@@ -23,7 +23,11 @@ func dockerMeasurements() []Measurement {
 			Fields: join(
 				counters(UnitNanoseconds, FieldUsageTotal, FieldUsageInUsermode, FieldUsageInKernelmode, FieldUsageSystem, FieldThrottledTime),
 				counters(UnitCount, FieldThrottlingPeriods, FieldThrottledPeriods),
-				[]FieldInfo{float(FieldUsagePercent, UnitPercent, "since the sample before; 100 is one core"), id},
+				[]FieldInfo{
+					float(FieldUsagePercent, UnitPercent, "since the sample before; 100 is one core"),
+					float(FieldUsagePercentOfLimit, UnitPercent, "since the sample before, of the quota; absent without one"),
+					id,
+				},
 			),
 		},
 		{
@@ -31,15 +35,23 @@ func dockerMeasurements() []Measurement {
 			Fields: join(
 				[]FieldInfo{
 					integer(FieldUsage, UnitBytes, "without inactive file cache, as the docker command shows it"),
+					integer(FieldWorkingSet, UnitBytes, "the same, under cAdvisor's name"),
+					integer(FieldCache, UnitBytes, "file cache: cache on v1, file on v2"),
+					integer(FieldRSS, UnitBytes, "memory of processes: rss on v1, anon on v2"),
 					float(FieldUsagePercent, UnitPercent, "usage of limit, or of the host's memory without one"),
 					integer(FieldLimit, UnitBytes, "the host's memory when the container has none, as Telegraf has it"),
 					id,
 				},
 				gauges(
-					UnitBytes, FieldMaxUsage, FieldActiveAnon, FieldActiveFile, FieldInactiveAnon, FieldInactiveFile, FieldCache, FieldRSS,
-					FieldMappedFile, FieldShmem, FieldUnevictable, FieldTotalCache, FieldTotalRSS, FieldTotalInactiveFile, FieldTotalActiveFile,
+					UnitBytes, FieldMaxUsage, FieldActiveAnon, FieldActiveFile, FieldInactiveAnon, FieldInactiveFile,
+					FieldMappedFile, FieldShmem, FieldSwap, FieldUnevictable, FieldRSSHuge, FieldWriteback, FieldHierarchicalLimit,
+					FieldTotalActiveAnon, FieldTotalActiveFile, FieldTotalInactiveAnon, FieldTotalInactiveFile, FieldTotalCache, FieldTotalRSS,
+					FieldTotalRSSHuge, FieldTotalMappedFile, FieldTotalShmem, FieldTotalUnevictable, FieldTotalWriteback,
 				),
-				counters(UnitCount, FieldFailCount, FieldPgfault, FieldPgmajfault, FieldOOMKills),
+				counters(
+					UnitCount, FieldFailCount, FieldPgfault, FieldPgmajfault, FieldPgpgin, FieldPgpgout, FieldOOMKills,
+					FieldTotalPgfault, FieldTotalPgmajfault, FieldTotalPgpgin, FieldTotalPgpgout,
+				),
 			),
 		},
 		{
@@ -53,10 +65,23 @@ func dockerMeasurements() []Measurement {
 		{
 			Name: ContainerBlkio, Meaning: "block IO of a container; absent where the kernel does not count it", Tags: containerTags(TagDevice),
 			Fields: join(
-				counters(UnitBytes, FieldIOServiceBytesRead, FieldIOServiceBytesWrite, FieldIOServiceBytesSync, FieldIOServiceBytesAsync, FieldIOServiceBytesTotal),
-				counters(UnitCount, FieldIOServicedRead, FieldIOServicedWrite, FieldIOServicedSync, FieldIOServicedAsync, FieldIOServicedTotal),
+				counters(UnitBytes, FieldIOServiceBytesRead, FieldIOServiceBytesWrite, FieldIOServiceBytesSync, FieldIOServiceBytesAsync, FieldIOServiceBytesDiscard, FieldIOServiceBytesTotal),
+				counters(UnitCount, FieldIOServicedRead, FieldIOServicedWrite, FieldIOServicedSync, FieldIOServicedAsync, FieldIOServicedDiscard, FieldIOServicedTotal),
 				[]FieldInfo{id},
 			),
+		},
+		{
+			Name: ContainerPIDs, Meaning: "processes and threads of a container", Tags: containerTags(),
+			Fields: []FieldInfo{
+				integer(FieldPIDs, UnitCount, ""),
+				integer(FieldPIDsLimit, UnitCount, "absent without one"),
+				id,
+			},
+		},
+		{
+			Name: ContainerPressure, Meaning: "how long a container's work stood still for want of something (PSI); absent on v1 and where the kernel does not count it",
+			Tags:   containerTags(),
+			Fields: join(counters(UnitMicroseconds, FieldCPUSome, FieldCPUFull, FieldMemorySome, FieldMemoryFull, FieldIOSome, FieldIOFull), []FieldInfo{id}),
 		},
 		{
 			Name: ContainerStatus, Meaning: "state of a container, running or not", Tags: containerTags(),

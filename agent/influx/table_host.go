@@ -83,6 +83,9 @@ func ownMeasurements() []Measurement {
 			Fields: join(self, []FieldInfo{
 				integer(FieldContainers, UnitCount, "that it samples"),
 				float(FieldSampleSeconds, UnitSeconds, "that the last round of samples took"),
+				integer(FieldOpenFiles, UnitCount, "files of cgroups that it holds open"),
+				integer(FieldOpenFilesLimit, UnitCount, "that it may hold open; those beyond are opened for each sample"),
+				integer(FieldFallbacks, UnitCount, "containers since the start that cAdvisor's handler read, as it says something else than our own reader"),
 				integer(FieldDropped, UnitCount, "points lost since the start"),
 				boolean(FieldDockerUp, "whether it is connected to Docker"),
 			}),

@@ -68,10 +68,12 @@ type healthcheck struct {
 
 type hostConfig struct {
 	AutoRemove          bool
-	NetworkMode         string         `json:",omitempty"`
-	RestartPolicy       *restartPolicy `json:",omitempty"`
-	Memory              int64          `json:",omitempty"`
-	BlkioDeviceWriteBps []throttle     `json:",omitempty"`
+	NetworkMode         string            `json:",omitempty"`
+	RestartPolicy       *restartPolicy    `json:",omitempty"`
+	Memory              int64             `json:",omitempty"`
+	NanoCPUs            int64             `json:"NanoCpus,omitempty"` // billionths of a CPU
+	Tmpfs               map[string]string `json:",omitempty"`
+	BlkioDeviceWriteBps []throttle        `json:",omitempty"`
 }
 
 type restartPolicy struct {

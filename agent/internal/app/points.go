@@ -9,14 +9,15 @@ import (
 )
 
 // containerTags are on every sample of a container.
-func containerTags(host, engine string, c docker.Container) []influx.Tag {
+func containerTags(host string, engine docker.Info, c docker.Container) []influx.Tag {
 	return []influx.Tag{
 		{Key: influx.TagContainerImage, Value: c.Image},
 		{Key: influx.TagContainerName, Value: c.Name},
 		{Key: influx.TagContainerStatus, Value: c.Status},
 		{Key: influx.TagContainerVersion, Value: c.Version},
-		{Key: influx.TagEngineHost, Value: engine},
+		{Key: influx.TagEngineHost, Value: engine.Name},
 		{Key: influx.TagHost, Value: host},
+		{Key: influx.TagServerVersion, Value: engine.ServerVersion},
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -19,6 +20,7 @@ import (
 	"nezuban/agent/deadman"
 	"nezuban/agent/influx"
 	"nezuban/agent/internal/cgroup"
+	"nezuban/agent/internal/cgroup/reference"
 	"nezuban/agent/internal/docker"
 	"nezuban/agent/internal/event"
 	"nezuban/agent/internal/host"
@@ -95,6 +97,19 @@ func newSampler(d *daemon.Daemon, cfg Config, table *docker.Table, writer pointW
 		host: host.New(cfg.Host), writer: writer, started: time.Now(), log: d.Log,
 		hostTrouble:   daemon.NewCondition(d.Log, "host figures"),
 		cgroupTrouble: daemon.NewCondition(d.Log, "cgroups"),
+		open:          reference.Open,
+		files:         cgroup.NewFiles(openFiles()),
 		containers:    make(map[string]*watched), groups: make(map[string]*cgroup.Reader),
 	}
+}
+
+// openFiles is how many files of cgroups may be held open: what this process is allowed, less what else it needs.
+func openFiles() int {
+	const others = 256 // sockets of outputs, of Docker, of those who look
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return others
+	}
+	all := int(min(limit.Cur, 1<<20))
+	return all - min(others, all/2)
 }

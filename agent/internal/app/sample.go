@@ -41,8 +41,12 @@ type sampler struct {
 
 	hostTrouble, cgroupTrouble *daemon.Condition
 
+	open       func(*cgroup.Files, cgroup.Place) (source cgroup.Source, why, err error) // as [reference.Open]
+	files      *cgroup.Files
 	containers map[string]*watched       // by container id
 	groups     map[string]*cgroup.Reader // by path
+	reading    cgroup.Sample             // the room for one at a time
+	fallbacks  int                       // lives of containers that cAdvisor's handler reads, or read
 	manySaid   bool
 }
 
@@ -50,7 +54,7 @@ type sampler struct {
 type watched struct {
 	pid     int
 	started time.Time
-	reader  *cgroup.Reader
+	source  cgroup.Source
 	tracker cgroup.Tracker
 }
 
@@ -98,41 +102,63 @@ func (s *sampler) sample(ctx context.Context, at time.Time) []influx.Point {
 // container samples one container, if it runs.
 // Next on a sample's path: [cgroup.Reader.Read].
 func (s *sampler) container(c docker.Container, engine docker.Info, machine cgroup.Machine, at time.Time) ([]influx.Point, error) {
-	tags := containerTags(s.hostName, engine.Name, c)
+	tags := containerTags(s.hostName, engine, c)
 	points := []influx.Point{statusPoint(tags, c, at)}
 	if p, ok := healthPoint(tags, c, at); ok {
 		points = append(points, p)
 	}
 	if !c.Running() {
-		delete(s.containers, c.ID)
+		s.leave(c.ID)
 		return points, nil
 	}
 	w, err := s.watch(c)
 	if err != nil {
 		return points, ignoreGone(err)
 	}
-	sample, err := w.reader.Read()
-	if err != nil {
-		delete(s.containers, c.ID) // opened again if it is still said to run
-		return points, ignoreGone(err)
+	if err = w.source.Read(&s.reading, time.Now()); err != nil {
+		s.leave(c.ID) // opened, and compared, again if it is still said to run
+	}
+	if errors.Is(err, cgroup.ErrGone) {
+		return points, nil
 	}
 	owner := cgroup.Owner{ID: c.ID, Tags: tags}
-	return append(points, w.tracker.Points(sample, owner, machine, at)...), nil
+	return append(points, w.tracker.Points(&s.reading, owner, machine, at)...), err
 }
 
-// watch gives the reader of a container's present life.
+// watch gives the reader of a container's present life. At its start what is read is compared with the reference.
 func (s *sampler) watch(c docker.Container) (*watched, error) {
 	w := s.containers[c.ID]
 	if w != nil && w.pid == c.PID && w.started.Equal(c.StartedAt) {
 		return w, nil
 	}
-	reader, err := s.hierarchy.Open(c.PID, c.OwnsNetwork())
+	s.leave(c.ID)
+	place, err := s.hierarchy.Of(c.PID, c.OwnsNetwork())
 	if err != nil {
 		return nil, err
 	}
-	w = &watched{pid: c.PID, started: c.StartedAt, reader: reader}
+	source, why, err := s.open(s.files, place)
+	if err != nil {
+		return nil, err
+	}
+	if why != nil {
+		say := s.log.Debug
+		if s.fallbacks++; s.fallbacks == 1 { // the others are as the first: the kernel is the same
+			say = s.log.Warn
+		}
+		say("a container is read by cAdvisor's handler, at many times the cost, as our own reader says something else",
+			"container", c.Name, "why", why)
+	}
+	w = &watched{pid: c.PID, started: c.StartedAt, source: source}
 	s.containers[c.ID] = w
 	return w, nil
+}
+
+// leave closes what reads a container.
+func (s *sampler) leave(id string) {
+	if w := s.containers[id]; w != nil {
+		w.source.Close()
+		delete(s.containers, id)
+	}
 }
 
 // forget drops the readers of containers that are no longer there.
@@ -143,7 +169,7 @@ func (s *sampler) forget(there []docker.Container) {
 	}
 	for id := range s.containers {
 		if !known[id] {
-			delete(s.containers, id)
+			s.leave(id)
 		}
 	}
 }
@@ -158,36 +184,45 @@ func (s *sampler) otherGroups(dockerSeen bool, machine cgroup.Machine, at time.T
 		s.log.Warn("some cgroups are not sampled: there are too many", "limit", groupLimit)
 	}
 	var (
-		points  []influx.Point
-		errs    []error
-		readers = make(map[string]*cgroup.Reader, len(paths))
+		points []influx.Point
+		errs   []error
+		there  = make(map[string]bool, len(paths))
 	)
 	for _, path := range paths {
-		reader, sample, err := s.group(path)
-		if err != nil {
+		there[path] = true
+		if err := s.group(path); err != nil {
 			errs = append(errs, ignoreGone(err))
 			continue
 		}
-		readers[path] = reader
-		if p, ok := cgroup.GroupPoint(sample, s.hostName, path, machine, at); ok {
+		if p, ok := cgroup.GroupPoint(&s.reading, s.hostName, path, machine, at); ok {
 			points = append(points, p)
 		}
 	}
-	s.groups = readers
+	for path, reader := range s.groups {
+		if !there[path] {
+			reader.Close()
+			delete(s.groups, path)
+		}
+	}
 	return points, errors.Join(errs...)
 }
 
 // group reads one cgroup that is no container.
-func (s *sampler) group(path string) (*cgroup.Reader, cgroup.Sample, error) {
+func (s *sampler) group(path string) error {
 	reader := s.groups[path]
 	if reader == nil {
 		var err error
-		if reader, err = s.hierarchy.OpenPath(path); err != nil {
-			return nil, cgroup.Sample{}, err
+		if reader, err = cgroup.NewReader(s.files, s.hierarchy.At(path)); err != nil {
+			return err
 		}
+		s.groups[path] = reader
 	}
-	sample, err := reader.Read()
-	return reader, sample, err
+	err := reader.Read(&s.reading, time.Now())
+	if err != nil {
+		reader.Close() // opened again if it is still there
+		delete(s.groups, path)
+	}
+	return err
 }
 
 // ignoreGone drops the error of what ended while it was looked at: Docker

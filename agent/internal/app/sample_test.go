@@ -118,6 +118,9 @@ func TestSamplesOfRealContainers(t *testing.T) {
 	second := tick(t, s, time.Unix(1010, 0))
 
 	cpu := second[busy][influx.ContainerCPU][0]
+	if cpu.Tag(influx.TagEngineHost) == "" || cpu.Tag(influx.TagServerVersion) == "" {
+		t.Errorf("the tags do not name the engine: %v", cpu.Tags)
+	}
 	if percent, ok := cpu.Float(influx.FieldUsagePercent); !ok || percent <= 0 || percent > 150 {
 		t.Errorf("a container that works a fifth of the time uses %v %%, %v", percent, ok)
 	}

@@ -2,7 +2,6 @@ package cgroup
 
 import (
 	"errors"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,16 +9,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/opencontainers/cgroups"
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"nezuban/agent/influx"
 )
-
-func TestMain(m *testing.M) {
-	cgroups.TestMode = true // lets the library read recordings, which lie on no cgroup file system
-	os.Exit(m.Run())
-}
 
 // recorded unpacks a recording and returns a hierarchy that stands on it.
 func recorded(t testing.TB, name string) (Hierarchy, string) {
@@ -32,12 +25,13 @@ func recorded(t testing.TB, name string) (Hierarchy, string) {
 	if err := txtar.Write(archive, dir); err != nil {
 		t.Fatal(err)
 	}
+	mounts := make(map[string]mount)
 	if strings.HasPrefix(name, "v2") {
-		return Hierarchy{mounts: map[string]string{"": filepath.Join(dir, "sys")}, root: dir}, dir
+		mounts[""] = mount{point: filepath.Join(dir, "sys"), from: "/"}
+		return Hierarchy{mounts: mounts, root: dir}, dir
 	}
-	mounts := make(map[string]string)
-	for _, controller := range []string{"cpu", "cpuacct", "memory", "blkio"} {
-		mounts[controller] = filepath.Join(dir, "sys", controller)
+	for _, controller := range controllers() {
+		mounts[controller] = mount{point: filepath.Join(dir, "sys", controller), from: "/"}
 	}
 	return Hierarchy{mounts: mounts, root: dir}, dir
 }
@@ -45,52 +39,70 @@ func recorded(t testing.TB, name string) (Hierarchy, string) {
 // pid is the process of every recording.
 const pid = 511
 
-func read(t testing.TB, h Hierarchy, network bool) Sample {
+// open makes a reader of the recording's process. Its files are closed at the end.
+func open(t testing.TB, h Hierarchy, network bool) *Reader {
 	t.Helper()
-	reader, err := h.Open(pid, network)
+	place, err := h.Of(pid, network)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := reader.Read()
+	reader, err := NewReader(NewFiles(100), place)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s
+	t.Cleanup(reader.Close)
+	return reader
+}
+
+func read(t testing.TB, h Hierarchy, network bool) *Sample {
+	t.Helper()
+	var s Sample
+	if err := open(t, h, network).Read(&s, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	return &s
+}
+
+// figures are known ones, or not where the value is negative.
+func figures(values ...int64) []Figure {
+	var all []Figure
+	for _, v := range values {
+		all = append(all, Figure{Value: uint64(max(v, 0)), Known: v >= 0})
+	}
+	return all
 }
 
 func TestSampleOfRecordings(t *testing.T) {
+	type ops = [opCount]Figure
 	tests := []struct {
 		name    string
-		cpu     CPU
-		usage   uint64 // as docker stats shows it
-		limit   uint64
-		peak    uint64
+		cpu     []Figure // total, user, system, periods, throttled periods, throttled time, quota, period
+		memory  []Figure // usage as docker stats shows it, limit, peak, failures, swap, kills, rss, cache
+		pids    []Figure
 		network []Interface
 		blkio   []Device
 	}{
 		{
 			name:    "v1-burn.txtar",
-			cpu:     CPU{Total: 671824708, User: 600000000, System: 60000000, Periods: 37, ThrottledPeriods: 1, ThrottledTime: 8440998},
-			usage:   20541440 - 65536,
-			limit:   67108864,
-			peak:    20545536,
+			cpu:     figures(671824708, 600000000, 60000000, 37, 1, 8440998, -1, -1),
+			memory:  figures(20541440-65536, 67108864, 20545536, 0, 0, 0, 18100224, 1720320),
+			pids:    figures(-1, -1),
 			network: []Interface{{Name: "eth0", RxBytes: 736, RxPackets: 8}},
 			blkio: []Device{{
 				Name:  "254:0",
-				Bytes: map[string]uint64{"Read": 1658880, "Write": 1204224, "Sync": 2863104, "Async": 0, "Discard": 0, "Total": 2863104},
+				Bytes: ops{OpRead: known(1658880), OpWrite: known(1204224), OpSync: known(2863104), OpAsync: known(0), OpDiscard: known(0), OpTotal: known(2863104)},
 			}},
 		},
 		{
 			name:    "v2-web.txtar",
-			cpu:     CPU{Total: 39160036000, User: 11439271000, System: 27720765000, Periods: 1247, ThrottledPeriods: 375, ThrottledTime: 14270504000},
-			usage:   31977472 - 8396800,
-			limit:   67108864,
-			peak:    32350208,
+			cpu:     figures(39160036000, 11439271000, 27720765000, 1247, 375, 14270504000, 50000, 100000),
+			memory:  figures(31977472-8396800, 67108864, 32350208, 0, 0, 0, 22462464, 8491008),
+			pids:    figures(6, 50),
 			network: []Interface{{Name: "eth0", RxBytes: 3124, RxPackets: 42, TxBytes: 1395, TxPackets: 19}},
 			blkio: []Device{{
 				Name:  "254:0",
-				Bytes: map[string]uint64{"Read": 102400, "Write": 232783872},
-				Count: map[string]uint64{"Read": 4, "Write": 233},
+				Bytes: ops{OpRead: known(102400), OpWrite: known(232783872), OpDiscard: known(0)},
+				Count: ops{OpRead: known(4), OpWrite: known(233), OpDiscard: known(0)},
 			}},
 		},
 	}
@@ -98,18 +110,22 @@ func TestSampleOfRecordings(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			h, _ := recorded(t, tt.name)
 			s := read(t, h, true)
-			if diff := cmp.Diff(&tt.cpu, s.CPU); diff != "" {
-				t.Errorf("cpu (-want +got):\n%s", diff)
+			c, m := s.CPU, &s.Memory
+			for _, part := range []struct {
+				name      string
+				want, got any
+			}{
+				{"cpu", tt.cpu, []Figure{c.Total, c.User, c.System, c.Periods, c.ThrottledPeriods, c.ThrottledTime, c.Quota, c.Period}},
+				{"memory", tt.memory, []Figure{m.Working(), m.Limit, m.MaxUsage, m.FailCount, m.Swap, m.OOMKills, m.Stats[StatRSS], m.Stats[StatCache]}},
+				{"pids", tt.pids, []Figure{s.PIDs.Current, s.PIDs.Limit}},
+				{"network", tt.network, s.Network},
+			} {
+				if diff := cmp.Diff(part.want, part.got); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", part.name, diff)
+				}
 			}
-			got := []uint64{s.Memory.Working(), s.Memory.Limit, s.Memory.MaxUsage}
-			if diff := cmp.Diff([]uint64{tt.usage, tt.limit, tt.peak}, got); diff != "" {
-				t.Errorf("memory usage, limit, peak (-want +got):\n%s", diff)
-			}
-			if diff := cmp.Diff(tt.network, s.Network); diff != "" {
-				t.Errorf("network (-want +got):\n%s", diff)
-			}
-			if tt.blkio[0].Count == nil && len(s.Blkio) == 1 {
-				s.Blkio[0].Count = nil
+			if tt.blkio[0].Count == (ops{}) && len(s.Blkio) == 1 {
+				s.Blkio[0].Count = ops{}
 			}
 			if diff := cmp.Diff(tt.blkio, s.Blkio); diff != "" {
 				t.Errorf("block io (-want +got):\n%s", diff)
@@ -176,67 +192,77 @@ func TestWhatIsNotCountedGivesNoPoint(t *testing.T) {
 	}
 }
 
+// A folder that is removed takes its files with it: of those that are held open the kernel says ENODEV.
 func TestReadOfCgroupThatEnded(t *testing.T) {
 	for _, name := range []string{"v1-burn.txtar", "v2-web.txtar"} {
 		t.Run(name, func(t *testing.T) {
 			h, dir := recorded(t, name)
-			reader, err := h.Open(pid, true)
+			place, err := h.Of(pid, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			reader, err := NewReader(NewFiles(0), place) // none is held open
 			if err != nil {
 				t.Fatal(err)
 			}
 			if err := os.RemoveAll(filepath.Join(dir, "sys")); err != nil {
 				t.Fatal(err)
 			}
-			if s, err := reader.Read(); !errors.Is(err, ErrGone) {
-				t.Errorf("Read() = %+v, %v, expected ErrGone", s, err)
+			if err := reader.Read(&Sample{}, time.Now()); !errors.Is(err, ErrGone) {
+				t.Errorf("Read() = %v, expected ErrGone", err)
+			}
+			if _, err := NewReader(NewFiles(0), place); !errors.Is(err, ErrGone) {
+				t.Errorf("NewReader() = %v, expected ErrGone", err)
 			}
 		})
 	}
 }
 
-func TestOpenOfProcessThatEnded(t *testing.T) {
+func TestPlaceOfProcessThatEnded(t *testing.T) {
 	h, _ := recorded(t, "v2-web.txtar")
-	if _, err := h.Open(512, true); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("Open(512) = %v, expected %v", err, os.ErrNotExist)
+	if _, err := h.Of(512, true); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("Of(512) = %v, expected %v", err, os.ErrNotExist)
 	}
 }
 
 func TestWorking(t *testing.T) {
-	tests := []struct {
-		name   string
-		memory Memory
-		want   uint64
+	for _, tt := range []struct {
+		name            string
+		inactive, total Figure
+		want            uint64
 	}{
-		{"v1 takes the figure of the whole subtree", Memory{Usage: 100, Stat: map[string]uint64{"inactive_file": 1, "total_inactive_file": 30}}, 70},
-		{"v2", Memory{Usage: 100, Stat: map[string]uint64{"inactive_file": 30}}, 70},
-		{"none known", Memory{Usage: 100}, 100},
-		{"more than used: not read at one instant", Memory{Usage: 100, Stat: map[string]uint64{"inactive_file": 101}}, 100},
-	}
-	for _, tt := range tests {
+		{"v1 takes the figure of the whole subtree", known(1), known(30), 70},
+		{"v2", known(30), Figure{}, 70},
+		{"none known", Figure{}, Figure{}, 100},
+		{"more than used: not read at one instant", known(101), Figure{}, 0},
+	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := tt.memory.Working(); got != tt.want {
-				t.Errorf("Working() = %d, expected %d", got, tt.want)
+			m := Memory{Usage: known(100)}
+			m.Stats[StatInactiveFile], m.Stats[StatTotalInactiveFile] = tt.inactive, tt.total
+			if got := m.Working(); got != known(tt.want) {
+				t.Errorf("Working() = %v, expected %d", got, tt.want)
 			}
 		})
 	}
 }
 
 func TestLimit(t *testing.T) {
-	tests := []struct {
-		name                 string
-		limit, machine, want uint64
+	none := Figure{}
+	for _, tt := range []struct {
+		name    string
+		limit   Figure
+		machine uint64
+		want    Figure
 	}{
-		{"own", 50, 100, 50},
-		{"v1 none", 9223372036854771712, 100, 100},
-		{"v2 none", math.MaxUint64, 100, 100},
-		{"more than there is", 200, 100, 100},
-		{"machine not known", 50, 0, 50},
-		{"nothing known", math.MaxUint64, 0, 0},
-	}
-	for _, tt := range tests {
+		{"own", known(50), 100, known(50)},
+		{"none", none, 100, known(100)},
+		{"more than there is", known(200), 100, known(100)},
+		{"machine not known", known(50), 0, known(50)},
+		{"nothing known", none, 0, none},
+	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := (Memory{Limit: tt.limit}).limit(tt.machine); got != tt.want {
-				t.Errorf("limit() = %d, expected %d", got, tt.want)
+			if got := (&Memory{Limit: tt.limit}).limit(tt.machine); got != tt.want {
+				t.Errorf("limit() = %v, expected %v", got, tt.want)
 			}
 		})
 	}
@@ -264,8 +290,12 @@ func TestPercent(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var tracker Tracker
 			for i, r := range tt.readings {
-				p := tracker.cpuPoint(CPU{Total: r.total}, start.Add(r.after), Owner{}, Machine{}, start)
+				fields := tracker.cpuFields(&CPU{Total: known(r.total), Quota: known(50_000), Period: known(100_000)}, start.Add(r.after), Machine{})
+				p := influx.Point{Fields: fields}
 				got, ok := p.Float(influx.FieldUsagePercent)
+				if limit, limited := p.Float(influx.FieldUsagePercentOfLimit); limited != ok || limit != 2*got {
+					t.Errorf("reading %d: %v of the limit, %v, expected twice %v", i, limit, limited, got)
+				}
 				if !ok {
 					got = -1
 				}
@@ -287,7 +317,9 @@ func TestParseProc(t *testing.T) {
 		{"hybrid", "2:memory:/docker/0a\n0::/docker/0a\n", map[string]string{"memory": "/docker/0a", "": "/docker/0a"}},
 		{"last line unfinished", "0::/x", map[string]string{"": "/x"}},
 		{"colon in the path", "0::/a:b\n", map[string]string{"": "/a:b"}},
-		{"outside of the namespace", "0::/../../x\n", map[string]string{"": "/x"}},
+		{"outside of the namespace", "0::/../../x\n", nil},
+		{"outside, its root", "0::/..\n", nil},
+		{"two dots that belong to a name", "0::/..x\n", map[string]string{"": "/..x"}},
 		{"empty", "", nil},
 		{"no controller", "1:name=systemd:/\n", nil},
 		{"not a cgroup file", "hello\n", nil},
@@ -331,7 +363,7 @@ func TestWalk(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	h := Hierarchy{mounts: map[string]string{"": dir}}
+	h := Hierarchy{mounts: map[string]mount{"": {point: dir, from: "/"}}}
 	paths, more := h.Walk(2, 10, IsContainer)
 	want := []string{"/a.slice", "/system.slice", "/user.slice", "/a.slice/b.service", "/user.slice/user-1.slice"}
 	if diff := cmp.Diff(want, paths); diff != "" || more {

@@ -8,34 +8,28 @@ import (
 
 // GroupPoint makes the one point of a cgroup that is no container with a name:
 // a service, a user's session. ok is false when the sample holds nothing.
-func GroupPoint(s Sample, host, path string, machine Machine, at time.Time) (p influx.Point, ok bool) {
-	var fields []influx.Field
-	if cpu := s.CPU; cpu != nil {
-		fields = append(fields,
-			influx.Uint(influx.FieldCPUUsageNs, cpu.Total),
-			influx.Uint(influx.FieldCPUUserNs, cpu.User),
-			influx.Uint(influx.FieldCPUSystemNs, cpu.System),
-			influx.Uint(influx.FieldCPUThrottledNs, cpu.ThrottledTime))
-	}
-	if memory := s.Memory; memory != nil {
-		fields = append(fields,
-			influx.Uint(influx.FieldMemoryUsageBytes, memory.Usage),
-			influx.Uint(influx.FieldMemoryWorkingBytes, memory.Working()))
-		fields = appendFirst(fields, memory.Stat, influx.FieldMemoryRSSBytes, "total_rss", "anon")
-		fields = appendFirst(fields, memory.Stat, influx.FieldMemoryCacheBytes, "total_cache", "file")
-		if limit := memory.limit(machine.Memory); limit > 0 {
-			fields = append(fields, influx.Uint(influx.FieldMemoryLimitBytes, limit))
-		}
+func GroupPoint(s *Sample, host, path string, machine Machine, at time.Time) (p influx.Point, ok bool) {
+	fields := make([]influx.Field, 0, 12)
+	fields = add(fields, influx.FieldCPUUsageNs, s.CPU.Total)
+	fields = add(fields, influx.FieldCPUUserNs, s.CPU.User)
+	fields = add(fields, influx.FieldCPUSystemNs, s.CPU.System)
+	fields = add(fields, influx.FieldCPUThrottledNs, s.CPU.ThrottledTime)
+	if s.Memory.Usage.Known {
+		fields = add(fields, influx.FieldMemoryUsageBytes, s.Memory.Usage)
+		fields = add(fields, influx.FieldMemoryWorkingBytes, s.Memory.Working())
+		fields = add(fields, influx.FieldMemoryRSSBytes, s.Memory.first(StatTotalRSS, StatRSS))
+		fields = add(fields, influx.FieldMemoryCacheBytes, s.Memory.first(StatTotalCache, StatCache))
+		fields = add(fields, influx.FieldMemoryLimitBytes, s.Memory.limit(machine.Memory))
 	}
 	if len(s.Blkio) > 0 {
-		read, written := uint64(0), uint64(0)
-		for _, d := range s.Blkio {
-			read += d.Bytes["Read"]
-			written += d.Bytes["Write"]
+		var total Device
+		for i := range s.Blkio {
+			total.add(&s.Blkio[i])
 		}
-		fields = append(fields,
-			influx.Uint(influx.FieldIOReadBytes, read), influx.Uint(influx.FieldIOWriteBytes, written))
+		fields = add(fields, influx.FieldIOReadBytes, total.Bytes[OpRead])
+		fields = add(fields, influx.FieldIOWriteBytes, total.Bytes[OpWrite])
 	}
+	fields = add(fields, influx.FieldProcesses, s.PIDs.Current)
 	return influx.Point{
 		Measurement: influx.Cgroup,
 		Tags:        []influx.Tag{{Key: influx.TagCgroup, Value: path}, {Key: influx.TagHost, Value: host}},
@@ -44,12 +38,10 @@ func GroupPoint(s Sample, host, path string, machine Machine, at time.Time) (p i
 	}, len(fields) > 0
 }
 
-// appendFirst adds the first of the keys that the kernel has: v1's, else v2's.
-func appendFirst(fields []influx.Field, stat map[string]uint64, field string, keys ...string) []influx.Field {
-	for _, key := range keys {
-		if v, ok := stat[key]; ok {
-			return append(fields, influx.Uint(field, v))
-		}
+// first is the first of two figures that the kernel has: that of v1, of the cgroup with all below it, else that of v2.
+func (m *Memory) first(v1, v2 Stat) Figure {
+	if f := m.Stats[v1]; f.Known {
+		return f
 	}
-	return fields
+	return m.Stats[v2]
 }

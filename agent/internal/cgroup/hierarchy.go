@@ -1,80 +1,120 @@
-// Package cgroup reads what the kernel accounts for a container: CPU, memory,
-// block IO, and the network of its main process, through the handler of
-// cAdvisor's library, on cgroup v1, v2 and the hybrid of both.
+// Package cgroup reads what the kernel accounts for a container: CPU, memory, block IO, processes, pressure, and the network of its
+// main process, from the kernel's own files, on cgroup v1, v2 and the hybrid of both.
 //
-// Package app opens a [Reader] per running container and asks it once a tick.
-// The package never speaks to Docker, never writes to a cgroup, and never says
-// zero where the kernel says nothing.
+// Package app opens a [Reader] per running container and asks it once a tick. Package reference compares it with the handler of
+// cAdvisor's library. The package never speaks to Docker, never writes to a cgroup, and never says zero where the kernel says
+// nothing.
 package cgroup
 
 import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 
-	"github.com/google/cadvisor/lib/container"
-	"github.com/google/cadvisor/lib/container/libcontainer"
+	"github.com/moby/sys/mountinfo"
 )
 
-// Hierarchy is the cgroup file systems of this machine. It is immutable and
-// safe for concurrent use.
+// Hierarchy is the cgroup file systems of this machine. It is immutable and safe for concurrent use.
 type Hierarchy struct {
-	mounts map[string]string // controller to mount point; on v2 one, of the controller ""
-	root   string            // where /proc is below
+	mounts map[string]mount // by controller of v1; v2 has the controller ""
+	root   string           // where /proc is below
+}
+
+// mount is where a hierarchy is seen.
+type mount struct {
+	point string
+	from  string // the cgroup that is seen there: "/", unless a part of the hierarchy is mounted
 }
 
 // Mounted finds the cgroup file systems that are mounted.
 func Mounted() (Hierarchy, error) {
-	mounts, err := libcontainer.GetCgroupSubsystems(metrics())
+	list, err := mountinfo.GetMounts(mountinfo.FSTypeFilter("cgroup", "cgroup2"))
 	if err != nil {
 		return Hierarchy{}, fmt.Errorf("find cgroup mounts: %w", err)
 	}
-	return Hierarchy{mounts: mounts, root: "/"}, nil
+	return Hierarchy{mounts: byController(list), root: "/"}, nil
 }
 
-// metrics is what the handler is asked for.
-func metrics() container.MetricSet {
-	return container.MetricSet{
-		container.CpuUsageMetrics:     struct{}{},
-		container.MemoryUsageMetrics:  struct{}{},
-		container.DiskIOMetrics:       struct{}{},
-		container.NetworkUsageMetrics: struct{}{},
+// byController takes of several mounts of one controller the first.
+func byController(list []*mountinfo.Info) map[string]mount {
+	mounts := make(map[string]mount)
+	add := func(controller string, info *mountinfo.Info) {
+		if _, ok := mounts[controller]; !ok {
+			mounts[controller] = mount{point: info.Mountpoint, from: info.Root}
+		}
 	}
+	for _, info := range list {
+		if info.FSType == "cgroup2" {
+			add("", info)
+			continue
+		}
+		for option := range strings.SplitSeq(info.VFSOptions, ",") {
+			if slices.Contains(controllers(), option) {
+				add(option, info)
+			}
+		}
+	}
+	return mounts
 }
 
-// Open makes a reader of the cgroups that the process is in. With network
-// the reader also counts what the process's network namespace sent and received.
-func (h Hierarchy) Open(pid int, network bool) (*Reader, error) {
+// Of says where the files of the cgroups are that a process is in. With network they include what its network namespace sent and
+// received.
+func (h Hierarchy) Of(pid int, network bool) (Place, error) {
 	data, err := os.ReadFile(filepath.Join(h.root, "proc", strconv.Itoa(pid), "cgroup"))
 	if err != nil {
-		return nil, fmt.Errorf("open cgroups of process %d: %w", pid, err)
+		return Place{}, fmt.Errorf("open cgroups of process %d: %w", pid, err)
 	}
 	groups, err := ParseProc(data)
 	if err != nil {
-		return nil, fmt.Errorf("open cgroups of process %d: %w", pid, err)
+		return Place{}, fmt.Errorf("open cgroups of process %d: %w", pid, err)
 	}
-	dirs := make(map[string]string, len(h.mounts))
-	for controller, mount := range h.mounts {
-		if path, ok := groups[controller]; ok {
-			dirs[controller] = filepath.Join(mount, path)
-		}
+	place := h.place(func(controller string) (string, bool) {
+		path, ok := groups[controller]
+		return path, ok
+	})
+	if network {
+		place.PID = pid
 	}
-	if !network {
-		pid = 0
-	}
-	return open(dirs, h.root, pid)
+	return place, nil
 }
 
-// OpenPath makes a reader of the cgroup at path, as [Hierarchy.Walk] gives it,
-// in every hierarchy that has it. It counts no network.
-func (h Hierarchy) OpenPath(path string) (*Reader, error) {
-	dirs := make(map[string]string, len(h.mounts))
-	for controller, mount := range h.mounts {
-		dir := filepath.Join(mount, path)
-		if _, err := os.Stat(dir); err == nil {
-			dirs[controller] = dir
+// At says where the files of the cgroup at path are, as [Hierarchy.Walk] gives it, in every hierarchy that has it. They include no
+// network.
+func (h Hierarchy) At(path string) Place {
+	return h.place(func(controller string) (string, bool) {
+		m := h.mounts[controller]
+		_, err := os.Stat(filepath.Join(m.point, path))
+		return filepath.Join(m.from, path), err == nil
+	})
+}
+
+// place takes each controller from v1 where it is there, else from v2.
+func (h Hierarchy) place(group func(controller string) (path string, ok bool)) Place {
+	place := Place{Dirs: make(map[string]Dir), Proc: filepath.Join(h.root, "proc")}
+	for _, controller := range controllers() {
+		for _, hierarchy := range []string{controller, ""} {
+			m, mounted := h.mounts[hierarchy]
+			path, ok := group(hierarchy)
+			if !mounted || !ok {
+				continue
+			}
+			if below, ok := under(path, m.from); ok {
+				place.Dirs[controller] = Dir{Path: filepath.Join(m.point, below), V2: hierarchy == ""}
+				break
+			}
 		}
 	}
-	return open(dirs, h.root, 0)
+	return place
+}
+
+// under is a cgroup's path below the one that is mounted.
+func under(path, from string) (string, bool) {
+	if from == "/" {
+		return path, true
+	}
+	below, ok := strings.CutPrefix(path, from)
+	return below, ok && (below == "" || below[0] == '/')
 }

@@ -1,7 +1,6 @@
 package cgroup
 
 import (
-	"math"
 	"time"
 
 	"nezuban/agent/influx"
@@ -28,36 +27,57 @@ type Tracker struct {
 }
 
 // Points makes the points of one sample, all with the time at, in Telegraf's
-// words. What the sample does not have gives no point.
+// words. What the sample does not have gives no field, and a point without any is left out.
 // Next on a sample's path: [influx.Writer.Write].
-func (t *Tracker) Points(s Sample, owner Owner, machine Machine, at time.Time) []influx.Point {
-	points := make([]influx.Point, 0, 6)
-	if s.CPU != nil {
-		points = append(points, t.cpuPoint(*s.CPU, s.At, owner, machine, at))
-	}
-	if s.Memory != nil {
-		points = append(points, memoryPoint(*s.Memory, owner, machine, at))
+func (t *Tracker) Points(s *Sample, owner Owner, machine Machine, at time.Time) []influx.Point {
+	points := make([]influx.Point, 0, 8)
+	for _, p := range []struct {
+		measurement string
+		fields      []influx.Field
+		tags        []influx.Tag
+	}{
+		{influx.ContainerCPU, t.cpuFields(&s.CPU, s.At, machine), []influx.Tag{{Key: influx.TagCPU, Value: influx.CPUTotal}}},
+		{influx.ContainerMem, memoryFields(&s.Memory, machine), nil},
+		{influx.ContainerPIDs, pidsFields(s.PIDs), nil},
+		{influx.ContainerPressure, pressureFields(s.Pressure), nil},
+	} {
+		if len(p.fields) > 0 {
+			points = append(points, owner.point(p.measurement, at, p.fields, p.tags...))
+		}
 	}
 	points = append(points, networkPoints(s.Network, owner, at)...)
 	return append(points, blkioPoints(s.Blkio, owner, at)...)
 }
 
-func (t *Tracker) cpuPoint(cpu CPU, read time.Time, owner Owner, machine Machine, at time.Time) influx.Point {
-	fields := []influx.Field{
-		influx.Uint(influx.FieldUsageTotal, cpu.Total),
-		influx.Uint(influx.FieldUsageInUsermode, cpu.User),
-		influx.Uint(influx.FieldUsageInKernelmode, cpu.System),
-		influx.Uint(influx.FieldThrottlingPeriods, cpu.Periods),
-		influx.Uint(influx.FieldThrottledPeriods, cpu.ThrottledPeriods),
-		influx.Uint(influx.FieldThrottledTime, cpu.ThrottledTime),
+// add appends a figure that is known.
+func add(fields []influx.Field, key string, f Figure) []influx.Field {
+	if !f.Known {
+		return fields
 	}
+	return append(fields, influx.Uint(key, f.Value))
+}
+
+func (t *Tracker) cpuFields(cpu *CPU, read time.Time, machine Machine) []influx.Field {
+	if !cpu.Total.Known {
+		return nil
+	}
+	fields := make([]influx.Field, 0, 10)
+	fields = add(fields, influx.FieldUsageTotal, cpu.Total)
+	fields = add(fields, influx.FieldUsageInUsermode, cpu.User)
+	fields = add(fields, influx.FieldUsageInKernelmode, cpu.System)
+	fields = add(fields, influx.FieldThrottlingPeriods, cpu.Periods)
+	fields = add(fields, influx.FieldThrottledPeriods, cpu.ThrottledPeriods)
+	fields = add(fields, influx.FieldThrottledTime, cpu.ThrottledTime)
 	if machine.SystemCPU > 0 {
 		fields = append(fields, influx.Uint(influx.FieldUsageSystem, machine.SystemCPU))
 	}
-	if percent, ok := t.percent(cpu.Total, read); ok {
+	if percent, ok := t.percent(cpu.Total.Value, read); ok {
 		fields = append(fields, influx.Float(influx.FieldUsagePercent, percent))
+		if cores, limited := cpu.Cores(); limited && cores > 0 {
+			fields = append(fields, influx.Float(influx.FieldUsagePercentOfLimit, percent/cores))
+		}
 	}
-	return owner.point(influx.ContainerCPU, at, fields, influx.Tag{Key: influx.TagCPU, Value: influx.CPUTotal})
+	return fields
 }
 
 // percent is the CPU used since the last sample; 100 is one CPU kept busy.
@@ -72,49 +92,62 @@ func (t *Tracker) percent(total uint64, read time.Time) (float64, bool) {
 	return 100 * float64(total-last) / float64(elapsed.Nanoseconds()), true
 }
 
-// memoryStats are the keys of memory.stat that become fields where the kernel
-// has them; v1 and v2 have different ones.
-func memoryStats() []string {
-	return []string{
-		influx.FieldActiveAnon, influx.FieldActiveFile, influx.FieldInactiveAnon, influx.FieldInactiveFile,
-		influx.FieldCache, influx.FieldRSS, influx.FieldMappedFile, influx.FieldShmem,
-		influx.FieldPgfault, influx.FieldPgmajfault, influx.FieldUnevictable,
-		influx.FieldTotalCache, influx.FieldTotalRSS, influx.FieldTotalInactiveFile, influx.FieldTotalActiveFile,
-	}
+// statFields are the fields of the lines of memory.stat.
+var statFields = [statCount]string{
+	StatActiveAnon: influx.FieldActiveAnon, StatActiveFile: influx.FieldActiveFile,
+	StatInactiveAnon: influx.FieldInactiveAnon, StatInactiveFile: influx.FieldInactiveFile,
+	StatCache: influx.FieldCache, StatRSS: influx.FieldRSS, StatRSSHuge: influx.FieldRSSHuge,
+	StatMapped: influx.FieldMappedFile, StatShmem: influx.FieldShmem,
+	StatUnevictable: influx.FieldUnevictable, StatWriteback: influx.FieldWriteback,
+	StatPgfault: influx.FieldPgfault, StatPgmajfault: influx.FieldPgmajfault,
+	StatPgpgin: influx.FieldPgpgin, StatPgpgout: influx.FieldPgpgout,
+	StatHierarchicalLimit: influx.FieldHierarchicalLimit,
+	StatTotalActiveAnon:   influx.FieldTotalActiveAnon, StatTotalActiveFile: influx.FieldTotalActiveFile,
+	StatTotalInactiveAnon: influx.FieldTotalInactiveAnon, StatTotalInactiveFile: influx.FieldTotalInactiveFile,
+	StatTotalCache: influx.FieldTotalCache, StatTotalRSS: influx.FieldTotalRSS, StatTotalRSSHuge: influx.FieldTotalRSSHuge,
+	StatTotalMapped: influx.FieldTotalMappedFile, StatTotalShmem: influx.FieldTotalShmem,
+	StatTotalUnevictable: influx.FieldTotalUnevictable, StatTotalWriteback: influx.FieldTotalWriteback,
+	StatTotalPgfault: influx.FieldTotalPgfault, StatTotalPgmajfault: influx.FieldTotalPgmajfault,
+	StatTotalPgpgin: influx.FieldTotalPgpgin, StatTotalPgpgout: influx.FieldTotalPgpgout,
 }
 
-func memoryPoint(memory Memory, owner Owner, machine Machine, at time.Time) influx.Point {
+func memoryFields(memory *Memory, machine Machine) []influx.Field {
+	if !memory.Usage.Known {
+		return nil
+	}
+	fields := make([]influx.Field, 0, 16+len(memory.Stats))
 	usage := memory.Working()
-	fields := []influx.Field{influx.Uint(influx.FieldUsage, usage)}
-	if limit := memory.limit(machine.Memory); limit > 0 {
+	fields = add(fields, influx.FieldUsage, usage)
+	fields = add(fields, influx.FieldWorkingSet, usage)
+	if limit := memory.limit(machine.Memory); limit.Value > 0 {
 		fields = append(fields,
-			influx.Uint(influx.FieldLimit, limit),
-			influx.Float(influx.FieldUsagePercent, 100*float64(usage)/float64(limit)))
+			influx.Uint(influx.FieldLimit, limit.Value),
+			influx.Float(influx.FieldUsagePercent, 100*float64(usage.Value)/float64(limit.Value)))
 	}
-	if memory.MaxUsage > 0 {
-		fields = append(fields, influx.Uint(influx.FieldMaxUsage, memory.MaxUsage))
-	}
-	if memory.FailCount > 0 {
-		fields = append(fields, influx.Uint(influx.FieldFailCount, memory.FailCount))
-	}
-	for _, key := range memoryStats() {
-		if v, ok := memory.Stat[key]; ok {
-			fields = append(fields, influx.Uint(key, v))
+	fields = add(fields, influx.FieldMaxUsage, memory.MaxUsage)
+	fields = add(fields, influx.FieldFailCount, memory.FailCount)
+	fields = add(fields, influx.FieldSwap, memory.Swap)
+	fields = add(fields, influx.FieldOOMKills, memory.OOMKills)
+	for stat, field := range statFields {
+		if f := memory.Stats[stat]; f.Value < noLimit { // of which a hierarchy without a limit has one line
+			fields = add(fields, field, f)
 		}
 	}
-	return owner.point(influx.ContainerMem, at, fields)
+	return fields
 }
 
-// limit is the limit that holds, in bytes: the cgroup's own or what the
-// machine has; 0 when neither is known.
-func (m Memory) limit(machine uint64) uint64 {
-	if m.Limit == 0 || m.Limit >= math.MaxInt64/2 {
-		return machine // v1 says "none" as the largest page-aligned int64
-	}
-	if machine > 0 {
-		return min(m.Limit, machine)
-	}
-	return m.Limit
+func pidsFields(pids PIDs) []influx.Field {
+	fields := add(nil, influx.FieldPIDs, pids.Current)
+	return add(fields, influx.FieldPIDsLimit, pids.Limit)
+}
+
+func pressureFields(p Pressure) []influx.Field {
+	fields := add(nil, influx.FieldCPUSome, p.CPUSome)
+	fields = add(fields, influx.FieldCPUFull, p.CPUFull)
+	fields = add(fields, influx.FieldMemorySome, p.MemorySome)
+	fields = add(fields, influx.FieldMemoryFull, p.MemoryFull)
+	fields = add(fields, influx.FieldIOSome, p.IOSome)
+	return add(fields, influx.FieldIOFull, p.IOFull)
 }
 
 func networkPoints(interfaces []Interface, owner Owner, at time.Time) []influx.Point {
@@ -141,17 +174,71 @@ func (i *Interface) add(other Interface) {
 	i.TxDropped += other.TxDropped
 }
 
+// rxTx is a figure of an interface with its field.
+type rxTx struct {
+	field string
+	v     uint64
+}
+
+func (i *Interface) figures() [8]rxTx {
+	return [8]rxTx{
+		{influx.FieldRxBytes, i.RxBytes},
+		{influx.FieldRxPackets, i.RxPackets},
+		{influx.FieldRxErrors, i.RxErrors},
+		{influx.FieldRxDropped, i.RxDropped},
+		{influx.FieldTxBytes, i.TxBytes},
+		{influx.FieldTxPackets, i.TxPackets},
+		{influx.FieldTxErrors, i.TxErrors},
+		{influx.FieldTxDropped, i.TxDropped},
+	}
+}
+
 func (i *Interface) point(owner Owner, at time.Time) influx.Point {
-	return owner.point(influx.ContainerNet, at, []influx.Field{
-		influx.Uint(influx.FieldRxBytes, i.RxBytes),
-		influx.Uint(influx.FieldRxPackets, i.RxPackets),
-		influx.Uint(influx.FieldRxErrors, i.RxErrors),
-		influx.Uint(influx.FieldRxDropped, i.RxDropped),
-		influx.Uint(influx.FieldTxBytes, i.TxBytes),
-		influx.Uint(influx.FieldTxPackets, i.TxPackets),
-		influx.Uint(influx.FieldTxErrors, i.TxErrors),
-		influx.Uint(influx.FieldTxDropped, i.TxDropped),
-	}, influx.Tag{Key: influx.TagNetwork, Value: i.Name})
+	fields := make([]influx.Field, 0, 9)
+	for _, f := range i.figures() {
+		fields = append(fields, influx.Uint(f.field, f.v))
+	}
+	return owner.point(influx.ContainerNet, at, fields, influx.Tag{Key: influx.TagNetwork, Value: i.Name})
+}
+
+// opFields are the fields of the operations of block IO.
+var opFields = [opCount]struct{ bytes, count string }{
+	OpRead:    {influx.FieldIOServiceBytesRead, influx.FieldIOServicedRead},
+	OpWrite:   {influx.FieldIOServiceBytesWrite, influx.FieldIOServicedWrite},
+	OpSync:    {influx.FieldIOServiceBytesSync, influx.FieldIOServicedSync},
+	OpAsync:   {influx.FieldIOServiceBytesAsync, influx.FieldIOServicedAsync},
+	OpDiscard: {influx.FieldIOServiceBytesDiscard, influx.FieldIOServicedDiscard},
+	OpTotal:   {influx.FieldIOServiceBytesTotal, influx.FieldIOServicedTotal},
+}
+
+// blkioPoints gives a point for each device and one for all of them.
+func blkioPoints(devices []Device, owner Owner, at time.Time) []influx.Point {
+	if len(devices) == 0 {
+		return nil
+	}
+	total := Device{Name: influx.Total}
+	points := make([]influx.Point, 0, len(devices)+1)
+	for i := range devices {
+		points = append(points, devices[i].point(owner, at))
+		total.add(&devices[i])
+	}
+	return append(points, total.point(owner, at))
+}
+
+func (d *Device) add(other *Device) {
+	for op := range d.Bytes {
+		d.Bytes[op] = d.Bytes[op].plus(other.Bytes[op])
+		d.Count[op] = d.Count[op].plus(other.Count[op])
+	}
+}
+
+func (d *Device) point(owner Owner, at time.Time) influx.Point {
+	var fields []influx.Field
+	for op, names := range opFields {
+		fields = add(fields, names.bytes, d.Bytes[op])
+		fields = add(fields, names.count, d.Count[op])
+	}
+	return owner.point(influx.ContainerBlkio, at, fields, influx.Tag{Key: influx.TagDevice, Value: d.Name})
 }
 
 // point adds the owner's tags and id to fields.

@@ -18,9 +18,8 @@ var errNoGroup = errors.New("no cgroup named")
 //	1:name=systemd:/docker/0a1b
 //	0::/system.slice/docker-0a1b.scope
 //
-// and gives the path by controller; that of v2 has the controller "". Named
-// hierarchies without a controller are left out. Paths are cleaned: what was
-// mounted away from above ("/../x") cannot lead out of a mount.
+// and gives the path by controller; that of v2 has the controller "". Named hierarchies without a controller are left out. A path
+// that leads out of what this process sees, "/../x", is an error: its figures are not to be had, and nobody else's would be right.
 func ParseProc(data []byte) (map[string]string, error) {
 	groups := make(map[string]string)
 	for line := range bytes.Lines(data) {
@@ -31,6 +30,9 @@ func ParseProc(data []byte) (map[string]string, error) {
 		parts := bytes.SplitN(line, []byte(":"), 3)
 		if len(parts) != 3 || len(parts[2]) == 0 || parts[2][0] != '/' {
 			return nil, fmt.Errorf("parse /proc/PID/cgroup: %q: expected hierarchy:controllers:/path", line)
+		}
+		if bytes.HasPrefix(parts[2], []byte("/..")) && (len(parts[2]) == 3 || parts[2][3] == '/') {
+			return nil, fmt.Errorf("parse /proc/PID/cgroup: %q: the cgroup is outside of the agent's cgroup namespace; start the agent in the host's", line)
 		}
 		group := path.Clean(string(parts[2]))
 		for controller := range strings.SplitSeq(string(parts[1]), ",") {

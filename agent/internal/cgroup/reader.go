@@ -3,12 +3,12 @@ package cgroup
 import (
 	"errors"
 	"fmt"
-	"os"
-
-	"github.com/google/cadvisor/lib/container/libcontainer"
-	"github.com/opencontainers/cgroups"
-	"github.com/opencontainers/cgroups/fs"
-	"github.com/opencontainers/cgroups/fs2"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
 )
 
 // ErrGone says that the cgroup is no longer there.
@@ -17,72 +17,133 @@ var ErrGone = errors.New("cgroup is gone")
 // errNoController says that a cgroup has no controller that is read.
 var errNoController = errors.New("no controller to read")
 
-// Reader reads one cgroup again and again. It is not safe for concurrent use,
-// and holds no file open between two reads.
+// Source reads one cgroup again and again.
+type Source interface {
+	// Read fills the sample, which is as of now. A cgroup that ended gives [ErrGone].
+	Read(s *Sample, now time.Time) error
+	// Close gives back what the source holds.
+	Close()
+}
+
+// Reader reads the kernel's files of one cgroup, which it holds open as far as [Files] allows. It is not safe for concurrent use.
 type Reader struct {
-	handler *libcontainer.Handler
-	manager *recorder
-	dirs    map[string]string // by controller
+	files   *Files
+	sources []source
+	names   names
 }
 
-// open makes a reader of the folders of one cgroup, by controller.
-func open(dirs map[string]string, root string, pid int) (*Reader, error) {
-	if len(dirs) == 0 {
-		return nil, fmt.Errorf("open cgroup: %w", errNoController)
-	}
-	manager, err := newManager(dirs)
-	if err != nil {
-		return nil, fmt.Errorf("open cgroup: %w", err)
-	}
-	rec := &recorder{Manager: manager}
-	return &Reader{handler: libcontainer.NewHandler(rec, root, pid, metrics()), manager: rec, dirs: dirs}, nil
+// Place says where the files of one cgroup are.
+type Place struct {
+	Dirs map[string]Dir // by controller, in v1's words: cpu, cpuacct, memory, blkio, pids
+	PID  int            // whose network is counted; 0: nobody's
+	Proc string         // where /proc is
 }
 
-// newManager chooses by the folders, not by what the machine has mounted: so
-// recordings of either version can be read on any machine.
-func newManager(dirs map[string]string) (cgroups.Manager, error) {
-	config := &cgroups.Cgroup{Resources: &cgroups.Resources{}}
-	if dir, v2 := dirs[""]; v2 {
-		return fs2.NewManager(config, dir)
-	}
-	return fs.NewManager(config, dirs)
+// Dir is the folder of one controller.
+type Dir struct {
+	Path string
+	V2   bool
 }
 
-// Read takes one sample. A cgroup that ended gives [ErrGone]; on v1 its files
-// read as if it had used nothing, so it is looked for after the read.
-// Next on a sample's path: [Tracker.Points].
-func (r *Reader) Read() (Sample, error) {
-	stats, err := r.handler.GetStats()
-	if r.gone() {
-		return Sample{}, ErrGone
-	}
-	if err != nil {
-		return Sample{}, fmt.Errorf("read cgroup: %w", err)
-	}
-	return newSample(stats, r.manager.last, r.dirs), nil
-}
-
-// gone says whether one of the cgroup's folders is missing: the engine removes
-// all of them when the container ends.
-func (r *Reader) gone() bool {
-	for _, dir := range r.dirs {
-		if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
-			return true
+// NewReader opens the files of a cgroup. What the kernel does not have is left out; a cgroup that is not there is [ErrGone].
+func NewReader(files *Files, place Place) (*Reader, error) {
+	r := &Reader{files: files}
+	for _, controller := range controllers() {
+		dir, ok := place.Dirs[controller]
+		if !ok {
+			continue
+		}
+		list := v1Files(controller)
+		if dir.V2 {
+			list = v2Files(controller)
+		}
+		for _, f := range list {
+			if err := r.add(source{path: filepath.Join(dir.Path, f.name), parse: f.parse}); err != nil {
+				r.Close()
+				return nil, fmt.Errorf("open cgroup: %w", err)
+			}
 		}
 	}
-	return false
+	switch {
+	case len(place.Dirs) == 0:
+		return nil, fmt.Errorf("open cgroup: %w", errNoController)
+	case len(r.sources) == 0:
+		return nil, ErrGone
+	}
+	if place.PID > 0 {
+		dev := source{path: filepath.Join(place.Proc, strconv.Itoa(place.PID), "net/dev"), parse: parseNetDev, paged: true}
+		if err := r.add(dev); err != nil {
+			r.Close()
+			return nil, fmt.Errorf("open cgroup: %w", err)
+		}
+	}
+	return r, nil
 }
 
-// recorder keeps what the handler read last: its own answer leaves out the
-// memory limit and most of memory.stat.
-type recorder struct {
-	cgroups.Manager
-	last *cgroups.Stats
+// controllers are those that are read, in the order in which they are.
+func controllers() []string { return []string{cpuacct, cpu, memory, blkio, pids} }
+
+func (r *Reader) add(s source) error {
+	there, err := r.files.add(&s)
+	if there {
+		r.sources = append(r.sources, s)
+	}
+	return err
 }
 
-// GetStats is what the handler calls.
-func (r *recorder) GetStats() (*cgroups.Stats, error) {
-	stats, err := r.Manager.GetStats()
-	r.last = stats
-	return stats, err
+// Read takes one sample. A file that says something else than it should gives an error that names it, and what it found; the
+// figures of the other files are in the sample all the same.
+// Next on a sample's path: [Tracker.Points].
+func (r *Reader) Read(s *Sample, now time.Time) error {
+	s.reset(now)
+	var wrong error
+	for i := 0; i < len(r.sources); i++ {
+		source := &r.sources[i]
+		text, err := r.files.read(source)
+		switch {
+		case err == nil:
+			if err := source.parse(text, s, &r.names); err != nil && wrong == nil {
+				wrong = fmt.Errorf("read %q: %w", source.path, err)
+			}
+		case gone(err):
+			return ErrGone
+		case off(err):
+			r.leaveOut(i)
+			i--
+		case wrong == nil:
+			wrong = err
+		}
+	}
+	return wrong
+}
+
+// gone says that the kernel does not answer for a cgroup, or a process, any more: its files give ENODEV when they are held open.
+func gone(err error) bool {
+	return errors.Is(err, syscall.ENODEV) || errors.Is(err, syscall.ESRCH) || errors.Is(err, fs.ErrNotExist)
+}
+
+// off says that a file is there and never says anything: of pressure, when the kernel was told not to count it (psi=0).
+func off(err error) bool { return errors.Is(err, syscall.EOPNOTSUPP) }
+
+// leaveOut reads one of the files no more.
+func (r *Reader) leaveOut(i int) {
+	r.files.remove(&r.sources[i])
+	r.sources = slices.Delete(r.sources, i, i+1)
+}
+
+// Close closes the files. A reader that is closed is not read again.
+func (r *Reader) Close() {
+	for i := range r.sources {
+		r.files.remove(&r.sources[i])
+	}
+	r.sources = nil
+}
+
+// Paths are the files that are read, in their order, for comparing what reading them costs.
+func (r *Reader) Paths() []string {
+	var paths []string
+	for _, s := range r.sources {
+		paths = append(paths, s.path)
+	}
+	return paths
 }

@@ -1,51 +1,97 @@
 package cgroup
 
 import (
-	"cmp"
-	"slices"
+	"math"
 	"time"
-
-	"github.com/google/cadvisor/lib/model"
-	"github.com/opencontainers/cgroups"
 )
 
-// Sample is one reading of a cgroup. A part that the kernel does not account
-// for is nil.
+// Sample is one reading of a cgroup. It is filled anew by each [Source.Read], which keeps its room: reading allocates nothing
+// once it has grown. A figure that the kernel does not give is not Known, and never a zero.
 type Sample struct {
-	At      time.Time // when it was read
-	CPU     *CPU
-	Memory  *Memory
-	Network []Interface // by name; without loopback
-	Blkio   []Device    // by name; only devices with a figure
+	At       time.Time // when it was read
+	CPU      CPU
+	Memory   Memory
+	PIDs     PIDs
+	Pressure Pressure
+	Network  []Interface // in the kernel's order, without loopback; none: not asked for, or none there
+	Blkio    []Device    // in the kernel's order; only devices with a figure
 }
 
-// CPU is cumulative since the cgroup began, in nanoseconds and periods.
+// Figure is a number that the kernel may not give.
+type Figure struct {
+	Value uint64
+	Known bool
+}
+
+// known is a figure that was read.
+func known(v uint64) Figure { return Figure{v, true} }
+
+// plus is the sum of what is known of two figures.
+func (f Figure) plus(g Figure) Figure {
+	return Figure{f.Value + g.Value, f.Known || g.Known}
+}
+
+// CPU is cumulative since the cgroup began, but for the quota.
 type CPU struct {
-	Total, User, System       uint64 // ns
-	Periods, ThrottledPeriods uint64 // of the CFS quota; 0 without one
-	ThrottledTime             uint64 // ns
+	Total, User, System       Figure // ns
+	Periods, ThrottledPeriods Figure // of the quota; 0 without one
+	ThrottledTime             Figure // ns
+	Quota, Period             Figure // µs: so much CPU within so much time; no quota: not known
+}
+
+// Cores is how many CPUs the quota allows; ok is false without one.
+func (c CPU) Cores() (cores float64, ok bool) {
+	if !c.Quota.Known || !c.Period.Known || c.Period.Value == 0 {
+		return 0, false
+	}
+	return float64(c.Quota.Value) / float64(c.Period.Value), true
 }
 
 // Memory is in bytes, but for counts.
 type Memory struct {
-	Usage     uint64            // as the kernel counts it, page cache included
-	Limit     uint64            // math.MaxInt64 or more: none
-	MaxUsage  uint64            // highest Usage so far; 0: not known
-	FailCount uint64            // v1: how often the limit was hit
-	Stat      map[string]uint64 // memory.stat, in the kernel's words, which differ by version
+	Usage     Figure // as the kernel counts it, page cache included
+	Limit     Figure // no limit: not known
+	MaxUsage  Figure // highest Usage so far
+	FailCount Figure // how often the limit was hit
+	Swap      Figure // taken of the swap
+	OOMKills  Figure // processes that the kernel killed because the limit was reached
+	Stats     [statCount]Figure
 }
 
-// Working is the usage without the page cache that can be dropped at once, as
-// docker stats shows it: total_inactive_file on v1, inactive_file on v2.
-func (m Memory) Working() uint64 {
-	inactive, ok := m.Stat["total_inactive_file"]
-	if !ok {
-		inactive = m.Stat["inactive_file"]
+// Working is the usage without the page cache that can be dropped at once, as docker stats shows it: total_inactive_file on
+// v1, inactive_file on v2.
+func (m *Memory) Working() Figure {
+	inactive := m.Stats[StatTotalInactiveFile]
+	if !inactive.Known {
+		inactive = m.Stats[StatInactiveFile]
 	}
-	if inactive > m.Usage {
-		return m.Usage // the two were not read at one instant
+	working := m.Usage
+	working.Value -= min(inactive.Value, working.Value) // the two were not read at one instant
+	return working
+}
+
+// limit is the limit that holds, in bytes: the cgroup's own or what the machine has, 0 for not known.
+func (m *Memory) limit(machine uint64) Figure {
+	switch {
+	case !m.Limit.Known && machine == 0:
+		return Figure{}
+	case !m.Limit.Known:
+		return known(machine)
+	case machine == 0:
+		return m.Limit
 	}
-	return m.Usage - inactive
+	return known(min(m.Limit.Value, machine))
+}
+
+// PIDs counts processes and threads.
+type PIDs struct {
+	Current Figure
+	Limit   Figure // no limit: not known
+}
+
+// Pressure is how long work stood still for want of something (PSI), cumulative, in µs: some of it, or all at once.
+type Pressure struct {
+	CPUSome, CPUFull, MemorySome, MemoryFull, IOSome, IOFull Figure
 }
 
 // Interface is one network interface; all figures are cumulative.
@@ -55,49 +101,82 @@ type Interface struct {
 	TxBytes, TxPackets, TxErrors, TxDropped uint64
 }
 
-// newSample keeps of a reading what was really read. dirs tells which
-// controllers there are: the handler gives zeros for the others.
-func newSample(stats *model.ContainerStats, raw *cgroups.Stats, dirs map[string]string) Sample {
-	s := Sample{At: stats.Timestamp}
-	if stats.Cpu != nil && has(dirs, "cpuacct") {
-		s.CPU = &CPU{
-			Total: stats.Cpu.Usage.Total, User: stats.Cpu.Usage.User, System: stats.Cpu.Usage.System,
-			Periods: stats.Cpu.CFS.Periods, ThrottledPeriods: stats.Cpu.CFS.ThrottledPeriods,
-			ThrottledTime: stats.Cpu.CFS.ThrottledTime,
-		}
-	}
-	if raw != nil && has(dirs, "memory") && len(raw.MemoryStats.Stats) > 0 {
-		usage := raw.MemoryStats.Usage
-		s.Memory = &Memory{
-			Usage: usage.Usage, Limit: usage.Limit, MaxUsage: usage.MaxUsage,
-			FailCount: usage.Failcnt, Stat: raw.MemoryStats.Stats,
-		}
-	}
-	if stats.Network != nil {
-		s.Network = interfaces(stats.Network.Interfaces)
-	}
-	if stats.DiskIo != nil {
-		s.Blkio = devices(stats.DiskIo)
-	}
-	return s
+// Device is the block IO to one device, cumulative. v2 knows only reads, writes and discards.
+type Device struct {
+	Name  string          // major:minor
+	Bytes [opCount]Figure // by operation
+	Count [opCount]Figure // by operation
 }
 
-// has says whether there is the v1 controller, or v2, which has them all.
-func has(dirs map[string]string, controller string) bool {
-	_, v2 := dirs[""]
-	_, v1 := dirs[controller]
-	return v1 || v2
+// Op is an operation of block IO.
+type Op uint8
+
+// Operations of block IO, in the words of Telegraf's fields.
+const (
+	OpRead Op = iota
+	OpWrite
+	OpSync
+	OpAsync
+	OpDiscard
+	OpTotal
+	opCount
+)
+
+// Stat is one line of memory.stat.
+type Stat uint8
+
+// Lines of memory.stat that are kept: those of v1, and those of v2 that count the same under another name. Those of Total are
+// v1's, of the cgroup with all below it.
+const (
+	StatActiveAnon Stat = iota
+	StatActiveFile
+	StatInactiveAnon
+	StatInactiveFile
+	StatCache   // v2: file
+	StatRSS     // v2: anon
+	StatRSSHuge // v2: anon_thp
+	StatMapped  // v2: file_mapped
+	StatShmem
+	StatUnevictable
+	StatWriteback // v2: file_writeback
+	StatPgfault
+	StatPgmajfault
+	StatPgpgin  // v1
+	StatPgpgout // v1
+	StatHierarchicalLimit
+	StatTotalActiveAnon
+	StatTotalActiveFile
+	StatTotalInactiveAnon
+	StatTotalInactiveFile
+	StatTotalCache
+	StatTotalRSS
+	StatTotalRSSHuge
+	StatTotalMapped
+	StatTotalShmem
+	StatTotalUnevictable
+	StatTotalWriteback
+	StatTotalPgfault
+	StatTotalPgmajfault
+	StatTotalPgpgin
+	StatTotalPgpgout
+	statCount
+)
+
+// noLimit and above is how v1 says that there is none: the largest page-aligned int64.
+const noLimit = math.MaxInt64 / 2
+
+// reset forgets a reading, but not the room that it took.
+func (s *Sample) reset(at time.Time) {
+	*s = Sample{At: at, Network: s.Network[:0], Blkio: s.Blkio[:0]}
 }
 
-func interfaces(stats []model.InterfaceStats) []Interface {
-	out := make([]Interface, 0, len(stats))
-	for _, i := range stats {
-		out = append(out, Interface{
-			Name:    i.Name,
-			RxBytes: i.RxBytes, RxPackets: i.RxPackets, RxErrors: i.RxErrors, RxDropped: i.RxDropped,
-			TxBytes: i.TxBytes, TxPackets: i.TxPackets, TxErrors: i.TxErrors, TxDropped: i.TxDropped,
-		})
+// Device is the figures of a device, major:minor, a new one if it has none yet. It is valid until the next call.
+func (s *Sample) Device(name string) *Device {
+	for i := range s.Blkio {
+		if s.Blkio[i].Name == name {
+			return &s.Blkio[i]
+		}
 	}
-	slices.SortFunc(out, func(a, b Interface) int { return cmp.Compare(a.Name, b.Name) })
-	return out
+	s.Blkio = append(s.Blkio, Device{Name: name})
+	return &s.Blkio[len(s.Blkio)-1]
 }

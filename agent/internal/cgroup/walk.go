@@ -44,8 +44,8 @@ func (h Hierarchy) Walk(depth, limit int, skip func(path string) bool) (paths []
 // every engine and service manager divides.
 func (h Hierarchy) widest() string {
 	for _, controller := range []string{"", "memory", "cpuacct", "cpu"} {
-		if mount, ok := h.mounts[controller]; ok {
-			return mount
+		if m, ok := h.mounts[controller]; ok {
+			return m.point
 		}
 	}
 	return ""

@@ -1,0 +1,145 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"nezuban/agent/internal/cgroup"
+	"nezuban/agent/internal/cgroup/reference"
+	"nezuban/agent/internal/docker"
+)
+
+// verifyWithin bounds each answer of Docker to [Verify].
+const verifyWithin = 10 * time.Second
+
+// Verify compares, of each container that runs, or of those named by name or id, every figure that the agent reads with what
+// cAdvisor's handler reads of the same cgroup, and writes both to out. It reports whether all agree. It needs Docker, and touches
+// nothing.
+func Verify(ctx context.Context, cfg Config, names []string, out io.Writer) (agree bool, err error) {
+	if cfg.DockerSocket == "" {
+		return false, errors.New("verify: docker_socket is empty: there is nobody to ask which containers run")
+	}
+	hierarchy, err := cgroup.Mounted()
+	if err != nil {
+		return false, fmt.Errorf("verify: %w", err)
+	}
+	client := docker.New(cfg.DockerSocket)
+	defer client.Close()
+	running, err := runningContainers(ctx, client, names)
+	if err != nil {
+		return false, fmt.Errorf("verify: %w", err)
+	}
+	files := cgroup.NewFiles(openFiles())
+	agree = true
+	for _, c := range running {
+		same, err := verify(hierarchy, files, c, out)
+		if err != nil {
+			return false, fmt.Errorf("verify: container %s: %w", c.Name, err)
+		}
+		agree = agree && same
+	}
+	if len(running) == 0 {
+		fmt.Fprintln(out, "no container runs")
+	}
+	return agree, nil
+}
+
+// runningContainers asks Docker for those that run, all of them or those named by name or by the beginning of their id.
+func runningContainers(ctx context.Context, client *docker.Client, names []string) ([]docker.Container, error) {
+	ctx, cancel := context.WithTimeout(ctx, verifyWithin)
+	defer cancel()
+	list, err := client.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	asked := list
+	if len(names) > 0 {
+		asked = nil
+	}
+	for _, name := range names {
+		at := slices.IndexFunc(list, func(s docker.Summary) bool {
+			return slices.Contains(s.Names, "/"+name) || strings.HasPrefix(s.ID, name)
+		})
+		if at < 0 {
+			return nil, fmt.Errorf("container %s: Docker has none of this name or id", name)
+		}
+		asked = append(asked, list[at])
+	}
+	var running []docker.Container
+	for _, s := range asked {
+		c, err := client.Inspect(ctx, s.ID)
+		switch {
+		case errors.Is(err, docker.ErrNotFound) && len(names) == 0: // it is gone since it was listed
+		case err != nil:
+			return nil, err
+		case c.Running():
+			running = append(running, c)
+		case len(names) > 0:
+			return nil, fmt.Errorf("container %s: found status %s, expected running", c.Name, c.Status)
+		}
+	}
+	return running, nil
+}
+
+// verify compares one container.
+func verify(hierarchy cgroup.Hierarchy, files *cgroup.Files, c docker.Container, out io.Writer) (same bool, err error) {
+	place, err := hierarchy.Of(c.PID, c.OwnsNetwork())
+	if err != nil {
+		return false, err
+	}
+	own, err := cgroup.NewReader(files, place)
+	if err != nil {
+		return false, err
+	}
+	defer own.Close()
+	handler, err := reference.New(place)
+	if err != nil {
+		return false, err
+	}
+	compared, err := reference.Check(own, handler)
+	switch {
+	case errors.Is(err, cgroup.ErrGone), errors.Is(err, fs.ErrNotExist):
+		fmt.Fprintf(out, "%s: ended meanwhile\n", c.Name)
+		return true, nil
+	case err != nil:
+		return false, err
+	}
+	return show(out, c.Name, compared)
+}
+
+// show writes a comparison, and reports whether nothing differs in it.
+func show(out io.Writer, name string, compared []reference.Compared) (same bool, err error) {
+	same = true
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(table, "%s\tagent\tcAdvisor\t\n", name)
+	for _, f := range compared {
+		verdict := ""
+		if f.Differs {
+			same, verdict = false, "DIFFERS"
+		}
+		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", f.Name, figureText(f.Own), between(f.Before, f.After), verdict)
+	}
+	return same, table.Flush()
+}
+
+func figureText(f cgroup.Figure) string {
+	if !f.Known {
+		return "-"
+	}
+	return fmt.Sprint(f.Value)
+}
+
+// between is what the reference said before and after our own reading.
+func between(before, after cgroup.Figure) string {
+	if before == after {
+		return figureText(before)
+	}
+	return figureText(before) + " to " + figureText(after)
+}

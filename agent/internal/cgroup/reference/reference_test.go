@@ -1,0 +1,259 @@
+package reference
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/opencontainers/cgroups"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"nezuban/agent/influx"
+	"nezuban/agent/internal/cgroup"
+)
+
+func TestMain(m *testing.M) {
+	cgroups.TestMode = true // lets the library read recordings, which lie on no cgroup file system
+	os.Exit(m.Run())
+}
+
+const group = "0a1b0a1b0a1b0a1b0a1b0a1b0a1b0a1b0a1b0a1b0a1b0a1b0a1b0a1b0a1b0a1b"
+
+// recorded unpacks a recording of package cgroup, and says where the container's files are in it.
+func recorded(t *testing.T, name string) cgroup.Place {
+	t.Helper()
+	archive, err := txtar.ParseFile(filepath.Join("../testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := txtar.Write(archive, dir); err != nil {
+		t.Fatal(err)
+	}
+	place := cgroup.Place{PID: 511, Proc: filepath.Join(dir, "proc"), Dirs: map[string]cgroup.Dir{}}
+	for _, controller := range []string{"cpu", "cpuacct", "memory", "blkio", "pids"} {
+		at := cgroup.Dir{Path: filepath.Join(dir, "sys", controller, "docker", group)}
+		if strings.HasPrefix(name, "v2") {
+			at = cgroup.Dir{Path: filepath.Join(dir, "sys/system.slice/docker-"+group+".scope"), V2: true}
+		}
+		if _, err := os.Stat(at.Path); err == nil {
+			place.Dirs[controller] = at
+		}
+	}
+	return place
+}
+
+// hybrid is a container whose memory and processes v2 counts, and the rest v1.
+func hybrid(t *testing.T) cgroup.Place {
+	place, v2 := recorded(t, "v1-burn.txtar"), recorded(t, "v2-web.txtar")
+	place.Dirs["memory"], place.Dirs["pids"] = v2.Dirs["memory"], v2.Dirs["pids"]
+	return place
+}
+
+// Our own reader and cAdvisor's handler read the same from the same files, each figure that the handler knows.
+func TestTheTwoAgreeOnRecordings(t *testing.T) {
+	v1, v2 := recorded(t, "v1-burn.txtar"), recorded(t, "v2-web.txtar")
+	for _, tt := range []struct {
+		name    string
+		place   cgroup.Place
+		figures int // that both know, at least
+		named   []string
+	}{
+		{"v1", v1, 50, []string{"docker_container_cpu usage_total", "docker_container_mem limit", "docker_container_mem swap", "docker_container_net eth0 rx_bytes", "docker_container_blkio 254:0 io_service_bytes_recursive_write"}},
+		{"v2", v2, 40, []string{"docker_container_cpu throttling_throttled_time", "docker_container_mem rss", "docker_container_pids pids", "docker_container_pressure memory_some", "docker_container_blkio 254:0 io_serviced_recursive_read"}},
+		{"hybrid", hybrid(t), 40, []string{"docker_container_cpu usage_total", "docker_container_mem rss", "docker_container_pids pids_limit", "docker_container_blkio 254:0 io_service_bytes_recursive_write"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			own, err := cgroup.NewReader(cgroup.NewFiles(100), tt.place)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer own.Close()
+			handler, err := New(tt.place)
+			if err != nil {
+				t.Fatal(err)
+			}
+			compared, err := Check(own, handler)
+			if err != nil {
+				t.Fatal(err)
+			}
+			names := make(map[string]bool)
+			for _, c := range compared {
+				names[c.Name] = true
+				if c.Differs || c.Own != c.Before {
+					t.Error(c)
+				}
+			}
+			if len(compared) < tt.figures {
+				t.Errorf("%d figures were compared, expected %d or more", len(compared), tt.figures)
+			}
+			for _, name := range tt.named {
+				if !names[name] {
+					t.Errorf("%s was not compared", name)
+				}
+			}
+			source, why, err := Open(cgroup.NewFiles(100), tt.place)
+			if _, ours := source.(*cgroup.Reader); !ours || why != nil || err != nil {
+				t.Errorf("Open() = %T, %v, %v, expected our own reader", source, why, err)
+			}
+		})
+	}
+}
+
+// edit changes a file of a recording, for the reader that looks afterwards.
+func edit(t *testing.T, dir cgroup.Dir, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir.Path, file), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A layout that our own reader does not understand, and the handler does, is read by the handler.
+func TestALayoutThatIsNotUnderstoodFallsBack(t *testing.T) {
+	place := recorded(t, "v2-web.txtar")
+	text, err := os.ReadFile(filepath.Join(place.Dirs["blkio"].Path, "io.stat"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	edit(t, place.Dirs["blkio"], "io.stat", strings.TrimSpace(string(text))+" rubbish\n") // the handler skips it
+	files := cgroup.NewFiles(100)
+	source, why, err := Open(files, place)
+	if err != nil || why == nil || !strings.Contains(why.Error(), "io.stat") || !strings.Contains(why.Error(), "rubbish") {
+		t.Fatalf("Open() = %T, %v, %v, expected the handler, as io.stat has rubbish", source, why, err)
+	}
+	if _, ok := source.(*Handler); !ok {
+		t.Errorf("it is a %T", source)
+	}
+	if files.Open() != 0 {
+		t.Errorf("%d files stay open", files.Open())
+	}
+	var s cgroup.Sample
+	if err := source.Read(&s, time.Now()); err != nil || s.Memory.Usage.Value != 31977472 {
+		t.Errorf("it reads %v, %v", s.Memory.Usage, err)
+	}
+}
+
+// faulty reads what another source does, and changes it.
+type faulty struct {
+	cgroup.Source
+	change func(*cgroup.Sample)
+}
+
+func (f faulty) Read(s *cgroup.Sample, now time.Time) error {
+	err := f.Source.Read(s, now)
+	f.change(s)
+	return err
+}
+
+// Each mistake of a reader is found, and named.
+func TestWhatDiffersIsNamed(t *testing.T) {
+	place := recorded(t, "v1-burn.txtar")
+	own, err := cgroup.NewReader(cgroup.NewFiles(100), place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer own.Close()
+	handler, err := New(place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		want   string
+		change func(*cgroup.Sample)
+	}{
+		{"docker_container_cpu usage_total: found 67182470800, cAdvisor's handler says 671824708", func(s *cgroup.Sample) { s.CPU.Total.Value *= 100 }},
+		{"docker_container_cpu usage_in_usermode: found nothing, cAdvisor's handler says 600000000", func(s *cgroup.Sample) { s.CPU.User = cgroup.Figure{} }},
+		{"docker_container_mem rss: found 1720320, cAdvisor's handler says 18100224", func(s *cgroup.Sample) { s.Memory.Stats[cgroup.StatRSS] = s.Memory.Stats[cgroup.StatCache] }},
+		{"docker_container_net eth0 rx_bytes: found 8, cAdvisor's handler says 736", func(s *cgroup.Sample) { s.Network[0].RxBytes = s.Network[0].RxPackets }},
+		{"docker_container_blkio 254:0 io_service_bytes_recursive_read: found nothing, cAdvisor's handler says 1658880", func(s *cgroup.Sample) { s.Blkio = nil }},
+	} {
+		t.Run(tt.want, func(t *testing.T) {
+			compared, err := Check(faulty{own, tt.change}, handler)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var d Disagreement
+			for _, c := range compared {
+				if c.Differs {
+					d.Figures = append(d.Figures, c)
+				}
+			}
+			if !strings.Contains(d.Error(), tt.want) {
+				t.Errorf("found %q", d.Error())
+			}
+		})
+	}
+}
+
+func TestCompare(t *testing.T) {
+	const kib = 1 << 10
+	for _, tt := range []struct {
+		name               string
+		before, own, after uint64
+		grows, differs     bool
+	}{
+		{"a counter between", 10, 12, 15, true, false},
+		{"a counter that stands", 10, 10, 10, true, false},
+		{"a counter ahead", 10, 16, 15, true, true},
+		{"a counter behind", 10, 9, 15, true, true},
+		{"memory that fell meanwhile", 900 * kib, 800 * kib, 700 * kib, false, false},
+		{"memory, some pages beside", 4096 * kib, 4200 * kib, 4096 * kib, false, false},
+		{"memory, something else", 4096 * kib, 8192 * kib, 4096 * kib, false, true},
+		{"memory, nothing", 4096 * kib, 0, 4096 * kib, false, true},
+		{"a few processes", 6, 6, 6, false, false},
+		{"other processes", 6, 60, 6, false, true},
+		{"both nothing", 0, 0, 0, false, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := Compared{Before: known(tt.before), Own: known(tt.own), After: known(tt.after)}
+			if got := differs(c, tt.grows); got != tt.differs {
+				t.Errorf("differs = %v", got)
+			}
+		})
+	}
+}
+
+// What differs once, of a container in which much happens, and not the next time is no mistake.
+func TestWhatDiffersOnceIsReadAgain(t *testing.T) {
+	place := recorded(t, "v1-burn.txtar")
+	own, err := cgroup.NewReader(cgroup.NewFiles(100), place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer own.Close()
+	handler, err := New(place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reads := 0
+	compared, err := Check(faulty{own, func(s *cgroup.Sample) {
+		if reads++; reads < tries {
+			s.CPU.Total.Value += uint64(reads)
+		}
+	}}, handler)
+	if err != nil || differed(compared, influx.ContainerCPU+" "+influx.FieldUsageTotal) || reads != tries {
+		t.Errorf("after %d reads: %v, %v", reads, compared, err)
+	}
+}
+
+func TestACgroupThatEndedIsGone(t *testing.T) {
+	for _, name := range []string{"v1-burn.txtar", "v2-web.txtar"} {
+		place := recorded(t, name)
+		handler, err := New(place)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.RemoveAll(filepath.Join(filepath.Dir(place.Proc), "sys")); err != nil {
+			t.Fatal(err)
+		}
+		if err := handler.Read(&cgroup.Sample{}, time.Now()); !errors.Is(err, cgroup.ErrGone) {
+			t.Errorf("%s: the handler reads %v", name, err)
+		}
+		if _, _, err := Open(cgroup.NewFiles(9), place); !errors.Is(err, cgroup.ErrGone) {
+			t.Errorf("%s: Open() = %v", name, err)
+		}
+	}
+}
