@@ -4,6 +4,7 @@
 //	nezuban-agent run -config agent.toml
 //	nezuban-agent check-config -config agent.toml
 //	nezuban-agent verify -config agent.toml [CONTAINER…]
+//	nezuban-agent docker-proxy
 //	nezuban-agent version
 package main
 
@@ -23,6 +24,8 @@ const usage = `usage:
   nezuban-agent check-config [-config FILE]  name every mistake in the file
   nezuban-agent verify [-config FILE] [CONTAINER...]
                                              compare what is read with cAdvisor's reading
+  nezuban-agent docker-proxy [-listen SOCKET] [-docker SOCKET] [-labels KEY,...]
+                                             answer the agent's questions to Docker, and no others
   nezuban-agent version
 `
 
@@ -40,9 +43,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	command, args := args[0], args[1:]
 	flags := flag.NewFlagSet("nezuban-agent "+command, flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	config := flags.String("config", "/etc/nezuban/agent.toml", "configuration `file`")
+	config := new(string)
 	switch command {
 	case "run", "check-config", "verify":
+		flags.StringVar(config, "config", "/etc/nezuban/agent.toml", "configuration `file`")
 		if err := flags.Parse(args); err != nil {
 			return exitUsage
 		}
@@ -50,6 +54,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 			fmt.Fprintf(stderr, "nezuban-agent %s: argument %q is not understood\n", command, flags.Arg(0))
 			return exitUsage
 		}
+	case "docker-proxy":
+		return dockerProxy(flags, args, stderr)
 	case "version":
 		fmt.Fprintln(stdout, "nezuban-agent", daemon.Version())
 		return 0

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -74,6 +75,10 @@ func TestCommandLine(t *testing.T) {
 		{"run with a bad one", []string{"run", "-config", bad}, 1, "", bad + ":1: interval: found \"1h0m0s\""},
 		{"verify with a bad one", []string{"verify", "-config", bad, "web"}, 1, "", bad + ":1: interval:"},
 		{"verify without Docker", []string{"verify", "-config", noDocker}, 1, "", "docker_socket is empty"},
+		{"docker-proxy without a socket", []string{"docker-proxy"}, 1, "", ""}, // the log says why
+		{"docker-proxy with an argument", []string{"docker-proxy", "web"}, 2, "", `argument "web" is not understood`},
+		{"docker-proxy with blanks", []string{"docker-proxy", "-labels", "a, b"}, 2, "", `-labels: found "a, b", expected keys with commas`},
+		{"docker-proxy with the agent's file", []string{"docker-proxy", "-config", good}, 2, "", "flag provided but not defined: -config"},
 		{"missing", []string{"check-config", "-config", bad + "x"}, 1, "", "no such file"},
 	}
 	for _, tt := range tests {
@@ -148,4 +153,68 @@ func all(text string, parts []string) bool {
 		}
 	}
 	return true
+}
+
+// The proxy answers on the socket that systemd hands over, or on one of its own, and ends with SIGTERM.
+func TestDockerProxy(t *testing.T) {
+	program, engine := testenv.Build(t, "./agent"), testenv.Docker(t)
+	for _, inherited := range []bool{false, true} {
+		t.Run(fmt.Sprintf("inherited %v", inherited), func(t *testing.T) {
+			socket := filepath.Join(t.TempDir(), "proxy.sock")
+			cmd := exec.CommandContext(t.Context(), program, "docker-proxy", "-docker", engine, "-listen", socket)
+			if inherited { // LISTEN_PID is the process's own
+				cmd = exec.CommandContext(t.Context(), "/bin/sh", "-c", `LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" docker-proxy -docker "$1"`, program, engine)
+				var lc net.ListenConfig
+				ln, err := lc.Listen(t.Context(), "unix", socket)
+				if err != nil {
+					t.Fatal(err)
+				}
+				file, err := ln.(*net.UnixListener).File()
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer file.Close()
+				ln.(*net.UnixListener).SetUnlinkOnClose(false)
+				ln.Close()
+				cmd.ExtraFiles = []*os.File{file}
+			}
+			var log bytes.Buffer
+			cmd.Stderr = &log
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+			}}}
+			ask := func(method, path string) (int, string) {
+				req, err := http.NewRequestWithContext(t.Context(), method, "http://docker"+path, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				res, err := client.Do(req)
+				if err != nil {
+					return 0, err.Error()
+				}
+				defer res.Body.Close()
+				body, _ := io.ReadAll(res.Body)
+				return res.StatusCode, string(body)
+			}
+			status, text := ask(http.MethodGet, "/_ping")
+			for end := time.Now().Add(20 * time.Second); status != http.StatusOK && time.Now().Before(end); status, text = ask(http.MethodGet, "/_ping") {
+				time.Sleep(20 * time.Millisecond)
+			}
+			if status != http.StatusOK || text != "OK" {
+				t.Errorf("ping: %d %s\n%s", status, text, &log)
+			}
+			if status, text := ask(http.MethodPost, "/containers/create"); status != http.StatusForbidden {
+				t.Errorf("create: %d %s", status, text)
+			}
+			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Wait(); err != nil {
+				t.Errorf("after SIGTERM: %v\n%s", err, &log)
+			}
+		})
+	}
 }

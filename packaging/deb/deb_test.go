@@ -46,6 +46,10 @@ func wholeLife(t *testing.T, r *root, deb string) {
 	if len(groups) != 1 || groups[0] != user {
 		t.Errorf("user %s is in groups %q, want only its own", user, groups)
 	}
+	proxy := r.unit("nezuban-docker-proxy")
+	if user, groups := r.user(proxy.one(t, "User")); user == uid || len(groups) != 1 || proxy.one(t, "SupplementaryGroups") != "docker" {
+		t.Errorf("docker-proxy runs as user %d in groups %q and %q, want one of its own, in group docker by its unit alone", user, groups, proxy["SupplementaryGroups"])
+	}
 	r.write(config, fmt.Sprintf(`interval = "1s"
 listen = "127.0.0.1:0"
 docker_socket = ""

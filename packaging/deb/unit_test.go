@@ -9,15 +9,21 @@ import (
 	"nezuban/packaging/testenv"
 )
 
-// TestUnitIsUnderstood lets systemd itself read the unit: an unknown key would
+// TestUnitIsUnderstood lets systemd itself read the units: an unknown key would
 // otherwise be ignored in silence, and with it a protection.
 func TestUnitIsUnderstood(t *testing.T) {
 	analyze := testenv.Command(t, "systemd-analyze", "systemd")
-	text, err := os.ReadFile("nezuban-agent.service")
+	for _, unit := range []string{"nezuban-agent.service", "nezuban-docker-proxy.service"} {
+		t.Run(unit, func(t *testing.T) { understood(t, analyze, unit) })
+	}
+}
+
+func understood(t *testing.T, analyze, unit string) {
+	text, err := os.ReadFile(unit)
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(t.TempDir(), "nezuban-agent.service")
+	path := filepath.Join(t.TempDir(), unit)
 	if err := os.WriteFile(path, text, 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -191,7 +191,11 @@ func TestLoadConfigOfThePackage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cfg.DockerSocket != "" {
-		t.Errorf("docker_socket %q: the package's user cannot open one", cfg.DockerSocket)
+	socket, err := os.ReadFile(filepath.Join(filepath.Dir(path), "nezuban-docker-proxy.socket"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(socket), "\nListenStream="+cfg.DockerSocket+"\nSocketUser=root\nSocketGroup=nezuban-agent\nSocketMode=0660\n") {
+		t.Errorf("docker_socket %q is not the one of docker-proxy, for the package's user:\n%s", cfg.DockerSocket, socket)
 	}
 }

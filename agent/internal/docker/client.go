@@ -1,8 +1,10 @@
 // Package docker speaks to the Docker engine over its socket: the few reading
 // requests that the agent needs, written by hand on net/http.
 //
-// Package app calls it. It never asks for /stats, never changes anything in
-// the engine, and never reads Env, Args or Cmd of a container.
+// Package app calls it to know, package dockerproxy to hand on: both read the
+// engine's answers into the same types, which hold nothing else. It never asks
+// for /stats, never changes anything in the engine, and never reads Env, Args
+// or Cmd of a container.
 package docker
 
 import (
@@ -62,12 +64,39 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 	return info, err
 }
 
+// Version is what a client needs in order to agree with the engine on a version of its interface.
+type Version struct {
+	Version       string // of the engine
+	APIVersion    string `json:"ApiVersion"`    // the newest that it speaks, such as 1.41
+	MinAPIVersion string `json:"MinAPIVersion"` // the oldest
+	Os            string
+	Arch          string
+}
+
+// Version asks for /version.
+func (c *Client) Version(ctx context.Context) (Version, error) {
+	var version Version
+	err := c.getJSON(ctx, "/version", maxInspectBytes, &version)
+	return version, err
+}
+
+// Ping asks whether the engine answers, and for the newest version of its interface.
+func (c *Client) Ping(ctx context.Context) (apiVersion string, err error) {
+	res, err := c.get(ctx, "/_ping")
+	if err != nil {
+		return "", err
+	}
+	defer res.Body.Close()
+	return res.Header.Get("Api-Version"), nil
+}
+
 // Summary is a container in the engine's list.
 type Summary struct {
-	ID    string
-	Names []string // each with a leading slash
-	Image string
-	State string // created, running, paused, restarting, removing, exited or dead
+	ID     string   `json:"Id"`
+	Names  []string // each with a leading slash
+	Image  string
+	State  string            // created, running, paused, restarting, removing, exited or dead
+	Labels map[string]string `json:",omitempty"`
 }
 
 // List gives all containers, also those that do not run.
@@ -80,11 +109,18 @@ func (c *Client) List(ctx context.Context) ([]Summary, error) {
 // Inspect asks for one container, by id. A container that is gone gives
 // [ErrNotFound]. The engine answers only when a start in progress has ended.
 func (c *Client) Inspect(ctx context.Context, id string) (Container, error) {
-	var answer inspectAnswer
-	if err := c.getJSON(ctx, "/containers/"+url.PathEscape(id)+"/json", maxInspectBytes, &answer); err != nil {
+	answer, err := c.Inspection(ctx, id)
+	if err != nil {
 		return Container{}, err
 	}
-	return answer.container(), nil
+	return answer.Container(), nil
+}
+
+// Inspection is Inspect in the engine's own form.
+func (c *Client) Inspection(ctx context.Context, id string) (Inspection, error) {
+	var answer Inspection
+	err := c.getJSON(ctx, "/containers/"+url.PathEscape(id)+"/json", maxInspectBytes, &answer)
+	return answer, err
 }
 
 // getJSON decodes the answer to one request, at most limit bytes of it.

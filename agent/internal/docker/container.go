@@ -44,13 +44,16 @@ func (c Container) OwnsNetwork() bool {
 	return c.NetworkMode != "host" && !strings.HasPrefix(c.NetworkMode, "container:")
 }
 
-// inspectAnswer is the part of GET /containers/ID/json that is read.
-type inspectAnswer struct {
+// Inspection is the part of GET /containers/ID/json that is read.
+type Inspection struct {
 	ID           string `json:"Id"`
 	Name         string
 	RestartCount int
-	Config       struct{ Image string }
-	HostConfig   struct {
+	Config       struct {
+		Image  string
+		Labels map[string]string `json:",omitempty"`
+	}
+	HostConfig struct {
 		AutoRemove    bool
 		NetworkMode   string
 		RestartPolicy struct{ Name string }
@@ -62,11 +65,12 @@ type inspectAnswer struct {
 		OOMKilled  bool
 		StartedAt  time.Time
 		FinishedAt time.Time
-		Health     *struct{ Status string }
+		Health     *struct{ Status string } `json:",omitempty"`
 	}
 }
 
-func (a inspectAnswer) container() Container {
+// Container is what the inspection tells of the container.
+func (a Inspection) Container() Container {
 	image, version := SplitImage(a.Config.Image)
 	c := Container{
 		ID: a.ID, Name: strings.TrimPrefix(a.Name, "/"), Image: image, Version: version,

@@ -105,7 +105,7 @@ func TestSplitImage(t *testing.T) {
 	}
 }
 
-func TestInspectAnswer(t *testing.T) {
+func TestInspection(t *testing.T) {
 	tests := []struct {
 		name, text string
 		want       Container
@@ -135,11 +135,11 @@ func TestInspectAnswer(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			var answer inspectAnswer
+			var answer Inspection
 			if err := json.Unmarshal([]byte(tt.text), &answer); err != nil {
 				t.Fatal(err)
 			}
-			got := answer.container()
+			got := answer.Container()
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}

@@ -41,54 +41,78 @@ type Event struct {
 	Health   string // of a health_status: healthy, unhealthy or starting
 }
 
-// rawEvent is one object of the stream.
-type rawEvent struct {
+// Message is one object of the events stream in the engine's own form, as far as it is read.
+type Message struct {
 	Type   string
-	Action string
+	Action string // a health_status has its value behind a colon
 	Actor  struct {
 		ID         string
-		Attributes map[string]string
+		Attributes map[string]string // the engine's own (see below), among the container's labels
 	}
-	Time     int64 `json:"time"`     // unix seconds
-	TimeNano int64 `json:"timeNano"` // unix nanoseconds
+	Time     int64 `json:"time,omitempty"`     // unix seconds
+	TimeNano int64 `json:"timeNano,omitempty"` // unix nanoseconds
 }
+
+// typeContainer is the type of messages that are events of containers.
+const typeContainer = "container"
+
+// Attributes of an event that are read.
+const (
+	attributeName     = "name"
+	attributeImage    = "image"
+	attributeExitCode = "exitCode" // of a die
+	attributeSignal   = "signal"   // of a kill
+)
 
 // ParseEvent reads one object of the events stream. ok is false for an object
 // that is no event of a container.
 func ParseEvent(line []byte) (e Event, ok bool, err error) {
-	var raw rawEvent
-	if err := json.Unmarshal(line, &raw); err != nil {
-		return Event{}, false, fmt.Errorf("docker event %q: %w", shorten(line), err)
+	_, e, ok, err = parse(line)
+	return e, ok, err
+}
+
+// parse is ParseEvent, with the object itself.
+func parse(line []byte) (m Message, e Event, ok bool, err error) {
+	if err := json.Unmarshal(line, &m); err != nil {
+		return Message{}, Event{}, false, fmt.Errorf("docker event %q: %w", shorten(line), err)
 	}
-	if raw.Type != "container" || raw.Actor.ID == "" {
-		return Event{}, false, nil
+	if m.Type != typeContainer || m.Actor.ID == "" {
+		return Message{}, Event{}, false, nil
 	}
-	attributes := raw.Actor.Attributes
-	e = Event{
-		ID: raw.Actor.ID, At: raw.at(),
-		Name: strings.TrimPrefix(attributes["name"], "/"), Image: attributes["image"],
+	if e, err = m.event(); err != nil {
+		return Message{}, Event{}, false, fmt.Errorf("docker event %q: %w", shorten(line), err)
 	}
-	action, detail, _ := strings.Cut(raw.Action, ":")
+	return m, e, true, nil
+}
+
+func (m Message) event() (Event, error) {
+	attributes := m.Actor.Attributes
+	e := Event{
+		ID: m.Actor.ID, At: m.at(),
+		Name: strings.TrimPrefix(attributes[attributeName], "/"), Image: attributes[attributeImage],
+	}
+	action, detail, _ := strings.Cut(m.Action, ":")
 	switch e.Action = action; action {
 	case ActionDie:
-		e.ExitCode, err = strconv.Atoi(attributes["exitCode"])
+		code, err := strconv.Atoi(attributes[attributeExitCode])
 		if err != nil {
-			return Event{}, false, fmt.Errorf("docker event %q: exitCode %q: expected a number", shorten(line), attributes["exitCode"])
+			return Event{}, fmt.Errorf("exitCode %q: expected a number", attributes[attributeExitCode])
 		}
+		e.ExitCode = code
 	case ActionKill:
-		e.Signal = attributes["signal"]
+		e.Signal = attributes[attributeSignal]
 	case ActionHealth:
 		e.Health = strings.TrimSpace(detail)
 	}
-	return e, true, nil
+	return e, nil
 }
 
 // at prefers the finer of the two times that an engine may send.
-func (r rawEvent) at() time.Time {
-	if r.TimeNano != 0 {
-		return time.Unix(0, r.TimeNano)
+func (m Message) at() time.Time {
+	if m.TimeNano != 0 {
+		return time.Unix(0, m.TimeNano)
 	}
-	return time.Unix(r.Time, 0)
+	return time.Unix(m.Time, 0)
 }
 
 // shorten bounds how much of an offending line an error repeats.

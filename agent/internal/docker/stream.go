@@ -3,11 +3,9 @@ package docker
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"time"
 )
 
@@ -28,11 +26,15 @@ type Stream struct {
 // that the engine still remembers (256 of them, none after its own restart).
 // Ending ctx ends the stream.
 func (c *Client) Events(ctx context.Context, since time.Time) (*Stream, error) {
-	filters, err := json.Marshal(map[string][]string{"type": {"container"}, "event": actions[:]})
+	return c.Ask(ctx, EventsQuery{Since: since, Actions: actions[:]})
+}
+
+// Ask is Events by a query.
+func (c *Client) Ask(ctx context.Context, q EventsQuery) (*Stream, error) {
+	query, err := q.values()
 	if err != nil {
 		return nil, fmt.Errorf("docker events: %w", err)
 	}
-	query := url.Values{"filters": {string(filters)}, "since": {unixNano(since)}}
 	res, err := c.get(ctx, "/events?"+query.Encode()) //nolint:bodyclose // Stream.Close closes it
 	if err != nil {
 		return nil, err
@@ -42,17 +44,25 @@ func (c *Client) Events(ctx context.Context, since time.Time) (*Stream, error) {
 	return &Stream{body: res.Body, lines: lines}, nil
 }
 
-// unixNano writes a time as the engine wants it: seconds.nanoseconds.
-func unixNano(t time.Time) string { return fmt.Sprintf("%d.%09d", t.Unix(), t.Nanosecond()) }
-
 // Next waits for the next event of a container. bad is the first object that
 // could not be read on the way to it, if any: it is skipped. err ends the stream.
 func (s *Stream) Next() (e Event, bad, err error) {
+	_, e, bad, err = s.next()
+	return e, bad, err
+}
+
+// NextMessage is Next in the engine's own form.
+func (s *Stream) NextMessage() (m Message, bad, err error) {
+	m, _, bad, err = s.next()
+	return m, bad, err
+}
+
+func (s *Stream) next() (m Message, e Event, bad, err error) {
 	for s.lines.Scan() {
 		if len(s.lines.Bytes()) == 0 {
 			continue
 		}
-		e, ok, parseErr := ParseEvent(s.lines.Bytes())
+		m, e, ok, parseErr := parse(s.lines.Bytes())
 		if parseErr != nil {
 			if bad == nil {
 				bad = parseErr
@@ -60,13 +70,13 @@ func (s *Stream) Next() (e Event, bad, err error) {
 			continue
 		}
 		if ok {
-			return e, bad, nil
+			return m, e, bad, nil
 		}
 	}
 	if err := s.lines.Err(); err != nil {
-		return Event{}, bad, fmt.Errorf("docker events: %w", err)
+		return Message{}, Event{}, bad, fmt.Errorf("docker events: %w", err)
 	}
-	return Event{}, bad, fmt.Errorf("docker events: %w", errStreamEnded)
+	return Message{}, Event{}, bad, fmt.Errorf("docker events: %w", errStreamEnded)
 }
 
 // Close ends the stream; a waiting Next returns.
