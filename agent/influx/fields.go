@@ -101,15 +101,22 @@ const (
 
 // Fields of container_event.
 const (
-	FieldImage         = "image"
-	FieldVersion       = "version"
-	FieldRestartPolicy = "restart_policy"
-	FieldAutoRemove    = "auto_remove"
-	FieldExitCode      = "exit_code"
-	FieldRequested     = "requested"
-	FieldSignal        = "signal"
-	FieldHealth        = "health"
-	FieldStatus        = "status"
+	FieldImage           = "image"
+	FieldVersion         = "version"
+	FieldRestartPolicy   = "restart_policy"
+	FieldAutoRemove      = "auto_remove"
+	FieldExitCode        = "exit_code"
+	FieldRequested       = "requested"
+	FieldSignal          = "signal"
+	FieldOOM             = "oom"
+	FieldLifetimeNs      = "lifetime_ns"
+	FieldLastAgeNs       = "last_age_ns"
+	FieldLastMemoryUsage = "last_memory_usage"
+	FieldLastMemoryLimit = "last_memory_limit"
+	FieldLastCPUUsage    = "last_cpu_usage_total"
+	FieldLastPIDs        = "last_pids"
+	FieldHealth          = "health"
+	FieldStatus          = "status"
 )
 
 // Fields of nezuban_cgroup.

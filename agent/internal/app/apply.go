@@ -77,7 +77,11 @@ func (f *follower) apply(ctx context.Context, e docker.Event) {
 		f.tell(f.judge.Observe(die, now))
 	}
 	if told(e.Action) {
-		f.tell(f.judge.Observe(event.Event{Event: e, Container: c}, now))
+		happened := event.Event{Event: e, Container: c}
+		if e.Action == docker.ActionDie {
+			happened.Last = f.last.of(e.ID, c.StartedAt)
+		}
+		f.tell(f.judge.Observe(happened, now))
 	}
 }
 
@@ -106,7 +110,7 @@ func (f *follower) update(ctx context.Context, c *docker.Container, e docker.Eve
 	}
 	switch e.Action {
 	case docker.ActionStart:
-		c.Status = "running"
+		c.Status, c.OOMKilled = "running", false
 		if !c.Running() {
 			f.ask(ctx, e.ID)
 		}

@@ -231,13 +231,13 @@ func (r *recorder) awaitPoints(t testing.TB, n int, measurement, container strin
 // following runs a follower of the engine behind path until the test ends.
 func following(t testing.TB, path string) (*recorder, *docker.Table) {
 	t.Helper()
-	written, table, _ := followingWith(t, path, "")
+	written, table, _ := followingWith(t, path, "", newLastSamples())
 	return written, table
 }
 
 // followingWith is the same with a memory in a folder; stop ends the follower
 // before the test ends.
-func followingWith(t testing.TB, path, stateDir string) (written *recorder, table *docker.Table, stop func()) {
+func followingWith(t testing.TB, path, stateDir string, last *lastSamples) (written *recorder, table *docker.Table, stop func()) {
 	t.Helper()
 	written, table = &recorder{}, docker.NewTable()
 	client := docker.New(path)
@@ -246,7 +246,7 @@ func followingWith(t testing.TB, path, stateDir string) (written *recorder, tabl
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		f := newFollower(client, table, written, testHost, newMemory(stateDir, time.Now(), log))
+		f := newFollower(client, table, last, written, testHost, newMemory(stateDir, time.Now(), log))
 		if err := f.run(ctx, &session{client: client, table: table, log: log, trouble: daemon.NewCondition(log, "docker"), seen: event.NewSeen()}); err != nil {
 			t.Errorf("follower: %v", err)
 		}

@@ -19,6 +19,7 @@ const maxWaiting = 64
 type follower struct {
 	client   *docker.Client
 	table    *docker.Table
+	last     *lastSamples
 	writer   pointWriter
 	hostName string
 	memory   *memory
@@ -34,9 +35,9 @@ type follower struct {
 	live    time.Time                 // since when there is a stream; zero: there is none
 }
 
-func newFollower(client *docker.Client, table *docker.Table, writer pointWriter, hostName string, seen *memory) *follower {
+func newFollower(client *docker.Client, table *docker.Table, last *lastSamples, writer pointWriter, hostName string, seen *memory) *follower {
 	return &follower{
-		client: client, table: table, writer: writer, hostName: hostName, memory: seen,
+		client: client, table: table, last: last, writer: writer, hostName: hostName, memory: seen,
 		inbox: make(chan func(), 256), slots: make(chan struct{}, inspectsAtOnce),
 		judge: event.NewJudge(), missed: event.NewMissed(),
 		asked: make(map[string]bool), waiting: make(map[string][]docker.Event),

@@ -154,7 +154,7 @@ func TestMemoryThatCannotBeKept(t *testing.T) {
 func TestSilenceIsSeen(t *testing.T) {
 	asked := time.Now()
 	m := newMemory("", asked, testLog(t))
-	f := newFollower(nil, docker.NewTable(), &recorder{}, testHost, m)
+	f := newFollower(nil, docker.NewTable(), newLastSamples(), &recorder{}, testHost, m)
 	m.begin(asked)
 	f.remember(asked.Add(time.Hour))
 	if got := m.seenUntil(); !got.Equal(asked) {
@@ -185,13 +185,13 @@ func TestDeathWhileNoAgentRan(t *testing.T) {
 	dir := t.TempDir()
 	s.set("web", answer("web", `"Status":"running","Pid":1`))
 	s.set("old", answer("old", `"Status":"exited","ExitCode":1,"FinishedAt":"2026-01-01T00:00:00Z"`))
-	_, table, stop := followingWith(t, s.path, dir)
+	_, table, stop := followingWith(t, s.path, dir, newLastSamples())
 	connected(t, table)
 	stop()
 
 	ended := time.Now()
 	s.set("web", answer("web", `"Status":"exited","ExitCode":9,"FinishedAt":"`+ended.UTC().Format(time.RFC3339Nano)+`"`))
-	written, _, stop := followingWith(t, s.path, dir)
+	written, _, stop := followingWith(t, s.path, dir, newLastSamples())
 	points := written.awaitPoints(t, 2, influx.ContainerEvent, "web")
 	if diff := cmp.Diff([]string{"present exited", "die 9 requested=false"}, texts(points)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -201,7 +201,7 @@ func TestDeathWhileNoAgentRan(t *testing.T) {
 	}
 	stop()
 
-	again, _, _ := followingWith(t, s.path, dir)
+	again, _, _ := followingWith(t, s.path, dir, newLastSamples())
 	again.awaitPoints(t, 1, influx.ContainerEvent, "web")
 	time.Sleep(2500 * time.Millisecond) // a death told twice would come by now
 	for name, want := range map[string][]string{"web": {"present exited"}, "old": {"present exited"}} {
@@ -217,13 +217,13 @@ func TestStopAcrossTheAgentsRestart(t *testing.T) {
 	s := newScripted(t)
 	dir := t.TempDir()
 	s.set("web", answer("web", `"Status":"running","Pid":1`))
-	written, table, stop := followingWith(t, s.path, dir)
+	written, table, stop := followingWith(t, s.path, dir, newLastSamples())
 	connected(t, table)
 	kill := s.tell("web", "kill")
 	written.awaitPoints(t, 2, influx.ContainerEvent, "web")
 	stop()
 
-	written, _, _ = followingWith(t, s.path, dir)
+	written, _, _ = followingWith(t, s.path, dir, newLastSamples())
 	s.events <- kill // the engine tells again what it remembers
 	s.tell("web", "die")
 	s.tell("web", "stop")

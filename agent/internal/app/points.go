@@ -1,6 +1,7 @@
 package app
 
 import (
+	"strconv"
 	"time"
 
 	"nezuban/agent/influx"
@@ -92,7 +93,9 @@ func happenedPoint(host string, e event.Event) influx.Point {
 	case docker.ActionDie:
 		fields = append(fields,
 			influx.Int(influx.FieldExitCode, int64(e.ExitCode)),
-			influx.Bool(influx.FieldRequested, e.Requested))
+			influx.Bool(influx.FieldRequested, e.Requested),
+			influx.Bool(influx.FieldOOM, e.OOM()))
+		fields = append(fields, endFields(e)...)
 	case docker.ActionKill:
 		fields = append(fields, influx.String(influx.FieldSignal, e.Signal))
 	case docker.ActionHealth:
@@ -103,6 +106,32 @@ func happenedPoint(host string, e event.Event) influx.Point {
 		name = e.Container.Name
 	}
 	return eventPoint(host, name, e.Action, e.At, fields)
+}
+
+// endFields are what else is known of a death.
+func endFields(e event.Event) []influx.Field {
+	var fields []influx.Field
+	if signal, ok := e.Died(); ok {
+		fields = append(fields, influx.String(influx.FieldSignal, strconv.Itoa(signal)))
+	}
+	if lifetime, ok := e.Lifetime(); ok {
+		fields = append(fields, influx.Int(influx.FieldLifetimeNs, lifetime.Nanoseconds()))
+	}
+	last := e.Last
+	if last.At.IsZero() {
+		return fields
+	}
+	fields = append(fields,
+		influx.Int(influx.FieldLastAgeNs, max(e.At.Sub(last.At), 0).Nanoseconds()),
+		influx.Uint(influx.FieldLastMemoryUsage, last.Memory),
+		influx.Uint(influx.FieldLastCPUUsage, last.CPU))
+	if last.Limit > 0 {
+		fields = append(fields, influx.Uint(influx.FieldLastMemoryLimit, last.Limit))
+	}
+	if last.PIDs > 0 {
+		fields = append(fields, influx.Uint(influx.FieldLastPIDs, last.PIDs))
+	}
+	return fields
 }
 
 func eventPoint(host, name, action string, at time.Time, fields []influx.Field) influx.Point {

@@ -57,7 +57,7 @@ func Run(ctx context.Context, d *daemon.Daemon, cfg Config) error {
 	watching, watchCtx := errgroup.WithContext(ctx)
 	watching.Go(d.Guard(func() error { return s.run(watchCtx) }))
 	if cfg.DockerSocket != "" {
-		watching.Go(d.Guard(func() error { return follow(watchCtx, d, cfg, table, writer) }))
+		watching.Go(d.Guard(func() error { return follow(watchCtx, d, cfg, table, s.last, writer) }))
 	} else {
 		d.Log.Info("containers are not followed: docker_socket is empty")
 	}
@@ -76,11 +76,11 @@ func Run(ctx context.Context, d *daemon.Daemon, cfg Config) error {
 }
 
 // follow keeps to Docker until ctx ends.
-func follow(ctx context.Context, d *daemon.Daemon, cfg Config, table *docker.Table, writer pointWriter) error {
+func follow(ctx context.Context, d *daemon.Daemon, cfg Config, table *docker.Table, last *lastSamples, writer pointWriter) error {
 	client := docker.New(cfg.DockerSocket)
 	defer client.Close()
 	seen := newMemory(cfg.StateDir, time.Now(), d.Log)
-	return newFollower(client, table, writer, cfg.Host, seen).run(ctx, &session{
+	return newFollower(client, table, last, writer, cfg.Host, seen).run(ctx, &session{
 		client: client, table: table, log: d.Log,
 		trouble: daemon.NewCondition(d.Log, "docker"), seen: event.NewSeen(),
 	})
@@ -99,6 +99,7 @@ func newSampler(d *daemon.Daemon, cfg Config, table *docker.Table, writer pointW
 		cgroupTrouble: daemon.NewCondition(d.Log, "cgroups"),
 		open:          reference.Open,
 		files:         cgroup.NewFiles(openFiles()),
+		last:          newLastSamples(),
 		containers:    make(map[string]*watched), groups: make(map[string]*cgroup.Reader),
 	}
 }

@@ -46,6 +46,7 @@ type sampler struct {
 	containers map[string]*watched       // by container id
 	groups     map[string]*cgroup.Reader // by path
 	reading    cgroup.Sample             // the room for one at a time
+	last       *lastSamples              // of containers
 	fallbacks  int                       // lives of containers that cAdvisor's handler reads, or read
 	manySaid   bool
 }
@@ -121,6 +122,7 @@ func (s *sampler) container(c docker.Container, engine docker.Info, machine cgro
 	if errors.Is(err, cgroup.ErrGone) {
 		return points, nil
 	}
+	s.last.keep(c.ID, c.StartedAt, &s.reading)
 	owner := cgroup.Owner{ID: c.ID, Tags: tags}
 	return append(points, w.tracker.Points(&s.reading, owner, machine, at)...), err
 }
@@ -172,6 +174,7 @@ func (s *sampler) forget(there []docker.Container) {
 			s.leave(id)
 		}
 	}
+	s.last.keepOnly(known)
 }
 
 // otherGroups samples the cgroups that are not containers with a name. While

@@ -17,6 +17,39 @@ type Event struct {
 	docker.Event
 	Container docker.Container
 	Requested bool // of a die: somebody asked for it
+	Last      Last // of a die: what was measured before it
+}
+
+// Last is the last that was measured of a container in its life.
+type Last struct {
+	At       time.Time // zero: nothing was measured
+	Memory   uint64    // bytes, as docker stats shows it
+	Limit    uint64    // bytes; 0: none, or not known
+	CPU      uint64    // ns since its start
+	PIDs     uint64    // processes and threads; 0: not known
+	OOMKills uint64    // processes that the kernel had killed for want of memory
+}
+
+// OOM says of a die that it was for want of memory: Docker has said so, or the kernel had killed a process of the container and it
+// ended by KILL. Docker may miss it; the kernel's count may be of a child, whose parent somebody killed later.
+func (e Event) OOM() bool {
+	return e.Container.OOMKilled || e.Last.OOMKills > 0 && e.ExitCode == killed && !e.Requested
+}
+
+// killed is the exit code of a process that KILL has ended.
+const killed = 137
+
+// Died is the number of the signal by which a die's process ended; ok is false when it ended by itself.
+func (e Event) Died() (signal int, ok bool) {
+	const signals, highest = 128, 64
+	signal = e.ExitCode - signals
+	return signal, signal > 0 && signal <= highest
+}
+
+// Lifetime is how long a die's container ran; ok is false when its start is not known.
+func (e Event) Lifetime() (d time.Duration, ok bool) {
+	d = e.At.Sub(e.Container.StartedAt)
+	return d, !e.Container.StartedAt.IsZero() && d >= 0
 }
 
 // autoRemoves says whether a destroy of the container may be the engine's own
