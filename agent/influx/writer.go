@@ -81,6 +81,16 @@ func (w *Writer) Write(points ...Point) {
 	}
 }
 
+// WriteLines is Write for whole lines of samples, which are encoded already.
+//
+// Next on a sample's path: sender.deliver.
+func (w *Writer) WriteLines(lines []byte) {
+	block := string(lines)
+	for _, s := range w.senders {
+		s.push(block)
+	}
+}
+
 // WriteNow is Write for what must not wait, such as events: the outputs send
 // at once, even when they wait to try again (but not when a server asked to be
 // left alone).

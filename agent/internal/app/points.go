@@ -22,31 +22,6 @@ func containerTags(host string, engine docker.Info, c docker.Container) []influx
 	}
 }
 
-// statusPoint is what Docker last said of a container, running or not.
-func statusPoint(tags []influx.Tag, c docker.Container, at time.Time) influx.Point {
-	fields := []influx.Field{
-		influx.String(influx.FieldContainerID, c.ID),
-		influx.Bool(influx.FieldOOMKilled, c.OOMKilled),
-		influx.Int(influx.FieldPID, int64(c.PID)),
-		influx.Int(influx.FieldExitcode, int64(c.ExitCode)),
-		influx.Int(influx.FieldRestartCount, int64(c.RestartCount)),
-	}
-	fields = appendTime(fields, influx.FieldStartedAt, c.StartedAt)
-	fields = appendTime(fields, influx.FieldFinishedAt, c.FinishedAt)
-	if c.Running() && !c.StartedAt.IsZero() {
-		fields = append(fields, influx.Int(influx.FieldUptimeNs, at.Sub(c.StartedAt).Nanoseconds()))
-	}
-	return influx.Point{Measurement: influx.ContainerStatus, Tags: tags, Fields: fields, Time: at}
-}
-
-// healthPoint is the result of a container's health check; ok is false without one.
-func healthPoint(tags []influx.Tag, c docker.Container, at time.Time) (p influx.Point, ok bool) {
-	return influx.Point{
-		Measurement: influx.ContainerHealth, Tags: tags, Time: at,
-		Fields: []influx.Field{influx.String(influx.FieldHealthStatus, c.Health)},
-	}, c.Health != ""
-}
-
 // enginePoint counts the containers of an engine by state.
 func enginePoint(host string, engine docker.Info, containers []docker.Container, at time.Time) influx.Point {
 	running, paused := 0, 0

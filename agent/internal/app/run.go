@@ -100,7 +100,8 @@ func newSampler(d *daemon.Daemon, cfg Config, table *docker.Table, writer pointW
 		open:          reference.Open,
 		files:         cgroup.NewFiles(openFiles()),
 		last:          newLastSamples(),
-		containers:    make(map[string]*watched), groups: make(map[string]*cgroup.Reader),
+		owners:        make(map[string]*owner), there: make(map[string]bool),
+		containers: make(map[string]*watched), groups: make(map[string]*cgroup.Reader),
 	}
 }
 

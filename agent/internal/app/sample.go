@@ -3,8 +3,10 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"time"
 
 	"nezuban/agent/daemon"
@@ -21,9 +23,10 @@ const (
 	groupLimit = 100
 )
 
-// pointWriter takes points; WriteNow is for those that must not wait.
+// pointWriter takes points, as [influx.Writer] does.
 type pointWriter interface {
 	Write(points ...influx.Point)
+	WriteLines(lines []byte)
 	WriteNow(points ...influx.Point)
 }
 
@@ -46,6 +49,10 @@ type sampler struct {
 	containers map[string]*watched       // by container id
 	groups     map[string]*cgroup.Reader // by path
 	reading    cgroup.Sample             // the room for one at a time
+	lines      influx.Lines              // of the containers, of one tick
+	owners     map[string]*owner         // by container id
+	all        []docker.Container        // the room for them
+	there      map[string]bool           // and for their ids
 	last       *lastSamples              // of containers
 	fallbacks  int                       // lives of containers that cAdvisor's handler reads, or read
 	manySaid   bool
@@ -73,23 +80,26 @@ func (s *sampler) run(ctx context.Context) error {
 		}
 		begun := time.Now()
 		points := s.sample(ctx, at)
+		s.writer.WriteLines(s.lines.Bytes())
 		s.writer.Write(append(points, s.heartbeat(influx.StateUp, time.Since(begun), at))...)
 	}
 }
 
-// sample measures everything once.
+// sample measures everything once. The figures of containers are in lines, all others are the points.
 // Next on a sample's path: sampler.container.
 func (s *sampler) sample(ctx context.Context, at time.Time) []influx.Point {
 	points, machine, err := s.host.Sample(ctx, at)
 	note(s.hostTrouble, err)
 	against := cgroup.Machine{Memory: machine.Memory, SystemCPU: machine.SystemCPU}
 	engine, seen, _ := s.table.Engine()
-	containers := s.table.All()
+	s.all = s.table.Append(s.all[:0])
+	containers := s.all
+	s.lines.Reset()
 	var errs []error
-	for _, c := range containers {
-		more, err := s.container(c, engine, against, at)
-		points = append(points, more...)
-		errs = append(errs, err)
+	for i := range containers {
+		if err := s.container(&containers[i], &engine, against, at); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	s.forget(containers)
 	if seen {
@@ -102,33 +112,33 @@ func (s *sampler) sample(ctx context.Context, at time.Time) []influx.Point {
 
 // container samples one container, if it runs.
 // Next on a sample's path: [cgroup.Reader.Read].
-func (s *sampler) container(c docker.Container, engine docker.Info, machine cgroup.Machine, at time.Time) ([]influx.Point, error) {
-	tags := containerTags(s.hostName, engine, c)
-	points := []influx.Point{statusPoint(tags, c, at)}
-	if p, ok := healthPoint(tags, c, at); ok {
-		points = append(points, p)
+func (s *sampler) container(c *docker.Container, engine *docker.Info, machine cgroup.Machine, at time.Time) error {
+	o, err := s.owner(c, engine)
+	if err != nil {
+		return fmt.Errorf("container %s: %w", c.ID, err)
 	}
+	o.appendStatus(&s.lines, c, at)
 	if !c.Running() {
 		s.leave(c.ID)
-		return points, nil
+		return nil
 	}
 	w, err := s.watch(c)
 	if err != nil {
-		return points, ignoreGone(err)
+		return ignoreGone(err)
 	}
 	if err = w.source.Read(&s.reading, time.Now()); err != nil {
 		s.leave(c.ID) // opened, and compared, again if it is still said to run
 	}
 	if errors.Is(err, cgroup.ErrGone) {
-		return points, nil
+		return nil
 	}
 	s.last.keep(c.ID, c.StartedAt, &s.reading)
-	owner := cgroup.Owner{ID: c.ID, Tags: tags}
-	return append(points, w.tracker.Points(&s.reading, owner, machine, at)...), err
+	w.tracker.Append(&s.lines, &s.reading, o.Owner, machine, at)
+	return err
 }
 
 // watch gives the reader of a container's present life. At its start what is read is compared with the reference.
-func (s *sampler) watch(c docker.Container) (*watched, error) {
+func (s *sampler) watch(c *docker.Container) (*watched, error) {
 	w := s.containers[c.ID]
 	if w != nil && w.pid == c.PID && w.started.Equal(c.StartedAt) {
 		return w, nil
@@ -165,15 +175,17 @@ func (s *sampler) leave(id string) {
 
 // forget drops the readers of containers that are no longer there.
 func (s *sampler) forget(there []docker.Container) {
-	known := make(map[string]bool, len(there))
-	for _, c := range there {
-		known[c.ID] = true
+	known := s.there
+	clear(known)
+	for i := range there {
+		known[there[i].ID] = true
 	}
 	for id := range s.containers {
 		if !known[id] {
 			s.leave(id)
 		}
 	}
+	maps.DeleteFunc(s.owners, func(id string, _ *owner) bool { return !known[id] })
 	s.last.keepOnly(known)
 }
 

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/influxdata/line-protocol/v2/lineprotocol"
+
 	"nezuban/agent/influx"
 	"nezuban/agent/internal/cgroup"
 	"nezuban/agent/internal/docker"
@@ -24,7 +26,12 @@ func testSampler(t testing.TB, table *docker.Table) (*sampler, *recorder) {
 func tick(t testing.TB, s *sampler, at time.Time) map[string]map[string][]influx.Point {
 	t.Helper()
 	found := make(map[string]map[string][]influx.Point)
-	for _, p := range s.sample(t.Context(), at) {
+	points := s.sample(t.Context(), at)
+	ofContainers, bad := influx.Decode(s.lines.Bytes(), lineprotocol.Nanosecond, time.Time{})
+	if len(bad) > 0 {
+		t.Error(bad)
+	}
+	for _, p := range append(points, ofContainers...) {
 		if !p.Time.Equal(at) {
 			t.Errorf("%s has the time %s, expected that of the tick, %s", p.Measurement, p.Time, at)
 		}
@@ -218,15 +225,11 @@ func BenchmarkRealContainerSample(b *testing.B) {
 	table.Put(c)
 	s, _ := testSampler(b, table)
 	machine := machineOf(b, s)
-	var line []byte
 	b.ReportAllocs()
 	for b.Loop() {
-		points, err := s.container(c, docker.Info{Name: "h"}, machine, time.Unix(1000, 0))
-		if err != nil || len(points) < 4 {
-			b.Fatalf("%d points, %v", len(points), err)
-		}
-		if line, err = influx.Encode(line[:0], points); err != nil {
-			b.Fatal(err)
+		s.lines.Reset()
+		if err := s.container(&c, &docker.Info{Name: "h"}, machine, time.Unix(1000, 0)); err != nil || len(s.lines.Bytes()) < 1000 {
+			b.Fatalf("%q, %v", s.lines.Bytes(), err)
 		}
 	}
 }

@@ -14,20 +14,20 @@ func BenchmarkContainerSample(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			h, _ := recorded(b, name)
 			reader := open(b, h, true)
-			owner := Owner{ID: "0a1b", Tags: []influx.Tag{{Key: influx.TagContainerName, Value: "web"}, {Key: influx.TagHost, Value: "h"}}}
+			owner, err := NewOwner("0a1b", []influx.Tag{{Key: influx.TagContainerName, Value: "web"}, {Key: influx.TagHost, Value: "h"}})
+			if err != nil {
+				b.Fatal(err)
+			}
 			var tracker Tracker
 			var s Sample
-			var line []byte
+			var lines influx.Lines
 			b.ReportAllocs()
 			for b.Loop() {
 				if err := reader.Read(&s, time.Unix(1, 0)); err != nil {
 					b.Fatal(err)
 				}
-				points := tracker.Points(&s, owner, Machine{Memory: 1 << 34}, time.Unix(1, 0))
-				var err error
-				if line, err = influx.Encode(line[:0], points); err != nil {
-					b.Fatal(err)
-				}
+				lines.Reset()
+				tracker.Append(&lines, &s, owner, Machine{Memory: 1 << 34}, time.Unix(1, 0))
 			}
 		})
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/influxdata/line-protocol/v2/lineprotocol"
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"nezuban/agent/influx"
@@ -178,8 +179,7 @@ func TestWhatIsNotCountedGivesNoPoint(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			h, dir := recorded(t, tt.recording)
 			tt.edit(t, dir)
-			var tracker Tracker
-			points := tracker.Points(read(t, h, tt.network), Owner{ID: id}, Machine{}, time.Now())
+			points := pointsOf(t, read(t, h, tt.network), id)
 			if len(points) == 0 {
 				t.Fatal("no point at all")
 			}
@@ -268,6 +268,23 @@ func TestLimit(t *testing.T) {
 	}
 }
 
+// pointsOf is the first lines of a container, read again.
+func pointsOf(t testing.TB, s *Sample, id string, tags ...influx.Tag) []influx.Point {
+	t.Helper()
+	owner, err := NewOwner(id, tags)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tracker Tracker
+	var lines influx.Lines
+	tracker.Append(&lines, s, owner, Machine{}, time.Unix(1000, 0))
+	points, bad := influx.Decode(lines.Bytes(), lineprotocol.Nanosecond, time.Now())
+	if len(bad) > 0 {
+		t.Fatal(bad)
+	}
+	return points
+}
+
 func TestPercent(t *testing.T) {
 	start := time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)
 	type reading struct {
@@ -289,9 +306,19 @@ func TestPercent(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var tracker Tracker
+			owner, err := NewOwner("0a", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
 			for i, r := range tt.readings {
-				fields := tracker.cpuFields(&CPU{Total: known(r.total), Quota: known(50_000), Period: known(100_000)}, start.Add(r.after), Machine{})
-				p := influx.Point{Fields: fields}
+				var lines influx.Lines
+				cpu := CPU{Total: known(r.total), Quota: known(50_000), Period: known(100_000)}
+				tracker.Append(&lines, &Sample{At: start.Add(r.after), CPU: cpu}, owner, Machine{}, start)
+				points, bad := influx.Decode(lines.Bytes(), lineprotocol.Nanosecond, start)
+				if len(points) != 1 || len(bad) > 0 {
+					t.Fatalf("%s: %v", lines.Bytes(), bad)
+				}
+				p := points[0]
 				got, ok := p.Float(influx.FieldUsagePercent)
 				if limit, limited := p.Float(influx.FieldUsagePercentOfLimit); limited != ok || limit != 2*got {
 					t.Errorf("reading %d: %v of the limit, %v, expected twice %v", i, limit, limited, got)

@@ -38,6 +38,14 @@ func GroupPoint(s *Sample, host, path string, machine Machine, at time.Time) (p 
 	}, len(fields) > 0
 }
 
+// add appends a figure that is known.
+func add(fields []influx.Field, key string, f Figure) []influx.Field {
+	if !f.Known {
+		return fields
+	}
+	return append(fields, influx.Uint(key, f.Value))
+}
+
 // first is the first of two figures that the kernel has: that of v1, of the cgroup with all below it, else that of v2.
 func (m *Memory) first(v1, v2 Stat) Figure {
 	if f := m.Stats[v1]; f.Known {

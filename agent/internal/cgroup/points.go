@@ -1,6 +1,8 @@
 package cgroup
 
 import (
+	"errors"
+	"slices"
 	"time"
 
 	"nezuban/agent/influx"
@@ -13,71 +15,107 @@ type Machine struct {
 	SystemCPU uint64 // time of all CPUs since boot, busy or idle, in ns
 }
 
-// Owner is the container that a sample is of.
+// Owner is the container that samples are of: its id and tags, encoded once. It is not safe for concurrent use.
 type Owner struct {
-	ID   string       // full id: a field, never a tag
-	Tags []influx.Tag // host, name, image, … of every point
+	id                          influx.Fixed
+	tags                        []influx.Tag
+	cpu, memory, pids, pressure influx.Series
+	networks, devices           map[string]influx.Series // by interface and device, total too
 }
 
-// Tracker turns the samples of one life of one container into points. It
+// NewOwner is the container of an id, which is a field and never a tag, with the tags of each of its points: host, name, image, …
+// The error names tags that have no line protocol; the owner is of use all the same, and has no lines then.
+func NewOwner(id string, tags []influx.Tag) (*Owner, error) {
+	o := &Owner{tags: tags, networks: make(map[string]influx.Series), devices: make(map[string]influx.Series)}
+	var errs []error
+	var err error
+	o.id, err = influx.NewFixed(influx.String(influx.FieldContainerID, id))
+	errs = append(errs, err)
+	o.cpu, err = influx.NewSeries(influx.ContainerCPU, with(tags, influx.TagCPU, influx.CPUTotal))
+	errs = append(errs, err)
+	for measurement, series := range map[string]*influx.Series{
+		influx.ContainerMem: &o.memory, influx.ContainerPIDs: &o.pids, influx.ContainerPressure: &o.pressure,
+	} {
+		*series, err = influx.NewSeries(measurement, tags)
+		errs = append(errs, err)
+	}
+	return o, errors.Join(errs...)
+}
+
+// ID is the field with the container's id.
+func (o *Owner) ID() influx.Fixed { return o.id }
+
+func with(tags []influx.Tag, key, value string) []influx.Tag {
+	return append(slices.Clip(slices.Clone(tags)), influx.Tag{Key: key, Value: value})
+}
+
+// part is the series of one interface or device, made when it is seen first. One whose name has no line protocol has none.
+func (o *Owner) part(known map[string]influx.Series, measurement, key, name string) influx.Series {
+	series, ok := known[name]
+	if !ok {
+		if len(known) >= mostNames {
+			clear(known)
+		}
+		series, _ = influx.NewSeries(measurement, with(o.tags, key, name)) // the zero Series: no line
+		known[name] = series
+	}
+	return series
+}
+
+// Tracker turns the samples of one life of one container into lines. It
 // remembers the last CPU figure: a rate needs two. The zero value is ready.
 type Tracker struct {
 	last uint64 // ns of CPU
 	at   time.Time
 }
 
-// Points makes the points of one sample, all with the time at, in Telegraf's
-// words. What the sample does not have gives no field, and a point without any is left out.
-// Next on a sample's path: [influx.Writer.Write].
-func (t *Tracker) Points(s *Sample, owner Owner, machine Machine, at time.Time) []influx.Point {
-	points := make([]influx.Point, 0, 8)
-	for _, p := range []struct {
-		measurement string
-		fields      []influx.Field
-		tags        []influx.Tag
-	}{
-		{influx.ContainerCPU, t.cpuFields(&s.CPU, s.At, machine), []influx.Tag{{Key: influx.TagCPU, Value: influx.CPUTotal}}},
-		{influx.ContainerMem, memoryFields(&s.Memory, machine), nil},
-		{influx.ContainerPIDs, pidsFields(s.PIDs), nil},
-		{influx.ContainerPressure, pressureFields(s.Pressure), nil},
-	} {
-		if len(p.fields) > 0 {
-			points = append(points, owner.point(p.measurement, at, p.fields, p.tags...))
-		}
-	}
-	points = append(points, networkPoints(s.Network, owner, at)...)
-	return append(points, blkioPoints(s.Blkio, owner, at)...)
+// Append adds the lines of one sample, all with the time at, in Telegraf's words. What the sample does not have gives no field, and
+// a line without any is left out.
+// Next on a sample's path: [influx.Writer.WriteLines].
+func (t *Tracker) Append(l *influx.Lines, s *Sample, owner *Owner, machine Machine, at time.Time) {
+	l.Begin(owner.cpu)
+	t.cpu(l, &s.CPU, s.At, machine)
+	l.End(owner.id, at)
+	l.Begin(owner.memory)
+	appendMemory(l, &s.Memory, machine)
+	l.End(owner.id, at)
+	l.Begin(owner.pids)
+	put(l, influx.FieldPIDs, s.PIDs.Current)
+	put(l, influx.FieldPIDsLimit, s.PIDs.Limit)
+	l.End(owner.id, at)
+	l.Begin(owner.pressure)
+	appendPressure(l, &s.Pressure)
+	l.End(owner.id, at)
+	owner.appendNetwork(l, s.Network, at)
+	owner.appendBlkio(l, s.Blkio, at)
 }
 
-// add appends a figure that is known.
-func add(fields []influx.Field, key string, f Figure) []influx.Field {
-	if !f.Known {
-		return fields
+// put adds a figure that is known.
+func put(l *influx.Lines, key string, f Figure) {
+	if f.Known {
+		l.Uint(key, f.Value)
 	}
-	return append(fields, influx.Uint(key, f.Value))
 }
 
-func (t *Tracker) cpuFields(cpu *CPU, read time.Time, machine Machine) []influx.Field {
+func (t *Tracker) cpu(l *influx.Lines, cpu *CPU, read time.Time, machine Machine) {
 	if !cpu.Total.Known {
-		return nil
+		return
 	}
-	fields := make([]influx.Field, 0, 10)
-	fields = add(fields, influx.FieldUsageTotal, cpu.Total)
-	fields = add(fields, influx.FieldUsageInUsermode, cpu.User)
-	fields = add(fields, influx.FieldUsageInKernelmode, cpu.System)
-	fields = add(fields, influx.FieldThrottlingPeriods, cpu.Periods)
-	fields = add(fields, influx.FieldThrottledPeriods, cpu.ThrottledPeriods)
-	fields = add(fields, influx.FieldThrottledTime, cpu.ThrottledTime)
+	put(l, influx.FieldUsageTotal, cpu.Total)
+	put(l, influx.FieldUsageInUsermode, cpu.User)
+	put(l, influx.FieldUsageInKernelmode, cpu.System)
+	put(l, influx.FieldThrottlingPeriods, cpu.Periods)
+	put(l, influx.FieldThrottledPeriods, cpu.ThrottledPeriods)
+	put(l, influx.FieldThrottledTime, cpu.ThrottledTime)
 	if machine.SystemCPU > 0 {
-		fields = append(fields, influx.Uint(influx.FieldUsageSystem, machine.SystemCPU))
+		l.Uint(influx.FieldUsageSystem, machine.SystemCPU)
 	}
 	if percent, ok := t.percent(cpu.Total.Value, read); ok {
-		fields = append(fields, influx.Float(influx.FieldUsagePercent, percent))
+		l.Float(influx.FieldUsagePercent, percent)
 		if cores, limited := cpu.Cores(); limited && cores > 0 {
-			fields = append(fields, influx.Float(influx.FieldUsagePercentOfLimit, percent/cores))
+			l.Float(influx.FieldUsagePercentOfLimit, percent/cores)
 		}
 	}
-	return fields
 }
 
 // percent is the CPU used since the last sample; 100 is one CPU kept busy.
@@ -111,56 +149,47 @@ var statFields = [statCount]string{
 	StatTotalPgpgin: influx.FieldTotalPgpgin, StatTotalPgpgout: influx.FieldTotalPgpgout,
 }
 
-func memoryFields(memory *Memory, machine Machine) []influx.Field {
+func appendMemory(l *influx.Lines, memory *Memory, machine Machine) {
 	if !memory.Usage.Known {
-		return nil
+		return
 	}
-	fields := make([]influx.Field, 0, 16+len(memory.Stats))
 	usage := memory.Working()
-	fields = add(fields, influx.FieldUsage, usage)
-	fields = add(fields, influx.FieldWorkingSet, usage)
+	put(l, influx.FieldUsage, usage)
+	put(l, influx.FieldWorkingSet, usage)
 	if limit := memory.limit(machine.Memory); limit.Value > 0 {
-		fields = append(fields,
-			influx.Uint(influx.FieldLimit, limit.Value),
-			influx.Float(influx.FieldUsagePercent, 100*float64(usage.Value)/float64(limit.Value)))
+		put(l, influx.FieldLimit, limit)
+		l.Float(influx.FieldUsagePercent, 100*float64(usage.Value)/float64(limit.Value))
 	}
-	fields = add(fields, influx.FieldMaxUsage, memory.MaxUsage)
-	fields = add(fields, influx.FieldFailCount, memory.FailCount)
-	fields = add(fields, influx.FieldSwap, memory.Swap)
-	fields = add(fields, influx.FieldOOMKills, memory.OOMKills)
+	put(l, influx.FieldMaxUsage, memory.MaxUsage)
+	put(l, influx.FieldFailCount, memory.FailCount)
+	put(l, influx.FieldSwap, memory.Swap)
+	put(l, influx.FieldOOMKills, memory.OOMKills)
 	for stat, field := range statFields {
 		if f := memory.Stats[stat]; f.Value < noLimit { // of which a hierarchy without a limit has one line
-			fields = add(fields, field, f)
+			put(l, field, f)
 		}
 	}
-	return fields
 }
 
-func pidsFields(pids PIDs) []influx.Field {
-	fields := add(nil, influx.FieldPIDs, pids.Current)
-	return add(fields, influx.FieldPIDsLimit, pids.Limit)
+func appendPressure(l *influx.Lines, p *Pressure) {
+	put(l, influx.FieldCPUSome, p.CPUSome)
+	put(l, influx.FieldCPUFull, p.CPUFull)
+	put(l, influx.FieldMemorySome, p.MemorySome)
+	put(l, influx.FieldMemoryFull, p.MemoryFull)
+	put(l, influx.FieldIOSome, p.IOSome)
+	put(l, influx.FieldIOFull, p.IOFull)
 }
 
-func pressureFields(p Pressure) []influx.Field {
-	fields := add(nil, influx.FieldCPUSome, p.CPUSome)
-	fields = add(fields, influx.FieldCPUFull, p.CPUFull)
-	fields = add(fields, influx.FieldMemorySome, p.MemorySome)
-	fields = add(fields, influx.FieldMemoryFull, p.MemoryFull)
-	fields = add(fields, influx.FieldIOSome, p.IOSome)
-	return add(fields, influx.FieldIOFull, p.IOFull)
-}
-
-func networkPoints(interfaces []Interface, owner Owner, at time.Time) []influx.Point {
-	if len(interfaces) == 0 {
-		return nil
-	}
-	points := make([]influx.Point, 0, len(interfaces)+1)
+// appendNetwork gives a line for each interface and one for all of them.
+func (o *Owner) appendNetwork(l *influx.Lines, interfaces []Interface, at time.Time) {
 	total := Interface{Name: influx.Total}
-	for _, i := range interfaces {
-		points = append(points, i.point(owner, at))
-		total.add(i)
+	for i := range interfaces {
+		o.appendInterface(l, &interfaces[i], at)
+		total.add(interfaces[i])
 	}
-	return append(points, total.point(owner, at))
+	if len(interfaces) > 0 {
+		o.appendInterface(l, &total, at)
+	}
 }
 
 func (i *Interface) add(other Interface) {
@@ -193,12 +222,12 @@ func (i *Interface) figures() [8]rxTx {
 	}
 }
 
-func (i *Interface) point(owner Owner, at time.Time) influx.Point {
-	fields := make([]influx.Field, 0, 9)
+func (o *Owner) appendInterface(l *influx.Lines, i *Interface, at time.Time) {
+	l.Begin(o.part(o.networks, influx.ContainerNet, influx.TagNetwork, i.Name))
 	for _, f := range i.figures() {
-		fields = append(fields, influx.Uint(f.field, f.v))
+		l.Uint(f.field, f.v)
 	}
-	return owner.point(influx.ContainerNet, at, fields, influx.Tag{Key: influx.TagNetwork, Value: i.Name})
+	l.End(o.id, at)
 }
 
 // opFields are the fields of the operations of block IO.
@@ -211,18 +240,16 @@ var opFields = [opCount]struct{ bytes, count string }{
 	OpTotal:   {influx.FieldIOServiceBytesTotal, influx.FieldIOServicedTotal},
 }
 
-// blkioPoints gives a point for each device and one for all of them.
-func blkioPoints(devices []Device, owner Owner, at time.Time) []influx.Point {
-	if len(devices) == 0 {
-		return nil
-	}
+// appendBlkio gives a line for each device and one for all of them.
+func (o *Owner) appendBlkio(l *influx.Lines, devices []Device, at time.Time) {
 	total := Device{Name: influx.Total}
-	points := make([]influx.Point, 0, len(devices)+1)
 	for i := range devices {
-		points = append(points, devices[i].point(owner, at))
+		o.appendDevice(l, &devices[i], at)
 		total.add(&devices[i])
 	}
-	return append(points, total.point(owner, at))
+	if len(devices) > 0 {
+		o.appendDevice(l, &total, at)
+	}
 }
 
 func (d *Device) add(other *Device) {
@@ -232,22 +259,11 @@ func (d *Device) add(other *Device) {
 	}
 }
 
-func (d *Device) point(owner Owner, at time.Time) influx.Point {
-	var fields []influx.Field
+func (o *Owner) appendDevice(l *influx.Lines, d *Device, at time.Time) {
+	l.Begin(o.part(o.devices, influx.ContainerBlkio, influx.TagDevice, d.Name))
 	for op, names := range opFields {
-		fields = add(fields, names.bytes, d.Bytes[op])
-		fields = add(fields, names.count, d.Count[op])
+		put(l, names.bytes, d.Bytes[op])
+		put(l, names.count, d.Count[op])
 	}
-	return owner.point(influx.ContainerBlkio, at, fields, influx.Tag{Key: influx.TagDevice, Value: d.Name})
-}
-
-// point adds the owner's tags and id to fields.
-func (o Owner) point(measurement string, at time.Time, fields []influx.Field, tags ...influx.Tag) influx.Point {
-	all := make([]influx.Tag, 0, len(o.Tags)+len(tags))
-	return influx.Point{
-		Measurement: measurement,
-		Tags:        append(append(all, o.Tags...), tags...),
-		Fields:      append(fields, influx.String(influx.FieldContainerID, o.ID)),
-		Time:        at,
-	}
+	l.End(o.id, at)
 }

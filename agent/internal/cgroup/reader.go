@@ -93,7 +93,7 @@ func (r *Reader) add(s source) error {
 
 // Read takes one sample. A file that says something else than it should gives an error that names it, and what it found; the
 // figures of the other files are in the sample all the same.
-// Next on a sample's path: [Tracker.Points].
+// Next on a sample's path: [Tracker.Append].
 func (r *Reader) Read(s *Sample, now time.Time) error {
 	s.reset(now)
 	var wrong error

@@ -12,21 +12,31 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/moby/sys/mountinfo"
+
+	"nezuban/agent/influx"
 )
 
-// Reading allocates nothing once it has begun, whether the files are held open or not found to be too many.
-func TestReadingAllocatesNothing(t *testing.T) {
+// A sample, from the files to line protocol, allocates nothing once the first is taken.
+func TestASampleAllocatesNothing(t *testing.T) {
 	for _, name := range []string{"v1-burn.txtar", "v2-web.txtar"} {
 		t.Run(name, func(t *testing.T) {
 			h, _ := recorded(t, name)
 			reader := open(t, h, true)
+			owner, err := NewOwner("0a", []influx.Tag{{Key: influx.TagHost, Value: "h"}})
+			if err != nil {
+				t.Fatal(err)
+			}
 			var s Sample
+			var tracker Tracker
+			var lines influx.Lines
 			if n := testing.AllocsPerRun(100, func() {
 				if err := reader.Read(&s, time.Unix(1, 0)); err != nil {
 					t.Fatal(err)
 				}
-			}); n != 0 {
-				t.Errorf("a read allocates %v times", n)
+				lines.Reset()
+				tracker.Append(&lines, &s, owner, Machine{Memory: 1 << 34}, time.Unix(1, 0))
+			}); n != 0 || len(lines.Bytes()) < 500 {
+				t.Errorf("a sample allocates %v times, for %d bytes", n, len(lines.Bytes()))
 			}
 		})
 	}

@@ -61,6 +61,16 @@ func (t *Table) All() []Container {
 	return slices.Collect(maps.Values(t.byID))
 }
 
+// Append adds the containers, in no order.
+func (t *Table) Append(to []Container) []Container {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, c := range t.byID {
+		to = append(to, c)
+	}
+	return to
+}
+
 // Connected notes that the engine answered, and what it said of itself.
 func (t *Table) Connected(engine Info) {
 	t.mu.Lock()

@@ -1,0 +1,73 @@
+package app
+
+import (
+	"errors"
+	"time"
+
+	"nezuban/agent/influx"
+	"nezuban/agent/internal/cgroup"
+	"nezuban/agent/internal/docker"
+)
+
+// owner is a container's series, as long as its tags stay what they are.
+type owner struct {
+	*cgroup.Owner
+	of             described
+	status, health influx.Series
+	healthOf       string // what the fixed field says
+	healthField    influx.Fixed
+}
+
+// described is what a container's tags are made of.
+type described struct{ name, image, version, status, engine, server string }
+
+// owner is the one of a container, made anew when a tag changes. An error is of tags that have no line protocol.
+func (s *sampler) owner(c *docker.Container, engine *docker.Info) (*owner, error) {
+	now := described{c.Name, c.Image, c.Version, c.Status, engine.Name, engine.ServerVersion}
+	if o := s.owners[c.ID]; o != nil && o.of == now {
+		return o, nil
+	}
+	tags := containerTags(s.hostName, *engine, *c)
+	o := &owner{of: now}
+	var errs [3]error
+	o.Owner, errs[0] = cgroup.NewOwner(c.ID, tags)
+	o.status, errs[1] = influx.NewSeries(influx.ContainerStatus, tags)
+	o.health, errs[2] = influx.NewSeries(influx.ContainerHealth, tags)
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, err
+	}
+	s.owners[c.ID] = o
+	return o, nil
+}
+
+// appendStatus adds what Docker last said of a container, running or not, and the result of its health check, if it has one.
+func (o *owner) appendStatus(l *influx.Lines, c *docker.Container, at time.Time) {
+	l.Begin(o.status)
+	l.Bool(influx.FieldOOMKilled, c.OOMKilled)
+	l.Int(influx.FieldPID, int64(c.PID))
+	l.Int(influx.FieldExitcode, int64(c.ExitCode))
+	l.Int(influx.FieldRestartCount, int64(c.RestartCount))
+	if !c.StartedAt.IsZero() {
+		l.Int(influx.FieldStartedAt, c.StartedAt.UnixNano())
+	}
+	if !c.FinishedAt.IsZero() {
+		l.Int(influx.FieldFinishedAt, c.FinishedAt.UnixNano())
+	}
+	if c.Running() && !c.StartedAt.IsZero() {
+		l.Int(influx.FieldUptimeNs, at.Sub(c.StartedAt).Nanoseconds())
+	}
+	l.End(o.ID(), at)
+	if c.Health == "" {
+		return
+	}
+	if o.healthOf != c.Health {
+		field, err := influx.NewFixed(influx.String(influx.FieldHealthStatus, c.Health))
+		if err != nil {
+			return // a text can always be encoded
+		}
+		o.healthOf, o.healthField = c.Health, field
+	}
+	l.Begin(o.health)
+	l.Fixed(o.healthField)
+	l.End(influx.Fixed{}, at)
+}
