@@ -53,6 +53,8 @@ type sampler struct {
 	owners     map[string]*owner         // by container id
 	all        []docker.Container        // the room for them
 	there      map[string]bool           // and for their ids
+	agenda     agenda                    // of containers that have just begun
+	against    cgroup.Machine            // of those
 	last       *lastSamples              // of containers
 	fallbacks  int                       // lives of containers that cAdvisor's handler reads, or read
 	manySaid   bool
@@ -66,23 +68,57 @@ type watched struct {
 	tracker cgroup.Tracker
 }
 
-// run samples at every multiple of the interval until ctx ends. All points of
-// one tick have the tick's own time. A tick that comes while another is still
-// being sampled is left out. Here a sample's path begins; next: sampler.sample.
+// run samples at every multiple of the interval until ctx ends, and containers that have just begun some times more. All points of
+// one tick have the tick's own time. A tick that comes while another is still being sampled is left out. Here a sample's path
+// begins; next: sampler.sample.
 func (s *sampler) run(ctx context.Context) error {
 	s.writer.WriteNow(s.heartbeat(influx.StateUp, 0, time.Now()))
-	for {
-		at := time.Now().Truncate(s.interval).Add(s.interval)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for at := s.tickAfter(time.Now()); ; {
+		timer.Reset(time.Until(s.agenda.next(at)))
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(time.Until(at)):
+		case <-s.table.News():
+			for _, life := range s.table.Begun() {
+				s.agenda.begins(life, time.Now())
+			}
+			continue
+		case now := <-timer.C:
+			s.lookAt(s.agenda.due(now))
+			if now.Before(at) {
+				continue
+			}
 		}
 		begun := time.Now()
 		points := s.sample(ctx, at)
 		s.writer.WriteLines(s.lines.Bytes())
 		s.writer.Write(append(points, s.heartbeat(influx.StateUp, time.Since(begun), at))...)
+		at = s.tickAfter(time.Now())
 	}
+}
+
+// tickAfter is the next multiple of the interval.
+func (s *sampler) tickAfter(now time.Time) time.Time { return now.Truncate(s.interval).Add(s.interval) }
+
+// lookAt samples containers between two ticks, if they still live.
+func (s *sampler) lookAt(looks []look) {
+	if len(looks) == 0 {
+		return
+	}
+	engine, _, _ := s.table.Engine()
+	s.lines.Reset()
+	for _, l := range looks {
+		c, known := s.table.Find(l.ID)
+		if !known || !c.Running() || !c.StartedAt.Equal(l.Started) {
+			continue
+		}
+		if err := s.container(&c, &engine, s.against, time.Now()); err != nil {
+			s.cgroupTrouble.Failed(err)
+		}
+	}
+	s.writer.WriteLines(s.lines.Bytes())
 }
 
 // sample measures everything once. The figures of containers are in lines, all others are the points.
@@ -91,6 +127,7 @@ func (s *sampler) sample(ctx context.Context, at time.Time) []influx.Point {
 	points, machine, err := s.host.Sample(ctx, at)
 	note(s.hostTrouble, err)
 	against := cgroup.Machine{Memory: machine.Memory, SystemCPU: machine.SystemCPU}
+	s.against = cgroup.Machine{Memory: machine.Memory} // whose CPU time is of this tick alone
 	engine, seen, _ := s.table.Engine()
 	s.all = s.table.Append(s.all[:0])
 	containers := s.all

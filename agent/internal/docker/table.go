@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Table is what the agent knows of the containers of one engine, by id. It
@@ -16,16 +17,51 @@ type Table struct {
 	engine Info
 	up     bool
 	seen   bool
+	begun  []Life        // that nobody has taken
+	news   chan struct{} // holds one: there are such
+}
+
+// Life is one run of a container.
+type Life struct {
+	ID      string
+	Started time.Time
 }
 
 // NewTable makes an empty table.
-func NewTable() *Table { return &Table{byID: make(map[string]Container)} }
+func NewTable() *Table {
+	return &Table{byID: make(map[string]Container), news: make(chan struct{}, 1)}
+}
 
 // Put adds a container, or replaces what was known of it.
 func (t *Table) Put(c Container) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.begins(c)
 	t.byID[c.ID] = c
+}
+
+// begins notes a life that was not known.
+func (t *Table) begins(c Container) {
+	if old := t.byID[c.ID]; !c.Running() || c.StartedAt.IsZero() || (old.Running() && old.StartedAt.Equal(c.StartedAt)) {
+		return
+	}
+	t.begun = append(t.begun, Life{c.ID, c.StartedAt})
+	select {
+	case t.news <- struct{}{}:
+	default:
+	}
+}
+
+// News has something when a life has begun that [Table.Begun] has not given yet.
+func (t *Table) News() <-chan struct{} { return t.news }
+
+// Begun gives the lives that began since it was called last, or are known since.
+func (t *Table) Begun() []Life {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	begun := t.begun
+	t.begun = nil
+	return begun
 }
 
 // Find gives what is known of a container.
@@ -51,6 +87,9 @@ func (t *Table) Replace(containers []Container) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	for _, c := range containers {
+		t.begins(c)
+	}
 	t.byID = byID
 }
 
