@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -90,15 +91,31 @@ type throttle struct {
 // It is removed with the test.
 func (e *engine) create(s spec) string {
 	e.t.Helper()
-	name := "nz-agent-" + strings.ToLower(rand.Text()[:10])
-	s.Image = e.image
-	body, err := json.Marshal(s)
+	name, err := e.tryCreate(s)
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	e.t.Cleanup(func() { e.try(context.Background(), http.MethodDelete, "/containers/"+name+"?force=1", nil) })
-	e.post("/containers/create?name="+name, body)
 	return name
+}
+
+// tryCreate is create for other goroutines than the test's own.
+func (e *engine) tryCreate(s spec) (name string, err error) {
+	name = "nz-agent-" + strings.ToLower(rand.Text()[:10])
+	s.Image = e.image
+	body, err := json.Marshal(s)
+	if err != nil {
+		return "", err
+	}
+	e.t.Cleanup(func() { e.try(context.Background(), http.MethodDelete, "/containers/"+name+"?force=1", nil) })
+	return name, e.tryPost("/containers/create?name="+name, body)
+}
+
+// tryRun is tryCreate and start.
+func (e *engine) tryRun(s spec) (name string, err error) {
+	if name, err = e.tryCreate(s); err != nil {
+		return "", err
+	}
+	return name, e.tryPost("/containers/"+name+"/start", nil)
 }
 
 // run is create and start.
@@ -155,9 +172,16 @@ func (e *engine) remove(name string) {
 
 func (e *engine) post(path string, body []byte) {
 	e.t.Helper()
-	if status, text := e.try(e.t.Context(), http.MethodPost, path, body); status >= 300 {
-		e.t.Fatalf("POST %s: %d %s", path, status, text)
+	if err := e.tryPost(path, body); err != nil {
+		e.t.Fatal(err)
 	}
+}
+
+func (e *engine) tryPost(path string, body []byte) error {
+	if status, text := e.try(e.t.Context(), http.MethodPost, path, body); status == 0 || status >= 300 {
+		return fmt.Errorf("POST %s: %d %s", path, status, text)
+	}
+	return nil
 }
 
 func (e *engine) try(ctx context.Context, method, path string, body []byte) (status int, text string) {

@@ -1,0 +1,84 @@
+//go:build !race
+
+package app
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"nezuban/agent/influx"
+	"nezuban/packaging/testenv"
+)
+
+// Containers that live for a fifth of a second, started as fast as Docker can: InfluxDB has one start and one death of each, with its
+// exit code and its image.
+func TestShortLivesAreAllTold(t *testing.T) {
+	const containers, atOnce = 200, 4
+	e := newEngine(t)
+	output := influx.Output{Name: "influxdb", URLs: []string{testenv.Influxd(t)}, Bucket: "nezuban"}
+	there := e.run(spec{Cmd: []string{"sleep"}})
+	stop := running(t, Config{Host: testHost, Interval: time.Second, LogLevel: "info", DockerSocket: e.path, StateDir: t.TempDir(), Outputs: []influx.Output{output}})
+	events := func(t *testing.T, action, field string) map[string][]any {
+		t.Helper()
+		rows, err := influx.Query(t.Context(), output, fmt.Sprintf(
+			`from(bucket: "nezuban") |> range(start: -1h) |> filter(fn: (r) => r._measurement == %q and r.action == %q and r._field == %q)`,
+			influx.ContainerEvent, action, field))
+		if err != nil {
+			return nil // the database is made with the first write
+		}
+		found := make(map[string][]any)
+		for _, row := range rows {
+			name, _ := row[influx.TagContainerName].(string)
+			found[name] = append(found[name], row["_value"])
+		}
+		return found
+	}
+	await(t, "docker to be followed", func() bool { return len(events(t, influx.ActionPresent, influx.FieldStatus)[there]) > 0 })
+
+	var mu sync.Mutex
+	want := make(map[string]int64) // exit code by name: what the test itself has started
+	var starting sync.WaitGroup
+	for worker := range atOnce {
+		starting.Go(func() {
+			for i := worker; i < containers; i += atOnce {
+				name, err := e.tryRun(spec{Cmd: []string{"exit", fmt.Sprint(i), "after", "200ms"}})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				want[name] = int64(i % 256)
+				mu.Unlock()
+			}
+		})
+	}
+	starting.Wait()
+	for name := range want {
+		e.post("/containers/"+name+"/wait", nil)
+	}
+	await(t, "all deaths", func() bool {
+		died := events(t, influx.ActionDie, influx.FieldExitCode)
+		for name := range want {
+			if len(died[name]) == 0 {
+				return false
+			}
+		}
+		return true
+	})
+	stop()
+	starts, images := events(t, influx.ActionStart, influx.FieldContainerID), events(t, influx.ActionStart, influx.FieldImage)
+	dies := events(t, influx.ActionDie, influx.FieldExitCode)
+	for name, code := range want {
+		if len(starts[name]) != 1 || len(dies[name]) != 1 || dies[name][0] != code {
+			t.Errorf("%s: starts %v, deaths with exit codes %v, expected one with %d", name, starts[name], dies[name], code)
+		}
+		if len(images[name]) != 1 || images[name][0] == "" {
+			t.Errorf("%s: its start names the images %v", name, images[name])
+		}
+	}
+	if len(want) != containers {
+		t.Errorf("%d were started", len(want))
+	}
+}
