@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -216,5 +217,94 @@ func TestDockerProxy(t *testing.T) {
 				t.Errorf("after SIGTERM: %v\n%s", err, &log)
 			}
 		})
+	}
+}
+
+// An agent that is killed while its output is away loses nothing that it had measured: the next one sends it.
+func TestWhatWaitsOutlivesAKill(t *testing.T) {
+	program := testenv.Build(t, "./agent")
+	var open atomic.Bool
+	var mu sync.Mutex
+	beats := map[string]int{} // heartbeats by their line, each with its time
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if !open.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for line := range strings.Lines(string(body)) {
+			if strings.HasPrefix(line, "nezuban_agent,") {
+				beats[line]++
+			}
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	defer server.Close()
+	path := config(t, server.URL)
+	state := filepath.Join(filepath.Dir(path), "state")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, append([]byte(fmt.Sprintf("state_dir = %q\n", state)), text...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	start := func() *exec.Cmd {
+		cmd := exec.CommandContext(t.Context(), program, "run", "-config", path)
+		cmd.Stderr = os.Stderr
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		return cmd
+	}
+	written := func() (lines int) {
+		segments, _ := filepath.Glob(filepath.Join(state, "spool", "there", "samples", "*.seg"))
+		for _, segment := range segments {
+			data, _ := os.ReadFile(segment)
+			lines += bytes.Count(data, []byte("nezuban_agent,"))
+		}
+		return lines
+	}
+	first := start()
+	const rounds = 3
+	for end := time.Now().Add(30 * time.Second); written() < rounds; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d heartbeats are on disk, expected %d", written(), rounds)
+		}
+	}
+	if err := first.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = first.Wait()
+	before := written()
+	open.Store(true)
+	second := start()
+	count := func() (lines int, most int) {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, n := range beats {
+			most = max(most, n)
+		}
+		return len(beats), most
+	}
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if n, _ := count(); n > before {
+			break
+		}
+		if time.Now().After(end) {
+			n, _ := count()
+			t.Fatalf("%d heartbeats arrived, expected the %d of before and one more", n, before)
+		}
+	}
+	if err := second.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Wait(); err != nil {
+		t.Error(err)
+	}
+	if _, most := count(); most != 1 {
+		t.Errorf("one heartbeat arrived %d times", most)
 	}
 }

@@ -199,18 +199,20 @@ const (
 
 // Fields of the daemons' own figures.
 const (
-	FieldState          = "state"
-	FieldContainers     = "containers"
-	FieldChecks         = "checks"
-	FieldUptimeSeconds  = "uptime_seconds"
-	FieldCPUSeconds     = "cpu_seconds"
-	FieldRSSBytes       = "rss_bytes"
-	FieldSampleSeconds  = "sample_seconds"
-	FieldOpenFiles      = "open_files"
-	FieldOpenFilesLimit = "open_files_limit"
-	FieldFallbacks      = "fallbacks"
-	FieldDropped        = "dropped"
-	FieldDockerUp       = "docker_up"
+	FieldState              = "state"
+	FieldContainers         = "containers"
+	FieldChecks             = "checks"
+	FieldUptimeSeconds      = "uptime_seconds"
+	FieldCPUSeconds         = "cpu_seconds"
+	FieldRSSBytes           = "rss_bytes"
+	FieldSampleSeconds      = "sample_seconds"
+	FieldOpenFiles          = "open_files"
+	FieldOpenFilesLimit     = "open_files_limit"
+	FieldSpoolBytes         = "spool_bytes"
+	FieldSpoolOldestSeconds = "spool_oldest_seconds"
+	FieldFallbacks          = "fallbacks"
+	FieldDropped            = "dropped"
+	FieldDockerUp           = "docker_up"
 )
 
 // Fields of nezuban_incident.

@@ -5,7 +5,7 @@
 //
 // The agent and the checks build points and hand them to a [Writer]; the router
 // decodes what they send. The package measures nothing and decides nothing,
-// and it never writes to a disk.
+// and leaves the disk to package spool.
 package influx
 
 import (

@@ -87,6 +87,8 @@ func ownMeasurements() []Measurement {
 				integer(FieldOpenFilesLimit, UnitCount, "that it may hold open; those beyond are opened for each sample"),
 				integer(FieldFallbacks, UnitCount, "containers since the start that cAdvisor's handler read, as it says something else than our own reader"),
 				integer(FieldDropped, UnitCount, "points lost since the start"),
+				integer(FieldSpoolBytes, UnitBytes, "that wait for outputs, on disk and in memory"),
+				float(FieldSpoolOldestSeconds, UnitSeconds, "since the oldest of them on disk was written; absent when none waits"),
 				boolean(FieldDockerUp, "whether it is connected to Docker"),
 			}),
 		},

@@ -2,12 +2,17 @@ package influx
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
+
+	"nezuban/agent/influx/spool"
 )
 
 // Defaults of WriterOptions.
@@ -23,9 +28,14 @@ const (
 type WriterOptions struct {
 	Log        *slog.Logger  // required
 	Metrics    *metrics.Set  // required; gets nezuban_output_*
-	MaxBytes   int           // that wait for one output; 0: 64 MiB
+	MaxBytes   int           // that wait for one output in memory; 0: 64 MiB
 	FlushEvery time.Duration // longest wait of a point before it is sent; 0: 1 s
 	MaxBatch   int           // lines in a request; 0: 5000
+
+	// What waits for an output is kept in a folder of its own below SpoolDir, where it outlives this process; empty: in memory alone.
+	SpoolDir   string
+	SpoolBytes int64         // of one output; 0: 1 GiB
+	SpoolAge   time.Duration // of what waits; 0: 7 days
 
 	// Tried, unless nil, is told how each batch that was offered to an output ended, from several goroutines: began is
 	// when the first request for it began, err is nil when a server accepted all of it. What is cut off by our own end,
@@ -33,18 +43,21 @@ type WriterOptions struct {
 	Tried func(output string, began time.Time, err error)
 }
 
-// Writer sends points to several outputs. Each has its own queue and sender, so
-// that one that is down or slow holds up no other. It is safe for concurrent use.
+// Writer sends points to several outputs. Each has its own spool or queue, and its own sender, so that one that is down or slow holds
+// up no other. It is safe for concurrent use.
 type Writer struct {
 	log     *slog.Logger
 	senders []*sender
 	bad     *metrics.Counter
 
-	mu      sync.Mutex
-	badSaid time.Time
+	mu    sync.Mutex
+	round []byte // the room of WriteLines; mu guards it
+
+	saying  sync.Mutex
+	badSaid time.Time // saying guards it
 }
 
-// NewWriter makes a writer; nothing is sent before Run.
+// NewWriter makes a writer; nothing is sent before Run. A spool that cannot be opened is said, and its output does without.
 func NewWriter(outputs []Output, opts WriterOptions) *Writer {
 	if opts.MaxBytes == 0 {
 		opts.MaxBytes = defaultMaxBytes
@@ -65,30 +78,86 @@ func NewWriter(outputs []Output, opts WriterOptions) *Writer {
 	return w
 }
 
-// Write queues points for every output and returns at once. When a queue is
-// full its oldest lines are dropped and counted. Points that have no line
-// protocol are left out, counted, and named in the log.
+// Write queues points for every output and returns as soon as they are written down, in its spool if it has one. What does not fit makes
+// the oldest lines go, which are counted. Points that have no line protocol are left out, counted, and named in the log.
 //
 // Next on a sample's path: sender.deliver.
 func (w *Writer) Write(points ...Point) {
+	events, samples := split(points)
+	w.write(spool.Event, events)
+	w.write(spool.Sample, samples)
+}
+
+// split tells events, whose order counts, from all else.
+func split(points []Point) (events, samples []Point) {
+	for _, p := range points {
+		if p.Measurement == ContainerEvent {
+			events = append(events, p)
+		}
+	}
+	if len(events) == 0 {
+		return nil, points
+	}
+	return events, slices.DeleteFunc(slices.Clone(points), func(p Point) bool { return p.Measurement == ContainerEvent })
+}
+
+func (w *Writer) write(kind spool.Kind, points []Point) {
 	encoded, err := Encode(nil, points)
 	if err != nil {
 		w.noteBad(err)
 	}
-	block := string(encoded)
 	for _, s := range w.senders {
-		s.push(block)
+		s.push(kind, encoded)
 	}
 }
 
-// WriteLines is Write for whole lines of samples, which are encoded already.
+// WriteLines is Write for whole lines of samples, which are encoded already, and for points of the same moment that are no events: they
+// wait, and go, together.
 //
 // Next on a sample's path: sender.deliver.
-func (w *Writer) WriteLines(lines []byte) {
-	block := string(lines)
-	for _, s := range w.senders {
-		s.push(block)
+func (w *Writer) WriteLines(lines []byte, points ...Point) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var err error
+	if w.round, err = Encode(append(w.round[:0], lines...), points); err != nil {
+		w.noteBad(err)
 	}
+	for _, s := range w.senders {
+		s.push(spool.Sample, w.round)
+	}
+}
+
+// Sync returns when all events that were written are on the disks of the spools, or sent: a loss of power does not lose them any
+// more. Outputs without a spool are not waited for.
+func (w *Writer) Sync() error {
+	var errs []error
+	for _, s := range w.senders {
+		if err := s.store.sync(); err != nil {
+			errs = append(errs, fmt.Errorf("output %s: %w", s.output.Name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Stats are figures of all outputs together.
+type Stats struct {
+	Waiting int64     // bytes that wait
+	Oldest  time.Time // when the oldest line that waits was written; zero when none does, or in memory alone
+	Lost    uint64    // lines that were dropped or damaged since the start
+}
+
+// Stats are the figures of now.
+func (w *Writer) Stats() Stats {
+	var all Stats
+	for _, s := range w.senders {
+		stats := s.count()
+		all.Waiting += stats.Bytes
+		all.Lost += s.figures.dropped.Get()
+		if !stats.Oldest.IsZero() && (all.Oldest.IsZero() || stats.Oldest.Before(all.Oldest)) {
+			all.Oldest = stats.Oldest
+		}
+	}
+	return all
 }
 
 // WriteNow is Write for what must not wait, such as events: the outputs send
@@ -115,8 +184,8 @@ func (w *Writer) Run(ctx context.Context) error {
 // noteBad says bad points at most once a minute: they come with every sample.
 func (w *Writer) noteBad(err error) {
 	w.bad.Add(1 + strings.Count(err.Error(), "\n"))
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.saying.Lock()
+	defer w.saying.Unlock()
 	if now := time.Now(); now.Sub(w.badSaid) >= time.Minute {
 		w.badSaid = now
 		w.log.Error("points left out", "error", err)

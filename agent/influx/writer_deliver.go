@@ -11,32 +11,34 @@ import (
 )
 
 // deliver offers a batch to each URL in turn until one settles its fate:
-// accepted, refused for good, or cut smaller. Otherwise the batch is back in the
-// queue, and asked is the longest wait that a server asked for.
+// accepted, refused for good, or cut smaller. Otherwise the batch waits again,
+// and asked is the longest wait that a server asked for.
 //
 // Next on a sample's path: the server that the URL names; in a router of ours, its access.Gate.Require.
-func (s *sender) deliver(ctx context.Context, batch string) (settled bool, asked time.Duration) {
+func (s *sender) deliver(ctx context.Context, b batch) (settled bool, asked time.Duration) {
 	began := time.Now()
 	var last error
+	answered := false
 	for range s.urls {
 		start := time.Now()
-		err := s.send(ctx, batch)
+		err := s.send(ctx, b.lines)
 		s.figures.requests.Inc()
 		s.figures.seconds.Add(time.Since(start).Seconds())
 		switch judge(err) {
 		case fateSent:
 			s.trouble.OK()
-			s.figures.sent.Add(lineCount(batch))
+			s.figures.sent.Add(lineCount(b.lines))
+			s.store.settle(b)
 			s.opts.Tried(s.output.Name, began, nil)
 			return true, 0
 		case fateRefused:
 			s.trouble.OK()
-			s.refuse(batch, err)
+			s.refuse(b, err)
 			s.opts.Tried(s.output.Name, began, explain(err))
 			return true, 0
 		case fateHalve:
 			s.trouble.OK()
-			s.halve(batch, err)
+			s.halve(b, err)
 			return true, 0
 		case fateRetry:
 		}
@@ -44,11 +46,12 @@ func (s *sender) deliver(ctx context.Context, batch string) (settled bool, asked
 			break // our own end, not the server's fault
 		}
 		last = explain(err)
+		answered = answered || statusOf(err) != 0
 		s.trouble.Failed(last)
 		asked = max(asked, retryAfter(err, time.Now()))
 		s.at = (s.at + 1) % len(s.urls)
 	}
-	s.figures.dropped.Add(s.queue.putBack(batch))
+	s.figures.dropped.Add(s.store.giveBack(b, answered))
 	if last != nil {
 		s.opts.Tried(s.output.Name, began, last)
 	}
@@ -56,34 +59,36 @@ func (s *sender) deliver(ctx context.Context, batch string) (settled bool, asked
 }
 
 // send writes to the URL in use.
-func (s *sender) send(ctx context.Context, batch string) error {
-	made, err := s.urls[s.at].put(ctx, s.output, batch)
+func (s *sender) send(ctx context.Context, lines string) error {
+	made, err := s.urls[s.at].put(ctx, s.output, lines)
 	if made {
 		s.log.Info("made the database", "bucket", s.output.Bucket)
 	}
 	return err
 }
 
-// refuse gives a batch up, in the server's own words. Of a partial write it
+// refuse gives a batch up, in the server's own words, and sets it aside where there is a spool. Of a partial write it
 // counts the good lines too: the server does not say reliably how many it kept.
-func (s *sender) refuse(batch string, err error) {
-	lines := lineCount(batch)
+func (s *sender) refuse(b batch, err error) {
+	now, lines := time.Now(), lineCount(b.lines)
 	s.figures.refused.Add(lines)
-	if unsaid, say := s.refused.note(time.Now()); say {
-		s.log.Error("server refused lines", "error", err, "lines_in_batch", lines, "batches_refused_unsaid", unsaid)
+	aside := s.store.refuse(err.Error(), b.lines, now)
+	s.store.settle(b)
+	if unsaid, say := s.refused.note(now); say {
+		s.log.Error("server refused lines", "error", err, "lines_in_batch", lines, "batches_refused_unsaid", unsaid, "set_aside", aside)
 	}
 }
 
 // halve sends a batch that was too large again in smaller ones, and keeps to
 // that size from then on.
-func (s *sender) halve(batch string, err error) {
-	if lineCount(batch) <= 1 {
-		s.refuse(batch, err)
+func (s *sender) halve(b batch, err error) {
+	if lineCount(b.lines) <= 1 {
+		s.refuse(b, err)
 		return
 	}
-	s.maxBytes = len(batch) / 2
+	s.maxBytes = len(b.lines) / 2
 	s.log.Info("server takes only smaller batches", "bytes", s.maxBytes)
-	s.figures.dropped.Add(s.queue.putBack(batch))
+	s.figures.dropped.Add(s.store.halve(b))
 }
 
 // explain begins an error with what it means to an operator.
@@ -124,7 +129,13 @@ func newFigures(set *metrics.Set, s *sender) figures {
 	name := func(metric string) string {
 		return fmt.Sprintf("nezuban_output_%s{output=%s}", metric, strconv.Quote(s.output.Name))
 	}
-	set.GetOrCreateGauge(name("queue_bytes"), func() float64 { return float64(s.queue.size()) })
+	set.GetOrCreateGauge(name("queue_bytes"), func() float64 { return float64(s.count().Bytes) })
+	set.GetOrCreateGauge(name("queue_oldest_seconds"), func() float64 {
+		if oldest := s.count().Oldest; !oldest.IsZero() {
+			return time.Since(oldest).Seconds()
+		}
+		return 0
+	})
 	set.GetOrCreateGauge(name("failing"), func() float64 {
 		if s.trouble.Failing() {
 			return 1

@@ -4,18 +4,19 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"nezuban/agent/daemon"
+	"nezuban/agent/influx/spool"
 )
 
-// sender brings the queue of one output to its server, in order. Except for
-// push and hurry its methods belong to the goroutine of run.
+// sender brings what waits for one output to its server. Except for push, hurry and count its methods belong to the goroutine of run.
 type sender struct {
 	output  Output
 	log     *slog.Logger
 	opts    WriterOptions
-	queue   queue
+	store   store
 	wake    chan struct{} // holds one hurry
 	figures figures
 	trouble *daemon.Condition
@@ -24,18 +25,26 @@ type sender struct {
 	at       int // index of the URL in use
 	maxBytes int // of a batch; shrinks when the server says 413
 	refused  refusals
+
+	counting sync.Mutex
+	before   uint64 // lines that the spool had lost when it was counted last; counting guards it
 }
 
 func newSender(o Output, opts WriterOptions) *sender {
 	s := &sender{
-		output:   o,
-		log:      opts.Log.With("output", o.Name),
-		opts:     opts,
-		queue:    queue{limit: opts.MaxBytes},
+		output: o,
+		log:    opts.Log.With("output", o.Name),
+		opts:   opts,
+		store: store{
+			queue: queue{limit: opts.MaxBytes},
+			disk:  daemon.NewCondition(opts.Log, "spool of output "+o.Name),
+		},
 		wake:     make(chan struct{}, 1),
 		trouble:  daemon.NewCondition(opts.Log, "output "+o.Name),
 		maxBytes: maxBatchBytes,
 	}
+	s.store.openSpool(opts, o.Name)
+	s.before = s.store.stats().Lost
 	s.figures = newFigures(opts.Metrics, s)
 	for _, url := range o.URLs {
 		client := o.client(url)
@@ -44,7 +53,19 @@ func newSender(o Output, opts WriterOptions) *sender {
 	return s
 }
 
-func (s *sender) push(block string) { s.figures.dropped.Add(s.queue.push(block)) }
+func (s *sender) push(kind spool.Kind, lines []byte) {
+	s.figures.dropped.Add(s.store.push(kind, lines))
+}
+
+// count gives the figures of what waits, and adds what the spool has lost since the last time to those of the output.
+func (s *sender) count() spool.Stats {
+	s.counting.Lock()
+	defer s.counting.Unlock()
+	stats := s.store.stats()
+	s.figures.dropped.Add(int(stats.Lost - s.before))
+	s.before = stats.Lost
+	return stats
+}
 
 // hurry wakes run; a second call before it woke is the same as one.
 func (s *sender) hurry() {
@@ -70,14 +91,14 @@ func (s *sender) run(ctx context.Context) {
 	s.lastFlush(context.WithoutCancel(ctx))
 }
 
-// drain delivers until the queue is empty or ctx ends, and rests after failures.
+// drain delivers until nothing waits or ctx ends, and rests after failures.
 func (s *sender) drain(ctx context.Context) {
 	for failures := 0; ctx.Err() == nil; {
-		batch := s.queue.take(s.opts.MaxBatch, s.maxBytes)
-		if batch == "" {
+		b, more := s.store.take(s.opts.MaxBatch, s.maxBytes)
+		if !more {
 			return
 		}
-		settled, asked := s.deliver(ctx, batch)
+		settled, asked := s.deliver(ctx, b)
 		if settled {
 			failures = 0
 			continue
@@ -106,23 +127,28 @@ func (s *sender) rest(ctx context.Context, atLeast, atMost time.Duration) {
 	}
 }
 
-// lastFlush tries each batch once and says what is lost.
+// lastFlush tries each batch once and says what becomes of the rest.
 func (s *sender) lastFlush(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, lastFlushTimeout)
 	defer cancel()
 	for settled := true; settled && ctx.Err() == nil; {
-		batch := s.queue.take(s.opts.MaxBatch, s.maxBytes)
-		if batch == "" {
+		b, more := s.store.take(s.opts.MaxBatch, s.maxBytes)
+		if !more {
 			return
 		}
-		settled, _ = s.deliver(ctx, batch)
-	}
-	if lost := lineCount(s.queue.take(int(^uint(0)>>1), int(^uint(0)>>1))); lost > 0 {
-		s.log.Warn("points not sent before the stop", "lines", lost)
+		settled, _ = s.deliver(ctx, b)
 	}
 }
 
 func (s *sender) close() {
+	waiting := s.count().Bytes
+	lost := s.store.close()
+	switch {
+	case lost > 0:
+		s.log.Warn("points not sent before the stop", "lines", lost)
+	case waiting > 0:
+		s.log.Info("what was not sent before the stop is sent after the next start", "bytes", waiting)
+	}
 	for _, url := range s.urls {
 		url.client.Close()
 	}

@@ -7,6 +7,7 @@ import (
 
 	"nezuban/agent/deadman"
 	"nezuban/agent/influx"
+	"nezuban/agent/influx/spool"
 	"nezuban/agent/settings"
 	"nezuban/agent/tomlfile"
 )
@@ -25,6 +26,10 @@ const (
 	// sentryEnv is read when the file names no sentry_dsn_file.
 	sentryEnv = "SENTRY_DSN"
 
+	minSpoolBytes = 1 << 20
+	minSpoolAge   = time.Minute
+	maxSpoolAge   = 90 * 24 * time.Hour
+
 	stateDirEnv = "STATE_DIRECTORY" // set by systemd; read when the file names no state_dir
 )
 
@@ -33,7 +38,9 @@ type Config struct {
 	Host         string        // name of this machine in every point
 	Interval     time.Duration // between two samples, 1 s to 1 min
 	DockerSocket string        // empty: no Docker
-	StateDir     string        // remembers until when Docker's events were seen, and what DeadMan triggered; empty: nothing is remembered
+	StateDir     string        // keeps what waits for outputs, until when Docker's events were seen, and what DeadMan triggered; empty: nothing is kept
+	SpoolBytes   int64         // of what waits for one output, on disk
+	SpoolAge     time.Duration // of what waits for an output
 	Listen       string        // address of /healthz, /readyz and /metrics; empty: none
 	LogLevel     string        // debug, info, warn or error
 	SentryDSN    string        // empty: crashes are only logged
@@ -48,6 +55,8 @@ type file struct {
 	Interval     tomlfile.Duration `toml:"interval"`
 	DockerSocket string            `toml:"docker_socket"`
 	StateDir     string            `toml:"state_dir"`
+	SpoolBytes   int64             `toml:"spool_max_bytes"`
+	SpoolAge     tomlfile.Duration `toml:"spool_max_age"`
 	Outputs      []settings.Output `toml:"output"`
 	DeadMan      settings.DeadMan  `toml:"dead_man"`
 }
@@ -58,6 +67,7 @@ func LoadConfig(path string, env settings.LookupEnv) (Config, error) {
 	in := file{
 		Daemon:   settings.Daemon{Listen: defaultListen, LogLevel: "info"},
 		Interval: tomlfile.Duration(defaultInterval), DockerSocket: defaultSocket,
+		SpoolBytes: spool.DefaultMaxBytes, SpoolAge: tomlfile.Duration(spool.DefaultMaxAge),
 	}
 	v, err := tomlfile.NewValidator(tomlfile.Read(path, maxConfigBytes, &in))
 	if err != nil {
@@ -70,7 +80,8 @@ func LoadConfig(path string, env settings.LookupEnv) (Config, error) {
 func (in file) config(v *tomlfile.Validator, env settings.LookupEnv) Config {
 	cfg := Config{
 		Host: in.Host, Interval: time.Duration(in.Interval), DockerSocket: in.DockerSocket,
-		StateDir: v.Path(in.StateDir), Listen: in.Listen, LogLevel: in.LogLevel,
+		StateDir: v.Path(in.StateDir), SpoolBytes: in.SpoolBytes, SpoolAge: time.Duration(in.SpoolAge),
+		Listen: in.Listen, LogLevel: in.LogLevel,
 	}
 	if cfg.StateDir == "" {
 		cfg.StateDir, _ = env(stateDirEnv)
@@ -84,6 +95,12 @@ func (in file) config(v *tomlfile.Validator, env settings.LookupEnv) Config {
 	}
 	if cfg.Interval < minInterval || cfg.Interval > maxInterval {
 		v.Wrong(cfg.Interval.String(), fmt.Sprintf("%s to %s", minInterval, maxInterval), "interval")
+	}
+	if cfg.SpoolBytes < minSpoolBytes {
+		v.Wrong(cfg.SpoolBytes, fmt.Sprintf("%d or more", minSpoolBytes), "spool_max_bytes")
+	}
+	if cfg.SpoolAge < minSpoolAge || cfg.SpoolAge > maxSpoolAge {
+		v.Wrong(cfg.SpoolAge.String(), fmt.Sprintf("%s to %s", minSpoolAge, maxSpoolAge), "spool_max_age")
 	}
 	cfg.SentryDSN = in.Validate(v, env, defaultListen, true)
 	cfg.Outputs = settings.Outputs(v, env, in.Outputs)

@@ -51,6 +51,7 @@ func TestLoadConfig(t *testing.T) {
 			text: "[[output]]\nname = \"influxdb\"\nurl = \"http://127.0.0.1:8086\"\n",
 			want: Config{
 				Host: host, Interval: 10 * time.Second, DockerSocket: "/var/run/docker.sock",
+				SpoolBytes: 1 << 30, SpoolAge: 7 * 24 * time.Hour,
 				Listen: "127.0.0.1:17073", LogLevel: "info", SentryDSN: "https://key@sentry.example/1",
 				Outputs: []influx.Output{{Name: "influxdb", URLs: []string{"http://127.0.0.1:8086"}, Bucket: "nezuban"}},
 			},
@@ -62,6 +63,8 @@ host = "db1"
 interval = "1m"
 docker_socket = ""
 state_dir = "state"
+spool_max_bytes = 1048576
+spool_max_age = "90m"
 listen = ""
 log_level = "debug"
 sentry_dsn_file = "DIR/token"
@@ -79,6 +82,7 @@ token_env = "INFLUX_TOKEN"
 `,
 			want: Config{
 				Host: "db1", Interval: time.Minute, LogLevel: "debug", SentryDSN: "s3cret", StateDir: "state",
+				SpoolBytes: 1 << 20, SpoolAge: 90 * time.Minute,
 				Outputs: []influx.Output{
 					{Name: "router", URLs: []string{"http://a:7070", "https://b:7070"}, Token: "s3cret", Org: "o", Bucket: "b/rp", Gzip: true},
 					{Name: "influxdb", URLs: []string{"http://127.0.0.1:8086"}, Token: "from-env", Bucket: "nezuban"},
@@ -116,6 +120,9 @@ func TestLoadConfigNamesEveryMistake(t *testing.T) {
 		{"no output", "host = \"a\"\n", []string{"output: found nothing, expected at least one [[output]]"}},
 		{"syntax", "host = \n", []string{"agent.toml:1:"}},
 		{"interval too long", "interval = \"61s\"\n" + output, []string{`agent.toml:1: interval: found "1m1s"`}},
+		{"spool too small", "spool_max_bytes = 1000\n" + output, []string{"agent.toml:1: spool_max_bytes: found 1000, expected 1048576 or more"}},
+		{"spool too short", "spool_max_age = \"59s\"\n" + output, []string{`agent.toml:1: spool_max_age: found "59s", expected 1m0s to 2160h0m0s`}},
+		{"spool too long", "spool_max_age = \"2161h\"\n" + output, []string{`agent.toml:1: spool_max_age: found "2161h0m0s", expected 1m0s to 2160h0m0s`}},
 		{"listen", "listen = \"17073\"\n" + output, []string{`agent.toml:1: listen: found "17073", expected an address like`}},
 		{"output without name or url", "[[output]]\nbucket = \"a\"\n", []string{"output[0].name: found nothing", `output[0]: found nothing, expected url = "http://…"`}},
 		{"two of a name", output + output, []string{`agent.toml:5: output[1].name: found "a", expected a name that no other output has`}},

@@ -212,7 +212,11 @@ func (r *recorder) Write(points ...influx.Point) {
 }
 
 func (r *recorder) WriteNow(points ...influx.Point) { r.Write(points...) }
-func (r *recorder) WriteLines([]byte)               {} // what a test looks at it takes from the sampler
+func (r *recorder) Sync() error                     { return nil }
+func (r *recorder) Stats() influx.Stats             { return influx.Stats{} }
+
+// WriteLines takes the points; the lines a test takes from the sampler.
+func (r *recorder) WriteLines(_ []byte, points ...influx.Point) { r.Write(points...) }
 
 // of gives the points of a measurement of one container, in the order written.
 func (r *recorder) of(measurement, container string) []influx.Point {
@@ -271,7 +275,7 @@ func followingWith(t testing.TB, path, stateDir string, last *lastSamples) (writ
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		f := newFollower(client, table, last, written, testHost, newMemory(stateDir, time.Now(), log))
+		f := newFollower(client, table, last, written, testHost, newMemory(stateDir, time.Now(), durable, log))
 		if err := f.run(ctx, &session{client: client, table: table, log: log, trouble: daemon.NewCondition(log, "docker"), seen: event.NewSeen()}); err != nil {
 			t.Errorf("follower: %v", err)
 		}

@@ -23,6 +23,11 @@ func (s *sampler) heartbeat(state string, took time.Duration, at time.Time) infl
 		influx.Int(influx.FieldOpenFilesLimit, int64(s.files.Most())),
 		influx.Int(influx.FieldFallbacks, int64(s.fallbacks)),
 	}
+	waiting := s.writer.Stats()
+	fields = append(fields, influx.Int(influx.FieldDropped, int64(waiting.Lost)), influx.Int(influx.FieldSpoolBytes, waiting.Waiting))
+	if !waiting.Oldest.IsZero() {
+		fields = append(fields, influx.Float(influx.FieldSpoolOldestSeconds, at.Sub(waiting.Oldest).Seconds()))
+	}
 	if took > 0 {
 		fields = append(fields, influx.Float(influx.FieldSampleSeconds, took.Seconds()))
 	}

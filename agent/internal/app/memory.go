@@ -32,7 +32,8 @@ const (
 // file of one line, so that the next one tells what happened between the two.
 // It is safe for concurrent use.
 type memory struct {
-	path    string // empty: nothing outlives the agent
+	path    string       // empty: nothing outlives the agent
+	told    func() error // waits until all that was told is on disk, or sent
 	trouble *daemon.Condition
 	wake    chan struct{} // something is to be saved
 
@@ -47,8 +48,8 @@ type memory struct {
 
 // newMemory reads what an earlier agent left in dir; an empty dir keeps nothing.
 // A file that makes no sense is as good as none, and said so.
-func newMemory(dir string, now time.Time, log *slog.Logger) *memory {
-	m := &memory{trouble: daemon.NewCondition(log, "state_dir"), wake: make(chan struct{}, 1)}
+func newMemory(dir string, now time.Time, told func() error, log *slog.Logger) *memory {
+	m := &memory{told: told, trouble: daemon.NewCondition(log, "state_dir"), wake: make(chan struct{}, 1)}
 	if dir == "" {
 		return m
 	}
@@ -183,6 +184,10 @@ func (m *memory) save() {
 	settled := m.settled
 	m.mu.Unlock()
 	if m.path == "" || settled.IsZero() || settled.Equal(m.saved) {
+		return
+	}
+	if err := m.told(); err != nil { // else a loss of power would leave a gap that nobody tells
+		m.trouble.Failed(fmt.Errorf("events are told again after a restart: %w", err))
 		return
 	}
 	if err := replaceFile(m.path, settled.UTC().Format(time.RFC3339Nano)+"\n"); err != nil {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -63,10 +64,36 @@ func FuzzParseSeen(f *testing.F) {
 	})
 }
 
+// durable is what has nothing to wait for.
+func durable() error { return nil }
+
+// Nothing counts as told before it is on disk: until then a restart tells it again.
+func TestMemoryWaitsForWhatWasTold(t *testing.T) {
+	dir := t.TempDir()
+	told := errors.New("the disk is full")
+	var log bytes.Buffer
+	m := newMemory(dir, noon(), func() error { return told }, slog.New(slog.NewTextHandler(&log, nil)))
+	m.begin(noon())
+	m.saw(noon().Add(time.Second))
+	m.settle(time.Time{})
+	m.save()
+	if got := newMemory(dir, noon().Add(time.Hour), durable, testLog(t)).seenUntil(); !got.IsZero() {
+		t.Errorf("seen until %v, though it is on no disk", got)
+	}
+	if !strings.Contains(log.String(), "events are told again after a restart: the disk is full") {
+		t.Errorf("log:\n%s", log.String())
+	}
+	told = nil
+	m.save()
+	if got := newMemory(dir, noon().Add(time.Hour), durable, testLog(t)).seenUntil(); !got.Equal(noon().Add(time.Second)) {
+		t.Errorf("seen until %v", got)
+	}
+}
+
 // Each memory finds what the one before has settled, and nothing later.
 func TestMemoryOutlivesTheAgent(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "made", "at need")
-	first := newMemory(dir, noon(), testLog(t))
+	first := newMemory(dir, noon(), durable, testLog(t))
 	first.save()
 	if _, err := os.Stat(dir); err == nil {
 		t.Error("an agent that never saw Docker writes a memory")
@@ -82,7 +109,7 @@ func TestMemoryOutlivesTheAgent(t *testing.T) {
 	first.settle(time.Time{})
 	first.save()
 
-	second := newMemory(dir, noon().Add(time.Hour), testLog(t))
+	second := newMemory(dir, noon().Add(time.Hour), durable, testLog(t))
 	if got := second.seenUntil(); !got.Equal(noon().Add(2 * time.Second)) {
 		t.Errorf("seen until %v", got)
 	}
@@ -97,7 +124,7 @@ func TestMemoryOutlivesTheAgent(t *testing.T) {
 	second.settle(noon().Add(time.Minute)) // a death of then is still held
 	second.settle(noon().Add(time.Second)) // and it never goes back
 	second.save()
-	if got := newMemory(dir, noon().Add(2*time.Hour), testLog(t)).seenUntil(); !got.Equal(noon().Add(time.Minute - 1)) {
+	if got := newMemory(dir, noon().Add(2*time.Hour), durable, testLog(t)).seenUntil(); !got.Equal(noon().Add(time.Minute - 1)) {
 		t.Errorf("what is not told counts as seen: until %v", got)
 	}
 	left, err := os.ReadDir(dir)
@@ -118,7 +145,7 @@ func TestMemoryThatMakesNoSense(t *testing.T) {
 				t.Fatal(err)
 			}
 			var log bytes.Buffer
-			m := newMemory(dir, noon(), slog.New(slog.NewTextHandler(&log, nil)))
+			m := newMemory(dir, noon(), durable, slog.New(slog.NewTextHandler(&log, nil)))
 			if !m.seenUntil().IsZero() {
 				t.Errorf("seen until %v", m.seenUntil())
 			}
@@ -136,7 +163,7 @@ func TestMemoryThatCannotBeKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
-	m := newMemory(filepath.Join(dir, "below"), noon(), slog.New(slog.NewTextHandler(&log, nil)))
+	m := newMemory(filepath.Join(dir, "below"), noon(), durable, slog.New(slog.NewTextHandler(&log, nil)))
 	log.Reset()
 	m.begin(noon())
 	for i := range 3 {
@@ -153,7 +180,7 @@ func TestMemoryThatCannotBeKept(t *testing.T) {
 // long enough to have told what was before, and only while it is there.
 func TestSilenceIsSeen(t *testing.T) {
 	asked := time.Now()
-	m := newMemory("", asked, testLog(t))
+	m := newMemory("", asked, durable, testLog(t))
 	f := newFollower(nil, docker.NewTable(), newLastSamples(), &recorder{}, testHost, m)
 	m.begin(asked)
 	f.remember(asked.Add(time.Hour))

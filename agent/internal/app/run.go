@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -26,6 +27,9 @@ import (
 	"nezuban/agent/internal/host"
 )
 
+// spoolDir is where, in the state folder, what waits for the outputs is.
+const spoolDir = "spool"
+
 // Run watches this machine until ctx ends. It then says goodbye to every
 // output, sends what still waits, and returns when all of its goroutines have
 // ended. Neither Docker nor an output needs to be there, then or later.
@@ -38,7 +42,10 @@ func Run(ctx context.Context, d *daemon.Daemon, cfg Config) error {
 			return fmt.Errorf("listen for health and metrics: %w", err)
 		}
 	}
-	options := influx.WriterOptions{Log: d.Log, Metrics: d.Metrics}
+	options := influx.WriterOptions{Log: d.Log, Metrics: d.Metrics, SpoolBytes: cfg.SpoolBytes, SpoolAge: cfg.SpoolAge}
+	if cfg.StateDir != "" {
+		options.SpoolDir = filepath.Join(cfg.StateDir, spoolDir)
+	}
 	var deadMan *deadman.Watch
 	if cfg.DeadMan != nil {
 		deadMan = deadman.New(*cfg.DeadMan, d, nil)
@@ -79,7 +86,7 @@ func Run(ctx context.Context, d *daemon.Daemon, cfg Config) error {
 func follow(ctx context.Context, d *daemon.Daemon, cfg Config, table *docker.Table, last *lastSamples, writer pointWriter) error {
 	client := docker.New(cfg.DockerSocket)
 	defer client.Close()
-	seen := newMemory(cfg.StateDir, time.Now(), d.Log)
+	seen := newMemory(cfg.StateDir, time.Now(), writer.Sync, d.Log)
 	return newFollower(client, table, last, writer, cfg.Host, seen).run(ctx, &session{
 		client: client, table: table, log: d.Log,
 		trouble: daemon.NewCondition(d.Log, "docker"), seen: event.NewSeen(),

@@ -26,8 +26,10 @@ const (
 // pointWriter takes points, as [influx.Writer] does.
 type pointWriter interface {
 	Write(points ...influx.Point)
-	WriteLines(lines []byte)
+	WriteLines(lines []byte, points ...influx.Point)
 	WriteNow(points ...influx.Point)
+	Sync() error
+	Stats() influx.Stats
 }
 
 // sampler measures, at each tick, the host, its containers and its other
@@ -93,8 +95,7 @@ func (s *sampler) run(ctx context.Context) error {
 		}
 		begun := time.Now()
 		points := s.sample(ctx, at)
-		s.writer.WriteLines(s.lines.Bytes())
-		s.writer.Write(append(points, s.heartbeat(influx.StateUp, time.Since(begun), at))...)
+		s.writer.WriteLines(s.lines.Bytes(), append(points, s.heartbeat(influx.StateUp, time.Since(begun), at))...)
 		at = s.tickAfter(time.Now())
 	}
 }
