@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"maps"
+	"syscall"
 	"time"
 
 	"nezuban/agent/daemon"
@@ -281,7 +282,7 @@ func (s *sampler) group(path string) error {
 // ignoreGone drops the error of what ended while it was looked at: Docker
 // tells about that.
 func ignoreGone(err error) error {
-	if errors.Is(err, cgroup.ErrGone) || errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, cgroup.ErrGone) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) { // a process that is ending
 		return nil
 	}
 	return err

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -208,6 +209,17 @@ func TestSampleOfWhatIsGone(t *testing.T) {
 	}
 	if s.cgroupTrouble.Failing() {
 		t.Error("a container that ended is called trouble")
+	}
+}
+
+// What ended while it was looked at is no trouble: Docker tells about that.
+func TestWhatEndedIsNoTrouble(t *testing.T) {
+	for err, trouble := range map[error]bool{
+		cgroup.ErrGone: false, os.ErrNotExist: false, syscall.ESRCH: false, syscall.EACCES: true, syscall.EMFILE: true,
+	} {
+		if got := ignoreGone(&os.PathError{Op: "read", Path: "/proc/7/cgroup", Err: err}); (got != nil) != trouble {
+			t.Errorf("%v: found %v", err, got)
+		}
 	}
 }
 
