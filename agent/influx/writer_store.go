@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"nezuban/agent/daemon"
@@ -45,8 +46,8 @@ func (s *store) openSpool(o WriterOptions, output string) {
 		return
 	}
 	folder := url.PathEscape(output)
-	if folder[0] == '.' { // not the folder above
-		folder = "%2E" + folder[1:]
+	if rest, ok := strings.CutPrefix(folder, "."); ok { // not the folder above
+		folder = "%2E" + rest
 	}
 	opened, err := spool.Open(filepath.Join(o.SpoolDir, folder), spool.Options{
 		MaxBytes: o.SpoolBytes, MaxAge: o.SpoolAge, Log: o.Log.With("output", output), Now: time.Now,

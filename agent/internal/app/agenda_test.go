@@ -44,6 +44,30 @@ func TestAgenda(t *testing.T) {
 	}
 }
 
+// Ticks are whole multiples of the interval, and none is waited for longer than that, whatever is done to the clock.
+func TestTicks(t *testing.T) {
+	s := &sampler{interval: 10 * time.Second}
+	start := time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)
+	at := s.tickAfter(start.Add(3 * time.Second))
+	for _, row := range []struct {
+		name      string
+		now, want time.Duration
+	}{
+		{"it comes", 4 * time.Second, 10 * time.Second},
+		{"it is there", 10 * time.Second, 10 * time.Second},
+		{"it is late", 25 * time.Second, 10 * time.Second},
+		{"the clock was put back by an hour", 4*time.Second - time.Hour, 10*time.Second - time.Hour},
+		{"the clock was put back by a tick", -3 * time.Second, 0},
+	} {
+		if got := s.tickBefore(at, start.Add(row.now)); !got.Equal(start.Add(row.want)) {
+			t.Errorf("%s: found %v, expected %v", row.name, got, start.Add(row.want))
+		}
+	}
+	if got := s.tickAfter(start.Add(10 * time.Second)); !got.Equal(start.Add(20 * time.Second)) {
+		t.Errorf("after a tick comes %v", got)
+	}
+}
+
 // A container that lives for less than a tick is sampled, and its death tells what was measured.
 func TestAShortLifeIsSampled(t *testing.T) {
 	e := newEngine(t)

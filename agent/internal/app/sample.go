@@ -79,6 +79,7 @@ func (s *sampler) run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for at := s.tickAfter(time.Now()); ; {
+		at = s.tickBefore(at, time.Now())
 		timer.Reset(time.Until(s.agenda.next(at)))
 		select {
 		case <-ctx.Done():
@@ -103,6 +104,14 @@ func (s *sampler) run(ctx context.Context) error {
 
 // tickAfter is the next multiple of the interval.
 func (s *sampler) tickAfter(now time.Time) time.Time { return now.Truncate(s.interval).Add(s.interval) }
+
+// tickBefore is at, or the tick that comes before it: once the clock was put back, nobody waits until it has caught up.
+func (s *sampler) tickBefore(at, now time.Time) time.Time {
+	if next := s.tickAfter(now); next.Before(at) {
+		return next
+	}
+	return at
+}
 
 // lookAt samples containers between two ticks, if they still live.
 func (s *sampler) lookAt(looks []look) {
