@@ -73,9 +73,7 @@ func (f *follower) apply(ctx context.Context, e docker.Event) {
 	}
 	f.update(ctx, &c, e)
 	now := time.Now()
-	if die, ok := f.missed.Observe(e); ok {
-		f.tell(f.judge.Observe(die, now))
-	}
+	f.found(f.missed.Observe(e), now)
 	if told(e.Action) {
 		happened := event.Event{Event: e, Container: c}
 		if e.Action == docker.ActionDie {

@@ -120,9 +120,7 @@ func (f *follower) arm(timer *time.Timer) {
 
 func (f *follower) expire(now time.Time) {
 	f.tell(f.judge.Expire(now))
-	for _, die := range f.missed.Expire(now) {
-		f.tell(f.judge.Observe(die, now))
-	}
+	f.found(f.missed.Expire(now), now)
 }
 
 // do hands a function to the goroutine of run.
@@ -157,20 +155,33 @@ func (f *follower) undecided() time.Time {
 // present replaces what was known and writes a present event for each container.
 func (f *follower) present(ctx context.Context, containers []docker.Container, asked time.Time) {
 	f.do(ctx, func() {
-		f.table.Replace(containers)
-		f.synced = asked
-		f.judge.Keep(func(id string) bool { _, ok := f.table.Find(id); return ok })
 		now := time.Now()
-		f.live = now
 		points := make([]influx.Point, 0, len(containers))
 		for _, c := range containers {
 			points = append(points, presentPoint(f.hostName, c, now))
-			f.missed.Suspect(c, f.memory.seenUntil(), now)
+			f.missed.Suspect(c, f.seenOf(c), now)
 		}
+		f.table.Replace(containers)
+		f.synced, f.live = asked, now
+		f.judge.Keep(func(id string) bool { _, ok := f.table.Find(id); return ok })
 		if len(points) > 0 {
 			f.writer.WriteNow(points...)
 		}
 	})
+}
+
+// seenOf is until when the events of a container were seen. The newest event of any container says less than the table does: what it
+// has running was not seen to end, and what it does not have was not seen to start.
+func (f *follower) seenOf(c docker.Container) time.Time {
+	old, known := f.table.Find(c.ID)
+	switch {
+	case f.synced.IsZero(): // this agent knows no container yet
+	case !known:
+		return time.Time{}
+	case old.Running():
+		return event.Earlier(f.memory.seenUntil(), old.StartedAt)
+	}
+	return f.memory.seenUntil()
 }
 
 // away notes that the stream has ended, after all that it told.
@@ -222,17 +233,32 @@ func (f *follower) happened(ctx context.Context, e docker.Event) {
 	})
 }
 
+// found tells what the stream did not.
+func (f *follower) found(lost []event.Event, now time.Time) {
+	for _, e := range lost {
+		if e.Action == docker.ActionDie && e.Container.StartedAt.Before(e.At) {
+			e.Last = f.last.of(e.ID, e.Container.StartedAt)
+		}
+		f.tell(f.judge.Observe(e, now))
+	}
+}
+
 // tell writes events at once. What an earlier agent has told is only there to be
 // judged: a kill explains the death that came after that agent's end.
 func (f *follower) tell(events []event.Event) {
 	points := make([]influx.Point, 0, len(events))
+	life := false // begins or ends
 	for _, e := range events {
 		if f.memory.isNew(e.At) {
 			points = append(points, happenedPoint(f.hostName, e))
 			f.memory.saw(e.At)
+			life = life || e.Action == docker.ActionStart || e.Action == docker.ActionDie
 		}
 	}
 	if len(points) > 0 {
 		f.writer.WriteNow(points...)
+	}
+	if life { // soon, as the agent after a crash finds it again by the engine's own time, which is another
+		f.memory.settle(f.undecided())
 	}
 }

@@ -1,79 +1,99 @@
 package event
 
 import (
+	"slices"
 	"time"
 
 	"nezuban/agent/internal/docker"
 )
 
 const (
-	// missedAfter is how long a death seen only by inspect waits for its event,
-	// which the engine sends along when it still remembers it.
+	// missedAfter is how long a start or a death seen only by inspect waits for its event, which the engine sends along when it still
+	// remembers it.
 	missedAfter = 2 * time.Second
 
-	// finishSkew is how much the end that an inspect tells may be later than
-	// the die event; it is usually milliseconds earlier.
-	finishSkew = 2 * time.Second
+	// skew is how much later the time that an inspect tells may be than the event's; it is usually milliseconds earlier.
+	skew = 2 * time.Second
 )
 
-// Missed finds deaths that happened while the event stream was away and that
-// the engine no longer has an event for, because it was itself restarted or
-// forgot. Each is told once, as a die at the time that the engine noted.
+// Missed finds starts and deaths that happened while the event stream was away and that the engine no longer has an event for,
+// because it was itself restarted or forgot. Each is told once, at the time that the engine noted. Of several lives that nobody
+// saw the engine knows only the last.
 type Missed struct {
-	pending map[string]suspect // by container id
+	pending map[string]suspects // by container id
 }
 
-// suspect is a death that may have gone unseen.
-type suspect struct {
-	die   Event
-	until time.Time // on our clock: then it was missed
+// suspects are what may have gone unseen of one container.
+type suspects struct {
+	lost  []Event   // at most a start and a die, the older first
+	until time.Time // on our clock: then they were missed
 }
 
 // NewMissed makes a Missed that suspects nothing.
-func NewMissed() *Missed { return &Missed{pending: make(map[string]suspect)} }
+func NewMissed() *Missed { return &Missed{pending: make(map[string]suspects)} }
 
-// Suspect compares what an inspect tells after the stream came back with the
-// time until which events were seen. It remembers a death in between.
+// Suspect compares what an inspect tells after the stream came back with the time until which events of the container were seen. It
+// remembers the start and the death after that.
 func (m *Missed) Suspect(c docker.Container, seenUntil, now time.Time) {
-	if c.FinishedAt.IsZero() || !c.FinishedAt.After(seenUntil) {
+	var lost []Event
+	if c.StartedAt.After(seenUntil) {
+		lost = append(lost, lostEvent(c, docker.ActionStart, c.StartedAt))
+	}
+	if c.FinishedAt.After(seenUntil) {
+		died := lostEvent(c, docker.ActionDie, c.FinishedAt)
+		died.ExitCode = c.ExitCode
+		lost = append(lost, died)
+	}
+	slices.SortFunc(lost, func(a, b Event) int { return a.At.Compare(b.At) })
+	delete(m.pending, c.ID)
+	if len(lost) > 0 {
+		m.pending[c.ID] = suspects{lost, now.Add(missedAfter)}
+	}
+}
+
+// lostEvent is what the engine would have told.
+func lostEvent(c docker.Container, action string, at time.Time) Event {
+	return Event{Event: docker.Event{ID: c.ID, Action: action, At: at, Name: c.Name, Image: c.Image}, Container: c}
+}
+
+// Observe takes an event of the stream. The one that was suspected to be lost ends the suspicion. What is older than what the stream
+// tells is lost indeed, and returned to be told first: the stream is in order.
+func (m *Missed) Observe(e docker.Event) (lost []Event) {
+	p, ok := m.pending[e.ID]
+	if !ok || (e.Action != docker.ActionStart && e.Action != docker.ActionDie) {
+		return nil
+	}
+	unseen := 0
+	for i, s := range p.lost {
+		last := i+1 == len(p.lost) // else what follows it bounds when it was told
+		if s.Action == e.Action && !e.At.Before(s.At.Add(-skew)) && (last || !e.At.After(p.lost[i+1].At.Add(skew))) {
+			m.keep(e.ID, p, i+1)
+			return p.lost[:unseen]
+		}
+		if e.At.After(s.At) {
+			unseen = i + 1
+		}
+	}
+	m.keep(e.ID, p, unseen)
+	return p.lost[:unseen]
+}
+
+// keep drops the first n suspects.
+func (m *Missed) keep(id string, p suspects, n int) {
+	if p.lost = p.lost[n:]; len(p.lost) == 0 {
+		delete(m.pending, id)
 		return
 	}
-	die := docker.Event{
-		ID: c.ID, Action: docker.ActionDie, At: c.FinishedAt, Name: c.Name, Image: c.Image, ExitCode: c.ExitCode,
-	}
-	m.pending[c.ID] = suspect{die: Event{Event: die, Container: c}, until: now.Add(missedAfter)}
+	m.pending[id] = p
 }
 
-// Observe takes an event of the stream. The die that was suspected to be lost
-// ends the suspicion; a start after it means that it is indeed lost, and the
-// death is returned to be sent first.
-func (m *Missed) Observe(e docker.Event) (die Event, ok bool) {
-	s, ok := m.pending[e.ID]
-	if !ok || e.At.Before(s.die.At.Add(-finishSkew)) {
-		return Event{}, false
-	}
-	switch e.Action {
-	case docker.ActionDie:
-		delete(m.pending, e.ID)
-		return Event{}, false
-	case docker.ActionStart:
-		if e.At.Before(s.die.At) {
-			return Event{}, false
-		}
-		delete(m.pending, e.ID)
-		return s.die, true
-	default:
-		return Event{}, false
-	}
-}
-
-// Expire returns the deaths whose event did not come.
+// Expire returns what nothing was told of; of one container in order.
 func (m *Missed) Expire(now time.Time) []Event {
 	var out []Event
-	for id, s := range m.pending {
-		if !now.Before(s.until) {
+	for id, p := range m.pending {
+		if !now.Before(p.until) {
 			delete(m.pending, id)
-			out = append(out, s.die)
+			out = append(out, p.lost...)
 		}
 	}
 	return out
@@ -82,19 +102,17 @@ func (m *Missed) Expire(now time.Time) []Event {
 // Next is when Expire has something to return; zero when nothing is suspected.
 func (m *Missed) Next() time.Time {
 	var next time.Time
-	for _, s := range m.pending {
-		if next.IsZero() || s.until.Before(next) {
-			next = s.until
-		}
+	for _, p := range m.pending {
+		next = Earlier(next, p.until)
 	}
 	return next
 }
 
-// Oldest is when the oldest suspected death happened; zero when nothing is suspected.
+// Oldest is when the oldest of what is suspected happened; zero when nothing is.
 func (m *Missed) Oldest() time.Time {
 	var oldest time.Time
-	for _, s := range m.pending {
-		oldest = Earlier(oldest, s.die.At)
+	for _, p := range m.pending {
+		oldest = Earlier(oldest, p.lost[0].At)
 	}
 	return oldest
 }

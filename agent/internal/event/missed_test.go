@@ -17,6 +17,11 @@ func TestMissed(t *testing.T) {
 		c.FinishedAt, c.ExitCode = start().Add(ms(at)), 3
 		return c
 	}
+	// It may have begun before that end, or again after it.
+	begun := func(at int, c docker.Container) docker.Container {
+		c.StartedAt = start().Add(ms(at))
+		return c
+	}
 	back := start().Add(10 * time.Second)
 	tests := []struct {
 		name  string
@@ -31,6 +36,20 @@ func TestMissed(t *testing.T) {
 		{"the backlog has an earlier death only", ended(5000), []step{{1000, docker.ActionDie, web(), 9000}}, []string{"12000 die 3"}},
 		{"the backlog has a start before it", ended(5000), []step{{4000, docker.ActionStart, web(), 6100}}, []string{"12000 die 3"}},
 		{"started again before it could be told", ended(5000), []step{{10500, docker.ActionStart, web(), 0}}, []string{"10500 die 3"}},
+		{"no start comes", begun(4000, web()), nil, []string{"12000 start 0"}},
+		{"started while events were seen", begun(0, web()), nil, nil},
+		{"the backlog has the start", begun(4000, web()), []step{{4010, docker.ActionStart, web(), 6000}}, nil},
+		{"the backlog has the start of an earlier life", begun(4000, web()), []step{{1000, docker.ActionStart, web(), 9000}}, []string{"12000 start 0"}},
+		{"a life that nobody saw", begun(4000, ended(5000)), nil, []string{"12000 start 0", "12000 die 3"}},
+		{"a life of which the backlog has the end", begun(4000, ended(5000)), []step{{5020, docker.ActionDie, web(), 5000}}, []string{"10020 start 0"}},
+		{"a life of which the backlog has the start", begun(4000, ended(5000)), []step{{4010, docker.ActionStart, web(), 6000}}, []string{"12000 die 3"}},
+		{"a life of which the backlog has all", begun(4000, ended(5000)), []step{{4010, docker.ActionStart, web(), 6000}, {5020, docker.ActionDie, web(), 5000}}, nil},
+		{"restarted, and nobody saw it", begun(6000, ended(5000)), nil, []string{"12000 die 3", "12000 start 0"}},
+		{"restarted, and the backlog has the start", begun(6000, ended(5000)), []step{{6010, docker.ActionStart, web(), 4000}}, []string{"10010 die 3"}},
+		{"restarted, and the backlog has the end", begun(6000, ended(5000)), []step{{5010, docker.ActionDie, web(), 5000}}, []string{"12000 start 0"}},
+		{"a life that nobody saw, and the next begins", begun(4000, ended(5000)), []step{{10500, docker.ActionStart, web(), 0}}, []string{"10500 start 0", "10500 die 3"}},
+		{"a short life whose start Docker tells after its end", begun(4000, ended(4005)), []step{{4008, docker.ActionStart, web(), 6000}, {4020, docker.ActionDie, web(), 6000}}, nil},
+		{"what is neither start nor die says nothing", begun(4000, web()), []step{{4500, docker.ActionHealth, web(), 5500}}, []string{"12000 start 0"}},
 		{"another container's die", ended(5000), []step{{5020, docker.ActionDie, rm(), 5000}}, []string{"12000 die 3"}},
 	}
 	for _, tt := range tests {
@@ -43,7 +62,7 @@ func TestMissed(t *testing.T) {
 			}
 			for _, s := range tt.steps {
 				now := start().Add(ms(s.at + s.late))
-				if e, ok := m.Observe(s.event().Event); ok {
+				for _, e := range m.Observe(s.event().Event) {
 					say(e, now)
 				}
 			}
