@@ -211,6 +211,7 @@ const (
 	FieldSpoolBytes         = "spool_bytes"
 	FieldSpoolOldestSeconds = "spool_oldest_seconds"
 	FieldFallbacks          = "fallbacks"
+	FieldTicksSkipped       = "ticks_skipped"
 	FieldDropped            = "dropped"
 	FieldDockerUp           = "docker_up"
 )

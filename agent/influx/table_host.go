@@ -85,6 +85,7 @@ func ownMeasurements() []Measurement {
 				float(FieldSampleSeconds, UnitSeconds, "that the last round of samples took"),
 				integer(FieldOpenFiles, UnitCount, "files of cgroups that it holds open"),
 				integer(FieldOpenFilesLimit, UnitCount, "that it may hold open; those beyond are opened for each sample"),
+				integer(FieldTicksSkipped, UnitCount, "ticks since the start that were left out, because the one before took too long or the clock was put forward"),
 				integer(FieldFallbacks, UnitCount, "containers since the start that cAdvisor's handler read, as it says something else than our own reader"),
 				integer(FieldDropped, UnitCount, "points lost since the start"),
 				integer(FieldSpoolBytes, UnitBytes, "that wait for outputs, on disk and in memory"),

@@ -66,6 +66,11 @@ func TestTicks(t *testing.T) {
 	if got := s.tickAfter(start.Add(10 * time.Second)); !got.Equal(start.Add(20 * time.Second)) {
 		t.Errorf("after a tick comes %v", got)
 	}
+	for next, want := range map[int]int{-10: 0, 10: 0, 20: 1, 60: 5} { // seconds after a tick
+		if got := s.ticksBetween(start, start.Add(time.Duration(next)*time.Second)); got != want {
+			t.Errorf("before the tick %d s later %d are left out, expected %d", next, got, want)
+		}
+	}
 }
 
 // A container that lives for less than a tick is sampled, and its death tells what was measured.

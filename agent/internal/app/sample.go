@@ -61,6 +61,7 @@ type sampler struct {
 	last       *lastSamples              // of containers
 	fallbacks  int                       // lives of containers that cAdvisor's handler reads, or read
 	manySaid   bool
+	skipped    int // ticks since the start that were left out
 }
 
 // watched is one life of one container.
@@ -98,12 +99,17 @@ func (s *sampler) run(ctx context.Context) error {
 		begun := time.Now()
 		points := s.sample(ctx, at)
 		s.writer.WriteLines(s.lines.Bytes(), append(points, s.heartbeat(influx.StateUp, time.Since(begun), at))...)
-		at = s.tickAfter(time.Now())
+		next := s.tickAfter(time.Now())
+		s.skipped += s.ticksBetween(at, next)
+		at = next
 	}
 }
 
 // tickAfter is the next multiple of the interval.
 func (s *sampler) tickAfter(now time.Time) time.Time { return now.Truncate(s.interval).Add(s.interval) }
+
+// ticksBetween counts the ticks after one and before another, which nobody sampled.
+func (s *sampler) ticksBetween(at, next time.Time) int { return max(int(next.Sub(at)/s.interval)-1, 0) }
 
 // tickBefore is at, or the tick that comes before it: once the clock was put back, nobody waits until it has caught up.
 func (s *sampler) tickBefore(at, now time.Time) time.Time {
