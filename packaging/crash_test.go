@@ -41,7 +41,7 @@ func TestNothingAcceptedIsLostWhenTheRouterIsKilledAtRandom(t *testing.T) {
 	account, hook, config := crashProviders(t)
 	s := prepareStack(t, crashOncall, config)
 	crashContacts(s, hook)
-	newCrashes(t, account, hook, []*stack{s}, nil).run(crashCount(t, 30))
+	newCrashes(t, account, hook, []*stack{s}, nil).run(crashCount(t, crashesEnv, 30))
 }
 
 // TestNothingAcceptedIsLostWhenRoutersAndMembersAreKilledAtRandom does the same with three routers on an etcd of three
@@ -54,7 +54,7 @@ func TestNothingAcceptedIsLostWhenRoutersAndMembersAreKilledAtRandom(t *testing.
 		s.write("oncall.toml", crashOncall, 0o644)
 		crashContacts(s, hook)
 	}
-	newCrashes(t, account, hook, routers, etcd).run(max(crashCount(t, 30)/5, 10))
+	newCrashes(t, account, hook, routers, etcd).run(max(crashCount(t, crashesEnv, 30)/5, 10))
 }
 
 // crashProviders are the fakes, and the routers' settings for them. Of a storm each problem is paged by itself.
@@ -90,18 +90,32 @@ policy = "hook"
 policy = "account"
 `
 
-// crashCount is how many kills are asked for.
-func crashCount(t *testing.T, unless int) int {
+// crashCount is how many kills are asked for by a variable of the environment.
+func crashCount(t *testing.T, variable string, unless int) int {
 	t.Helper()
-	text := os.Getenv(crashesEnv)
+	text := os.Getenv(variable)
 	if text == "" {
 		return unless
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
-		t.Fatalf("%s: found %q, expected a number from 1", crashesEnv, text)
+		t.Fatalf("%s: found %q, expected a number from 1", variable, text)
 	}
 	return n
+}
+
+// crashSeed is the seed that a variable of the environment asks for, or else of this moment; the log has it.
+func crashSeed(t *testing.T, variable string) uint64 {
+	t.Helper()
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv(variable); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatalf("%s: %v", variable, err)
+		}
+	}
+	t.Logf("seed %d: %s=%d repeats its choices", seed, variable, seed)
+	return seed
 }
 
 // crashes is one run: routers, providers, and what was answered with success.
@@ -148,14 +162,7 @@ type problem struct {
 
 func newCrashes(t *testing.T, account *fakepagerduty.Server, hook *fakewebhook.Server, routers []*stack, members *testenv.EtcdCluster) *crashes {
 	t.Helper()
-	seed := uint64(time.Now().UnixNano())
-	if text := os.Getenv(crashSeedEnv); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatalf("%s: %v", crashSeedEnv, err)
-		}
-	}
-	t.Logf("seed %d: %s=%d repeats its choices", seed, crashSeedEnv, seed)
+	seed := crashSeed(t, crashSeedEnv)
 	return &crashes{
 		t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 0)), fleet: newFleet(t, routers, members), account: account, hook: hook,
 		open: map[string]*problem{}, ids: map[string]string{}, pages: map[string]string{}, ends: map[string]string{},

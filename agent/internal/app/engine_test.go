@@ -33,6 +33,9 @@ const patience = 20 * time.Second
 // testHost is the host's name in all points of a test.
 const testHost = "h1"
 
+// testBoot is the machine's boot in all tests.
+const testBoot = "f3a1"
+
 // engine makes containers in the real Docker for one test.
 type engine struct {
 	t     testing.TB
@@ -275,7 +278,8 @@ func followingWith(t testing.TB, path, stateDir string, last *lastSamples) (writ
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		f := newFollower(client, table, last, written, testHost, newMemory(stateDir, time.Now(), durable, log))
+		seen := newMemory(stateDir, time.Now(), durable, log)
+		f := newFollower(client, table, last, written, testHost, seen, newLedger(stateDir, testBoot, seen.seenUntil(), log))
 		if err := f.run(ctx, &session{client: client, table: table, log: log, trouble: daemon.NewCondition(log, "docker"), seen: event.NewSeen()}); err != nil {
 			t.Errorf("follower: %v", err)
 		}

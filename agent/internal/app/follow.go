@@ -23,6 +23,7 @@ type follower struct {
 	writer   pointWriter
 	hostName string
 	memory   *memory
+	ledger   *ledger
 
 	inbox   chan func()
 	slots   chan struct{} // of inspects under way
@@ -35,9 +36,9 @@ type follower struct {
 	live    time.Time                 // since when there is a stream; zero: there is none
 }
 
-func newFollower(client *docker.Client, table *docker.Table, last *lastSamples, writer pointWriter, hostName string, seen *memory) *follower {
+func newFollower(client *docker.Client, table *docker.Table, last *lastSamples, writer pointWriter, hostName string, seen *memory, told *ledger) *follower {
 	return &follower{
-		client: client, table: table, last: last, writer: writer, hostName: hostName, memory: seen,
+		client: client, table: table, last: last, writer: writer, hostName: hostName, memory: seen, ledger: told,
 		inbox: make(chan func(), 256), slots: make(chan struct{}, inspectsAtOnce),
 		judge: event.NewJudge(), missed: event.NewMissed(),
 		asked: make(map[string]bool), waiting: make(map[string][]docker.Event),
@@ -156,10 +157,11 @@ func (f *follower) undecided() time.Time {
 func (f *follower) present(ctx context.Context, containers []docker.Container, asked time.Time) {
 	f.do(ctx, func() {
 		now := time.Now()
-		points := make([]influx.Point, 0, len(containers))
+		points, lives := make([]influx.Point, 0, len(containers)), make(map[string]event.Life, len(containers))
 		for _, c := range containers {
 			points = append(points, presentPoint(f.hostName, c, now))
-			f.missed.Suspect(c, f.seenOf(c), now)
+			lives[c.ID] = f.ledger.of(c.ID, f.memory.seenUntil())
+			f.missed.Suspect(c, lives[c.ID], now)
 		}
 		f.table.Replace(containers)
 		f.synced, f.live = asked, now
@@ -167,21 +169,8 @@ func (f *follower) present(ctx context.Context, containers []docker.Container, a
 		if len(points) > 0 {
 			f.writer.WriteNow(points...)
 		}
+		f.ledger.keep(lives)
 	})
-}
-
-// seenOf is until when the events of a container were seen. The newest event of any container says less than the table does: what it
-// has running was not seen to end, and what it does not have was not seen to start.
-func (f *follower) seenOf(c docker.Container) time.Time {
-	old, known := f.table.Find(c.ID)
-	switch {
-	case f.synced.IsZero(): // this agent knows no container yet
-	case !known:
-		return time.Time{}
-	case old.Running():
-		return event.Earlier(f.memory.seenUntil(), old.StartedAt)
-	}
-	return f.memory.seenUntil()
 }
 
 // away notes that the stream has ended, after all that it told.
@@ -220,6 +209,7 @@ func (f *follower) listed(ctx context.Context, list []docker.Summary) {
 func (f *follower) happened(ctx context.Context, e docker.Event) {
 	f.do(ctx, func() {
 		f.memory.saw(e.At)
+		f.ledger.saw(e)
 		if waiting, ok := f.waiting[e.ID]; ok && len(waiting) < maxWaiting {
 			f.waiting[e.ID] = append(waiting, e)
 			return
@@ -236,6 +226,7 @@ func (f *follower) happened(ctx context.Context, e docker.Event) {
 // found tells what the stream did not.
 func (f *follower) found(lost []event.Event, now time.Time) {
 	for _, e := range lost {
+		f.ledger.saw(e.Event)
 		if e.Action == docker.ActionDie && e.Container.StartedAt.Before(e.At) {
 			e.Last = f.last.of(e.ID, e.Container.StartedAt)
 		}
@@ -247,18 +238,14 @@ func (f *follower) found(lost []event.Event, now time.Time) {
 // judged: a kill explains the death that came after that agent's end.
 func (f *follower) tell(events []event.Event) {
 	points := make([]influx.Point, 0, len(events))
-	life := false // begins or ends
 	for _, e := range events {
-		if f.memory.isNew(e.At) {
+		if e.Found || f.memory.isNew(e.At) {
 			points = append(points, happenedPoint(f.hostName, e))
 			f.memory.saw(e.At)
-			life = life || e.Action == docker.ActionStart || e.Action == docker.ActionDie
 		}
 	}
 	if len(points) > 0 {
 		f.writer.WriteNow(points...)
 	}
-	if life { // soon, as the agent after a crash finds it again by the engine's own time, which is another
-		f.memory.settle(f.undecided())
-	}
+	f.ledger.tell(events)
 }

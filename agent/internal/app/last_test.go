@@ -71,7 +71,7 @@ func TestADeathIsToldWithItsLastSample(t *testing.T) {
 
 // What Docker said of want of memory in one life says nothing of the next.
 func TestWantOfMemoryIsOfOneLife(t *testing.T) {
-	f := newFollower(nil, docker.NewTable(), newLastSamples(), &recorder{}, testHost, newMemory("", time.Now(), durable, testLog(t)))
+	f := newFollower(nil, docker.NewTable(), newLastSamples(), &recorder{}, testHost, newMemory("", time.Now(), durable, testLog(t)), newLedger("", "", time.Time{}, testLog(t)))
 	now := time.Now()
 	f.table.Put(docker.Container{ID: "a", Name: "web", Status: "running", PID: 5, RestartPolicy: "always", StartedAt: now})
 	for i, action := range []string{docker.ActionOOM, docker.ActionDie, docker.ActionStart} {

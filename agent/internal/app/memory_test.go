@@ -181,7 +181,7 @@ func TestMemoryThatCannotBeKept(t *testing.T) {
 func TestSilenceIsSeen(t *testing.T) {
 	asked := time.Now()
 	m := newMemory("", asked, durable, testLog(t))
-	f := newFollower(nil, docker.NewTable(), newLastSamples(), &recorder{}, testHost, m)
+	f := newFollower(nil, docker.NewTable(), newLastSamples(), &recorder{}, testHost, m, newLedger("", "", time.Time{}, testLog(t)))
 	m.begin(asked)
 	f.remember(asked.Add(time.Hour))
 	if got := m.seenUntil(); !got.Equal(asked) {
@@ -237,6 +237,74 @@ func TestDeathWhileNoAgentRan(t *testing.T) {
 		}
 	}
 }
+
+// Docker ended, and told of one death only after that of another which was earlier; then it forgot both, while no agent ran.
+func TestDeathThatDockerWasLateToTell(t *testing.T) {
+	s := newScripted(t)
+	dir := t.TempDir()
+	s.set("web", answer("web", `"Status":"running","Pid":1,"StartedAt":"2026-01-01T00:00:00Z"`))
+	s.set("db", answer("db", `"Status":"running","Pid":2,"StartedAt":"2026-01-01T00:00:00Z"`))
+	written, table, stop := followingWith(t, s.path, dir, newLastSamples())
+	connected(t, table)
+	ended := time.Now()
+	s.tell("db", "die")
+	written.awaitPoints(t, 2, influx.ContainerEvent, "db")
+	stop()
+
+	finished := `"Status":"exited","ExitCode":3,"StartedAt":"2026-01-01T00:00:00Z","FinishedAt":"` + ended.UTC().Format(time.RFC3339Nano) + `"`
+	s.set("web", answer("web", finished))
+	s.set("db", answer("db", finished))
+	begun := time.Now()
+	s.set("new", answer("new", `"Status":"running","Pid":3,"StartedAt":"`+ended.UTC().Format(time.RFC3339Nano)+`"`))
+	written, _, _ = followingWith(t, s.path, dir, newLastSamples())
+	for name, want := range map[string][]string{"web": {"present exited", "die 3 requested=false"}, "new": {"present running", "start"}} {
+		points := written.awaitPoints(t, 2, influx.ContainerEvent, name)
+		if diff := cmp.Diff(want, texts(points)); diff != "" || points[1].Time.After(begun) {
+			t.Errorf("%s: at %v (-want +got):\n%s", name, points[1].Time, diff)
+		}
+	}
+	time.Sleep(missedTwice) // a death told twice would come by now
+	if diff := cmp.Diff([]string{"present exited"}, texts(written.of(influx.ContainerEvent, "db"))); diff != "" {
+		t.Errorf("what the first agent told (-want +got):\n%s", diff)
+	}
+}
+
+// The agent was killed before it had saved until when it has seen events, and Docker has forgotten them: the ledger knows what was told.
+func TestDeathThatWasToldJustBeforeAKill(t *testing.T) {
+	s := newScripted(t)
+	dir := t.TempDir()
+	s.set("web", answer("web", `"Status":"running","Pid":1,"StartedAt":"2026-01-01T00:00:00Z"`))
+	written, table, stop := followingWith(t, s.path, dir, newLastSamples())
+	connected(t, table)
+	before, err := os.ReadFile(filepath.Join(dir, seenFile))
+	for end := time.Now().Add(patience); err != nil && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		stop()
+		before, err = os.ReadFile(filepath.Join(dir, seenFile))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	written, table, stop = followingWith(t, s.path, dir, newLastSamples())
+	connected(t, table)
+	ended := time.Now()
+	s.tell("web", "die")
+	written.awaitPoints(t, 2, influx.ContainerEvent, "web")
+	stop()
+	if err := os.WriteFile(filepath.Join(dir, seenFile), before, 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	s.set("web", answer("web", `"Status":"exited","ExitCode":3,"StartedAt":"2026-01-01T00:00:00Z","FinishedAt":"`+ended.UTC().Format(time.RFC3339Nano)+`"`))
+	written, _, _ = followingWith(t, s.path, dir, newLastSamples())
+	written.awaitPoints(t, 1, influx.ContainerEvent, "web")
+	time.Sleep(missedTwice)
+	if diff := cmp.Diff([]string{"present exited"}, texts(written.of(influx.ContainerEvent, "web"))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// missedTwice is how long what is found by the list waits to be told, and some more.
+const missedTwice = 2500 * time.Millisecond
 
 // An agent that is stopped in the middle of a docker stop leaves it to the next
 // one to see that the death was asked for.

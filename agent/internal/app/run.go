@@ -87,7 +87,8 @@ func follow(ctx context.Context, d *daemon.Daemon, cfg Config, table *docker.Tab
 	client := docker.New(cfg.DockerSocket)
 	defer client.Close()
 	seen := newMemory(cfg.StateDir, time.Now(), writer.Sync, d.Log)
-	return newFollower(client, table, last, writer, cfg.Host, seen).run(ctx, &session{
+	told := newLedger(cfg.StateDir, bootID(), seen.seenUntil(), d.Log)
+	return newFollower(client, table, last, writer, cfg.Host, seen, told).run(ctx, &session{
 		client: client, table: table, log: d.Log,
 		trouble: daemon.NewCondition(d.Log, "docker"), seen: event.NewSeen(),
 	})

@@ -199,7 +199,7 @@ func TestListMakesUpForLostEvents(t *testing.T) {
 	table := docker.NewTable()
 	client := docker.New(s.path)
 	t.Cleanup(client.Close)
-	f := newFollower(client, table, newLastSamples(), &recorder{}, testHost, newMemory("", time.Now(), durable, testLog(t)))
+	f := newFollower(client, table, newLastSamples(), &recorder{}, testHost, newMemory("", time.Now(), durable, testLog(t)), newLedger("", "", time.Time{}, testLog(t)))
 	table.Replace([]docker.Container{{ID: "web", Status: "exited", RestartPolicy: "no"}, {ID: "gone", Status: "running", PID: 2, RestartPolicy: "no"}})
 	s.mu.Lock()
 	delete(s.containers, "gone")

@@ -18,6 +18,7 @@ type Event struct {
 	Container docker.Container
 	Requested bool // of a die: somebody asked for it
 	Last      Last // of a die: what was measured before it
+	Found     bool // the engine has not told it: it was found by an inspect
 }
 
 // Last is the last that was measured of a container in its life.

@@ -32,14 +32,14 @@ type suspects struct {
 // NewMissed makes a Missed that suspects nothing.
 func NewMissed() *Missed { return &Missed{pending: make(map[string]suspects)} }
 
-// Suspect compares what an inspect tells after the stream came back with the time until which events of the container were seen. It
-// remembers the start and the death after that.
-func (m *Missed) Suspect(c docker.Container, seenUntil, now time.Time) {
+// Suspect compares what an inspect tells after the stream came back with what is known of the container's life. It remembers the
+// start and the death after that.
+func (m *Missed) Suspect(c docker.Container, known Life, now time.Time) {
 	var lost []Event
-	if c.StartedAt.After(seenUntil) {
+	if c.StartedAt.After(known.Began) {
 		lost = append(lost, lostEvent(c, docker.ActionStart, c.StartedAt))
 	}
-	if c.FinishedAt.After(seenUntil) {
+	if c.FinishedAt.After(known.Ended) {
 		died := lostEvent(c, docker.ActionDie, c.FinishedAt)
 		died.ExitCode = c.ExitCode
 		lost = append(lost, died)
@@ -53,7 +53,7 @@ func (m *Missed) Suspect(c docker.Container, seenUntil, now time.Time) {
 
 // lostEvent is what the engine would have told.
 func lostEvent(c docker.Container, action string, at time.Time) Event {
-	return Event{Event: docker.Event{ID: c.ID, Action: action, At: at, Name: c.Name, Image: c.Image}, Container: c}
+	return Event{Event: docker.Event{ID: c.ID, Action: action, At: at, Name: c.Name, Image: c.Image}, Container: c, Found: true}
 }
 
 // Observe takes an event of the stream. The one that was suspected to be lost ends the suspicion. What is older than what the stream

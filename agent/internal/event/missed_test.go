@@ -55,7 +55,7 @@ func TestMissed(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			m := NewMissed()
-			m.Suspect(tt.found, start(), back)
+			m.Suspect(tt.found, Life{start(), start()}, back)
 			var told []string
 			say := func(e Event, now time.Time) {
 				told = append(told, fmt.Sprintf("%d %s %d", now.Sub(start()).Milliseconds(), e.Action, e.ExitCode))
@@ -111,7 +111,7 @@ func TestOldest(t *testing.T) {
 		j.Observe(step{i, docker.ActionKill, c, 0}.event(), start())
 		j.Observe(step{10 + i, docker.ActionDie, c, 0}.event(), start())
 		c.FinishedAt = start().Add(ms(20 - i))
-		m.Suspect(c, start(), start())
+		m.Suspect(c, Life{start(), start()}, start())
 	}
 	if got := j.Oldest(); !got.Equal(start().Add(ms(10))) {
 		t.Errorf("the oldest held death is of %v", got)

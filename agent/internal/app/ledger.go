@@ -1,0 +1,209 @@
+package app
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"nezuban/agent/daemon"
+	"nezuban/agent/internal/docker"
+	"nezuban/agent/internal/event"
+)
+
+// Where the ledger is, and how its file begins.
+const (
+	ledgerFile     = "docker-lives"
+	ledgerVersion  = "docker-lives 1"
+	maxLedgerBytes = 64 << 20
+	spareLines     = 1000 // that may be outdated before the file is written anew
+	bootIDFile     = "/proc/sys/kernel/random/boot_id"
+)
+
+// ledger is what was told of the life of each container. It outlives the agent in a file, to which each start and each death is added
+// as soon as it is written: what Docker's list has and the ledger has not happened while nobody looked. It is for one goroutine.
+//
+// The file's first line has its version and the machine's boot; each other has a container's id, and when its newest life began and
+// ended. Of several lines of one container the last counts.
+type ledger struct {
+	path    string // empty: nothing outlives the agent
+	boot    string
+	trouble *daemon.Condition
+
+	filled bool                  // it has all containers that there were: others began since
+	seen   map[string]event.Life // by container id: what this agent has seen, told or not
+	told   map[string]event.Life // what the file has
+	lines  int                   // of the file
+}
+
+// newLedger reads what an earlier agent left in dir; an empty dir keeps nothing. After another boot only what was settled by then counts:
+// what was told later may never have reached the disk of a spool. A file that makes no sense is as good as none, and said so.
+func newLedger(dir, boot string, settled time.Time, log *slog.Logger) *ledger {
+	l := &ledger{
+		boot: boot, trouble: daemon.NewCondition(log, "state_dir"),
+		seen: make(map[string]event.Life), told: make(map[string]event.Life),
+	}
+	if dir == "" {
+		return l
+	}
+	l.path = filepath.Join(dir, ledgerFile)
+	lives, same, err := l.read()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return l
+	case lives == nil:
+		log.Warn("what happened to containers while no agent ran is told by its time alone", "error", err)
+		return l
+	case err != nil:
+		log.Warn("a start or a death may be told again", "error", err)
+	}
+	l.filled = true
+	for id, life := range lives {
+		if !same {
+			life = life.Until(settled)
+		}
+		l.seen[id], l.told[id] = life, life
+	}
+	return l
+}
+
+// read gives what the file has, and whether it is of this boot. An error beside lives is of lines that are left out.
+func (l *ledger) read() (lives map[string]event.Life, same bool, err error) {
+	file, err := os.Open(l.path)
+	if err != nil {
+		return nil, false, err
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, maxLedgerBytes))
+	if err != nil {
+		return nil, false, err
+	}
+	lives, boot, err := parseLedger(data)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", l.path, err)
+	}
+	return lives, boot == l.boot, err
+}
+
+// parseLedger reads the text of the file. A last line without an end was cut off by a crash.
+func parseLedger(data []byte) (lives map[string]event.Life, boot string, err error) {
+	head, rest, _ := bytes.Cut(data, []byte("\n"))
+	boot, ok := strings.CutPrefix(string(head), ledgerVersion+" ")
+	if !ok {
+		return nil, "", fmt.Errorf("line 1: found %q, expected %q and the machine's boot", head[:min(len(head), 64)], ledgerVersion)
+	}
+	lives = make(map[string]event.Life)
+	for n := 2; ; n++ {
+		line, more, whole := bytes.Cut(rest, []byte("\n"))
+		if !whole {
+			return lives, boot, err
+		}
+		id, life, bad := event.ParseLine(line)
+		if bad == nil {
+			lives[id] = life
+		} else if err == nil {
+			err = fmt.Errorf("line %d: %w", n, bad)
+		}
+		rest = more
+	}
+}
+
+// of is what is known of a container; until says until when events were seen, for one that an agent without a ledger knew.
+func (l *ledger) of(id string, until time.Time) event.Life {
+	if life, ok := l.seen[id]; ok || l.filled {
+		return life
+	}
+	return event.Life{Began: until, Ended: until}
+}
+
+// keep replaces what is known by these lives, which are all that there are.
+func (l *ledger) keep(lives map[string]event.Life) {
+	told := make(map[string]event.Life, len(lives))
+	for id, life := range lives {
+		if before, ok := l.told[id]; ok {
+			life = before
+		}
+		told[id] = life
+	}
+	l.seen, l.told, l.filled = lives, told, true
+	l.rewrite()
+}
+
+// saw notes an event, which this agent will tell.
+func (l *ledger) saw(e docker.Event) {
+	if e.Action == docker.ActionDestroy {
+		delete(l.seen, e.ID)
+		return
+	}
+	if e.Action == docker.ActionStart || e.Action == docker.ActionDie {
+		l.seen[e.ID] = l.seen[e.ID].With(e)
+	}
+}
+
+// tell notes events that are written.
+func (l *ledger) tell(events []event.Event) {
+	var text []byte
+	for _, e := range events {
+		switch e.Action {
+		case docker.ActionDestroy:
+			delete(l.told, e.ID)
+		case docker.ActionStart, docker.ActionDie:
+			life := l.told[e.ID].With(e.Event)
+			l.told[e.ID] = life
+			text = life.AppendLine(text, e.ID)
+			l.lines++
+		}
+	}
+	switch {
+	case l.path == "" || len(text) == 0:
+	case l.lines > 2*len(l.told)+spareLines:
+		l.rewrite()
+	default:
+		l.note(l.add(text))
+	}
+}
+
+func (l *ledger) add(text []byte) error {
+	file, err := os.OpenFile(l.path, os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(text)
+	return errors.Join(err, file.Close())
+}
+
+// rewrite writes the file anew.
+func (l *ledger) rewrite() {
+	if l.path == "" {
+		return
+	}
+	text := fmt.Appendf(nil, "%s %s\n", ledgerVersion, l.boot)
+	for id, life := range l.told {
+		text = life.AppendLine(text, id)
+	}
+	l.lines = len(l.told)
+	l.note(replaceFile(l.path, string(text)))
+}
+
+func (l *ledger) note(err error) {
+	if err != nil {
+		l.trouble.Failed(fmt.Errorf("after a restart a start or a death may be told again: %w", err))
+		return
+	}
+	l.trouble.OK()
+}
+
+// bootID names the time since the machine was started; "" when the kernel does not say it.
+func bootID() string {
+	text, err := os.ReadFile(bootIDFile)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
+}

@@ -1,0 +1,195 @@
+package app
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"nezuban/agent/internal/docker"
+	"nezuban/agent/internal/event"
+)
+
+// happened is an event of a container, so many seconds after noon.
+func happened(id, action string, after int) event.Event {
+	return event.Event{Event: docker.Event{ID: id, Action: action, At: noon().Add(time.Duration(after) * time.Second)}}
+}
+
+// lifeOf is a life in seconds after noon; 0 is never.
+func lifeOf(began, ended int) event.Life {
+	var l event.Life
+	if began != 0 {
+		l.Began = happened("", "", began).At
+	}
+	if ended != 0 {
+		l.Ended = happened("", "", ended).At
+	}
+	return l
+}
+
+// Each ledger finds what the one before has told, and only that.
+func TestLedgerOutlivesTheAgent(t *testing.T) {
+	dir := t.TempDir()
+	first := newLedger(dir, testBoot, noon(), testLog(t))
+	if got, want := first.of("web", noon()), (event.Life{Began: noon(), Ended: noon()}); got != want {
+		t.Errorf("without a ledger it is known until %v, expected %v", got, want)
+	}
+	first.keep(map[string]event.Life{"web": first.of("web", noon()), "db": lifeOf(-10, -20)})
+	if got := first.of("new", noon()); got != (event.Life{}) {
+		t.Errorf("what begins later is known by %v", got)
+	}
+	for _, e := range []event.Event{happened("web", docker.ActionDie, 1), happened("web", docker.ActionStart, 2), happened("new", docker.ActionStart, 3), happened("db", docker.ActionHealth, 4)} {
+		first.saw(e.Event)
+		first.tell([]event.Event{e})
+	}
+	first.saw(happened("web", docker.ActionDie, 5).Event) // and is killed before it is told
+	if got, want := first.of("web", noon()), lifeOf(2, 5); got != want {
+		t.Errorf("this agent has seen %v, expected %v", got, want)
+	}
+
+	for _, tt := range []struct {
+		name, boot string
+		web        event.Life
+	}{
+		{"after a kill", testBoot, lifeOf(2, 1)},
+		{"after another boot, when all until 1 s was settled", "other", lifeOf(0, 1)},
+	} {
+		next := newLedger(dir, tt.boot, happened("", "", 1).At, testLog(t))
+		if got := next.of("web", noon()); !got.Began.Equal(tt.web.Began) || !got.Ended.Equal(tt.web.Ended) {
+			t.Errorf("%s: found %v, expected %v", tt.name, got, tt.web)
+		}
+		if got := next.of("unheard of", noon()); got != (event.Life{}) {
+			t.Errorf("%s: what began since is known by %v", tt.name, got)
+		}
+	}
+}
+
+// What is gone is forgotten, in memory and in the file.
+func TestLedgerIsBounded(t *testing.T) {
+	dir := t.TempDir()
+	l := newLedger(dir, testBoot, noon(), testLog(t))
+	l.keep(map[string]event.Life{"web": {}})
+	for i := range 3 * spareLines {
+		id := fmt.Sprint("short-", i)
+		for n, action := range []string{docker.ActionStart, docker.ActionDie, docker.ActionDestroy} {
+			e := happened(id, action, n+1)
+			l.saw(e.Event)
+			l.tell([]event.Event{e})
+		}
+	}
+	if len(l.seen) != 1 || len(l.told) != 1 {
+		t.Errorf("of one container it knows %d, and has told %d", len(l.seen), len(l.told))
+	}
+	text, err := os.ReadFile(filepath.Join(dir, ledgerFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lines := bytes.Count(text, []byte("\n")); lines > spareLines+4 {
+		t.Errorf("the file has %d lines for one container", lines)
+	}
+}
+
+func TestParseLedger(t *testing.T) {
+	head := ledgerVersion + " " + testBoot + "\n"
+	web := string(lifeOf(1, 2).AppendLine(nil, "web"))
+	tests := []struct {
+		name, text string
+		want       []string // containers
+		err        string
+	}{
+		{"whole", head + web, []string{"web"}, ""},
+		{"no container", head, nil, ""},
+		{"cut off", head + web + "db 17", []string{"web"}, ""},
+		{"a line that makes no sense", head + "db x y\n" + web, []string{"web"}, `line 2: found "db x y", expected a container's id and two times`},
+		{"empty", "", nil, `line 1: found "", expected "docker-lives 1" and the machine's boot`},
+		{"of a later version", "docker-lives 2 x\n" + web, nil, `line 1: found "docker-lives 2 x", expected "docker-lives 1"`},
+		{"anything", strings.Repeat("\x00", 1000), nil, `expected "docker-lives 1"`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			lives, boot, err := parseLedger([]byte(tt.text))
+			var ids []string
+			for id := range lives {
+				ids = append(ids, id)
+			}
+			if diff := cmp.Diff(tt.want, ids); diff != "" || (lives != nil && boot != testBoot) {
+				t.Errorf("boot %q (-want +got):\n%s", boot, diff)
+			}
+			if (err == nil) != (tt.err == "") || (err != nil && !strings.Contains(err.Error(), tt.err)) || len(fmt.Sprint(err)) > 500 {
+				t.Errorf("error %v, expected %q", err, tt.err)
+			}
+		})
+	}
+}
+
+// Wherever a crash cuts the file off, what was whole is known.
+func TestLedgerCutAnywhere(t *testing.T) {
+	text := []byte(ledgerVersion + " " + testBoot + "\n")
+	text = lifeOf(1, 0).AppendLine(text, "web")
+	one := len(text)
+	text = lifeOf(1, 2).AppendLine(text, "web")
+	for cut := one; cut <= len(text); cut++ {
+		lives, _, err := parseLedger(text[:cut])
+		want := lifeOf(1, 0)
+		if cut == len(text) {
+			want = lifeOf(1, 2)
+		}
+		if got := lives["web"]; err != nil || !got.Began.Equal(want.Began) || !got.Ended.Equal(want.Ended) {
+			t.Errorf("cut off after %d bytes: %v, %v, expected %v", cut, lives, err, want)
+		}
+	}
+}
+
+func FuzzParseLedger(f *testing.F) {
+	f.Add([]byte(ledgerVersion + " f3a1\nweb 1 2\n"))
+	f.Add([]byte("docker-lives"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		lives, _, err := parseLedger(data)
+		if lives == nil && err == nil {
+			t.Error("nothing is read, and nothing is said")
+		}
+	})
+}
+
+// What makes no sense is said, and the agent goes on by the time until which it has seen events.
+func TestLedgerThatMakesNoSense(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, ledgerFile)
+	if err := os.WriteFile(path, []byte("hello"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	l := newLedger(dir, testBoot, noon(), slog.New(slog.NewTextHandler(&log, nil)))
+	if got := l.of("web", noon()); !got.Began.Equal(noon()) || !strings.Contains(log.String(), path) || !strings.Contains(log.String(), "line 1") {
+		t.Errorf("found %v; the log says\n%s", got, log.String())
+	}
+	l.keep(map[string]event.Life{"web": lifeOf(1, 0)})
+	if got := newLedger(dir, testBoot, noon(), testLog(t)).of("web", noon()); !got.Began.Equal(lifeOf(1, 0).Began) {
+		t.Errorf("after it was written anew: %v", got)
+	}
+}
+
+// A disk that takes nothing is said once.
+func TestLedgerThatCannotBeKept(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(dir, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	l := newLedger(dir, testBoot, noon(), slog.New(slog.NewTextHandler(&log, nil)))
+	l.keep(map[string]event.Life{"web": {}})
+	l.tell([]event.Event{happened("web", docker.ActionStart, 1)})
+	l.tell([]event.Event{happened("web", docker.ActionDie, 2)})
+	if n := strings.Count(log.String(), "after a restart a start or a death may be told again"); n < 1 || n > 2 { // the folder, the file
+		t.Errorf("it is said %d times:\n%s", n, log.String())
+	}
+	if got := l.of("web", noon()); got != (event.Life{}) {
+		t.Errorf("found %v", got)
+	}
+}
