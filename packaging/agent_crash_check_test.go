@@ -41,12 +41,14 @@ func (c *agentCrashes) checkShorts(starts, dies map[string][]found) {
 			continue
 		}
 		lived++
-		if len(starts[name]) != 1 || len(dies[name]) != 1 || dies[name][0].value != int64(s.ExitCode) {
+		if len(starts[name]) != 1 || len(dies[name]) != 1 {
 			c.t.Errorf("%s ran from %s to %s and ended with %d; told are starts %v and deaths %v",
-				name, s.StartedAt.Format(time.TimeOnly), s.FinishedAt.Format(time.TimeOnly), s.ExitCode, starts[name], dies[name])
+				name, s.StartedAt, s.FinishedAt, s.ExitCode, starts[name], dies[name])
+			continue
 		}
-		if s.ExitCode != c.asked[name] && !c.endedWithEngine(s) {
-			c.t.Errorf("%s ended with %d at %s, asked was %d", name, s.ExitCode, s.FinishedAt, c.asked[name])
+		// An engine that is killed just after it has told of an end takes the container for running afterwards, and notes another.
+		if code := dies[name][0].value; code != int64(c.asked[name]) && (code != int64(s.ExitCode) || !c.endedWithEngine(s)) {
+			c.t.Errorf("%s ended with %d at %s, told is %d, asked was %d", name, s.ExitCode, s.FinishedAt, code, c.asked[name])
 		}
 	}
 	c.t.Logf("%d short containers lived", lived)
@@ -129,7 +131,7 @@ func (c *agentCrashes) checkRounds() {
 		}
 	}
 	c.t.Logf("%d rounds, and %d samples of steady containers in them, are there; %d rounds were dropped while the spool had no room", there, checked, dropped)
-	if there < 20 || checked < 20*len(c.steady) || dropped == 0 {
+	if there < 20 || checked < 5*len(c.steady) || dropped == 0 {
 		c.t.Error("these are too few to say anything")
 	}
 }

@@ -34,6 +34,12 @@ func (l Life) Until(at time.Time) Life {
 	return l
 }
 
+// isOver says whether the end of the container's present life is known. An engine that was killed just after it had told of an end takes
+// the container for running when it starts again, and notes another end.
+func (l Life) isOver(c docker.Container) bool {
+	return l.Ended.After(l.Began) && !l.Began.Before(c.StartedAt) && c.FinishedAt.After(c.StartedAt)
+}
+
 // AppendLine adds the life of a container as a line of text: its id, and the two times in unix nanoseconds, 0 for never.
 func (l Life) AppendLine(to []byte, id string) []byte {
 	return fmt.Appendf(to, "%s %d %d\n", id, unixNano(l.Began), unixNano(l.Ended))

@@ -39,7 +39,7 @@ func (m *Missed) Suspect(c docker.Container, known Life, now time.Time) {
 	if c.StartedAt.After(known.Began) {
 		lost = append(lost, lostEvent(c, docker.ActionStart, c.StartedAt))
 	}
-	if c.FinishedAt.After(known.Ended) {
+	if c.FinishedAt.After(known.Ended) && !known.isOver(c) {
 		died := lostEvent(c, docker.ActionDie, c.FinishedAt)
 		died.ExitCode = c.ExitCode
 		lost = append(lost, died)

@@ -84,6 +84,43 @@ func TestMissed(t *testing.T) {
 	}
 }
 
+// What is known of a life, and what an inspect says of it afterwards.
+func TestSuspect(t *testing.T) {
+	at := func(s int) time.Time { return start().Add(time.Duration(s) * time.Second) }
+	tests := []struct {
+		name         string
+		known        Life
+		began, ended time.Time
+		want         string
+	}{
+		{"nothing is known", Life{}, at(1), at(2), "[start die]"},
+		{"all is known", Life{at(1), at(2)}, at(1), at(2), "[]"},
+		{"Docker tells later than it notes", Life{at(1).Add(ms(5)), at(2).Add(ms(5))}, at(1), at(2), "[]"},
+		{"its end is not", Life{Began: at(1)}, at(1), at(2), "[die]"},
+		{"it runs, as is known", Life{Began: at(1)}, at(1), time.Time{}, "[]"},
+		{"it runs again", Life{at(1), at(2)}, at(3), at(2), "[start]"},
+		{"it ended and runs again", Life{Began: at(1)}, at(3), at(2), "[die start]"},
+		{"another life", Life{at(1), at(2)}, at(3), at(4), "[start die]"},
+		{"a killed Docker notes the known end a second time", Life{at(1), at(2)}, at(1), at(5), "[]"},
+		{"known until a time alone, and ended after it", Life{at(3), at(3)}, at(1), at(5), "[die]"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := web()
+			c.StartedAt, c.FinishedAt = tt.began, tt.ended
+			m := NewMissed()
+			m.Suspect(c, tt.known, at(10))
+			actions := []string{}
+			for _, e := range m.Expire(at(20)) {
+				actions = append(actions, e.Action)
+			}
+			if got := fmt.Sprint(actions); got != tt.want {
+				t.Errorf("found %s, expected %s", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestSeen(t *testing.T) {
 	s := NewSeen()
 	one := docker.Event{ID: "a", Action: docker.ActionDie, At: start()}
