@@ -102,7 +102,8 @@ func (b *Book) count(held, row Row) {
 		if at.IsZero() {
 			at = row.NotBefore
 		}
-		if last, ok := b.speaking[who]; !ok || at.After(last.at) || last.row == row.Key() {
+		last, ok := b.speaking[who]
+		if !ok || last.row == row.Key() || b.silent(last.row) || (at.After(last.at) && !row.unsent()) {
 			b.speaking[who] = speaker{row.Key(), at}
 		}
 	}
@@ -120,6 +121,15 @@ func (b *Book) count(held, row Row) {
 	}
 	b.begun[row.Channel] = recent
 }
+
+// silent says that a row is over, and was never tried; so is one that is not known any more.
+func (b *Book) silent(key RowKey) bool {
+	at, known := seek(b.rows[key.Incident], key.Seq)
+	return !known || b.rows[key.Incident][at].unsent()
+}
+
+// unsent says that a row is over, and was never tried.
+func (r Row) unsent() bool { return r.Attempt == 0 && r.Status != RowPending }
 
 // voice is what one message may speak for: what goes by one channel to the same people, all of it pages or none.
 func (r Row) voice(wakes bool) string {
@@ -174,12 +184,15 @@ func (d *draft) mergeOf(voice string, rows []Row, why string) {
 	last, spoken := d.book.speaking[voice]
 	host, known := d.row(last.row)
 	if !spoken || !known || host.Status != RowPending || host.Attempt > 0 {
-		went := spoken && known && host.Attempt > 0
+		next := last.at // of a message that is not sent after all this one takes the place
+		if spoken && known && host.Attempt > 0 {
+			next = next.Add(StormWindow)
+		}
 		rows = slices.SortedFunc(slices.Values(rows), func(a, b Row) int { return cmp.Compare(a.Incident, b.Incident) })
 		host, rows = rows[0], rows[1:]
 		host.Summary = true
-		if next := last.at.Add(StormWindow); went && next.After(d.env.Now) {
-			host.NotBefore = next
+		if next.After(d.env.Now) {
+			host.NotBefore = earlier(next, d.env.Now.Add(StormWindow)) // the clock may have been ahead
 		}
 		d.putRow(host)
 		inc, _ := d.incident(host.Incident)

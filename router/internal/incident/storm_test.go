@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 )
 
 const stormRotation = `
@@ -227,6 +229,103 @@ func TestAMessageThatIsNotSentSpeaksForNobody(t *testing.T) {
 	if others := w.book.Merged(sent[1]); len(others) != 1 || others[0].ID != "I004" {
 		t.Errorf("speaks for %+v", others)
 	}
+}
+
+// The message that gathers for a minute is resolved, acknowledged or silenced before it went out: what comes next gathers in its place,
+// at its time, and the bound holds on.
+func TestAGatheringMessageThatIsNotSentKeepsItsPlace(t *testing.T) {
+	caps := map[string]int{"sms": 3}
+	for _, row := range []struct {
+		name string
+		end  func(w *world, id string)
+	}{
+		{"resolved", func(w *world, id string) { w.acted(w.book.Resolve(w.env, id, "bob", "")) }},
+		{"acknowledged", func(w *world, id string) { w.acted(w.book.Acknowledge(w.env, id, "bob", "")) }},
+		{"acknowledged, and the router restarted", func(w *world, id string) {
+			w.acted(w.book.Acknowledge(w.env, id, "bob", ""))
+			w.crash()
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t, stormRotation)
+			began := w.env.Now
+			w.storm(0, 6, "", caps) // three by themselves, and one that speaks for three
+			w.finish(w.beginAll(), sentOK)
+			w.env.Now = w.env.Now.Add(time.Second)
+			w.storm(6, 1, "", caps) // this one gathers
+			row.end(w, "I007")
+			for i := range 20 {
+				w.env.Now = w.env.Now.Add(time.Second)
+				w.storm(7+i, 1, "", caps)
+				if due := pages(w.beginAll()); len(due) != 0 {
+					t.Fatalf("%s after the first there went out %+v", w.env.Now.Sub(began), due)
+				}
+			}
+			w.env.Now = began.Add(StormWindow)
+			w.accept(w.book.Merge(w.env, caps))
+			due := pages(w.beginAll())
+			if len(due) != 1 || len(w.book.Merged(due[0])) != 19 {
+				t.Errorf("a minute after the first message for others there went out %+v", due)
+			}
+		})
+	}
+}
+
+// pages are the triggers among rows.
+func pages(rows []Row) (found []Row) {
+	for _, row := range rows {
+		if row.Kind == MessageTrigger {
+			found = append(found, row)
+		}
+	}
+	return found
+}
+
+// Whatever happens meanwhile, in no minute does a person get more messages that call than the bound, and one that speaks for others.
+func TestTheBoundOfAStormHolds(t *testing.T) {
+	caps := map[string]int{"sms": 3}
+	rapid.Check(t, func(r *rapid.T) {
+		w := newWorld(t, stormRotation)
+		var went []time.Time
+		opened := 0
+		for range rapid.IntRange(10, 120).Draw(r, "steps") {
+			open := slices.DeleteFunc(w.book.Incidents(), func(inc Incident) bool { return inc.State != Triggered })
+			switch rapid.IntRange(0, 9).Draw(r, "what") {
+			case 0, 1, 2, 3:
+				n := rapid.IntRange(1, 4).Draw(r, "alerts")
+				w.storm(opened, n, "", caps)
+				opened += n
+			case 4, 5, 6:
+				w.env.Now = w.env.Now.Add(time.Duration(rapid.IntRange(1, 20).Draw(r, "seconds")) * time.Second)
+			case 7:
+				if len(open) > 0 {
+					w.acted(w.book.Acknowledge(w.env, rapid.SampledFrom(open).Draw(r, "acknowledged").ID, "bob", ""))
+				}
+			case 8:
+				if len(open) > 0 {
+					w.acted(w.book.Resolve(w.env, rapid.SampledFrom(open).Draw(r, "resolved").ID, "bob", ""))
+				}
+			case 9:
+				w.crash()
+			}
+			w.accept(w.book.Merge(w.env, caps))
+			due := w.beginAll()
+			for _, row := range pages(due) {
+				if row.Channel == "sms" && row.Attempt == 1 {
+					went = append(went, w.env.Now)
+				}
+			}
+			w.finish(due, sentOK)
+		}
+		for i := range went {
+			n := 0
+			for ; i+n < len(went) && went[i+n].Sub(went[i]) < StormWindow; n++ {
+			}
+			if n > caps["sms"]+1 {
+				r.Fatalf("from %s on %d messages went out within a minute", went[i], n)
+			}
+		}
+	})
 }
 
 // A router that died between what it stored of a merge loses no page.
