@@ -116,6 +116,9 @@ const (
 	FieldLastCPUUsage    = "last_cpu_usage_total"
 	FieldLastPIDs        = "last_pids"
 	FieldHealth          = "health"
+	FieldOldName         = "old_name"
+	FieldReason          = "reason"
+	FieldAwayNs          = "away_ns"
 	FieldStatus          = "status"
 )
 

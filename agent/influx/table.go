@@ -51,7 +51,7 @@ func (m Measurement) Field(name string) (FieldInfo, bool) {
 func Measurements() []Measurement {
 	var all []Measurement
 	all = append(all, dockerMeasurements()...)
-	all = append(all, eventMeasurement(), cgroupMeasurement())
+	all = append(all, eventMeasurement(), dockerEventMeasurement(), cgroupMeasurement())
 	all = append(all, hostMeasurements()...)
 	all = append(all, ownMeasurements()...)
 	return append(all, incidentMeasurement())

@@ -127,9 +127,23 @@ func eventMeasurement() Measurement {
 			integer(FieldLastCPUUsage, UnitNanoseconds, "of die: likewise, since its start"),
 			integer(FieldLastPIDs, UnitCount, "of die: likewise, processes and threads"),
 			text(FieldHealth, "of health_status"),
+			text(FieldOldName, "of rename: what its name was before"),
 			text(FieldStatus, "of present: running, exited, paused, …"),
 			integer(FieldStartedAt, UnitUnixNano, "of present"),
 			integer(FieldFinishedAt, UnitUnixNano, "of present"),
+		},
+	}
+}
+
+func dockerEventMeasurement() Measurement {
+	return Measurement{
+		Name: DockerEvent, Meaning: "what happened to an image; and when the agent could follow the engine no longer, or again",
+		Tags: []string{TagHost, TagAction},
+		Fields: []FieldInfo{
+			text(FieldImage, "of what is about an image: its name, or its id where it has none"),
+			text(FieldVersion, "likewise: its tag"),
+			text(FieldReason, "of daemon_gone: what the agent saw"),
+			integer(FieldAwayNs, UnitNanoseconds, "of daemon_back: since daemon_gone"),
 		},
 	}
 }

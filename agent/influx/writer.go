@@ -91,15 +91,17 @@ func (w *Writer) Write(points ...Point) {
 // split tells events, whose order counts, from all else.
 func split(points []Point) (events, samples []Point) {
 	for _, p := range points {
-		if p.Measurement == ContainerEvent {
+		if isEvent(p) {
 			events = append(events, p)
 		}
 	}
 	if len(events) == 0 {
 		return nil, points
 	}
-	return events, slices.DeleteFunc(slices.Clone(points), func(p Point) bool { return p.Measurement == ContainerEvent })
+	return events, slices.DeleteFunc(slices.Clone(points), isEvent)
 }
+
+func isEvent(p Point) bool { return p.Measurement == ContainerEvent || p.Measurement == DockerEvent }
 
 func (w *Writer) write(kind spool.Kind, points []Point) {
 	encoded, err := Encode(nil, points)

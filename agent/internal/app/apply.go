@@ -87,7 +87,8 @@ func (f *follower) apply(ctx context.Context, e docker.Event) {
 func told(action string) bool {
 	switch action {
 	case docker.ActionStart, docker.ActionDie, docker.ActionOOM, docker.ActionHealth,
-		docker.ActionKill, docker.ActionStop, docker.ActionDestroy:
+		docker.ActionKill, docker.ActionStop, docker.ActionDestroy,
+		docker.ActionPause, docker.ActionUnpause, docker.ActionRename:
 		return true
 	default:
 		return false

@@ -2,6 +2,7 @@ package app
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"nezuban/agent/influx"
@@ -75,6 +76,8 @@ func happenedPoint(host string, e event.Event) influx.Point {
 		fields = append(fields, influx.String(influx.FieldSignal, e.Signal))
 	case docker.ActionHealth:
 		fields = append(fields, influx.String(influx.FieldHealth, e.Health))
+	case docker.ActionRename:
+		fields = append(fields, influx.String(influx.FieldOldName, e.OldName))
 	}
 	name := e.Name
 	if name == "" {
@@ -107,6 +110,31 @@ func endFields(e event.Event) []influx.Field {
 		fields = append(fields, influx.Uint(influx.FieldLastPIDs, last.PIDs))
 	}
 	return fields
+}
+
+// imagePoint is an event of an image.
+func imagePoint(host string, e docker.Event) influx.Point {
+	image, version := docker.SplitImage(e.Image)
+	return dockerEventPoint(host, e.Action, e.At, influx.String(influx.FieldImage, image), influx.String(influx.FieldVersion, version))
+}
+
+// gonePoint says that the engine is not followed any more, and why.
+func gonePoint(host string, at time.Time, why error) influx.Point {
+	const longest = 500
+	reason := why.Error()
+	return dockerEventPoint(host, influx.ActionDaemonGone, at, influx.String(influx.FieldReason, strings.ToValidUTF8(reason[:min(len(reason), longest)], "")))
+}
+
+// backPoint says that it is followed again, after so long.
+func backPoint(host string, at time.Time, away time.Duration) influx.Point {
+	return dockerEventPoint(host, influx.ActionDaemonBack, at, influx.Int(influx.FieldAwayNs, away.Nanoseconds()))
+}
+
+func dockerEventPoint(host, action string, at time.Time, fields ...influx.Field) influx.Point {
+	return influx.Point{
+		Measurement: influx.DockerEvent, Time: at, Fields: fields,
+		Tags: []influx.Tag{{Key: influx.TagAction, Value: action}, {Key: influx.TagHost, Value: host}},
+	}
 }
 
 func eventPoint(host, name, action string, at time.Time, fields []influx.Field) influx.Point {

@@ -109,6 +109,13 @@ func (s *scripted) set(id, inspect string) {
 	s.containers[id] = inspect
 }
 
+// unset makes the engine have a container no more.
+func (s *scripted) unset(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.containers, id)
+}
+
 // tell sends an event that happens now, and returns it.
 func (s *scripted) tell(id, action string) (sent string) {
 	sent = fmt.Sprintf(`{"Type":"container","Action":%q,"Actor":{"ID":%q,"Attributes":{"name":%q,"image":"load:1","exitCode":"3","signal":"9"}},"timeNano":%d}`,

@@ -36,8 +36,8 @@ type eventSink interface {
 	listed(ctx context.Context, list []docker.Summary)
 	// happened is told each event once, in the engine's order.
 	happened(ctx context.Context, e docker.Event)
-	// away is told last in each session.
-	away(ctx context.Context)
+	// away is told last in each session, and why it ended.
+	away(ctx context.Context, why error)
 }
 
 // session keeps a stream of events open, for as long as there is a Docker.
@@ -61,7 +61,7 @@ func (s *session) run(ctx context.Context) {
 		}
 		s.table.Disconnected()
 		if connected {
-			s.sink.away(ctx)
+			s.sink.away(ctx, err)
 		}
 		s.trouble.Failed(fmt.Errorf("containers are not followed: %w", err))
 		if connected {
