@@ -25,6 +25,7 @@ import (
 	"nezuban/agent/internal/docker"
 	"nezuban/agent/internal/event"
 	"nezuban/agent/internal/host"
+	"nezuban/agent/internal/kernel"
 )
 
 // spoolDir is where, in the state folder, what waits for the outputs is.
@@ -105,7 +106,7 @@ func newSampler(d *daemon.Daemon, cfg Config, table *docker.Table, writer pointW
 		hostTrouble:   daemon.NewCondition(d.Log, "host figures"),
 		cgroupTrouble: daemon.NewCondition(d.Log, "cgroups"),
 		open:          reference.Open,
-		files:         cgroup.NewFiles(openFiles()),
+		files:         kernel.NewFiles(openFiles()),
 		last:          newLastSamples(),
 		owners:        make(map[string]*owner), there: make(map[string]bool),
 		containers: make(map[string]*watched), groups: make(map[string]*cgroup.Reader),

@@ -15,6 +15,7 @@ import (
 	"nezuban/agent/internal/cgroup"
 	"nezuban/agent/internal/docker"
 	"nezuban/agent/internal/host"
+	"nezuban/agent/internal/kernel"
 )
 
 // Bounds on the cgroups that are no containers: enough for the services and
@@ -47,8 +48,8 @@ type sampler struct {
 
 	hostTrouble, cgroupTrouble *daemon.Condition
 
-	open       func(*cgroup.Files, cgroup.Place) (source cgroup.Source, why, err error) // as [reference.Open]
-	files      *cgroup.Files
+	open       func(*kernel.Files, cgroup.Place) (source cgroup.Source, why, err error) // as [reference.Open]
+	files      *kernel.Files
 	containers map[string]*watched       // by container id
 	groups     map[string]*cgroup.Reader // by path
 	reading    cgroup.Sample             // the room for one at a time

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"nezuban/agent/influx"
+	"nezuban/agent/internal/kernel"
 )
 
 // GroupPoint makes the one point of a cgroup that is no container with a name:
@@ -39,7 +40,7 @@ func GroupPoint(s *Sample, host, path string, machine Machine, at time.Time) (p 
 }
 
 // add appends a figure that is known.
-func add(fields []influx.Field, key string, f Figure) []influx.Field {
+func add(fields []influx.Field, key string, f kernel.Figure) []influx.Field {
 	if !f.Known {
 		return fields
 	}
@@ -47,7 +48,7 @@ func add(fields []influx.Field, key string, f Figure) []influx.Field {
 }
 
 // first is the first of two figures that the kernel has: that of v1, of the cgroup with all below it, else that of v2.
-func (m *Memory) first(v1, v2 Stat) Figure {
+func (m *Memory) first(v1, v2 Stat) kernel.Figure {
 	if f := m.Stats[v1]; f.Known {
 		return f
 	}
