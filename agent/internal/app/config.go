@@ -37,6 +37,7 @@ const (
 type Config struct {
 	Host         string        // name of this machine in every point
 	Interval     time.Duration // between two samples, 1 s to 1 min
+	CPUPerCore   bool          // figures of each core, beside those of all
 	DockerSocket string        // empty: no Docker
 	StateDir     string        // keeps what waits for outputs, until when Docker's events were seen, and what DeadMan triggered; empty: nothing is kept
 	SpoolBytes   int64         // of what waits for one output, on disk
@@ -53,6 +54,7 @@ type file struct {
 	settings.Daemon
 	Host         string            `toml:"host"`
 	Interval     tomlfile.Duration `toml:"interval"`
+	CPUPerCore   bool              `toml:"cpu_per_core"`
 	DockerSocket string            `toml:"docker_socket"`
 	StateDir     string            `toml:"state_dir"`
 	SpoolBytes   int64             `toml:"spool_max_bytes"`
@@ -79,7 +81,7 @@ func LoadConfig(path string, env settings.LookupEnv) (Config, error) {
 
 func (in file) config(v *tomlfile.Validator, env settings.LookupEnv) Config {
 	cfg := Config{
-		Host: in.Host, Interval: time.Duration(in.Interval), DockerSocket: in.DockerSocket,
+		Host: in.Host, Interval: time.Duration(in.Interval), CPUPerCore: in.CPUPerCore, DockerSocket: in.DockerSocket,
 		StateDir: v.Path(in.StateDir), SpoolBytes: in.SpoolBytes, SpoolAge: time.Duration(in.SpoolAge),
 		Listen: in.Listen, LogLevel: in.LogLevel,
 	}

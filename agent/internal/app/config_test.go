@@ -61,6 +61,7 @@ func TestLoadConfig(t *testing.T) {
 			text: `
 host = "db1"
 interval = "1m"
+cpu_per_core = true
 docker_socket = ""
 state_dir = "state"
 spool_max_bytes = 1048576
@@ -81,7 +82,7 @@ url = "http://127.0.0.1:8086"
 token_env = "INFLUX_TOKEN"
 `,
 			want: Config{
-				Host: "db1", Interval: time.Minute, LogLevel: "debug", SentryDSN: "s3cret", StateDir: "state",
+				Host: "db1", Interval: time.Minute, CPUPerCore: true, LogLevel: "debug", SentryDSN: "s3cret", StateDir: "state",
 				SpoolBytes: 1 << 20, SpoolAge: 90 * time.Minute,
 				Outputs: []influx.Output{
 					{Name: "router", URLs: []string{"http://a:7070", "https://b:7070"}, Token: "s3cret", Org: "o", Bucket: "b/rp", Gzip: true},

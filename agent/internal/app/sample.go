@@ -25,6 +25,9 @@ const (
 	groupLimit = 100
 )
 
+// diskPatience is how long a round waits for the file systems that it asks how full they are: a thousand times what most take.
+const diskPatience = 100 * time.Millisecond
+
 // pointWriter takes points, as [influx.Writer] does.
 type pointWriter interface {
 	Write(points ...influx.Point)
@@ -45,6 +48,7 @@ type sampler struct {
 	writer    pointWriter
 	started   time.Time
 	log       *slog.Logger
+	late      *time.Timer // fires when a round waits no longer for file systems
 
 	hostTrouble, cgroupTrouble *daemon.Condition
 
@@ -53,7 +57,7 @@ type sampler struct {
 	containers map[string]*watched       // by container id
 	groups     map[string]*cgroup.Reader // by path
 	reading    cgroup.Sample             // the room for one at a time
-	lines      influx.Lines              // of the containers, of one tick
+	lines      influx.Lines              // of the host and the containers, of one tick
 	owners     map[string]*owner         // by container id
 	all        []docker.Container        // the room for them
 	there      map[string]bool           // and for their ids
@@ -97,7 +101,7 @@ func (s *sampler) run(ctx context.Context) error {
 			}
 		}
 		begun := time.Now()
-		points := s.sample(ctx, at)
+		points := s.sample(at)
 		s.writer.WriteLines(s.lines.Bytes(), append(points, s.heartbeat(influx.StateUp, time.Since(begun), at))...)
 		at = s.tickAfter(time.Now())
 	}
@@ -133,17 +137,19 @@ func (s *sampler) lookAt(looks []look) {
 	s.writer.WriteLines(s.lines.Bytes())
 }
 
-// sample measures everything once. The figures of containers are in lines, all others are the points.
+// sample measures everything once. The figures of the host and of containers are in lines, all others are the points.
 // Next on a sample's path: sampler.container.
-func (s *sampler) sample(ctx context.Context, at time.Time) []influx.Point {
-	points, machine, err := s.host.Sample(ctx, at)
+func (s *sampler) sample(at time.Time) []influx.Point {
+	s.lines.Reset()
+	s.late.Reset(diskPatience)
+	machine, err := s.host.Sample(&s.lines, at, s.late.C)
 	note(s.hostTrouble, err)
 	against := cgroup.Machine{Memory: machine.Memory, SystemCPU: machine.SystemCPU}
 	s.against = cgroup.Machine{Memory: machine.Memory} // whose CPU time is of this tick alone
 	engine, seen, _ := s.table.Engine()
 	s.all = s.table.Append(s.all[:0])
 	containers := s.all
-	s.lines.Reset()
+	var points []influx.Point
 	var errs []error
 	for i := range containers {
 		if err := s.container(&containers[i], &engine, against, at); err != nil {
@@ -287,6 +293,19 @@ func (s *sampler) group(path string) error {
 		delete(s.groups, path)
 	}
 	return err
+}
+
+// close gives back what the sampler holds open.
+func (s *sampler) close() {
+	s.late.Stop()
+	s.host.Close()
+	for id := range s.containers {
+		s.leave(id)
+	}
+	for path, reader := range s.groups {
+		reader.Close()
+		delete(s.groups, path)
+	}
 }
 
 // ignoreGone drops the error of what ended while it was looked at: Docker

@@ -6,9 +6,6 @@ import (
 	"nezuban/agent/internal/kernel"
 )
 
-// jiffy is the unit of cpuacct.stat: USER_HZ is 100 on every machine that Docker runs on.
-const jiffy = 10_000_000 // ns
-
 // Controllers of v1 that are read.
 const (
 	cpuacct = "cpuacct"
@@ -76,9 +73,9 @@ func pidsFiles() []file {
 func v1CPU(s *Sample, key []byte, v uint64) {
 	switch string(key) {
 	case "user":
-		s.CPU.User = kernel.Known(v * jiffy)
+		s.CPU.User = kernel.Known(v * kernel.Jiffy)
 	case "system":
-		s.CPU.System = kernel.Known(v * jiffy)
+		s.CPU.System = kernel.Known(v * kernel.Jiffy)
 	}
 }
 

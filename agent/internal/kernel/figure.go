@@ -13,3 +13,6 @@ func Known(v uint64) Figure { return Figure{v, true} }
 func (f Figure) Plus(g Figure) Figure {
 	return Figure{f.Value + g.Value, f.Known || g.Known}
 }
+
+// Jiffy is the unit of times that the kernel counts in ticks, in ns: USER_HZ is 100 on every machine that Docker runs on.
+const Jiffy = 10_000_000

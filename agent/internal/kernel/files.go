@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"io/fs"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // Files is what readers share: the descriptors that they may hold together, and the room for one file's text. It is not safe for
@@ -116,6 +118,17 @@ func (f *Files) Read(s *Source) ([]byte, error) {
 			return f.text[:length], nil
 		}
 	}
+}
+
+// Changed says whether mounts have come or gone since the last call, or since the source was added, of a source that is a list of them
+// (proc_pid_mountinfo(5)): the kernel tells that without writing the list. Of a source that is not held open it is always true.
+func (f *Files) Changed(s *Source) bool {
+	if s.fd == closed {
+		return true
+	}
+	fds := [...]unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLPRI}}
+	n, err := unix.Poll(fds[:], 0)
+	return n > 0 || err != nil
 }
 
 func openFile(path string) (int, error) {

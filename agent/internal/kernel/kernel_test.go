@@ -4,8 +4,10 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -88,6 +90,71 @@ func TestPiecesOfTheKernel(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(20, func() { _, _ = files.Read(&s) }); n != 0 {
 		t.Errorf("reading allocates %v times", n)
+	}
+}
+
+// The kernel tells when something is mounted, remounted or unmounted, once; of a list that is not held open nobody can say that nothing
+// was. It needs root, in a mount namespace of its own.
+func TestChanged(t *testing.T) {
+	inOwnNamespace(t, func(list string) {
+		files := NewFiles(1)
+		s, beyond := Source{Path: list, Form: Pieces}, Source{Path: list, Form: Pieces}
+		for _, s := range []*Source{&s, &beyond} {
+			if there, err := files.Add(s); !there || err != nil {
+				t.Error(there, err)
+				return
+			}
+			defer files.Remove(s)
+		}
+		dir := t.TempDir()
+		for _, step := range []struct {
+			name    string
+			do      func() error
+			changed bool
+		}{
+			{"nothing", func() error { return nil }, false},
+			{"mount", func() error { return syscall.Mount("none", dir, "tmpfs", 0, "") }, true},
+			{"nothing", func() error { return nil }, false},
+			{"remount", func() error { return syscall.Mount("none", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, "") }, true},
+			{"unmount", func() error { return syscall.Unmount(dir, 0) }, true},
+			{"nothing", func() error { return nil }, false},
+		} {
+			if err := step.do(); err != nil {
+				t.Errorf("%s: %v", step.name, err)
+			}
+			if got := files.Changed(&s); got != step.changed {
+				t.Errorf("%s: changed %v", step.name, got)
+			}
+			if !files.Changed(&beyond) {
+				t.Errorf("%s: not changed, of a list that is not open", step.name)
+			}
+			if _, err := files.Read(&s); err != nil {
+				t.Error(err)
+			}
+		}
+		if n := testing.AllocsPerRun(20, func() { files.Changed(&s) }); n != 0 {
+			t.Errorf("asking allocates %v times", n)
+		}
+	})
+}
+
+// inOwnNamespace runs do where its mounts are nobody else's, on a thread that ends with it.
+func inOwnNamespace(t *testing.T, do func(list string)) {
+	t.Helper()
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends
+		err := syscall.Unshare(syscall.CLONE_NEWNS)
+		if err == nil {
+			err = syscall.Mount("none", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, "")
+		}
+		if err == nil {
+			do("/proc/thread-self/mountinfo")
+		}
+		done <- err
+	}()
+	if err := <-done; err != nil {
+		t.Fatalf("a mount namespace: %v", err)
 	}
 }
 
