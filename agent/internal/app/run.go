@@ -112,7 +112,8 @@ func newSampler(d *daemon.Daemon, cfg Config, table *docker.Table, writer pointW
 		files:         files,
 		last:          newLastSamples(),
 		owners:        make(map[string]*owner), there: make(map[string]bool),
-		containers: make(map[string]*watched), groups: make(map[string]*cgroup.Reader),
+		containers: make(map[string]*watched),
+		groups:     cgroup.NewGroups(cfg.Host, cfg.Cgroups, hierarchy, files, d.Log),
 	}
 }
 

@@ -18,13 +18,6 @@ import (
 	"nezuban/agent/internal/kernel"
 )
 
-// Bounds on the cgroups that are no containers: enough for the services and
-// sessions of a machine, and no more series than that.
-const (
-	groupDepth = 3
-	groupLimit = 100
-)
-
 // diskPatience is how long a round waits for the file systems that it asks how full they are: a thousand times what most take.
 const diskPatience = 100 * time.Millisecond
 
@@ -54,18 +47,17 @@ type sampler struct {
 
 	open       func(*kernel.Files, cgroup.Place) (source cgroup.Source, why, err error) // as [reference.Open]
 	files      *kernel.Files
-	containers map[string]*watched       // by container id
-	groups     map[string]*cgroup.Reader // by path
-	reading    cgroup.Sample             // the room for one at a time
-	lines      influx.Lines              // of the host and the containers, of one tick
-	owners     map[string]*owner         // by container id
-	all        []docker.Container        // the room for them
-	there      map[string]bool           // and for their ids
-	agenda     agenda                    // of containers that have just begun
-	against    cgroup.Machine            // of those
-	last       *lastSamples              // of containers
-	fallbacks  int                       // lives of containers that cAdvisor's handler reads, or read
-	manySaid   bool
+	containers map[string]*watched // by container id
+	groups     *cgroup.Groups
+	reading    cgroup.Sample      // the room for one at a time
+	lines      influx.Lines       // of the host, the containers and the other cgroups, of one tick
+	owners     map[string]*owner  // by container id
+	all        []docker.Container // the room for them
+	there      map[string]bool    // and for their ids
+	agenda     agenda             // of containers that have just begun
+	against    cgroup.Machine     // of those
+	last       *lastSamples       // of containers
+	fallbacks  int                // lives of containers that cAdvisor's handler reads, or read
 }
 
 // watched is one life of one container.
@@ -137,7 +129,7 @@ func (s *sampler) lookAt(looks []look) {
 	s.writer.WriteLines(s.lines.Bytes())
 }
 
-// sample measures everything once. The figures of the host and of containers are in lines, all others are the points.
+// sample measures everything once. What Docker says of its engine is the points, all else is in lines.
 // Next on a sample's path: sampler.container.
 func (s *sampler) sample(at time.Time) []influx.Point {
 	s.lines.Reset()
@@ -160,9 +152,8 @@ func (s *sampler) sample(at time.Time) []influx.Point {
 	if seen {
 		points = append(points, enginePoint(s.hostName, engine, containers, at))
 	}
-	more, err := s.otherGroups(seen, against, at)
-	note(s.cgroupTrouble, errors.Join(append(errs, err)...))
-	return append(points, more...)
+	note(s.cgroupTrouble, errors.Join(append(errs, s.groups.Append(&s.lines, seen, against, at))...))
+	return points
 }
 
 // container samples one container, if it runs.
@@ -244,57 +235,6 @@ func (s *sampler) forget(there []docker.Container) {
 	s.last.keepOnly(known)
 }
 
-// otherGroups samples the cgroups that are not containers with a name. While
-// Docker has never answered, the cgroups of its containers are among them.
-func (s *sampler) otherGroups(dockerSeen bool, machine cgroup.Machine, at time.Time) ([]influx.Point, error) {
-	skip := func(path string) bool { return dockerSeen && cgroup.IsContainer(path) }
-	paths, more := s.hierarchy.Walk(groupDepth, groupLimit, skip)
-	if more && !s.manySaid {
-		s.manySaid = true
-		s.log.Warn("some cgroups are not sampled: there are too many", "limit", groupLimit)
-	}
-	var (
-		points []influx.Point
-		errs   []error
-		there  = make(map[string]bool, len(paths))
-	)
-	for _, path := range paths {
-		there[path] = true
-		if err := s.group(path); err != nil {
-			errs = append(errs, ignoreGone(err))
-			continue
-		}
-		if p, ok := cgroup.GroupPoint(&s.reading, s.hostName, path, machine, at); ok {
-			points = append(points, p)
-		}
-	}
-	for path, reader := range s.groups {
-		if !there[path] {
-			reader.Close()
-			delete(s.groups, path)
-		}
-	}
-	return points, errors.Join(errs...)
-}
-
-// group reads one cgroup that is no container.
-func (s *sampler) group(path string) error {
-	reader := s.groups[path]
-	if reader == nil {
-		var err error
-		if reader, err = cgroup.NewReader(s.files, s.hierarchy.At(path)); err != nil {
-			return err
-		}
-		s.groups[path] = reader
-	}
-	err := reader.Read(&s.reading, time.Now())
-	if err != nil {
-		reader.Close() // opened again if it is still there
-		delete(s.groups, path)
-	}
-	return err
-}
-
 // close gives back what the sampler holds open.
 func (s *sampler) close() {
 	s.late.Stop()
@@ -302,10 +242,7 @@ func (s *sampler) close() {
 	for id := range s.containers {
 		s.leave(id)
 	}
-	for path, reader := range s.groups {
-		reader.Close()
-		delete(s.groups, path)
-	}
+	s.groups.Close()
 }
 
 // ignoreGone drops the error of what ended while it was looked at: Docker

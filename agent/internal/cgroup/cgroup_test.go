@@ -383,26 +383,52 @@ func FuzzParseProc(f *testing.F) {
 	})
 }
 
-func TestWalk(t *testing.T) {
-	dir := t.TempDir()
-	container := "docker-" + strings.Repeat("0a", 32) + ".scope"
-	for _, path := range []string{"a.slice/b.service/c/d", "user.slice/user-1.slice", "system.slice/" + container + "/init"} {
-		if err := os.MkdirAll(filepath.Join(dir, path), 0o700); err != nil {
+func TestFind(t *testing.T) {
+	id := strings.Repeat("0a", 32)
+	root := t.TempDir()
+	for _, path := range []string{
+		"v2/system.slice/a.service/deep", "v2/system.slice/b.service", "v2/system.slice/a.socket", "v2/user.slice/user-1.slice/x.service",
+		"v2/system.slice/docker-" + id + ".scope/init", "v1/docker/" + id, "v1/system.slice/a.service", "v1/system.slice/c.service",
+		"v2/a/b/c/" + id,
+	} {
+		if err := os.MkdirAll(filepath.Join(root, path), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
-	h := Hierarchy{mounts: map[string]mount{"": {point: dir, from: "/"}}}
-	paths, more := h.Walk(2, 10, IsContainer)
-	want := []string{"/a.slice", "/system.slice", "/user.slice", "/a.slice/b.service", "/user.slice/user-1.slice"}
-	if diff := cmp.Diff(want, paths); diff != "" || more {
-		t.Errorf("more %v (-want +got):\n%s", more, diff)
+	v2, v1 := mount{point: filepath.Join(root, "v2"), from: "/"}, mount{point: filepath.Join(root, "v1"), from: "/"}
+	machines := map[string]Hierarchy{
+		"v2": {mounts: map[string]mount{"": v2}}, "hybrid": {mounts: map[string]mount{"": v2, "memory": v1, "cpu": v1}}, "none": {},
 	}
-	paths, more = h.Walk(3, 4, func(string) bool { return false })
-	if len(paths) != 4 || !more {
-		t.Errorf("Walk stopped at %v, more %v; expected 4 paths and more", paths, more)
+	for _, tt := range []struct{ machine, glob, want string }{
+		{"v2", "system.slice/*.service", "/system.slice/a.service /system.slice/b.service"},
+		{"v2", "/system.slice/a.*", "/system.slice/a.service /system.slice/a.socket"},
+		{"v2", "*.slice", "/system.slice /user.slice"},
+		{"v2", "*/*/*.service", "/user.slice/user-1.slice/x.service"},
+		{"v2", "system.slice/[ab].service/deep", "/system.slice/a.service/deep"},
+		{"v2", "none", ""},
+		{"hybrid", "system.slice/*.service", "/system.slice/a.service /system.slice/b.service /system.slice/c.service"},
+		{"hybrid", "docker", "/docker"},
+		{"none", "*", ""},
+	} {
+		glob, err := ParseGlob(tt.glob)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(machines[tt.machine].Find(glob), " "); got != tt.want {
+			t.Errorf("%s on %s: found %q, expected %q", tt.glob, tt.machine, got, tt.want)
+		}
 	}
-	if paths, more = (Hierarchy{}).Walk(3, 4, IsContainer); len(paths) != 0 || more {
-		t.Errorf("a machine without cgroups has %v, more %v", paths, more)
+	for machine, want := range map[string]string{
+		"v2": "/system.slice/docker-" + id + ".scope", "hybrid": "/docker/" + id + " /system.slice/docker-" + id + ".scope", "none": "",
+	} {
+		if got := strings.Join(machines[machine].Containers(3), " "); got != want {
+			t.Errorf("containers on %s: found %q, expected %q", machine, got, want)
+		}
+	}
+	for _, bad := range []string{"", "/", "a//b", "a/", "../etc", "a/../b", ".", "a[", "[]a]/b", `a\`} {
+		if g, err := ParseGlob(bad); err == nil {
+			t.Errorf("%q is taken as %q", bad, g)
+		}
 	}
 }
 

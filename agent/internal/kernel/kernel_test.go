@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"nezuban/packaging/testenv"
 )
 
 // The largest number that a file may hold is read, and one more is refused.
@@ -96,6 +98,7 @@ func TestPiecesOfTheKernel(t *testing.T) {
 // The kernel tells when something is mounted, remounted or unmounted, once; of a list that is not held open nobody can say that nothing
 // was. It needs root, in a mount namespace of its own.
 func TestChanged(t *testing.T) {
+	testenv.Root(t)
 	inOwnNamespace(t, func(list string) {
 		files := NewFiles(1)
 		s, beyond := Source{Path: list, Form: Pieces}, Source{Path: list, Form: Pieces}
