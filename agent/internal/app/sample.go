@@ -49,9 +49,10 @@ type sampler struct {
 	files      *kernel.Files
 	containers map[string]*watched // by container id
 	groups     *cgroup.Groups
-	reading    cgroup.Sample      // the room for one at a time
-	lines      influx.Lines       // of the host, the containers and the other cgroups, of one tick
-	owners     map[string]*owner  // by container id
+	reading    cgroup.Sample     // the room for one at a time
+	lines      influx.Lines      // of one tick
+	owners     map[string]*owner // by container id
+	engine     engineSeries
 	all        []docker.Container // the room for them
 	there      map[string]bool    // and for their ids
 	agenda     agenda             // of containers that have just begun
@@ -93,8 +94,8 @@ func (s *sampler) run(ctx context.Context) error {
 			}
 		}
 		begun := time.Now()
-		points := s.sample(at)
-		s.writer.WriteLines(s.lines.Bytes(), append(points, s.heartbeat(influx.StateUp, time.Since(begun), at))...)
+		s.sample(at)
+		s.writer.WriteLines(s.lines.Bytes(), s.heartbeat(influx.StateUp, time.Since(begun), at))
 		at = s.tickAfter(time.Now())
 	}
 }
@@ -129,9 +130,9 @@ func (s *sampler) lookAt(looks []look) {
 	s.writer.WriteLines(s.lines.Bytes())
 }
 
-// sample measures everything once. What Docker says of its engine is the points, all else is in lines.
+// sample measures everything once, into lines.
 // Next on a sample's path: sampler.container.
-func (s *sampler) sample(at time.Time) []influx.Point {
+func (s *sampler) sample(at time.Time) {
 	s.lines.Reset()
 	s.late.Reset(diskPatience)
 	machine, err := s.host.Sample(&s.lines, at, s.late.C)
@@ -141,7 +142,6 @@ func (s *sampler) sample(at time.Time) []influx.Point {
 	engine, seen, _ := s.table.Engine()
 	s.all = s.table.Append(s.all[:0])
 	containers := s.all
-	var points []influx.Point
 	var errs []error
 	for i := range containers {
 		if err := s.container(&containers[i], &engine, against, at); err != nil {
@@ -150,10 +150,14 @@ func (s *sampler) sample(at time.Time) []influx.Point {
 	}
 	s.forget(containers)
 	if seen {
-		points = append(points, enginePoint(s.hostName, engine, containers, at))
+		if err := s.appendEngine(&engine, containers, at); err != nil {
+			errs = append(errs, err)
+		}
 	}
-	note(s.cgroupTrouble, errors.Join(append(errs, s.groups.Append(&s.lines, seen, against, at))...))
-	return points
+	if err := s.groups.Append(&s.lines, seen, against, at); err != nil {
+		errs = append(errs, err)
+	}
+	note(s.cgroupTrouble, errors.Join(errs...))
 }
 
 // container samples one container, if it runs.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"nezuban/agent/influx"
 	"nezuban/agent/internal/kernel"
+	"nezuban/packaging/testenv/declared"
 )
 
 // groupsOf are those of a machine of v2 with the folder root, and what they log.
@@ -114,5 +116,62 @@ func TestCgroupsAreBounded(t *testing.T) {
 		_ = g.Append(&lines, true, Machine{}, time.Unix(3000, 0))
 	}); n != 0 {
 		t.Errorf("a sample allocates %v times", n)
+	}
+}
+
+// What the table of names has of a cgroup is written, when the kernel gives all of it, and nothing else.
+func TestWhatIsWrittenIsDeclared(t *testing.T) {
+	s := Sample{
+		At: time.Unix(1000, 0), Network: []Interface{{Name: "eth0"}}, Blkio: []Device{{Name: "254:0"}},
+		CPU: CPU{Total: kernel.Known(1), Quota: kernel.Known(1), Period: kernel.Known(1)},
+	}
+	for _, part := range []any{&s.CPU, &s.Memory, &s.PIDs, &s.Pressure, &s.Blkio[0]} {
+		know(reflect.ValueOf(part).Elem())
+	}
+	tag := func(key string) influx.Tag { return influx.Tag{Key: key, Value: "x"} }
+	owner, err := NewOwner("0a1b", []influx.Tag{
+		tag(influx.TagHost), tag(influx.TagEngineHost), tag(influx.TagServerVersion), tag(influx.TagContainerName),
+		tag(influx.TagContainerImage), tag(influx.TagContainerVersion), tag(influx.TagContainerStatus),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines influx.Lines
+	machine := Machine{Memory: 1 << 30, SystemCPU: 1}
+	tracker := Tracker{at: time.Unix(999, 0)}
+	tracker.Append(&lines, &s, owner, machine, s.At)
+	series, err := groupSeries("h", "/x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	appendGroup(&lines, series, &s, machine, s.At)
+	points, bad := influx.Decode(lines.Bytes(), lineprotocol.Nanosecond, time.Time{})
+	if len(bad) > 0 {
+		t.Fatal(bad)
+	}
+	declared.Check(
+		t, points, influx.ContainerCPU, influx.ContainerMem, influx.ContainerNet, influx.ContainerBlkio, influx.ContainerPIDs,
+		influx.ContainerPressure, influx.Cgroup,
+	)
+}
+
+// know makes every figure in a struct or an array known.
+func know(v reflect.Value) {
+	if v.CanAddr() {
+		if f, ok := v.Addr().Interface().(*kernel.Figure); ok {
+			*f = kernel.Known(1)
+			return
+		}
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			know(v.Field(i))
+		}
+	case reflect.Array:
+		for i := range v.Len() {
+			know(v.Index(i))
+		}
+	default:
 	}
 }

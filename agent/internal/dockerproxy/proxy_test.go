@@ -313,7 +313,7 @@ func TestDockerIsAskedAnew(t *testing.T) {
 const inspection = `{"Id":"` + "%s" + `","Name":"/web","RestartCount":3,"Args":["SECRET"],"Path":"SECRET","LogPath":"SECRET","Config":{"Image":"shop:7","Env":["TOKEN=SECRET"],"Cmd":["SECRET"],
 "Entrypoint":["SECRET"],"Hostname":"SECRET","Healthcheck":{"Test":["CMD","SECRET"]},"Labels":{"team":"web","password":"SECRET"}},"Mounts":[{"Source":"SECRET"}],"HostConfig":{"AutoRemove":true,"NetworkMode":"bridge",
 "Binds":["SECRET"],"RestartPolicy":{"Name":"always"}},"NetworkSettings":{"IPAddress":"SECRET"},"State":{"Status":"running","Running":true,"Pid":7,"ExitCode":1,"OOMKilled":true,"Error":"SECRET","StartedAt":"2026-11-22T02:00:00.5Z",
-"FinishedAt":"2026-11-22T01:00:00Z","Health":{"Status":"healthy","Log":[{"Output":"SECRET"}]}}}`
+"FinishedAt":"2026-11-22T01:00:00Z","Health":{"Status":"healthy","FailingStreak":2,"Log":[{"Output":"SECRET"}]}}}`
 
 // The agent hears through the proxy what it hears from Docker itself; and nothing else passes.
 func TestWhatPassesIsWhatTheAgentReads(t *testing.T) {

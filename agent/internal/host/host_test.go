@@ -1,6 +1,7 @@
 package host
 
 import (
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 
 	"nezuban/agent/influx"
 	"nezuban/agent/internal/kernel"
+	"nezuban/packaging/testenv/declared"
 )
 
 // options are those of a sampler of its own.
@@ -150,6 +152,27 @@ func TestFilesThatAreMissingOrWrong(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What the table of names has of the host is written, and nothing else.
+func TestWhatIsWrittenIsDeclared(t *testing.T) {
+	dir, _ := recorded(t)
+	var text strings.Builder
+	for i, line := range memoryLines { // some machine has each
+		fmt.Fprintf(&text, "%s: %d kB\n", line.key, 100+i)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "1/proc/meminfo"), []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := newSampler("h1", options(), filepath.Join(dir, "1"))
+	t.Cleanup(s.Close)
+	s.disks.statfs = full
+	s.processors.last.taken = true // and nothing until then
+	var lines influx.Lines
+	if _, err := s.Sample(&lines, time.Unix(1000, 0), nil); err != nil {
+		t.Fatal(err)
+	}
+	declared.Check(t, decode(t, &lines), influx.CPU, influx.Mem, influx.Swap, influx.Disk, influx.DiskIO, influx.Net, influx.System)
 }
 
 func decode(t testing.TB, lines *influx.Lines) []influx.Point {
