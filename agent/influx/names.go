@@ -20,6 +20,7 @@ const (
 	Cgroup            = "nezuban_cgroup"
 	CPU               = "cpu"
 	Mem               = "mem"
+	Swap              = "swap"
 	Disk              = "disk"
 	DiskIO            = "diskio"
 	Net               = "net"

@@ -21,30 +21,44 @@ func hostMeasurements() []Measurement {
 			Name: CPU, Meaning: "CPU of the host, in parts of the time since the sample before", Tags: []string{TagHost, TagCPU},
 			Fields: percents(
 				FieldUsageActive, FieldUsageUser, FieldUsageSystem, FieldUsageNice, FieldUsageIdle, FieldUsageIowait,
-				FieldUsageIrq, FieldUsageSoftirq, FieldUsageSteal,
+				FieldUsageIrq, FieldUsageSoftirq, FieldUsageSteal, FieldUsageGuest, FieldUsageGuestNice,
 			),
 		},
 		{
 			Name: Mem, Meaning: "memory of the host", Tags: []string{TagHost},
 			Fields: join(
-				gauges(UnitBytes, FieldTotal, FieldAvailable, FieldUsed, FieldFree, FieldCached, FieldBuffered, FieldSwapTotal, FieldSwapFree),
+				gauges(
+					UnitBytes, FieldTotal, FieldAvailable, FieldUsed, FieldFree, FieldCached, FieldBuffered, FieldActive, FieldInactive,
+					FieldDirty, FieldWriteBack, FieldWriteBackTmp, FieldMapped, FieldShared, FieldSlab, FieldSreclaimable, FieldSunreclaim,
+					FieldPageTables, FieldCommitLimit, FieldCommittedAS, FieldVmallocTotal, FieldVmallocUsed, FieldHugePageSize,
+					FieldHighTotal, FieldHighFree, FieldLowTotal, FieldLowFree, FieldSwapTotal, FieldSwapFree, FieldSwapCached,
+				),
+				gauges(UnitCount, FieldHugePagesTotal, FieldHugePagesFree),
 				percents(FieldUsedPercent, FieldAvailablePercent),
 			),
 		},
 		{
-			Name: Disk, Meaning: "a mounted file system", Tags: []string{TagHost, TagPath, TagDevice, TagFSType, TagMode},
+			Name: Swap, Meaning: "swap of the host", Tags: []string{TagHost},
+			Fields: join(
+				gauges(UnitBytes, FieldTotal, FieldUsed, FieldFree),
+				[]FieldInfo{float(FieldUsedPercent, UnitPercent, "absent on a host without swap")},
+				counters(UnitBytes, FieldIn, FieldOut),
+			),
+		},
+		{
+			Name: Disk, Meaning: "a mounted file system; absent while it does not answer", Tags: []string{TagHost, TagPath, TagDevice, TagFSType, TagMode},
 			Fields: join(
 				gauges(UnitBytes, FieldTotal, FieldFree, FieldUsed),
 				gauges(UnitCount, FieldInodesTotal, FieldInodesFree, FieldInodesUsed),
-				percents(FieldUsedPercent),
+				percents(FieldUsedPercent, FieldInodesUsedPercent),
 			),
 		},
 		{
 			Name: DiskIO, Meaning: "a block device", Tags: []string{TagHost, TagName},
 			Fields: join(
-				counters(UnitCount, FieldReads, FieldWrites),
+				counters(UnitCount, FieldReads, FieldWrites, FieldMergedReads, FieldMergedWrites),
 				counters(UnitBytes, FieldReadBytes, FieldWriteBytes),
-				counters(UnitMilliseconds, FieldReadTime, FieldWriteTime, FieldIOTime),
+				counters(UnitMilliseconds, FieldReadTime, FieldWriteTime, FieldIOTime, FieldWeightedIOTime),
 				gauges(UnitCount, FieldIopsInProgress),
 			),
 		},
@@ -83,7 +97,7 @@ func ownMeasurements() []Measurement {
 			Fields: join(self, []FieldInfo{
 				integer(FieldContainers, UnitCount, "that it samples"),
 				float(FieldSampleSeconds, UnitSeconds, "that the last round of samples took"),
-				integer(FieldOpenFiles, UnitCount, "files of cgroups that it holds open"),
+				integer(FieldOpenFiles, UnitCount, "the kernel's files that it holds open"),
 				integer(FieldOpenFilesLimit, UnitCount, "that it may hold open; those beyond are opened for each sample"),
 				integer(FieldTicksSkipped, UnitCount, "ticks since the start that were left out, because the one before took too long or the clock was put forward"),
 				integer(FieldFallbacks, UnitCount, "containers since the start that cAdvisor's handler read, as it says something else than our own reader"),
@@ -91,6 +105,7 @@ func ownMeasurements() []Measurement {
 				integer(FieldSpoolBytes, UnitBytes, "that wait for outputs, on disk and in memory"),
 				float(FieldSpoolOldestSeconds, UnitSeconds, "since the oldest of them on disk was written; absent when none waits"),
 				boolean(FieldDockerUp, "whether it is connected to Docker"),
+				integer(FieldMountsHung, UnitCount, "mounted file systems that do not answer"),
 			}),
 		},
 		{

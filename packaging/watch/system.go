@@ -70,7 +70,7 @@ func banner(ctx context.Context, s settings) {
 	defer cancel()
 	watched := "containers and host"
 	if err := loadimage.Ping(ctx, s.Docker); err != nil {
-		watched = fmt.Sprintf("cgroups and host; containers once Docker answers at %s: %v", s.Docker, err)
+		watched = fmt.Sprintf("host; containers once Docker answers at %s: %v", s.Docker, err)
 	}
 	fmt.Printf(`watching this machine (%s)
   router      %s

@@ -23,35 +23,6 @@ func containerTags(host string, engine docker.Info, c docker.Container) []influx
 	}
 }
 
-// enginePoint counts the containers of an engine by state.
-func enginePoint(host string, engine docker.Info, containers []docker.Container, at time.Time) influx.Point {
-	running, paused := 0, 0
-	for _, c := range containers {
-		switch c.Status {
-		case "running", "restarting": // as the engine counts them itself
-			running++
-		case "paused":
-			paused++
-		}
-	}
-	return influx.Point{
-		Measurement: influx.Docker, Time: at,
-		Tags: []influx.Tag{
-			{Key: influx.TagEngineHost, Value: engine.Name},
-			{Key: influx.TagHost, Value: host},
-			{Key: influx.TagServerVersion, Value: engine.ServerVersion},
-		},
-		Fields: []influx.Field{
-			influx.Int(influx.FieldNCPUs, int64(engine.NCPU)),
-			influx.Int(influx.FieldMemoryTotal, engine.MemTotal),
-			influx.Int(influx.FieldNContainers, int64(len(containers))),
-			influx.Int(influx.FieldNContainersRunning, int64(running)),
-			influx.Int(influx.FieldNContainersPaused, int64(paused)),
-			influx.Int(influx.FieldNContainersStopped, int64(len(containers)-running-paused)),
-		},
-	}
-}
-
 // presentPoint is the state of a container when the agent has connected to its engine.
 func presentPoint(host string, c docker.Container, now time.Time) influx.Point {
 	fields := append(detailFields(c),

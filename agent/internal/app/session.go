@@ -21,6 +21,7 @@ const (
 	callTimeout    = 10 * time.Second // of a list, and of opening the stream
 	inspectTimeout = 3 * time.Second  // the engine answers none while a container starts
 	reconcileEvery = time.Minute
+	engineEvery    = 10 * time.Minute // starts programs of the engine's
 
 	inspectsAtOnce = 8
 )
@@ -180,12 +181,12 @@ func inspect(ctx context.Context, client *docker.Client, id string) (docker.Cont
 	return client.Inspect(ctx, id)
 }
 
-// reconcile lists the containers once a minute, in case an event was lost,
-// until that fails or ctx ends.
+// reconcile lists the containers once a minute, in case an event was lost, and asks now and then what the engine says of itself, until
+// it does not list or ctx ends.
 func (s *session) reconcile(ctx context.Context) error {
 	tick := time.NewTicker(reconcileEvery)
 	defer tick.Stop()
-	for {
+	for since := reconcileEvery; ; since += reconcileEvery {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -198,5 +199,18 @@ func (s *session) reconcile(ctx context.Context) error {
 			return err
 		}
 		s.sink.listed(ctx, list)
+		if since >= engineEvery {
+			since = 0
+			s.refresh(ctx)
+		}
+	}
+}
+
+// refresh asks what the engine says of itself. What it said before stays when it does not answer.
+func (s *session) refresh(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if engine, err := s.client.Info(ctx); err == nil {
+		s.table.Connected(engine)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"nezuban/agent/influx"
+	"nezuban/agent/internal/kernel"
 )
 
 // recorded unpacks a recording and returns a hierarchy that stands on it.
@@ -47,7 +48,7 @@ func open(t testing.TB, h Hierarchy, network bool) *Reader {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reader, err := NewReader(NewFiles(100), place)
+	reader, err := NewReader(kernel.NewFiles(100), place)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,21 +66,21 @@ func read(t testing.TB, h Hierarchy, network bool) *Sample {
 }
 
 // figures are known ones, or not where the value is negative.
-func figures(values ...int64) []Figure {
-	var all []Figure
+func figures(values ...int64) []kernel.Figure {
+	var all []kernel.Figure
 	for _, v := range values {
-		all = append(all, Figure{Value: uint64(max(v, 0)), Known: v >= 0})
+		all = append(all, kernel.Figure{Value: uint64(max(v, 0)), Known: v >= 0})
 	}
 	return all
 }
 
 func TestSampleOfRecordings(t *testing.T) {
-	type ops = [opCount]Figure
+	type ops = [opCount]kernel.Figure
 	tests := []struct {
 		name    string
-		cpu     []Figure // total, user, system, periods, throttled periods, throttled time, quota, period
-		memory  []Figure // usage as docker stats shows it, limit, peak, failures, swap, kills, rss, cache
-		pids    []Figure
+		cpu     []kernel.Figure // total, user, system, periods, throttled periods, throttled time, quota, period
+		memory  []kernel.Figure // usage as docker stats shows it, limit, peak, failures, swap, kills, rss, cache
+		pids    []kernel.Figure
 		network []Interface
 		blkio   []Device
 	}{
@@ -91,7 +92,7 @@ func TestSampleOfRecordings(t *testing.T) {
 			network: []Interface{{Name: "eth0", RxBytes: 736, RxPackets: 8}},
 			blkio: []Device{{
 				Name:  "254:0",
-				Bytes: ops{OpRead: known(1658880), OpWrite: known(1204224), OpSync: known(2863104), OpAsync: known(0), OpDiscard: known(0), OpTotal: known(2863104)},
+				Bytes: ops{OpRead: kernel.Known(1658880), OpWrite: kernel.Known(1204224), OpSync: kernel.Known(2863104), OpAsync: kernel.Known(0), OpDiscard: kernel.Known(0), OpTotal: kernel.Known(2863104)},
 			}},
 		},
 		{
@@ -102,8 +103,8 @@ func TestSampleOfRecordings(t *testing.T) {
 			network: []Interface{{Name: "eth0", RxBytes: 3124, RxPackets: 42, TxBytes: 1395, TxPackets: 19}},
 			blkio: []Device{{
 				Name:  "254:0",
-				Bytes: ops{OpRead: known(102400), OpWrite: known(232783872), OpDiscard: known(0)},
-				Count: ops{OpRead: known(4), OpWrite: known(233), OpDiscard: known(0)},
+				Bytes: ops{OpRead: kernel.Known(102400), OpWrite: kernel.Known(232783872), OpDiscard: kernel.Known(0)},
+				Count: ops{OpRead: kernel.Known(4), OpWrite: kernel.Known(233), OpDiscard: kernel.Known(0)},
 			}},
 		},
 	}
@@ -116,9 +117,9 @@ func TestSampleOfRecordings(t *testing.T) {
 				name      string
 				want, got any
 			}{
-				{"cpu", tt.cpu, []Figure{c.Total, c.User, c.System, c.Periods, c.ThrottledPeriods, c.ThrottledTime, c.Quota, c.Period}},
-				{"memory", tt.memory, []Figure{m.Working(), m.Limit, m.MaxUsage, m.FailCount, m.Swap, m.OOMKills, m.Stats[StatRSS], m.Stats[StatCache]}},
-				{"pids", tt.pids, []Figure{s.PIDs.Current, s.PIDs.Limit}},
+				{"cpu", tt.cpu, []kernel.Figure{c.Total, c.User, c.System, c.Periods, c.ThrottledPeriods, c.ThrottledTime, c.Quota, c.Period}},
+				{"memory", tt.memory, []kernel.Figure{m.Working(), m.Limit, m.MaxUsage, m.FailCount, m.Swap, m.OOMKills, m.Stats[StatRSS], m.Stats[StatCache]}},
+				{"pids", tt.pids, []kernel.Figure{s.PIDs.Current, s.PIDs.Limit}},
 				{"network", tt.network, s.Network},
 			} {
 				if diff := cmp.Diff(part.want, part.got); diff != "" {
@@ -201,7 +202,7 @@ func TestReadOfCgroupThatEnded(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			reader, err := NewReader(NewFiles(0), place) // none is held open
+			reader, err := NewReader(kernel.NewFiles(0), place) // none is held open
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -211,7 +212,7 @@ func TestReadOfCgroupThatEnded(t *testing.T) {
 			if err := reader.Read(&Sample{}, time.Now()); !errors.Is(err, ErrGone) {
 				t.Errorf("Read() = %v, expected ErrGone", err)
 			}
-			if _, err := NewReader(NewFiles(0), place); !errors.Is(err, ErrGone) {
+			if _, err := NewReader(kernel.NewFiles(0), place); !errors.Is(err, ErrGone) {
 				t.Errorf("NewReader() = %v, expected ErrGone", err)
 			}
 		})
@@ -228,18 +229,18 @@ func TestPlaceOfProcessThatEnded(t *testing.T) {
 func TestWorking(t *testing.T) {
 	for _, tt := range []struct {
 		name            string
-		inactive, total Figure
+		inactive, total kernel.Figure
 		want            uint64
 	}{
-		{"v1 takes the figure of the whole subtree", known(1), known(30), 70},
-		{"v2", known(30), Figure{}, 70},
-		{"none known", Figure{}, Figure{}, 100},
-		{"more than used: not read at one instant", known(101), Figure{}, 0},
+		{"v1 takes the figure of the whole subtree", kernel.Known(1), kernel.Known(30), 70},
+		{"v2", kernel.Known(30), kernel.Figure{}, 70},
+		{"none known", kernel.Figure{}, kernel.Figure{}, 100},
+		{"more than used: not read at one instant", kernel.Known(101), kernel.Figure{}, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			m := Memory{Usage: known(100)}
+			m := Memory{Usage: kernel.Known(100)}
 			m.Stats[StatInactiveFile], m.Stats[StatTotalInactiveFile] = tt.inactive, tt.total
-			if got := m.Working(); got != known(tt.want) {
+			if got := m.Working(); got != kernel.Known(tt.want) {
 				t.Errorf("Working() = %v, expected %d", got, tt.want)
 			}
 		})
@@ -247,17 +248,17 @@ func TestWorking(t *testing.T) {
 }
 
 func TestLimit(t *testing.T) {
-	none := Figure{}
+	none := kernel.Figure{}
 	for _, tt := range []struct {
 		name    string
-		limit   Figure
+		limit   kernel.Figure
 		machine uint64
-		want    Figure
+		want    kernel.Figure
 	}{
-		{"own", known(50), 100, known(50)},
-		{"none", none, 100, known(100)},
-		{"more than there is", known(200), 100, known(100)},
-		{"machine not known", known(50), 0, known(50)},
+		{"own", kernel.Known(50), 100, kernel.Known(50)},
+		{"none", none, 100, kernel.Known(100)},
+		{"more than there is", kernel.Known(200), 100, kernel.Known(100)},
+		{"machine not known", kernel.Known(50), 0, kernel.Known(50)},
 		{"nothing known", none, 0, none},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -312,7 +313,7 @@ func TestPercent(t *testing.T) {
 			}
 			for i, r := range tt.readings {
 				var lines influx.Lines
-				cpu := CPU{Total: known(r.total), Quota: known(50_000), Period: known(100_000)}
+				cpu := CPU{Total: kernel.Known(r.total), Quota: kernel.Known(50_000), Period: kernel.Known(100_000)}
 				tracker.Append(&lines, &Sample{At: start.Add(r.after), CPU: cpu}, owner, Machine{}, start)
 				points, bad := influx.Decode(lines.Bytes(), lineprotocol.Nanosecond, start)
 				if len(points) != 1 || len(bad) > 0 {
@@ -382,26 +383,52 @@ func FuzzParseProc(f *testing.F) {
 	})
 }
 
-func TestWalk(t *testing.T) {
-	dir := t.TempDir()
-	container := "docker-" + strings.Repeat("0a", 32) + ".scope"
-	for _, path := range []string{"a.slice/b.service/c/d", "user.slice/user-1.slice", "system.slice/" + container + "/init"} {
-		if err := os.MkdirAll(filepath.Join(dir, path), 0o700); err != nil {
+func TestFind(t *testing.T) {
+	id := strings.Repeat("0a", 32)
+	root := t.TempDir()
+	for _, path := range []string{
+		"v2/system.slice/a.service/deep", "v2/system.slice/b.service", "v2/system.slice/a.socket", "v2/user.slice/user-1.slice/x.service",
+		"v2/system.slice/docker-" + id + ".scope/init", "v1/docker/" + id, "v1/system.slice/a.service", "v1/system.slice/c.service",
+		"v2/a/b/c/" + id,
+	} {
+		if err := os.MkdirAll(filepath.Join(root, path), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
-	h := Hierarchy{mounts: map[string]mount{"": {point: dir, from: "/"}}}
-	paths, more := h.Walk(2, 10, IsContainer)
-	want := []string{"/a.slice", "/system.slice", "/user.slice", "/a.slice/b.service", "/user.slice/user-1.slice"}
-	if diff := cmp.Diff(want, paths); diff != "" || more {
-		t.Errorf("more %v (-want +got):\n%s", more, diff)
+	v2, v1 := mount{point: filepath.Join(root, "v2"), from: "/"}, mount{point: filepath.Join(root, "v1"), from: "/"}
+	machines := map[string]Hierarchy{
+		"v2": {mounts: map[string]mount{"": v2}}, "hybrid": {mounts: map[string]mount{"": v2, "memory": v1, "cpu": v1}}, "none": {},
 	}
-	paths, more = h.Walk(3, 4, func(string) bool { return false })
-	if len(paths) != 4 || !more {
-		t.Errorf("Walk stopped at %v, more %v; expected 4 paths and more", paths, more)
+	for _, tt := range []struct{ machine, glob, want string }{
+		{"v2", "system.slice/*.service", "/system.slice/a.service /system.slice/b.service"},
+		{"v2", "/system.slice/a.*", "/system.slice/a.service /system.slice/a.socket"},
+		{"v2", "*.slice", "/system.slice /user.slice"},
+		{"v2", "*/*/*.service", "/user.slice/user-1.slice/x.service"},
+		{"v2", "system.slice/[ab].service/deep", "/system.slice/a.service/deep"},
+		{"v2", "none", ""},
+		{"hybrid", "system.slice/*.service", "/system.slice/a.service /system.slice/b.service /system.slice/c.service"},
+		{"hybrid", "docker", "/docker"},
+		{"none", "*", ""},
+	} {
+		glob, err := ParseGlob(tt.glob)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(machines[tt.machine].Find(glob), " "); got != tt.want {
+			t.Errorf("%s on %s: found %q, expected %q", tt.glob, tt.machine, got, tt.want)
+		}
 	}
-	if paths, more = (Hierarchy{}).Walk(3, 4, IsContainer); len(paths) != 0 || more {
-		t.Errorf("a machine without cgroups has %v, more %v", paths, more)
+	for machine, want := range map[string]string{
+		"v2": "/system.slice/docker-" + id + ".scope", "hybrid": "/docker/" + id + " /system.slice/docker-" + id + ".scope", "none": "",
+	} {
+		if got := strings.Join(machines[machine].Containers(3), " "); got != want {
+			t.Errorf("containers on %s: found %q, expected %q", machine, got, want)
+		}
+	}
+	for _, bad := range []string{"", "/", "a//b", "a/", "../etc", "a/../b", ".", "a[", "[]a]/b", `a\`} {
+		if g, err := ParseGlob(bad); err == nil {
+			t.Errorf("%q is taken as %q", bad, g)
+		}
 	}
 }
 

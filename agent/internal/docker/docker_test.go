@@ -130,10 +130,10 @@ func TestInspection(t *testing.T) {
 			name: "running",
 			text: `{"Id":"0a1b","Name":"/web","RestartCount":2,"Config":{"Image":"load:1","Env":["SECRET=1"]},
 				"HostConfig":{"NetworkMode":"default","RestartPolicy":{"Name":"always"},"AutoRemove":false},
-				"State":{"Status":"running","Pid":511,"StartedAt":"2026-11-22T01:33:54.76660187Z","FinishedAt":"0001-01-01T00:00:00Z","Health":{"Status":"healthy"}}}`,
+				"State":{"Status":"running","Pid":511,"StartedAt":"2026-11-22T01:33:54.76660187Z","FinishedAt":"0001-01-01T00:00:00Z","Health":{"Status":"unhealthy","FailingStreak":4}}}`,
 			want: Container{
 				ID: "0a1b", Name: "web", Image: "load", Version: "1", RestartPolicy: "always", NetworkMode: "default",
-				Status: "running", PID: 511, RestartCount: 2, Health: "healthy",
+				Status: "running", PID: 511, RestartCount: 2, Health: "unhealthy", FailingStreak: 4,
 				StartedAt: time.Date(2026, 11, 22, 1, 33, 54, 766601870, time.UTC),
 			},
 			running: true,
