@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"nezuban/agent/influx"
+	"nezuban/agent/tlsfile"
 	"nezuban/docs"
 	"nezuban/oncall/schedule"
 	"nezuban/router/internal/incident"
@@ -38,7 +39,7 @@ func TestDocsExamples(t *testing.T) {
 		}
 		path := writeConfig(t, text, beside)
 		for _, name := range []string{"router", "public"} {
-			pair(t, keyPair{filepath.Join(filepath.Dir(path), name+".crt"), filepath.Join(filepath.Dir(path), name+".key")}, 1, time.Now().Add(time.Hour))
+			pair(t, tlsfile.Pair{Cert: filepath.Join(filepath.Dir(path), name+".crt"), Key: filepath.Join(filepath.Dir(path), name+".key")}, 1, time.Now().Add(time.Hour))
 		}
 		here := strings.ReplaceAll(text, "/etc/nezuban", filepath.Dir(path))
 		if err := os.WriteFile(path, []byte(here), 0o600); err != nil {
