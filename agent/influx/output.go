@@ -8,9 +8,6 @@ import (
 	influxdb2 "github.com/influxdata/influxdb-client-go/v2"
 )
 
-// requestTimeout bounds one request to a server, answer included.
-const requestTimeout = 10 * time.Second
-
 // Output is a server that takes line protocol by InfluxDB's /api/v2/write: an
 // InfluxDB 1.8 or 2.x, or a router of ours.
 type Output struct {
@@ -32,7 +29,6 @@ func (o Output) LogValue() slog.Value {
 func (o Output) client(url string) influxdb2.Client {
 	options := influxdb2.DefaultOptions().
 		SetApplicationName("nezuban").
-		SetUseGZip(o.Gzip).
 		SetHTTPRequestTimeout(uint(requestTimeout / time.Second))
 	return influxdb2.NewClientWithOptions(url, o.Token, options)
 }

@@ -48,7 +48,7 @@ func newSender(o Output, opts WriterOptions) *sender {
 	s.figures = newFigures(opts.Metrics, s)
 	for _, url := range o.URLs {
 		client := o.client(url)
-		s.urls = append(s.urls, endpoint{client, client.WriteAPIBlocking(o.Org, o.Bucket)})
+		s.urls = append(s.urls, endpoint{client, writer(client, o)})
 	}
 	return s
 }
