@@ -2,15 +2,19 @@ package influx
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
 	influxdb2 "github.com/influxdata/influxdb-client-go/v2"
+	influxhttp "github.com/influxdata/influxdb-client-go/v2/api/http"
 )
 
 // requestTimeout bounds one request to a server, answer included.
@@ -44,18 +48,42 @@ func writer(client influxdb2.Client, o Output) func(ctx context.Context, lines s
 		if o.Gzip {
 			body = bytes.NewReader(pack(lines))
 		}
-		failed := client.HTTPService().DoPostRequest(
-			ctx, address, body,
-			func(r *http.Request) {
-				if o.Gzip {
-					r.Header.Set("Content-Encoding", "gzip")
-				}
-			},
-			func(r *http.Response) error { return r.Body.Close() },
-		)
-		if failed != nil {
-			return failed
+		request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, body)
+		if err != nil {
+			return err
 		}
-		return nil
+		if o.Gzip {
+			request.Header.Set("Content-Encoding", "gzip")
+		}
+		response, err := client.HTTPService().DoHTTPRequestWithResponse(request, nil)
+		if err != nil {
+			return err
+		}
+		defer response.Body.Close()
+		if response.StatusCode >= 200 && response.StatusCode < 300 {
+			return nil
+		}
+		return answerOf(response)
 	}
+}
+
+// maxWords bounds what is read of a server's answer to a write, in bytes.
+const maxWords = 64 << 10
+
+// answerOf is an answer as an error, in the server's own words: InfluxDB 2.x and a router of ours give {"code", "message"},
+// 1.8 gives {"error"}, a proxy some text.
+func answerOf(r *http.Response) *influxhttp.Error {
+	answer := influxhttp.NewError(nil)
+	answer.StatusCode, answer.Header, answer.Code = r.StatusCode, r.Header, r.Status
+	if seconds, err := strconv.ParseUint(r.Header.Get("Retry-After"), 10, 32); err == nil {
+		answer.RetryAfter = uint(seconds)
+	}
+	text, _ := io.ReadAll(io.LimitReader(r.Body, maxWords)) // what came is enough
+	var said struct{ Code, Message, Error string }
+	if json.Unmarshal(text, &said) == nil && said.Message+said.Error != "" {
+		answer.Code, answer.Message = cmp.Or(said.Code, r.Status), cmp.Or(said.Message, said.Error)
+	} else {
+		answer.Message = strings.TrimSpace(string(text))
+	}
+	return answer
 }

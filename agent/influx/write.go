@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	influxdb2 "github.com/influxdata/influxdb-client-go/v2"
 )
 
 // ErrRefused is, for [errors.Is], that not all points can be written, however often it is tried: a server read them and
@@ -34,15 +36,15 @@ func Write(ctx context.Context, o Output, points []Point) error {
 		case fateSent:
 			return nil
 		case fateRefused:
-			return fmt.Errorf("write %s: %w: %w", url, ErrRefused, explain(err))
+			return fmt.Errorf("write %s: %w: %w", url, ErrRefused, o.explain(err))
 		case fateHalve:
 			if half := len(points) / 2; half > 0 {
 				return errors.Join(Write(ctx, o, points[:half]), Write(ctx, o, points[half:]))
 			}
-			return fmt.Errorf("write %s: %w: %w", url, ErrRefused, explain(err))
+			return fmt.Errorf("write %s: %w: %w", url, ErrRefused, o.explain(err))
 		case fateRetry:
 		}
-		away = append(away, fmt.Errorf("write %s: %w", url, explain(err)))
+		away = append(away, fmt.Errorf("write %s: %w", url, o.explain(err)))
 	}
 	return away
 }
@@ -65,8 +67,8 @@ func Pause(err error, failures int, now time.Time, jitter float64) time.Duration
 }
 
 func writeOne(ctx context.Context, o Output, url, lines string) error {
-	client := o.client(url)
-	defer client.Close()
-	_, err := endpoint{client, writer(client, o)}.put(ctx, o, lines)
-	return err
+	return o.once(url, func(client influxdb2.Client) error {
+		_, err := endpoint{client, writer(client, o)}.put(ctx, o, lines)
+		return err
+	})
 }

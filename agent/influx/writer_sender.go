@@ -9,6 +9,7 @@ import (
 
 	"nezuban/agent/daemon"
 	"nezuban/agent/influx/spool"
+	"nezuban/agent/transport"
 )
 
 // sender brings what waits for one output to its server. Except for push, hurry and count its methods belong to the goroutine of run.
@@ -21,6 +22,7 @@ type sender struct {
 	figures figures
 	trouble *daemon.Condition
 
+	over     *transport.Transport
 	urls     []endpoint
 	at       int // index of the URL in use
 	maxBytes int // of a batch; shrinks when the server says 413
@@ -46,8 +48,9 @@ func newSender(o Output, opts WriterOptions) *sender {
 	s.store.openSpool(opts, o.Name)
 	s.before = s.store.stats().Lost
 	s.figures = newFigures(opts.Metrics, s)
+	s.over = transport.New(o.Transport, s.log)
 	for _, url := range o.URLs {
-		client := o.client(url)
+		client := o.client(url, s.over)
 		s.urls = append(s.urls, endpoint{client, writer(client, o)})
 	}
 	return s
@@ -152,4 +155,5 @@ func (s *sender) close() {
 	for _, url := range s.urls {
 		url.client.Close()
 	}
+	s.over.CloseIdleConnections()
 }

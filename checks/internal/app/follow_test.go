@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -247,7 +248,7 @@ func TestFetchRefuses(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			server := httptest.NewServer(tt.answer)
 			defer server.Close()
-			data, err := newRouterClient(Router{URLs: []string{server.URL}}, "test").fetch(t.Context())
+			data, err := newRouterClient(Router{URLs: []string{server.URL}}, "test", slog.New(slog.DiscardHandler)).fetch(t.Context())
 			if err == nil || data != nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("found %d bytes, %v; expected %q", len(data), err, tt.want)
 			}
