@@ -24,6 +24,7 @@ type Output struct {
 	Bucket    string            // InfluxDB 1.8: "database" or "database/retention policy"
 	Gzip      bool              // compress what is sent
 	Transport transport.Options // how the URLs are reached
+	Filter    Filter            // what a Writer gives it; Write heeds none
 }
 
 // String is the output without its secrets.
@@ -56,13 +57,24 @@ func (o Output) authorization() string {
 func (o Output) client(url string, over http.RoundTripper) influxdb2.Client {
 	options := influxdb2.DefaultOptions().SetApplicationName("nezuban")
 	options.HTTPOptions().SetHTTPClient(&http.Client{
-		Timeout: requestTimeout, Transport: over,
+		Timeout: requestTimeout, Transport: unpacking{over},
 		// A redirect that makes a GET of a write would be answered 200, and what was written be lost.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	})
 	client := influxdb2.NewClientWithOptions(url, "", options)
 	client.HTTPService().SetAuthorization(o.authorization())
 	return client
+}
+
+// unpacking leaves it to net/http to unpack answers: the client, which asks for packed ones itself, never closes what it unpacks.
+type unpacking struct{ over http.RoundTripper }
+
+func (u unpacking) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Header.Get("Accept-Encoding") != "" {
+		r = r.Clone(r.Context())
+		r.Header.Del("Accept-Encoding")
+	}
+	return u.over.RoundTrip(r)
 }
 
 // once lets use work with a client for one of the URLs, which is gone afterwards.
