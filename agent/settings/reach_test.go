@@ -50,7 +50,7 @@ func outputs(t *testing.T, text string) (dir string, out []influx.Output, err er
 		value, set := map[string]string{"PASSWORD": "s3cret", "PROXY": "socks5://u:s3cret@proxy", "NO_PROXY_URL": "s3cret"}[key]
 		return value, set
 	}
-	out = settings.Outputs(v, env, in.Outputs)
+	out = settings.Outputs(v, env, influx.FromAgent, in.Outputs)
 	return dir, out, v.Err()
 }
 

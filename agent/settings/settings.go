@@ -188,12 +188,14 @@ func (d Database) password(v *tomlfile.Validator, env LookupEnv, at []any) strin
 
 // Output is one [[output]]: a database, or a router of ours, with a name.
 type Output struct {
-	Name string `toml:"name"`
+	Name    string   `toml:"name"`
+	Include []string `toml:"include"` // patterns of measurements
+	Exclude []string `toml:"exclude"`
 	Database
 }
 
-// Outputs checks the [[output]] list, of which there is at least one.
-func Outputs(v *tomlfile.Validator, env LookupEnv, written []Output) []influx.Output {
+// Outputs checks the [[output]] list of a program, one of influx's From constants. There is at least one.
+func Outputs(v *tomlfile.Validator, env LookupEnv, from string, written []Output) []influx.Output {
 	if len(written) == 0 && v.Clean() { // a file with mistakes may not have been read so far
 		v.Wrong(nil, "at least one [[output]]", "output")
 	}
@@ -207,7 +209,9 @@ func Outputs(v *tomlfile.Validator, env LookupEnv, written []Output) []influx.Ou
 			v.Wrong(o.Name, "a name that no other output has", "output", i, "name")
 		}
 		named[o.Name] = true
-		outputs = append(outputs, o.Output(v, env, o.Name, "output", i))
+		output := o.Output(v, env, o.Name, "output", i)
+		output.Filter = o.filter(v, from, i)
+		outputs = append(outputs, output)
 	}
 	return outputs
 }

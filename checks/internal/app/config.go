@@ -117,9 +117,9 @@ func (in file) config(v *tomlfile.Validator, env settings.LookupEnv) Config {
 	router := in.Router.Validate(v, env, "router")
 	cfg.Router = Router{URLs: router.URLs, Token: router.Token, Transport: router.Transport, Refresh: time.Duration(in.Router.Refresh)}
 	period(v, cfg.Router.Refresh, "router", "refresh")
-	cfg.Outputs = settings.Outputs(v, env, in.Outputs)
-	if cfg.DeadMan = in.DeadMan.Validate(v, cfg.Outputs, cfg.StateDir); cfg.DeadMan != nil {
-		cfg.DeadMan.Program, cfg.DeadMan.Source = "nezuban-checks", cfg.Location
+	cfg.Outputs = settings.Outputs(v, env, influx.FromChecks, in.Outputs)
+	if cfg.DeadMan = in.DeadMan.Validate(v, influx.FromChecks, cfg.Outputs, cfg.StateDir); cfg.DeadMan != nil {
+		cfg.DeadMan.Source = cfg.Location
 	}
 	return cfg
 }
