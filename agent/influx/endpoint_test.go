@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"nezuban/agent/transport"
+	"nezuban/packaging/testenv"
 )
 
 func TestAnAnswerIsSaidInItsOwnWords(t *testing.T) {
@@ -53,6 +56,26 @@ func TestARedirectLosesNothing(t *testing.T) {
 			t.Errorf("%d: found %d lines sent, %d bytes waiting", status, sent, waiting)
 		}
 		w.stop()
+	}
+}
+
+// A proxy that does not know the password answers in the server's place: what is written waits, and no password is said.
+func TestAProxyThatRefusesLosesNothing(t *testing.T) {
+	server, proxy, dir := newFakeServer(t, nil), testenv.StartProxy(t, "u", "pr0xy s3cret"), t.TempDir()
+	o := Output{Name: "db", URLs: []string{server.URL}, Bucket: "db", Gzip: true, Transport: transport.Options{Proxy: "http://u:guess-s3cret@" + proxy.Host}}
+	first := newRig(t, WriterOptions{SpoolDir: dir}, o)
+	first.Write(sample(0), happening(1))
+	await(t, "the refusal", func() bool { return first.log.count("the proxy asks for its user and password: 407") == 1 })
+	first.stop()
+	o.Transport.Proxy = "http://u:pr0xy%20s3cret@" + proxy.Host
+	second := newRig(t, WriterOptions{SpoolDir: dir}, o)
+	await(t, "both lines", func() bool { return len(server.accepted()) == 2 })
+	second.stop()
+	if text := first.log.String() + second.log.String(); strings.Contains(text, "s3cret") {
+		t.Errorf("found a password in\n%s", text)
+	}
+	if len(proxy.Carried()) == 0 || len(server.tries()) != len(proxy.Carried()) {
+		t.Errorf("the proxy carried %q, the server got %d requests", proxy.Carried(), len(server.tries()))
 	}
 }
 

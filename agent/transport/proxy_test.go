@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"sync"
@@ -82,6 +84,40 @@ func TestProxies(t *testing.T) {
 
 // files is two results as arguments.
 func files(cert, key string) []string { return []string{cert, key} }
+
+// Without a proxy of its own a transport heeds the environment, which net/http reads once in a process: another process asks.
+func TestTheEnvironmentsProxy(t *testing.T) {
+	if url := os.Getenv("NEZUBAN_TEST_ASK"); url != "" {
+		tr, _, _ := at(t, Options{Proxy: os.Getenv("NEZUBAN_TEST_PROXY")})
+		fmt.Println(ask(t, tr, url))
+		return
+	}
+	theirs, ours := testenv.StartProxy(t, "", ""), testenv.StartProxy(t, "", "")
+	for _, row := range []struct {
+		name, url, proxy, noProxy string
+		theirs, ours              string // what they carry
+	}{
+		{"http", "http://influxdb.invalid/", "", "", "[POST http://influxdb.invalid/]", "[]"},
+		{"https", "https://influxdb.invalid/", "", "", "[CONNECT influxdb.invalid:443]", "[]"},
+		{"an exception", "http://influxdb.invalid/", "", "influxdb.invalid", "[]", "[]"},
+		{"loopback", "http://" + testenv.FreeAddress(t), "", "", "[]", "[]"},
+		{"our own", "http://influxdb.invalid/", "http://" + ours.Host, "influxdb.invalid", "[]", "[POST http://influxdb.invalid/]"},
+	} {
+		before, beforeOurs := len(theirs.Carried()), len(ours.Carried())
+		other := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestTheEnvironmentsProxy$")
+		other.Env = append(
+			os.Environ(), "HTTP_PROXY=http://"+theirs.Host, "HTTPS_PROXY=http://"+theirs.Host, "NO_PROXY="+row.noProxy, "http_proxy=", "https_proxy=", "no_proxy=",
+			"NEZUBAN_TEST_ASK="+row.url, "NEZUBAN_TEST_PROXY="+row.proxy,
+		)
+		out, err := other.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", row.name, err, out)
+		}
+		if got, gotOurs := fmt.Sprint(theirs.Carried()[before:]), fmt.Sprint(ours.Carried()[beforeOurs:]); got != row.theirs || gotOurs != row.ours {
+			t.Errorf("%s: the environment's proxy carried %s, want %s; ours %s, want %s\n%s", row.name, got, row.theirs, gotOurs, row.ours, out)
+		}
+	}
+}
 
 func TestParseProxy(t *testing.T) {
 	for text, good := range map[string]bool{
