@@ -6,6 +6,7 @@ import "github.com/influxdata/line-protocol/v2/lineprotocol"
 type Measurement struct {
 	Name    string
 	Meaning string
+	From    string // the program that writes it, one of the From constants
 	Tags    []string
 	Fields  []FieldInfo
 }
@@ -33,6 +34,13 @@ const (
 	UnitMilliseconds Unit = "ms"
 	UnitSeconds      Unit = "s"
 	UnitUnixNano     Unit = "unix ns" // a point in time
+)
+
+// Programs that write measurements.
+const (
+	FromAgent  = "nezuban-agent"
+	FromChecks = "nezuban-checks"
+	FromRouter = "nezuban-router"
 )
 
 // Field tells about a field of the measurement.

@@ -4,7 +4,7 @@ import "github.com/influxdata/line-protocol/v2/lineprotocol"
 
 func cgroupMeasurement() Measurement {
 	return Measurement{
-		Name: Cgroup, Meaning: "a control group that is no named Docker container", Tags: []string{TagHost, TagCgroup},
+		Name: Cgroup, From: FromAgent, Meaning: "a control group that is no named Docker container", Tags: []string{TagHost, TagCgroup},
 		Fields: join(
 			counters(UnitNanoseconds, FieldCPUUsageNs, FieldCPUUserNs, FieldCPUSystemNs, FieldCPUThrottledNs),
 			gauges(UnitBytes, FieldMemoryUsageBytes, FieldMemoryWorkingBytes, FieldMemoryRSSBytes, FieldMemoryCacheBytes, FieldMemoryLimitBytes),
@@ -18,14 +18,14 @@ func cgroupMeasurement() Measurement {
 func hostMeasurements() []Measurement {
 	return []Measurement{
 		{
-			Name: CPU, Meaning: "CPU of the host, in parts of the time since the sample before", Tags: []string{TagHost, TagCPU},
+			Name: CPU, From: FromAgent, Meaning: "CPU of the host, in parts of the time since the sample before", Tags: []string{TagHost, TagCPU},
 			Fields: percents(
 				FieldUsageActive, FieldUsageUser, FieldUsageSystem, FieldUsageNice, FieldUsageIdle, FieldUsageIowait,
 				FieldUsageIrq, FieldUsageSoftirq, FieldUsageSteal, FieldUsageGuest, FieldUsageGuestNice,
 			),
 		},
 		{
-			Name: Mem, Meaning: "memory of the host", Tags: []string{TagHost},
+			Name: Mem, From: FromAgent, Meaning: "memory of the host", Tags: []string{TagHost},
 			Fields: join(
 				gauges(
 					UnitBytes, FieldTotal, FieldAvailable, FieldUsed, FieldFree, FieldCached, FieldBuffered, FieldActive, FieldInactive,
@@ -38,7 +38,7 @@ func hostMeasurements() []Measurement {
 			),
 		},
 		{
-			Name: Swap, Meaning: "swap of the host", Tags: []string{TagHost},
+			Name: Swap, From: FromAgent, Meaning: "swap of the host", Tags: []string{TagHost},
 			Fields: join(
 				gauges(UnitBytes, FieldTotal, FieldUsed, FieldFree),
 				[]FieldInfo{float(FieldUsedPercent, UnitPercent, "absent on a host without swap")},
@@ -46,7 +46,7 @@ func hostMeasurements() []Measurement {
 			),
 		},
 		{
-			Name: Disk, Meaning: "a mounted file system; absent while it does not answer", Tags: []string{TagHost, TagPath, TagDevice, TagFSType, TagMode},
+			Name: Disk, From: FromAgent, Meaning: "a mounted file system; absent while it does not answer", Tags: []string{TagHost, TagPath, TagDevice, TagFSType, TagMode},
 			Fields: join(
 				gauges(UnitBytes, FieldTotal, FieldFree, FieldUsed),
 				gauges(UnitCount, FieldInodesTotal, FieldInodesFree, FieldInodesUsed),
@@ -54,7 +54,7 @@ func hostMeasurements() []Measurement {
 			),
 		},
 		{
-			Name: DiskIO, Meaning: "a block device", Tags: []string{TagHost, TagName},
+			Name: DiskIO, From: FromAgent, Meaning: "a block device", Tags: []string{TagHost, TagName},
 			Fields: join(
 				counters(UnitCount, FieldReads, FieldWrites, FieldMergedReads, FieldMergedWrites),
 				counters(UnitBytes, FieldReadBytes, FieldWriteBytes),
@@ -63,14 +63,14 @@ func hostMeasurements() []Measurement {
 			),
 		},
 		{
-			Name: Net, Meaning: "a network interface of the host", Tags: []string{TagHost, TagInterface},
+			Name: Net, From: FromAgent, Meaning: "a network interface of the host", Tags: []string{TagHost, TagInterface},
 			Fields: join(
 				counters(UnitBytes, FieldBytesSent, FieldBytesRecv),
 				counters(UnitCount, FieldPacketsSent, FieldPacketsRecv, FieldErrIn, FieldErrOut, FieldDropIn, FieldDropOut),
 			),
 		},
 		{
-			Name: System, Meaning: "the host as a whole", Tags: []string{TagHost},
+			Name: System, From: FromAgent, Meaning: "the host as a whole", Tags: []string{TagHost},
 			Fields: []FieldInfo{
 				float(FieldLoad1, UnitCount, "runnable processes over 1 min"),
 				float(FieldLoad5, UnitCount, "over 5 min"),
@@ -93,7 +93,7 @@ func ownMeasurements() []Measurement {
 	}
 	return []Measurement{
 		{
-			Name: Agent, Meaning: "heartbeat of an agent", Tags: []string{TagHost},
+			Name: Agent, From: FromAgent, Meaning: "heartbeat of an agent", Tags: []string{TagHost},
 			Fields: join(self, []FieldInfo{
 				integer(FieldContainers, UnitCount, "that it samples"),
 				float(FieldSampleSeconds, UnitSeconds, "that the last round of samples took"),
@@ -109,14 +109,14 @@ func ownMeasurements() []Measurement {
 			}),
 		},
 		{
-			Name: Checks, Meaning: "heartbeat of a check location", Tags: []string{TagLocation},
+			Name: Checks, From: FromChecks, Meaning: "heartbeat of a check location", Tags: []string{TagLocation},
 			Fields: join(self, []FieldInfo{
 				integer(FieldChecks, UnitCount, "that it runs"),
 				integer(FieldDropped, UnitCount, "points lost since the start"),
 			}),
 		},
 		{
-			Name: HTTPResponse, Meaning: "one run of a check, as Telegraf's plugin of that name",
+			Name: HTTPResponse, From: FromChecks, Meaning: "one run of a check, as Telegraf's plugin of that name",
 			Tags: []string{TagServer, TagMethod, TagStatusCode, TagResult, TagCheck, TagLocation},
 			Fields: []FieldInfo{
 				float(FieldResponseTime, UnitSeconds, "absent without an answer"),

@@ -53,7 +53,7 @@ func influxSpec(ctx context.Context, s settings) (spec, error) {
 		return spec{}, err
 	}
 	config := filepath.Join(dir, "influxd.toml")
-	if err := os.WriteFile(config, influxd.Config(dir, "127.0.0.1:"+s.Ports.InfluxDB.String()), 0o600); err != nil {
+	if err := os.WriteFile(config, influxd.Config(dir, "127.0.0.1:"+s.Ports.InfluxDB.String(), influxd.Options{}), 0o600); err != nil {
 		return spec{}, err
 	}
 	return spec{

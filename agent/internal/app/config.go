@@ -115,9 +115,9 @@ func (in file) config(v *tomlfile.Validator, env settings.LookupEnv) Config {
 		v.Wrong(cfg.SpoolAge.String(), fmt.Sprintf("%s to %s", minSpoolAge, maxSpoolAge), "spool_max_age")
 	}
 	cfg.SentryDSN = in.Validate(v, env, defaultListen, true)
-	cfg.Outputs = settings.Outputs(v, env, in.Outputs)
-	if cfg.DeadMan = in.DeadMan.Validate(v, cfg.Outputs, cfg.StateDir); cfg.DeadMan != nil {
-		cfg.DeadMan.Program, cfg.DeadMan.Source = "nezuban-agent", cfg.Host
+	cfg.Outputs = settings.Outputs(v, env, influx.FromAgent, in.Outputs)
+	if cfg.DeadMan = in.DeadMan.Validate(v, influx.FromAgent, cfg.Outputs, cfg.StateDir); cfg.DeadMan != nil {
+		cfg.DeadMan.Source = cfg.Host
 	}
 	return cfg
 }

@@ -55,6 +55,9 @@ func checkNames(t testing.TB, p influx.Point) {
 		if m.Name != p.Measurement {
 			continue
 		}
+		if m.From != influx.FromAgent {
+			t.Errorf("%s is said to be from %s", p.Measurement, m.From)
+		}
 		for _, tag := range p.Tags {
 			if !slices.Contains(m.Tags, tag.Key) {
 				t.Errorf("%s: tag %q is not in the table of names", p.Measurement, tag.Key)

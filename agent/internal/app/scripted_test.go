@@ -245,7 +245,7 @@ func TestFailingStreak(t *testing.T) {
 	table := docker.NewTable()
 	client := docker.New(s.path)
 	t.Cleanup(client.Close)
-	f := newFollower(client, table, newLastSamples(), &recorder{}, testHost, newMemory("", time.Now(), durable, testLog(t)))
+	f := newFollower(client, table, newLastSamples(), &recorder{}, testHost, newMemory("", time.Now(), durable, testLog(t)), newLedger("", "", time.Time{}, testLog(t)))
 	table.Replace([]docker.Container{{ID: "web", Name: "web", Status: "running", PID: 1, RestartPolicy: "no", Health: docker.Healthy}})
 	sampler, _ := testSampler(t, table)
 	expect := func(when, status string, want int64) {
