@@ -91,6 +91,92 @@ func TestFiguresOfRecordings(t *testing.T) {
 			"blkio 254:0 io_service_bytes_recursive_read": 102400, "blkio 254:0 io_service_bytes_recursive_write": 232783872,
 			"blkio 254:0 io_serviced_recursive_write": 233, "blkio 254:0 io_service_bytes_recursive_discard": 0,
 		}, []string{"mem total_", "blkio 254:0 io_service_bytes_recursive_total"}},
+		"v2-cgroupfs-plain": {want{
+			"cpu usage_total": 2255537000, "mem usage": 5054464, "mem working": 5054464 - 65536, "mem max_usage": 5271552, "mem fail_count": 0,
+			"mem oom_kills": 0, "mem rss": 4513792, "mem cache": 65536, "pids pids": 7, "pressure cpu_some": 423592, "pressure memory_full": 0,
+			"blkio 254:0 io_service_bytes_recursive_write": 0, "blkio 254:0 io_service_bytes_recursive_read": 65536,
+			"blkio 254:0 io_serviced_recursive_write": 0, "net eth0 rx_bytes": 1042, "net eth0 tx_packets": 0,
+		}, []string{"cpu quota", "mem limit", "pids pids_limit"}},
+		"v2-cgroupfs-limits": {want{
+			"cpu usage_total": 3209096000, "cpu usage_in_usermode": 996540000, "cpu usage_in_kernelmode": 2212556000,
+			"cpu throttling_periods": 157, "cpu throttling_throttled_periods": 151, "cpu throttling_throttled_time": 21439053000,
+			"cpu quota": 15000, "cpu period": 100000, "mem usage": 20779008, "mem working": 20779008 - 65536, "mem limit": 67108864,
+			"mem max_usage": 20848640, "mem fail_count": 0, "mem oom_kills": 0, "mem rss": 20090880, "mem cache": 69632, "pids pids": 7,
+			"pids pids_limit": 50, "pressure cpu_some": 12279032, "pressure memory_full": 0,
+			"blkio 254:0 io_service_bytes_recursive_write": 65536, "blkio 254:0 io_service_bytes_recursive_read": 0,
+			"blkio 254:0 io_serviced_recursive_write": 1, "net eth0 rx_bytes": 656, "net eth0 tx_packets": 0,
+		}, nil},
+		"v2-cgroupfs-child-killed": {want{
+			"cpu usage_total": 5689968000, "mem usage": 4997120, "mem working": 4997120, "mem limit": 33554432, "mem max_usage": 33558528,
+			"mem fail_count": 19, "mem oom_kills": 1, "mem rss": 4517888, "mem cache": 0, "pids pids": 7, "pressure cpu_some": 2043457,
+			"pressure memory_full": 21903, "net eth0 rx_bytes": 516, "net eth0 tx_packets": 0,
+		}, []string{"cpu quota", "pids pids_limit", "blkio"}},
+		"v2-cgroupfs-limit-hit": {want{
+			"cpu usage_total": 5701221000, "mem usage": 33554432, "mem working": 33554432 - 27643904, "mem limit": 33554432,
+			"mem max_usage": 33554432, "mem fail_count": 17, "mem oom_kills": 0, "mem rss": 4513792, "mem cache": 27701248, "pids pids": 7,
+			"pressure cpu_some": 2310904, "pressure memory_full": 101778, "blkio 254:0 io_service_bytes_recursive_write": 27729920,
+			"blkio 254:0 io_service_bytes_recursive_read": 0, "blkio 254:0 io_serviced_recursive_write": 31, "net eth0 rx_bytes": 586,
+			"net eth0 tx_packets": 0,
+		}, []string{"cpu quota", "pids pids_limit"}},
+		"v2-cgroupfs-host-network": {want{
+			"cpu usage_total": 1302833000, "mem usage": 2756608, "mem working": 2756608, "mem max_usage": 4857856, "mem fail_count": 0,
+			"mem oom_kills": 0, "mem rss": 2412544, "mem cache": 0, "pids pids": 6, "pressure cpu_some": 386085, "pressure memory_full": 0,
+		}, []string{"cpu quota", "mem limit", "pids pids_limit", "blkio", "net"}},
+		"v2-cgroupfs-shared-network": {want{
+			"cpu usage_total": 1032870000, "mem usage": 4866048, "mem working": 4866048, "mem max_usage": 5255168, "mem fail_count": 0,
+			"mem oom_kills": 0, "mem rss": 4509696, "mem cache": 0, "pids pids": 6, "pressure cpu_some": 353479, "pressure memory_full": 0,
+		}, []string{"cpu quota", "mem limit", "pids pids_limit", "blkio", "net"}},
+		"v2-cgroupfs-paused": {want{
+			"cpu usage_total": 2674524000, "mem usage": 19607552, "mem working": 19607552 - 65536, "mem max_usage": 19873792,
+			"mem fail_count": 0, "mem oom_kills": 0, "mem rss": 19013632, "mem cache": 69632, "pids pids": 7, "pressure cpu_some": 1482163,
+			"pressure memory_full": 0, "blkio 254:0 io_service_bytes_recursive_write": 393216,
+			"blkio 254:0 io_service_bytes_recursive_read": 0, "blkio 254:0 io_serviced_recursive_write": 6, "net eth0 rx_bytes": 516,
+			"net eth0 tx_packets": 0,
+		}, []string{"cpu quota", "mem limit", "pids pids_limit"}},
+		"v2-systemd-plain": {want{
+			"cpu usage_total": 3406107000, "mem usage": 5005312, "mem working": 5005312 - 8192, "mem max_usage": 6803456, "mem fail_count": 0,
+			"mem oom_kills": 0, "mem rss": 4505600, "mem cache": 20480, "pids pids": 7, "pids pids_limit": 2359, "pressure cpu_some": 1067351,
+			"pressure memory_full": 0, "blkio 254:0 io_service_bytes_recursive_write": 0, "blkio 254:0 io_service_bytes_recursive_read": 20480,
+			"blkio 254:0 io_serviced_recursive_write": 0, "net eth0 rx_bytes": 1042, "net eth0 tx_packets": 0,
+		}, []string{"cpu quota", "mem limit"}},
+		"v2-systemd-limits": {want{
+			"cpu usage_total": 3538713000, "cpu usage_in_usermode": 1064433000, "cpu usage_in_kernelmode": 2474280000,
+			"cpu throttling_periods": 191, "cpu throttling_throttled_periods": 185, "cpu throttling_throttled_time": 28271403000,
+			"cpu quota": 15000, "cpu period": 100000, "mem usage": 20676608, "mem working": 20676608 - 65536, "mem limit": 67108864,
+			"mem max_usage": 20938752, "mem fail_count": 0, "mem oom_kills": 0, "mem rss": 20074496, "mem cache": 69632, "pids pids": 7,
+			"pids pids_limit": 50, "pressure cpu_some": 15841378, "pressure memory_full": 0,
+			"blkio 254:0 io_service_bytes_recursive_write": 65536, "blkio 254:0 io_service_bytes_recursive_read": 0,
+			"blkio 254:0 io_serviced_recursive_write": 1, "net eth0 rx_bytes": 656, "net eth0 tx_packets": 0,
+		}, nil},
+		"v2-systemd-child-killed": {want{
+			"cpu usage_total": 4600088000, "mem usage": 5029888, "mem working": 5029888, "mem limit": 33554432, "mem max_usage": 33558528,
+			"mem fail_count": 19, "mem oom_kills": 1, "mem rss": 4513792, "mem cache": 0, "pids pids": 7, "pids pids_limit": 2359,
+			"pressure cpu_some": 1308324, "pressure memory_full": 9775, "net eth0 rx_bytes": 516, "net eth0 tx_packets": 0,
+		}, []string{"cpu quota", "blkio"}},
+		"v2-systemd-limit-hit": {want{
+			"cpu usage_total": 10250198000, "mem usage": 33456128, "mem working": 33456128 - 27635712, "mem limit": 33554432,
+			"mem max_usage": 33554432, "mem fail_count": 7, "mem oom_kills": 0, "mem rss": 4530176, "mem cache": 27652096, "pids pids": 7,
+			"pids pids_limit": 2359, "pressure cpu_some": 7069797, "pressure memory_full": 193150,
+			"blkio 254:0 io_service_bytes_recursive_write": 28917760, "blkio 254:0 io_service_bytes_recursive_read": 0,
+			"blkio 254:0 io_serviced_recursive_write": 31, "net eth0 rx_bytes": 656, "net eth0 tx_packets": 0,
+		}, []string{"cpu quota"}},
+		"v2-systemd-host-network": {want{
+			"cpu usage_total": 1180590000, "mem usage": 2740224, "mem working": 2740224, "mem max_usage": 4612096, "mem fail_count": 0,
+			"mem oom_kills": 0, "mem rss": 2400256, "mem cache": 0, "pids pids": 6, "pids pids_limit": 2359, "pressure cpu_some": 372993,
+			"pressure memory_full": 0,
+		}, []string{"cpu quota", "mem limit", "blkio", "net"}},
+		"v2-systemd-shared-network": {want{
+			"cpu usage_total": 4393260000, "mem usage": 2744320, "mem working": 2744320, "mem max_usage": 6590464, "mem fail_count": 0,
+			"mem oom_kills": 0, "mem rss": 2400256, "mem cache": 0, "pids pids": 6, "pids pids_limit": 2359, "pressure cpu_some": 1446753,
+			"pressure memory_full": 0,
+		}, []string{"cpu quota", "mem limit", "blkio", "net"}},
+		"v2-systemd-paused": {want{
+			"cpu usage_total": 10927675000, "mem usage": 20131840, "mem working": 20131840 - 65536, "mem max_usage": 20656128,
+			"mem fail_count": 0, "mem oom_kills": 0, "mem rss": 19546112, "mem cache": 69632, "pids pids": 7, "pids pids_limit": 2359,
+			"pressure cpu_some": 5519674, "pressure memory_full": 0, "blkio 254:0 io_service_bytes_recursive_write": 589824,
+			"blkio 254:0 io_service_bytes_recursive_read": 0, "blkio 254:0 io_serviced_recursive_write": 9, "net eth0 rx_bytes": 656,
+			"net eth0 tx_packets": 0,
+		}, []string{"cpu quota", "mem limit"}},
 	}
 	var names []string
 	for name := range rows {
@@ -131,6 +217,14 @@ func TestTheCgroupThatHoldsContainers(t *testing.T) {
 		{"v1-limits", "/docker", map[string]uint64{
 			"mem usage": 24731648, "mem total_rss": 18927616, "mem rss": 0, "mem max_usage": 169795584, "pids pids": 13,
 			"blkio 254:0 io_service_bytes_recursive_read": 4096, "blkio 253:0 io_service_bytes_recursive_total": 0,
+		}},
+		{"v2-cgroupfs-limits", "/docker", map[string]uint64{
+			"cpu usage_total": 5492258000, "mem usage": 25755648, "mem rss": 24604672, "pids pids": 14,
+			"blkio 254:0 io_service_bytes_recursive_write": 65536,
+		}},
+		{"v2-systemd-limits", "/system.slice", map[string]uint64{
+			"cpu usage_total": 267967273000, "mem usage": 475799552, "mem rss": 140382208, "mem cache": 321089536, "pids pids": 71,
+			"blkio 254:0 io_service_bytes_recursive_read": 191787008,
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
