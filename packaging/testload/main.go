@@ -24,7 +24,7 @@ const usage = `usage:
   testload exit CODE [after DURATION]
   testload burn                       CPU, memory and synced writes until TERM
   testload serve :PORT                answers every HTTP request with 200
-  testload hoard                      takes more and more memory, until the kernel kills it
+  testload hoard [after DURATION]     takes more and more memory, until the kernel kills it
   testload parent COMMAND...          runs itself with a command, says "ready" when that has ended, and sleeps until TERM
   testload write BYTES                writes a file, says "ready", and sleeps until TERM`
 
@@ -60,6 +60,11 @@ func run(ctx context.Context, args []string) (int, error) {
 		return 0, serve(ctx, args[1])
 	case len(args) == 1 && args[0] == "hoard":
 		return 0, hoard(ctx)
+	case len(args) == 3 && args[0] == "hoard" && args[1] == "after":
+		if err := wait(ctx, args[2]); err != nil {
+			return 0, err
+		}
+		return 0, hoard(ctx)
 	case len(args) > 1 && args[0] == "parent":
 		return 0, parent(ctx, args[1:])
 	case len(args) == 2 && args[0] == "write":
@@ -77,16 +82,26 @@ func exit(ctx context.Context, code, after string) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("exit code %q: want a number", code)
 	}
-	wait, err := time.ParseDuration(after)
+	if err := wait(ctx, after); err != nil {
+		return 0, err
+	}
+	if ctx.Err() != nil {
+		return 0, nil
+	}
+	return n, nil
+}
+
+// wait lets a duration pass, or less when ctx ends.
+func wait(ctx context.Context, duration string) error {
+	d, err := time.ParseDuration(duration)
 	if err != nil {
-		return 0, fmt.Errorf("duration %q: want one like 2s", after)
+		return fmt.Errorf("duration %q: want one like 2s", duration)
 	}
 	select {
 	case <-ctx.Done():
-		return 0, nil
-	case <-time.After(wait):
-		return n, nil
+	case <-time.After(d):
 	}
+	return nil
 }
 
 // burn works a fifth of the time, holds 16 MiB, and writes and syncs 64 KiB
