@@ -45,7 +45,7 @@ type sampler struct {
 	started   time.Time
 	log       *slog.Logger
 
-	hostTrouble, cgroupTrouble *daemon.Condition
+	hostTrouble, cgroupTrouble, killsTrouble *daemon.Condition
 
 	open       func(*cgroup.Files, cgroup.Place) (source cgroup.Source, why, err error) // as [reference.Open]
 	files      *cgroup.Files
@@ -59,6 +59,7 @@ type sampler struct {
 	agenda     agenda                    // of containers that have just begun
 	against    cgroup.Machine            // of those
 	last       *lastSamples              // of containers
+	kills      *cgroup.Kills             // for want of memory; nil: nobody tells of them
 	fallbacks  int                       // lives of containers that cAdvisor's handler reads, or read
 	manySaid   bool
 	skipped    int // ticks since the start that were left out
@@ -216,6 +217,10 @@ func (s *sampler) watch(c *docker.Container) (*watched, error) {
 	}
 	w = &watched{pid: c.PID, started: c.StartedAt, source: source}
 	s.containers[c.ID] = w
+	if s.kills != nil {
+		id, started := c.ID, c.StartedAt
+		note(s.killsTrouble, s.kills.Watch(id, place, func(kills uint64) { s.last.killed(id, started, kills) }))
+	}
 	return w, nil
 }
 
@@ -224,6 +229,9 @@ func (s *sampler) leave(id string) {
 	if w := s.containers[id]; w != nil {
 		w.source.Close()
 		delete(s.containers, id)
+		if s.kills != nil {
+			s.kills.Forget(id)
+		}
 	}
 }
 
