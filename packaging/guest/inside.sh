@@ -22,5 +22,5 @@ run() { # PACKAGE [FLAGS]: the tests of a package, in its folder
 }
 run agent/internal/host
 run agent -test.run 'Among|WithoutDocker'
-run agent/internal/app -test.run 'OfCAdvisor|Verify|RealContainers|OutOfMemory|WithoutDocker|LastSample|PresentState|Fallback'
+run agent/internal/app -test.run 'OfCAdvisor|Verify|SamplesOfReal|OutOfMemory|WithoutDocker|LastSample|PresentState|Fallback'
 [ -z "$failed" ] || { echo "failed:$failed" >&2; exit 1; }
