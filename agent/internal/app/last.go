@@ -40,7 +40,7 @@ func (l *lastSamples) keep(id string, started time.Time, s *cgroup.Sample) {
 func (l *lastSamples) killed(id string, started time.Time, kills uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if last := l.byID[id]; last.started.Equal(started) {
+	if last, ok := l.byID[id]; ok && last.started.Equal(started) {
 		last.OOMKills = max(last.OOMKills, kills)
 		l.byID[id] = last
 	}
