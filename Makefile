@@ -13,6 +13,8 @@ SEED     ?=
 SIM_SEEDS ?= 100000
 SIM_FIRST ?= 1
 DIST     ?= dist
+GUEST    ?=
+RECORDINGS ?= -
 
 DAEMONS  := agent checks router oncall
 TOOL     := $(GO) tool -modfile=packaging/tools.mod
@@ -22,7 +24,7 @@ WHEN       = $(shell git log -1 --format=%cd --date=format:%Y%m%d%H%M%S 2>/dev/n
 DEBVERSION = $(shell sed -E 's/^v//; s/^([^0-9]|[0-9a-f]{7,}(-dirty)?$$)/0~$(WHEN).&/; s/-/+/g' <<<'$(VERSION)')
 LEFT_OUT := $(CURDIR)/.tools/left-out
 
-.PHONY: build run demo-incident test race e2e crash crash-agent sim fuzz bench bench-router cover lint fmt vuln packages ci clean
+.PHONY: build run demo-incident test race e2e crash crash-agent guest sim fuzz bench bench-router cover lint fmt vuln packages ci clean
 
 build: ## the four programs, static, into bin/
 	@mkdir -p bin
@@ -54,6 +56,9 @@ crash: ## kills the built router CRASHES times under load and looks whether anyt
 
 crash-agent: ## kills the agent, a Docker engine and InfluxDB CRASHES times at random and compares what arrives with what happened; SEED repeats a run
 	NEZUBAN_AGENT_CRASHES=$(CRASHES) NEZUBAN_AGENT_CRASH_SEED=$(SEED) $(GO) test -count=1 -timeout=12h -v -run='^TestWhatTheAgentTellsIsWhatHappened$$' ./packaging/
+
+guest: ## runs the agent on another machine, with cgroup v2: GUEST is a command that reaches one, see packaging/guest/README.md
+	@packaging/guest/run.sh $(RECORDINGS) $(GUEST)
 
 sim: ## runs the router's core through SIM_SEEDS made-up nights, from seed SIM_FIRST on; a seed that breaks a promise is printed with the command that repeats it
 	$(GO) test -count=1 -timeout=0 -v -run='^TestSimulation$$' ./router/internal/duty/sim -sim.first=$(SIM_FIRST) -sim.seeds=$(SIM_SEEDS) $(if $(SIM_ALL),-sim.all)

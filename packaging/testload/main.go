@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strconv"
@@ -22,7 +23,10 @@ const usage = `usage:
   testload deaf                       says "ready", and ignores TERM: only KILL ends it
   testload exit CODE [after DURATION]
   testload burn                       CPU, memory and synced writes until TERM
-  testload serve :PORT                answers every HTTP request with 200`
+  testload serve :PORT                answers every HTTP request with 200
+  testload hoard [after DURATION]     takes more and more memory, until the kernel kills it
+  testload parent COMMAND...          runs itself with a command, says "ready" when that has ended, and sleeps until TERM
+  testload write BYTES                writes a file, says "ready", and sleeps until TERM`
 
 // ready says that TERM has the effect that the command promises. Before that it has none: the first process of a container is
 // deaf to what it does not handle.
@@ -54,6 +58,17 @@ func run(ctx context.Context, args []string) (int, error) {
 		return 0, burn(ctx, os.TempDir())
 	case len(args) == 2 && args[0] == "serve":
 		return 0, serve(ctx, args[1])
+	case len(args) == 1 && args[0] == "hoard":
+		return 0, hoard(ctx)
+	case len(args) == 3 && args[0] == "hoard" && args[1] == "after":
+		if err := wait(ctx, args[2]); err != nil {
+			return 0, err
+		}
+		return 0, hoard(ctx)
+	case len(args) > 1 && args[0] == "parent":
+		return 0, parent(ctx, args[1:])
+	case len(args) == 2 && args[0] == "write":
+		return 0, write(ctx, os.TempDir(), args[1])
 	case len(args) == 2 && args[0] == "exit":
 		return exit(ctx, args[1], "0s")
 	case len(args) == 4 && args[0] == "exit" && args[2] == "after":
@@ -67,16 +82,26 @@ func exit(ctx context.Context, code, after string) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("exit code %q: want a number", code)
 	}
-	wait, err := time.ParseDuration(after)
+	if err := wait(ctx, after); err != nil {
+		return 0, err
+	}
+	if ctx.Err() != nil {
+		return 0, nil
+	}
+	return n, nil
+}
+
+// wait lets a duration pass, or less when ctx ends.
+func wait(ctx context.Context, duration string) error {
+	d, err := time.ParseDuration(duration)
 	if err != nil {
-		return 0, fmt.Errorf("duration %q: want one like 2s", after)
+		return fmt.Errorf("duration %q: want one like 2s", duration)
 	}
 	select {
 	case <-ctx.Done():
-		return 0, nil
-	case <-time.After(wait):
-		return n, nil
+	case <-time.After(d):
 	}
+	return nil
 }
 
 // burn works a fifth of the time, holds 16 MiB, and writes and syncs 64 KiB
@@ -120,5 +145,52 @@ func serve(ctx context.Context, addr string) error {
 	if err := srv.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
+	return nil
+}
+
+// hoard touches 1 MiB more each time. It ends by itself only where there is no limit, at 1 GiB.
+func hoard(ctx context.Context) error {
+	const step, most = 1 << 20, 1 << 30
+	var held [][]byte
+	for len(held) < most/step && ctx.Err() == nil {
+		block := make([]byte, step)
+		for at := 0; at < step; at += 4096 {
+			block[at] = 1
+		}
+		held = append(held, block)
+	}
+	return fmt.Errorf("held %d MiB, and nobody killed it", len(held))
+}
+
+// parent outlives its child, whatever becomes of that.
+func parent(ctx context.Context, args []string) error {
+	child := exec.CommandContext(ctx, "/proc/self/exe", args...)
+	child.Stderr = os.Stderr
+	if err := child.Run(); err != nil {
+		fmt.Fprintf(os.Stderr, "child: %v\n", err)
+	}
+	fmt.Println(ready)
+	<-ctx.Done()
+	return nil
+}
+
+// write fills the page cache, and the disk when the kernel wants the memory back.
+func write(ctx context.Context, dir, size string) error {
+	left, err := strconv.Atoi(size)
+	if err != nil || left < 0 {
+		return fmt.Errorf("size %q: want a number of bytes", size)
+	}
+	f, err := os.Create(filepath.Join(dir, "written"))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for block := make([]byte, 64<<10); left > 0 && ctx.Err() == nil; left -= len(block) {
+		if _, err := f.Write(block[:min(left, len(block))]); err != nil {
+			return err
+		}
+	}
+	fmt.Println(ready)
+	<-ctx.Done()
 	return nil
 }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"net/http"
@@ -147,20 +148,50 @@ func sortTail(all []string) []string {
 }
 
 // Docker may be too late to notice that the first process of a container died for want of memory: then there is no event of it,
-// and the next container has one. On cgroup v2 it may never notice.
+// and the next container has one. On cgroup v2 the kernel is asked too, each time.
 func TestOutOfMemory(t *testing.T) {
 	e := newEngine(t)
-	written, table := following(t, e.path)
+	last := newLastSamples()
+	written, table, _ := followingWith(t, e.path, "", last)
 	connected(t, table)
+	s, _ := testSampler(t, table)
+	s.last = last
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- s.kills.Run(ctx) }()
+	defer func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}()
 	_, engine := e.try(t.Context(), http.MethodGet, "/info", nil)
 	v1 := !strings.Contains(engine, `"CgroupVersion":"2"`)
 	for range 10 {
-		name := e.run(spec{Cmd: []string{"burn"}, HostConfig: hostConfig{Memory: 8 << 20}})
-		told := func() string { return strings.Join(texts(written.of(influx.ContainerEvent, name)), ", ") }
-		await(t, "the death", func() bool { return strings.Contains(told(), "die 137 requested=false") })
-		e.remove(name)
-		await(t, "its end", func() bool { return strings.Contains(told(), "destroy") }) // what Docker had to tell it has told
-		if !v1 || strings.Contains(told(), "oom") {
+		name := e.run(spec{Cmd: []string{"hoard", "after", "3s"}, HostConfig: hostConfig{Memory: 32 << 20}})
+		var c docker.Container
+		await(t, "a sample", func() bool {
+			tick(t, s, time.Now())
+			for _, c = range table.All() {
+				if c.Name == name {
+					return last.of(c.ID, c.StartedAt).Memory > 0
+				}
+			}
+			return false
+		})
+		var die influx.Point
+		await(t, "the death", func() bool {
+			at := slices.IndexFunc(written.of(influx.ContainerEvent, name), func(p influx.Point) bool { return p.Tag(influx.TagAction) == docker.ActionDie })
+			if at >= 0 {
+				die = written.of(influx.ContainerEvent, name)[at]
+			}
+			return at >= 0
+		})
+		oom, _ := die.Bool(influx.FieldOOM)
+		if text(die) != "die 137 requested=false" || !v1 && (!oom || last.of(c.ID, c.StartedAt).OOMKills == 0) {
+			t.Errorf("found %v, after the sample %+v", die, last.of(c.ID, c.StartedAt))
+		}
+		if oom {
 			return
 		}
 	}

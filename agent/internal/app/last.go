@@ -36,6 +36,16 @@ func (l *lastSamples) keep(id string, started time.Time, s *cgroup.Sample) {
 	l.byID[id] = last
 }
 
+// killed takes that the kernel has killed processes in a life, after the last sample of it: so many since it began.
+func (l *lastSamples) killed(id string, started time.Time, kills uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if last, ok := l.byID[id]; ok && last.started.Equal(started) {
+		last.OOMKills = max(last.OOMKills, kills)
+		l.byID[id] = last
+	}
+}
+
 // of is the last sample of a life; the zero value without one.
 func (l *lastSamples) of(id string, started time.Time) event.Last {
 	l.mu.Lock()

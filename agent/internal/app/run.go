@@ -65,6 +65,9 @@ func Run(ctx context.Context, d *daemon.Daemon, cfg Config) error {
 
 	watching, watchCtx := errgroup.WithContext(ctx)
 	watching.Go(d.Guard(func() error { return s.run(watchCtx) }))
+	if s.kills != nil {
+		watching.Go(d.Guard(func() error { return s.kills.Run(watchCtx) }))
+	}
 	if cfg.DockerSocket != "" {
 		watching.Go(d.Guard(func() error { return follow(watchCtx, d, cfg, table, s.last, writer) }))
 	} else {
@@ -103,12 +106,18 @@ func newSampler(d *daemon.Daemon, cfg Config, table *docker.Table, writer pointW
 		d.Log.Warn("no container can be sampled", "error", err)
 	}
 	files := kernel.NewFiles(openFiles())
+	kills, err := cgroup.NewKills()
+	if err != nil {
+		d.Log.Warn("of a container's end for want of memory Docker alone tells", "error", err)
+	}
 	return &sampler{
 		hostName: cfg.Host, interval: cfg.Interval, table: table, hierarchy: hierarchy,
 		host:   host.New(cfg.Host, host.Options{Files: files, PerCore: cfg.CPUPerCore, Log: d.Log}),
 		writer: writer, started: time.Now(), log: d.Log, late: time.NewTimer(diskPatience),
 		hostTrouble:   daemon.NewCondition(d.Log, "host figures"),
 		cgroupTrouble: daemon.NewCondition(d.Log, "cgroups"),
+		killsTrouble:  daemon.NewCondition(d.Log, "kills for want of memory"),
+		kills:         kills,
 		open:          reference.Open,
 		files:         files,
 		last:          newLastSamples(),

@@ -43,7 +43,7 @@ type sampler struct {
 	log       *slog.Logger
 	late      *time.Timer // fires when a round waits no longer for file systems
 
-	hostTrouble, cgroupTrouble *daemon.Condition
+	hostTrouble, cgroupTrouble, killsTrouble *daemon.Condition
 
 	open       func(*kernel.Files, cgroup.Place) (source cgroup.Source, why, err error) // as [reference.Open]
 	files      *kernel.Files
@@ -58,6 +58,7 @@ type sampler struct {
 	agenda     agenda             // of containers that have just begun
 	against    cgroup.Machine     // of those
 	last       *lastSamples       // of containers
+	kills      *cgroup.Kills      // for want of memory; nil: nobody tells of them
 	fallbacks  int                // lives of containers that cAdvisor's handler reads, or read
 	skipped    int                // ticks since the start that were left out
 }
@@ -218,6 +219,10 @@ func (s *sampler) watch(c *docker.Container) (*watched, error) {
 	}
 	w = &watched{pid: c.PID, started: c.StartedAt, source: source}
 	s.containers[c.ID] = w
+	if s.kills != nil {
+		id, started := c.ID, c.StartedAt
+		note(s.killsTrouble, s.kills.Watch(id, place, func(kills uint64) { s.last.killed(id, started, kills) }))
+	}
 	return w, nil
 }
 
@@ -226,6 +231,9 @@ func (s *sampler) leave(id string) {
 	if w := s.containers[id]; w != nil {
 		w.source.Close()
 		delete(s.containers, id)
+		if s.kills != nil {
+			s.kills.Forget(id)
+		}
 	}
 }
 

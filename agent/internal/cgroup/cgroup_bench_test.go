@@ -10,7 +10,7 @@ import (
 // One sample of one container, from the files to line protocol. Recordings lie
 // on an ordinary file system: the figures are of our own code, not the kernel's.
 func BenchmarkContainerSample(b *testing.B) {
-	for _, name := range []string{"v1-burn.txtar", "v2-web.txtar"} {
+	for _, name := range []string{"v1-limits.txtar", "v2-web.txtar"} {
 		b.Run(name, func(b *testing.B) {
 			h, _ := recorded(b, name)
 			reader := open(b, h, true)

@@ -27,15 +27,11 @@ func recorded(t testing.TB, name string) (Hierarchy, string) {
 	if err := txtar.Write(archive, dir); err != nil {
 		t.Fatal(err)
 	}
-	mounts := make(map[string]mount)
-	if strings.HasPrefix(name, "v2") {
-		mounts[""] = mount{point: filepath.Join(dir, "sys"), from: "/"}
-		return Hierarchy{mounts: mounts, root: dir}, dir
+	h, err := Under(dir)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, controller := range controllers() {
-		mounts[controller] = mount{point: filepath.Join(dir, "sys", controller), from: "/"}
-	}
-	return Hierarchy{mounts: mounts, root: dir}, dir
+	return h, dir
 }
 
 // pid is the process of every recording.
@@ -63,77 +59,6 @@ func read(t testing.TB, h Hierarchy, network bool) *Sample {
 		t.Fatal(err)
 	}
 	return &s
-}
-
-// figures are known ones, or not where the value is negative.
-func figures(values ...int64) []kernel.Figure {
-	var all []kernel.Figure
-	for _, v := range values {
-		all = append(all, kernel.Figure{Value: uint64(max(v, 0)), Known: v >= 0})
-	}
-	return all
-}
-
-func TestSampleOfRecordings(t *testing.T) {
-	type ops = [opCount]kernel.Figure
-	tests := []struct {
-		name    string
-		cpu     []kernel.Figure // total, user, system, periods, throttled periods, throttled time, quota, period
-		memory  []kernel.Figure // usage as docker stats shows it, limit, peak, failures, swap, kills, rss, cache
-		pids    []kernel.Figure
-		network []Interface
-		blkio   []Device
-	}{
-		{
-			name:    "v1-burn.txtar",
-			cpu:     figures(671824708, 600000000, 60000000, 37, 1, 8440998, -1, -1),
-			memory:  figures(20541440-65536, 67108864, 20545536, 0, 0, 0, 18100224, 1720320),
-			pids:    figures(-1, -1),
-			network: []Interface{{Name: "eth0", RxBytes: 736, RxPackets: 8}},
-			blkio: []Device{{
-				Name:  "254:0",
-				Bytes: ops{OpRead: kernel.Known(1658880), OpWrite: kernel.Known(1204224), OpSync: kernel.Known(2863104), OpAsync: kernel.Known(0), OpDiscard: kernel.Known(0), OpTotal: kernel.Known(2863104)},
-			}},
-		},
-		{
-			name:    "v2-web.txtar",
-			cpu:     figures(39160036000, 11439271000, 27720765000, 1247, 375, 14270504000, 50000, 100000),
-			memory:  figures(31977472-8396800, 67108864, 32350208, 0, 0, 0, 22462464, 8491008),
-			pids:    figures(6, 50),
-			network: []Interface{{Name: "eth0", RxBytes: 3124, RxPackets: 42, TxBytes: 1395, TxPackets: 19}},
-			blkio: []Device{{
-				Name:  "254:0",
-				Bytes: ops{OpRead: kernel.Known(102400), OpWrite: kernel.Known(232783872), OpDiscard: kernel.Known(0)},
-				Count: ops{OpRead: kernel.Known(4), OpWrite: kernel.Known(233), OpDiscard: kernel.Known(0)},
-			}},
-		},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			h, _ := recorded(t, tt.name)
-			s := read(t, h, true)
-			c, m := s.CPU, &s.Memory
-			for _, part := range []struct {
-				name      string
-				want, got any
-			}{
-				{"cpu", tt.cpu, []kernel.Figure{c.Total, c.User, c.System, c.Periods, c.ThrottledPeriods, c.ThrottledTime, c.Quota, c.Period}},
-				{"memory", tt.memory, []kernel.Figure{m.Working(), m.Limit, m.MaxUsage, m.FailCount, m.Swap, m.OOMKills, m.Stats[StatRSS], m.Stats[StatCache]}},
-				{"pids", tt.pids, []kernel.Figure{s.PIDs.Current, s.PIDs.Limit}},
-				{"network", tt.network, s.Network},
-			} {
-				if diff := cmp.Diff(part.want, part.got); diff != "" {
-					t.Errorf("%s (-want +got):\n%s", part.name, diff)
-				}
-			}
-			if tt.blkio[0].Count == (ops{}) && len(s.Blkio) == 1 {
-				s.Blkio[0].Count = ops{}
-			}
-			if diff := cmp.Diff(tt.blkio, s.Blkio); diff != "" {
-				t.Errorf("block io (-want +got):\n%s", diff)
-			}
-		})
-	}
 }
 
 // What the kernel does not count must not become a zero.
@@ -168,12 +93,12 @@ func TestWhatIsNotCountedGivesNoPoint(t *testing.T) {
 		network         bool
 		absent          string
 	}{
-		{"v1 without a throttle rule since Linux 6.10", "v1-burn.txtar", replace("sys/blkio/docker/*/blkio.throttle*", "Total 0\n"), true, influx.ContainerBlkio},
-		{"v2 without any block io", "v2-web.txtar", replace("sys/system.slice/*/io.stat", ""), true, influx.ContainerBlkio},
-		{"v2 device without values", "v2-web.txtar", replace("sys/system.slice/*/io.stat", "254:0 \n"), true, influx.ContainerBlkio},
-		{"v2 without the io controller", "v2-web.txtar", remove("sys/system.slice/*/io.stat"), true, influx.ContainerBlkio},
-		{"v2 without the memory controller", "v2-web.txtar", remove("sys/system.slice/*/memory.*"), true, influx.ContainerMem},
-		{"the host's network", "v1-burn.txtar", func(*testing.T, string) {}, false, influx.ContainerNet},
+		{"v1 without a throttle rule since Linux 6.10", "v1-limits.txtar", replace("sys/fs/cgroup/blkio/docker/*/blkio.throttle*", "Total 0\n"), true, influx.ContainerBlkio},
+		{"v2 without any block io", "v2-web.txtar", replace("sys/fs/cgroup/system.slice/*/io.stat", ""), true, influx.ContainerBlkio},
+		{"v2 device without values", "v2-web.txtar", replace("sys/fs/cgroup/system.slice/*/io.stat", "254:0 \n"), true, influx.ContainerBlkio},
+		{"v2 without the io controller", "v2-web.txtar", remove("sys/fs/cgroup/system.slice/*/io.stat"), true, influx.ContainerBlkio},
+		{"v2 without the memory controller", "v2-web.txtar", remove("sys/fs/cgroup/system.slice/*/memory.*"), true, influx.ContainerMem},
+		{"the host's network", "v1-limits.txtar", func(*testing.T, string) {}, false, influx.ContainerNet},
 		{"no network but loopback", "v2-web.txtar", replace("proc/511/net/dev", "a\nb\n lo: 1 1 0 0 0 0 0 0 1 1 0 0 0 0 0 0\n"), true, influx.ContainerNet},
 	}
 	for _, tt := range tests {
@@ -195,7 +120,7 @@ func TestWhatIsNotCountedGivesNoPoint(t *testing.T) {
 
 // A folder that is removed takes its files with it: of those that are held open the kernel says ENODEV.
 func TestReadOfCgroupThatEnded(t *testing.T) {
-	for _, name := range []string{"v1-burn.txtar", "v2-web.txtar"} {
+	for _, name := range []string{"v1-limits.txtar", "v2-web.txtar"} {
 		t.Run(name, func(t *testing.T) {
 			h, dir := recorded(t, name)
 			place, err := h.Of(pid, true)

@@ -30,12 +30,23 @@ type mount struct {
 }
 
 // Mounted finds the cgroup file systems that are mounted.
-func Mounted() (Hierarchy, error) {
-	list, err := mountinfo.GetMounts(mountinfo.FSTypeFilter("cgroup", "cgroup2"))
+func Mounted() (Hierarchy, error) { return Under("/") }
+
+// Under finds those of a machine whose root folder is at a path: "/", or where a recording of another machine is.
+func Under(root string) (Hierarchy, error) {
+	f, err := os.Open(filepath.Join(root, "proc/self/mountinfo"))
 	if err != nil {
 		return Hierarchy{}, fmt.Errorf("find cgroup mounts: %w", err)
 	}
-	return Hierarchy{mounts: byController(list), root: "/"}, nil
+	defer f.Close()
+	list, err := mountinfo.GetMountsFromReader(f, mountinfo.FSTypeFilter("cgroup", "cgroup2"))
+	if err != nil {
+		return Hierarchy{}, fmt.Errorf("find cgroup mounts: %w", err)
+	}
+	for _, info := range list {
+		info.Mountpoint = filepath.Join(root, info.Mountpoint)
+	}
+	return Hierarchy{mounts: byController(list), root: root}, nil
 }
 
 // byController takes of several mounts of one controller the first.

@@ -18,7 +18,7 @@ import (
 
 // A sample, from the files to line protocol, allocates nothing once the first is taken.
 func TestASampleAllocatesNothing(t *testing.T) {
-	for _, name := range []string{"v1-burn.txtar", "v2-web.txtar"} {
+	for _, name := range []string{"v1-limits.txtar", "v2-web.txtar"} {
 		t.Run(name, func(t *testing.T) {
 			h, _ := recorded(t, name)
 			reader := open(t, h, true)
@@ -44,7 +44,7 @@ func TestASampleAllocatesNothing(t *testing.T) {
 
 // What readers share bounds how many files they hold open; the others are read all the same.
 func TestOpenFilesAreBoundedAndGivenBack(t *testing.T) {
-	h, _ := recorded(t, "v1-burn.txtar")
+	h, _ := recorded(t, "v1-limits.txtar")
 	place, err := h.Of(pid, true)
 	if err != nil {
 		t.Fatal(err)
@@ -97,22 +97,22 @@ func descriptors(t *testing.T) int {
 // A file that is not as expected is named, with what it says; the figures of the others are there.
 func TestWhatAFileSaysWrongIsNamed(t *testing.T) {
 	for _, tt := range []struct{ recording, file, text, want string }{
-		{"v1-burn.txtar", "sys/cpuacct/docker/*/cpuacct.usage", "many\n", `cpuacct.usage": found "many\n", expected a number`},
-		{"v1-burn.txtar", "sys/cpuacct/docker/*/cpuacct.usage", "", `cpuacct.usage": found "", expected a number`},
-		{"v1-burn.txtar", "sys/cpuacct/docker/*/cpuacct.usage", "18446744073709551616\n", `found "18446744073709551616\n", expected a number`},
-		{"v1-burn.txtar", "sys/cpuacct/docker/*/cpuacct.stat", "user 1 2\n", `cpuacct.stat": found "user 1 2", expected a word and a number`},
-		{"v1-burn.txtar", "sys/memory/docker/*/memory.limit_in_bytes", "-5\n", `memory.limit_in_bytes": found "-5\n", expected a number or max`},
-		{"v1-burn.txtar", "sys/blkio/docker/*/blkio.throttle.io_service_bytes_recursive", "254:0 Read\n", `expected a device, an operation and a number`},
-		{"v1-burn.txtar", "sys/blkio/docker/*/blkio.throttle.io_service_bytes_recursive", "sda Read 5\n", `found "sda Read 5", expected a device, an operation and a number`},
-		{"v2-web.txtar", "sys/system.slice/*/cpu.max", "max\n", `cpu.max": found "max\n", expected a number or max, and a number`},
-		{"v2-web.txtar", "sys/system.slice/*/io.stat", "rbytes=1\n", `io.stat": found "rbytes=1", expected a device and its figures`},
-		{"v2-web.txtar", "sys/system.slice/*/io.stat", "254:0 rbytes\n", `io.stat": found "254:0 rbytes", expected a device and its figures`},
-		{"v2-web.txtar", "sys/system.slice/*/memory.pressure", "some avg10=0.00\n", `memory.pressure": found "some avg10=0.00", expected some or full, and a total`},
-		{"v2-web.txtar", "sys/system.slice/*/memory.pressure", "some total=x\n", `found "some total=x", expected a total in µs`},
+		{"v1-limits.txtar", "sys/fs/cgroup/cpuacct/docker/*/cpuacct.usage", "many\n", `cpuacct.usage": found "many\n", expected a number`},
+		{"v1-limits.txtar", "sys/fs/cgroup/cpuacct/docker/*/cpuacct.usage", "", `cpuacct.usage": found "", expected a number`},
+		{"v1-limits.txtar", "sys/fs/cgroup/cpuacct/docker/*/cpuacct.usage", "18446744073709551616\n", `found "18446744073709551616\n", expected a number`},
+		{"v1-limits.txtar", "sys/fs/cgroup/cpuacct/docker/*/cpuacct.stat", "user 1 2\n", `cpuacct.stat": found "user 1 2", expected a word and a number`},
+		{"v1-limits.txtar", "sys/fs/cgroup/memory/docker/*/memory.limit_in_bytes", "-5\n", `memory.limit_in_bytes": found "-5\n", expected a number or max`},
+		{"v1-limits.txtar", "sys/fs/cgroup/blkio/docker/*/blkio.throttle.io_service_bytes_recursive", "254:0 Read\n", `expected a device, an operation and a number`},
+		{"v1-limits.txtar", "sys/fs/cgroup/blkio/docker/*/blkio.throttle.io_service_bytes_recursive", "sda Read 5\n", `found "sda Read 5", expected a device, an operation and a number`},
+		{"v2-web.txtar", "sys/fs/cgroup/system.slice/*/cpu.max", "max\n", `cpu.max": found "max\n", expected a number or max, and a number`},
+		{"v2-web.txtar", "sys/fs/cgroup/system.slice/*/io.stat", "rbytes=1\n", `io.stat": found "rbytes=1", expected a device and its figures`},
+		{"v2-web.txtar", "sys/fs/cgroup/system.slice/*/io.stat", "254:0 rbytes\n", `io.stat": found "254:0 rbytes", expected a device and its figures`},
+		{"v2-web.txtar", "sys/fs/cgroup/system.slice/*/memory.pressure", "some avg10=0.00\n", `memory.pressure": found "some avg10=0.00", expected some or full, and a total`},
+		{"v2-web.txtar", "sys/fs/cgroup/system.slice/*/memory.pressure", "some total=x\n", `found "some total=x", expected a total in µs`},
 		{"v2-web.txtar", "proc/511/net/dev", "a\nb\neth0: 1 2 3\n", `net/dev": found "eth0: 1 2 3", expected 16 figures behind the interface`},
 		{"v2-web.txtar", "proc/511/net/dev", "a\nb\neth0 1\n", `expected an interface and a colon`},
-		{"v2-web.txtar", "sys/system.slice/*/memory.stat", strings.Repeat("x", 4000) + "\n", `memory.stat": found "` + strings.Repeat("x", 80) + `"…, expected a word and a number`},
-		{"v2-web.txtar", "sys/system.slice/*/memory.stat", strings.Repeat("anon 1\n", 1<<18), `memory.stat": found more than 1048576 bytes`},
+		{"v2-web.txtar", "sys/fs/cgroup/system.slice/*/memory.stat", strings.Repeat("x", 4000) + "\n", `memory.stat": found "` + strings.Repeat("x", 80) + `"…, expected a word and a number`},
+		{"v2-web.txtar", "sys/fs/cgroup/system.slice/*/memory.stat", strings.Repeat("anon 1\n", 1<<18), `memory.stat": found more than 1048576 bytes`},
 	} {
 		t.Run(tt.want, func(t *testing.T) {
 			h, dir := recorded(t, tt.recording)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,8 +22,6 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-const group = "0a1b0a1b0a1b0a1b0a1b0a1b0a1b0a1b0a1b0a1b0a1b0a1b0a1b0a1b0a1b0a1b"
-
 // recorded unpacks a recording of package cgroup, and says where the container's files are in it.
 func recorded(t *testing.T, name string) cgroup.Place {
 	t.Helper()
@@ -34,46 +33,66 @@ func recorded(t *testing.T, name string) cgroup.Place {
 	if err := txtar.Write(archive, dir); err != nil {
 		t.Fatal(err)
 	}
-	place := cgroup.Place{PID: 511, Proc: filepath.Join(dir, "proc"), Dirs: map[string]cgroup.Dir{}}
-	for _, controller := range []string{"cpu", "cpuacct", "memory", "blkio", "pids"} {
-		at := cgroup.Dir{Path: filepath.Join(dir, "sys", controller, "docker", group)}
-		if strings.HasPrefix(name, "v2") {
-			at = cgroup.Dir{Path: filepath.Join(dir, "sys/system.slice/docker-"+group+".scope"), V2: true}
-		}
-		if _, err := os.Stat(at.Path); err == nil {
-			place.Dirs[controller] = at
-		}
+	hierarchy, err := cgroup.Under(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	place, err := hierarchy.Of(511, true)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return place
 }
 
-// hybrid is a container whose memory and processes v2 counts, and the rest v1.
+// hybrid is a container whose memory and processes v2 counts, and the rest v1: made of two recordings.
 func hybrid(t *testing.T) cgroup.Place {
-	place, v2 := recorded(t, "v1-burn.txtar"), recorded(t, "v2-web.txtar")
+	place, v2 := recorded(t, "v1-limits.txtar"), recorded(t, "v2-web.txtar")
 	place.Dirs["memory"], place.Dirs["pids"] = v2.Dirs["memory"], v2.Dirs["pids"]
 	return place
 }
 
 // Our own reader and cAdvisor's handler read the same from the same files, each figure that the handler knows.
 func TestTheTwoAgreeOnRecordings(t *testing.T) {
-	v1, v2 := recorded(t, "v1-burn.txtar"), recorded(t, "v2-web.txtar")
-	for _, tt := range []struct {
-		name    string
-		place   cgroup.Place
-		figures int // that both know, at least
-		named   []string
-	}{
-		{"v1", v1, 50, []string{"docker_container_cpu usage_total", "docker_container_mem limit", "docker_container_mem swap", "docker_container_net eth0 rx_bytes", "docker_container_blkio 254:0 io_service_bytes_recursive_write"}},
-		{"v2", v2, 40, []string{"docker_container_cpu throttling_throttled_time", "docker_container_mem rss", "docker_container_pids pids", "docker_container_pressure memory_some", "docker_container_blkio 254:0 io_serviced_recursive_read"}},
-		{"hybrid", hybrid(t), 40, []string{"docker_container_cpu usage_total", "docker_container_mem rss", "docker_container_pids pids_limit", "docker_container_blkio 254:0 io_service_bytes_recursive_write"}},
-	} {
+	const least = 30 // figures that both know
+	both := []string{
+		"docker_container_cpu usage_total", "docker_container_cpu usage_in_usermode", "docker_container_mem usage", "docker_container_mem rss",
+		"docker_container_mem cache", "docker_container_mem inactive_file", "docker_container_mem swap", "docker_container_pids pids", "docker_container_net eth0 rx_bytes",
+	}
+	type row struct {
+		name, file string
+		place      func(*testing.T) cgroup.Place
+		more       []string // figures that are compared besides
+	}
+	rows := []row{{"hybrid", "", hybrid, []string{"docker_container_pids pids_limit", "docker_container_blkio 254:0 io_service_bytes_recursive_write"}}}
+	paths, err := filepath.Glob("../testdata/*.txtar")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("found %v, %v", paths, err)
+	}
+	limited := []string{
+		"docker_container_cpu throttling_periods", "docker_container_cpu throttling_throttled_time", "docker_container_mem limit",
+		"docker_container_pids pids_limit", "docker_container_blkio 254:0 io_service_bytes_recursive_write",
+	}
+	more := map[string][]string{
+		"v1-limits.txtar": limited, "v2-web.txtar": append([]string{"docker_container_pressure memory_some"}, limited...),
+		"v1-limit-hit.txtar": {"docker_container_mem fail_count"},
+	}
+	for _, path := range paths {
+		file := filepath.Base(path)
+		rows = append(rows, row{strings.TrimSuffix(file, ".txtar"), file, func(t *testing.T) cgroup.Place { return recorded(t, file) }, more[file]})
+		delete(more, file)
+	}
+	if len(more) > 0 {
+		t.Errorf("no recording is named %v", more)
+	}
+	for _, tt := range rows {
 		t.Run(tt.name, func(t *testing.T) {
-			own, err := cgroup.NewReader(kernel.NewFiles(100), tt.place)
+			place := tt.place(t)
+			own, err := cgroup.NewReader(kernel.NewFiles(100), place)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer own.Close()
-			handler, err := New(tt.place)
+			handler, err := New(place)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -88,15 +107,15 @@ func TestTheTwoAgreeOnRecordings(t *testing.T) {
 					t.Error(c)
 				}
 			}
-			if len(compared) < tt.figures {
-				t.Errorf("%d figures were compared, expected %d or more", len(compared), tt.figures)
+			if len(compared) < least {
+				t.Errorf("%d figures were compared, expected %d or more", len(compared), least)
 			}
-			for _, name := range tt.named {
+			for _, name := range append(slices.Clip(both), tt.more...) {
 				if !names[name] {
 					t.Errorf("%s was not compared", name)
 				}
 			}
-			source, why, err := Open(kernel.NewFiles(100), tt.place)
+			source, why, err := Open(kernel.NewFiles(100), place)
 			if _, ours := source.(*cgroup.Reader); !ours || why != nil || err != nil {
 				t.Errorf("Open() = %T, %v, %v, expected our own reader", source, why, err)
 			}
@@ -151,7 +170,7 @@ func (f faulty) Read(s *cgroup.Sample, now time.Time) error {
 
 // Each mistake of a reader is found, and named.
 func TestWhatDiffersIsNamed(t *testing.T) {
-	place := recorded(t, "v1-burn.txtar")
+	place := recorded(t, "v1-limits.txtar")
 	own, err := cgroup.NewReader(kernel.NewFiles(100), place)
 	if err != nil {
 		t.Fatal(err)
@@ -165,11 +184,11 @@ func TestWhatDiffersIsNamed(t *testing.T) {
 		want   string
 		change func(*cgroup.Sample)
 	}{
-		{"docker_container_cpu usage_total: found 67182470800, cAdvisor's handler says 671824708", func(s *cgroup.Sample) { s.CPU.Total.Value *= 100 }},
-		{"docker_container_cpu usage_in_usermode: found nothing, cAdvisor's handler says 600000000", func(s *cgroup.Sample) { s.CPU.User = kernel.Figure{} }},
-		{"docker_container_mem rss: found 1720320, cAdvisor's handler says 18100224", func(s *cgroup.Sample) { s.Memory.Stats[cgroup.StatRSS] = s.Memory.Stats[cgroup.StatCache] }},
-		{"docker_container_net eth0 rx_bytes: found 8, cAdvisor's handler says 736", func(s *cgroup.Sample) { s.Network[0].RxBytes = s.Network[0].RxPackets }},
-		{"docker_container_blkio 254:0 io_service_bytes_recursive_read: found nothing, cAdvisor's handler says 1658880", func(s *cgroup.Sample) { s.Blkio = nil }},
+		{"docker_container_cpu usage_total: found 7828462300, cAdvisor's handler says 78284623", func(s *cgroup.Sample) { s.CPU.Total.Value *= 100 }},
+		{"docker_container_cpu usage_in_usermode: found nothing, cAdvisor's handler says 20000000", func(s *cgroup.Sample) { s.CPU.User = kernel.Figure{} }},
+		{"docker_container_mem rss: found 65536, cAdvisor's handler says 18022400", func(s *cgroup.Sample) { s.Memory.Stats[cgroup.StatRSS] = s.Memory.Stats[cgroup.StatCache] }},
+		{"docker_container_net eth0 rx_bytes: found 1, cAdvisor's handler says 90", func(s *cgroup.Sample) { s.Network[0].RxBytes = s.Network[0].RxPackets }},
+		{"docker_container_blkio 254:0 io_service_bytes_recursive_write: found nothing, cAdvisor's handler says 90112", func(s *cgroup.Sample) { s.Blkio = nil }},
 	} {
 		t.Run(tt.want, func(t *testing.T) {
 			compared, err := Check(faulty{own, tt.change}, handler)
@@ -219,7 +238,7 @@ func TestCompare(t *testing.T) {
 
 // What differs once, of a container in which much happens, and not the next time is no mistake.
 func TestWhatDiffersOnceIsReadAgain(t *testing.T) {
-	place := recorded(t, "v1-burn.txtar")
+	place := recorded(t, "v1-limits.txtar")
 	own, err := cgroup.NewReader(kernel.NewFiles(100), place)
 	if err != nil {
 		t.Fatal(err)
@@ -241,7 +260,7 @@ func TestWhatDiffersOnceIsReadAgain(t *testing.T) {
 }
 
 func TestACgroupThatEndedIsGone(t *testing.T) {
-	for _, name := range []string{"v1-burn.txtar", "v2-web.txtar"} {
+	for _, name := range []string{"v1-limits.txtar", "v2-web.txtar"} {
 		place := recorded(t, name)
 		handler, err := New(place)
 		if err != nil {
