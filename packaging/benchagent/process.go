@@ -88,8 +88,21 @@ func daemonsOf(ctx context.Context, socket string) (pids []int, err error) {
 	case len(engines) != 1:
 		return nil, fmt.Errorf("found %d processes dockerd, and none that listens at %s", len(engines), socket)
 	}
-	others, err := named("containerd")
-	return append(engines, others...), err
+	runtimes, err := named("containerd")
+	if err != nil {
+		return nil, err
+	}
+	// An engine starts a containerd of its own, unless the system has one.
+	for _, above := range []int{engines[0], 1} {
+		of := slices.DeleteFunc(slices.Clone(runtimes), func(pid int) bool {
+			parent, err := statusOf(pid, "PPid")
+			return err != nil || int(parent) != above
+		})
+		if len(of) > 0 {
+			return append(engines, of...), nil
+		}
+	}
+	return append(engines, runtimes...), nil
 }
 
 // named are the processes of a name.

@@ -263,8 +263,10 @@ func (b *bench) read(r *running) (w window, err error) {
 		}
 	}
 	if w.daemons, err = cpuOfAll(b.daemons); err != nil {
-		return w, err
+		return w, fmt.Errorf("dockerd and containerd: %w", err)
 	}
-	w.shims, err = cpuOfAll(b.shims)
-	return w, err
+	if w.shims, err = cpuOfAll(b.shims); err != nil {
+		return w, fmt.Errorf("shims of containers: %w", err)
+	}
+	return w, nil
 }
