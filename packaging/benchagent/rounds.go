@@ -220,7 +220,8 @@ func (b *bench) window(ctx context.Context, r *running, interval time.Duration) 
 	if w.samples, err = r.samples(ctx, begin, begin.Add(w.length)); err != nil {
 		return w, err
 	}
-	if least := len(b.docker.made) * int(w.length/interval) * 9 / 10; w.samples < least {
+	// A machine that is too busy lets rounds be late; one that does half of the work is measured for something else.
+	if least := len(b.docker.made) * int(w.length/interval) / 2; w.samples < least {
 		return w, fmt.Errorf("took %d samples in %s, expected %d at least", w.samples, w.length, least)
 	}
 	return w, nil
