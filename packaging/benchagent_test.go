@@ -3,6 +3,7 @@ package packaging
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net"
@@ -116,7 +117,9 @@ func noneLeft(t *testing.T, socket string, said []byte) {
 	if label == nil {
 		t.Fatalf("found no label of containers in what it said:\n%s", said)
 	}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", socket) }}}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}}}
 	filters, err := json.Marshal(map[string][]string{"label": {string(label[1])}})
 	if err != nil {
 		t.Fatal(err)

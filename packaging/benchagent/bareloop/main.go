@@ -6,6 +6,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -68,7 +69,7 @@ func read(fd int, into []byte) error {
 	for {
 		n, err := syscall.Pread(fd, into, 0)
 		switch {
-		case err == syscall.EINTR:
+		case errors.Is(err, syscall.EINTR):
 		case err != nil:
 			return fmt.Errorf("pread: %w", err)
 		case n == len(into):
