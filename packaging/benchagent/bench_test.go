@@ -61,9 +61,9 @@ func TestAfter(t *testing.T) {
 func TestRows(t *testing.T) {
 	agent := &subject{name: agentSent}
 	b := bench{options: options{intervals: []time.Duration{time.Second}}, docker: &docker{}}
-	window := func(of *subject, own, daemons time.Duration) {
+	window := func(of *subject, ownMs, daemonsMs int) {
 		b.windows = append(b.windows, window{
-			of: of, interval: time.Second, length: 10 * time.Second, samples: 100, own: own * time.Millisecond, daemons: daemons * time.Millisecond,
+			of: of, interval: time.Second, length: 10 * time.Second, samples: 100, own: time.Duration(ownMs) * time.Millisecond, daemons: time.Duration(daemonsMs) * time.Millisecond,
 		})
 	}
 	window(nil, 0, 40)

@@ -191,7 +191,10 @@ func (b *bench) measure(ctx context.Context, s *subject, interval time.Duration)
 func (b *bench) window(ctx context.Context, r *running, interval time.Duration) (w window, err error) {
 	const quiet = time.Second // before it begins: what was sampled last is sent
 	begin := after(time.Now().Add(quiet), interval)
-	w.interval, w.length = interval, (b.options.window+interval-1)/interval*interval
+	w.interval, w.length = interval, b.options.window.Truncate(interval)
+	if w.length < b.options.window {
+		w.length += interval
+	}
 	if err := until(ctx, r, begin); err != nil {
 		return w, err
 	}

@@ -170,9 +170,8 @@ func (r *running) unsent(ctx context.Context, begin, end time.Time) (int, error)
 		w.WriteHeader(http.StatusNoContent)
 	})}
 	go func() { _ = server.Serve(ln) }() // ends with Close
-	defer server.Close()
 	r.stop()
-	return int(count.Load()), nil
+	return int(count.Load()), server.Close()
 }
 
 // samplesIn counts the lines of containers' CPU time from begin to before end.
