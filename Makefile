@@ -24,7 +24,7 @@ WHEN       = $(shell git log -1 --format=%cd --date=format:%Y%m%d%H%M%S 2>/dev/n
 DEBVERSION = $(shell sed -E 's/^v//; s/^([^0-9]|[0-9a-f]{7,}(-dirty)?$$)/0~$(WHEN).&/; s/-/+/g' <<<'$(VERSION)')
 LEFT_OUT := $(CURDIR)/.tools/left-out
 
-.PHONY: build run demo-incident test race e2e crash crash-agent guest sim fuzz bench bench-router cover lint fmt vuln packages ci clean
+.PHONY: build run demo-incident test race e2e crash crash-agent guest sim fuzz bench bench-router bench-agent cover lint fmt vuln packages ci clean
 
 build: ## the four programs, static, into bin/
 	@mkdir -p bin
@@ -74,10 +74,19 @@ bench: ## prints benchmarks; compare two outputs with `go tool -modfile=packagin
 	@$(GO) test -run='^$$' -bench='$(BENCH)' -benchmem ./... | grep -v 'no test files'
 
 bench-router: .tools/bin/alertmanager ## the router beside an Alertmanager; BENCHROUTER='-wait 6m' awaits all of its defaults, '-pprof FOLDER' writes profiles
-	@echo '{"Replace":{"$(CURDIR)/router/profile_overlay.go":"$(CURDIR)/packaging/benchrouter/profile/profile.go.txt"}}' >.tools/profile.json
+	@echo '{"Replace":{"$(CURDIR)/router/profile_overlay.go":"$(CURDIR)/packaging/profile/profile.go.txt"}}' >.tools/profile.json
 	@$(BUILD) -o .tools/bin/nezuban-router-measured $(if $(findstring -pprof,$(BENCHROUTER)),-overlay .tools/profile.json) ./router
 	@$(BUILD) -o .tools/bin/ ./packaging/benchrouter
 	@.tools/bin/benchrouter -router .tools/bin/nezuban-router-measured -alertmanager .tools/bin/alertmanager $(BENCHROUTER)
+
+bench-agent: .tools/bin/influxd ## what a sample of a container costs the agent, a bare loop and cAdvisor; BENCHAGENT='-n 20 -rounds 1' is quicker, '-pprof FOLDER' writes profiles
+	@mkdir -p .tools/benchagent
+	@echo '{"Replace":{"$(CURDIR)/agent/profile_overlay.go":"$(CURDIR)/packaging/profile/profile.go.txt"}}' >.tools/profile.json
+	@$(BUILD) -o .tools/benchagent/nezuban-agent $(if $(findstring -pprof,$(BENCHAGENT)),-overlay .tools/profile.json) ./agent
+	@$(BUILD) -o .tools/benchagent/ ./packaging/benchagent/bareloop ./packaging/benchagent/handler
+	@cd packaging/benchagent/manager && $(BUILD) -o $(CURDIR)/.tools/benchagent/manager .
+	@$(BUILD) -o .tools/bin/ ./packaging/benchagent
+	@.tools/bin/benchagent -programs .tools/benchagent $(BENCHAGENT)
 
 cover: .tools/bin/influxd ## test coverage per function into .tools/cover.txt, the total on the terminal
 	$(GO) test -count=1 -timeout=15m -coverprofile=.tools/cover.out ./...

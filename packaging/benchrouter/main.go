@@ -17,6 +17,8 @@ import (
 	"runtime"
 	"syscall"
 	"time"
+
+	"nezuban/packaging/profile"
 )
 
 // options are what the command line says.
@@ -35,7 +37,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds of each figure")
 	flag.IntVar(&o.open, "open", 100_000, "open incidents at the end, from 10000")
 	flag.DurationVar(&o.wait, "wait", time.Minute, "how long at least an Alertmanager with defaults is given for its first page, second alert and resolve")
-	flag.StringVar(&o.pprof, "pprof", "", "folder into which the router writes a CPU profile of each part; router must be built with the overlay of packaging/benchrouter/profile")
+	flag.StringVar(&o.pprof, "pprof", "", "folder into which the router writes a CPU profile of each part; router must be built with the overlay of packaging/profile")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	err := measure(ctx, o)
@@ -72,7 +74,10 @@ func measure(ctx context.Context, o options) error {
 		{"defaults", b.defaults},
 	} {
 		began := time.Now()
-		finish := b.profile(part.name)
+		finish := func() {}
+		if o.pprof != "" {
+			finish = profile.Start(b.pprofSocket, o.pprof, part.name)
+		}
 		if err := part.run(ctx); err != nil {
 			return fmt.Errorf("%s: %w", part.name, err)
 		}
@@ -98,6 +103,8 @@ type bench struct {
 	number   int                   // of the next alert
 	behind   chan error            // what became of the background
 	tempDirs []string
+
+	pprofSocket string // where the router is asked for profiles, with -pprof
 }
 
 func prepare(ctx context.Context, o options) (*bench, error) {
@@ -130,7 +137,8 @@ func prepare(ctx context.Context, o options) (*bench, error) {
 		return b, err
 	}
 	if o.pprof != "" {
-		b.ours.env = []string{"NEZUBAN_BENCH_PPROF=" + filepath.Join(dir, "pprof.sock")}
+		b.pprofSocket = filepath.Join(dir, "pprof.sock")
+		b.ours.env = []string{profile.Env + "=" + b.pprofSocket}
 	}
 	for _, s := range []*subject{b.ours, b.theirs, b.waiting} {
 		if _, err := s.start(ctx); err != nil {

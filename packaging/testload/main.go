@@ -23,6 +23,7 @@ const usage = `usage:
   testload deaf                       says "ready", and ignores TERM: only KILL ends it
   testload exit CODE [after DURATION]
   testload burn                       CPU, memory and synced writes until TERM
+  testload light                      a little of each until TERM, as most containers do
   testload serve :PORT                answers every HTTP request with 200
   testload hoard [after DURATION]     takes more and more memory, until the kernel kills it
   testload parent COMMAND...          runs itself with a command, says "ready" when that has ended, and sleeps until TERM
@@ -56,6 +57,8 @@ func run(ctx context.Context, args []string) (int, error) {
 		select {}
 	case len(args) == 1 && args[0] == "burn":
 		return 0, burn(ctx, os.TempDir())
+	case len(args) == 1 && args[0] == "light":
+		return 0, light(ctx, os.TempDir())
 	case len(args) == 2 && args[0] == "serve":
 		return 0, serve(ctx, args[1])
 	case len(args) == 1 && args[0] == "hoard":
@@ -131,6 +134,40 @@ func burn(ctx context.Context, dir string) error {
 		}
 	}
 	return nil
+}
+
+// light works 200 µs every 2 s, holds 2 MiB, and writes and syncs 4 KiB every 10 s.
+func light(ctx context.Context, dir string) error {
+	held := make([]byte, 2<<20)
+	for i := range held {
+		held[i] = byte(i)
+	}
+	f, err := os.Create(filepath.Join(dir, "light"))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	tick := time.NewTicker(2 * time.Second)
+	defer tick.Stop()
+	for n := 0; ; n++ {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		for end := time.Now().Add(200 * time.Microsecond); time.Now().Before(end); {
+			held[n%len(held)]++
+		}
+		if n%5 > 0 {
+			continue
+		}
+		if _, err := f.WriteAt(held[:4<<10], 0); err != nil {
+			return err
+		}
+		if err := f.Sync(); err != nil {
+			return err
+		}
+	}
 }
 
 func serve(ctx context.Context, addr string) error {

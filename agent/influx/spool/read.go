@@ -12,7 +12,7 @@ import (
 
 // oldest reads what waits before the record until.
 func (l *lane) oldest(until uint64, maxLines, maxBytes int) (Batch, error) {
-	return l.read(&l.front, until, maxLines, maxBytes)
+	return l.read(&l.front, until, maxLines, maxBytes, 0)
 }
 
 // newest reads what is live. When that is more than a batch, only the newest write stays live.
@@ -24,13 +24,14 @@ func (l *lane) newest(maxLines, maxBytes int) (Batch, error) {
 	if tooMany && l.live.record < l.latest.record {
 		l.live, l.fresh = l.latest, l.lastWrite
 	}
-	return l.read(&l.live, l.next, maxLines, maxBytes)
+	return l.read(&l.live, l.next, maxLines, maxBytes, min(l.fresh.bytes, maxBytes))
 }
 
-// read gathers what waits from a cursor on. Damage that comes before anything else is said, counted and left behind.
-func (l *lane) read(from *cursor, until uint64, maxLines, maxBytes int) (Batch, error) {
+// read gathers what waits from a cursor on, for which it makes room of so many bytes first. Damage that comes before anything else is
+// said, counted and left behind.
+func (l *lane) read(from *cursor, until uint64, maxLines, maxBytes, room int) (Batch, error) {
 	for {
-		b, err := l.gather(from, until, maxLines, maxBytes)
+		b, err := l.gather(from, until, maxLines, maxBytes, room)
 		damage, ok := errors.AsType[*damageError](err)
 		if !ok {
 			return b, err
@@ -40,7 +41,7 @@ func (l *lane) read(from *cursor, until uint64, maxLines, maxBytes int) (Batch, 
 }
 
 // gather reads what waits from a cursor on, as far as it can, and moves the cursor to the first of it.
-func (l *lane) gather(from *cursor, until uint64, maxLines, maxBytes int) (Batch, error) {
+func (l *lane) gather(from *cursor, until uint64, maxLines, maxBytes, room int) (Batch, error) {
 	b := Batch{lane: l}
 	var lines strings.Builder
 	count, at := 0, *from
@@ -56,6 +57,7 @@ func (l *lane) gather(from *cursor, until uint64, maxLines, maxBytes int) (Batch
 			}
 			if lines.Len() == 0 {
 				*from = at
+				lines.Grow(max(room, end))
 			}
 			b.pieces = append(b.pieces, piece{number, lines.Len(), lines.Len() + end, end == len(text)})
 			lines.Write(text[:end])

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -391,5 +392,29 @@ func TestConcurrentUse(t *testing.T) {
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
 		t.Errorf("found %d lines, want each of %d twice", len(got), len(want)/2)
+	}
+}
+
+// What has just been written is read into room of its size: text that grows piece by piece takes several times as much.
+func TestALiveBatchTakesRoomOnce(t *testing.T) {
+	b := newBench(t, 64<<20)
+	lines := strings.Join(rows(0, 3000, 300), "")
+	took := func(n int) (bytes uint64) {
+		b.append(Sample, lines)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		batch, err := b.Next(Live, 5000, 4<<20)
+		runtime.ReadMemStats(&after)
+		if err != nil || batch.Lines != lines {
+			t.Fatalf("write %d: found %d bytes, %v, want %d", n, len(batch.Lines), err, len(lines))
+		}
+		if err := b.Settle(batch, len(lines)); err != nil {
+			t.Fatal(err)
+		}
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	took(1) // the spool's own room grows too
+	if found, most := took(2), uint64(len(lines))*5/4; found > most {
+		t.Errorf("a batch of %d bytes took %d, want %d at most", len(lines), found, most)
 	}
 }

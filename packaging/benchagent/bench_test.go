@@ -1,0 +1,90 @@
+package main
+
+import (
+	"os"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The clock of another process is named by a number that the kernel defines; a wrong one is the clock of something else.
+func TestCPUOfIsWhatTheKernelCounts(t *testing.T) {
+	for end := time.Now().Add(50 * time.Millisecond); time.Now().Before(end); {
+	}
+	var low, high syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &low); err != nil {
+		t.Fatal(err)
+	}
+	found, err := cpuOf(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &high); err != nil {
+		t.Fatal(err)
+	}
+	const ticks = 10 * time.Millisecond // to which rusage may be rounded
+	if least, most := total(low)-ticks, total(high)+ticks; found < least || found > most {
+		t.Errorf("found %s, want %s to %s", found, least, most)
+	}
+}
+
+func total(u syscall.Rusage) time.Duration { return time.Duration(u.Utime.Nano() + u.Stime.Nano()) }
+
+func TestAfter(t *testing.T) {
+	at := func(text string) time.Time {
+		v, err := time.Parse("15:04:05.0", text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	rows := []struct {
+		from     string
+		interval time.Duration
+		want     string
+	}{
+		{"12:00:00.0", 10 * time.Second, "12:00:03.0"},
+		{"12:00:03.0", 10 * time.Second, "12:00:03.0"},
+		{"12:00:03.1", 10 * time.Second, "12:00:13.0"},
+		{"12:00:59.9", 10 * time.Second, "12:01:03.0"},
+		{"12:00:07.4", time.Second, "12:00:08.3"},
+	}
+	for _, row := range rows {
+		if got := after(at(row.from), row.interval); !got.Equal(at(row.want)) {
+			t.Errorf("%s of %s: found %s, want %s", row.from, row.interval, got.Format("15:04:05.0"), row.want)
+		}
+	}
+}
+
+// What Docker uses with no program running is taken off, and by how much that differs is the noise.
+func TestRows(t *testing.T) {
+	agent := &subject{name: agentSent}
+	b := bench{options: options{intervals: []time.Duration{time.Second}}, docker: &docker{}}
+	window := func(of *subject, ownMs, daemonsMs int) {
+		b.windows = append(b.windows, window{
+			of: of, interval: time.Second, length: 10 * time.Second, samples: 100, own: time.Duration(ownMs) * time.Millisecond, daemons: time.Duration(daemonsMs) * time.Millisecond,
+		})
+	}
+	window(nil, 0, 40)
+	window(agent, 20, 50)
+	window(nil, 0, 50)
+	window(agent, 10, 250)
+	window(nil, 0, 60)
+	window(agent, 30, 40)
+	var found *row
+	for _, r := range b.rows() {
+		if r.name == agentSent {
+			found = r
+		}
+	}
+	if want := []float64{0.2, 0.1, 0.3}; !slices.Equal(found.own, want) {
+		t.Errorf("found %v ms a sample, want %v", found.own, want)
+	}
+	if want := []float64{0, 2, -0.1}; !slices.Equal(found.daemons, want) {
+		t.Errorf("found %v ms a sample of Docker, want %v", found.daemons, want)
+	}
+	if found.noise < 0.199 || found.noise > 0.201 { // 60 less 40 ms, of 100 samples
+		t.Errorf("found a noise of %v ms, want 0.2", found.noise)
+	}
+}
