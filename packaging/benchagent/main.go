@@ -84,7 +84,7 @@ func measure(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer log.Close()
-	server, err := influxd.Start(ctx, o.influxd, b.dir, "127.0.0.1:0", log)
+	server, err := influxd.Start(ctx, o.influxd, b.dir, "127.0.0.1:0", influxd.Options{}, log)
 	if err != nil {
 		return err
 	}

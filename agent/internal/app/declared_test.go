@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -37,20 +38,23 @@ func TestWhatIsWrittenIsDeclared(t *testing.T) {
 		t.Error(bad)
 	}
 	points = append(points, s.heartbeat(influx.StateUp, time.Second, time.Unix(1000, 0)), presentPoint(testHost, c, time.Unix(1000, 0)))
-	for _, action := range []string{docker.ActionDie, docker.ActionKill, docker.ActionHealth} {
+	for _, action := range []string{docker.ActionDie, docker.ActionKill, docker.ActionHealth, docker.ActionRename} {
 		points = append(points, happenedPoint(testHost, event.Event{
-			Event:     docker.Event{ID: c.ID, Name: c.Name, Action: action, At: time.Unix(1000, 0), ExitCode: 137, Signal: "9", Health: docker.Healthy},
+			Event:     docker.Event{ID: c.ID, Name: c.Name, Action: action, At: time.Unix(1000, 0), ExitCode: 137, Signal: "9", Health: docker.Healthy, OldName: "shop"},
 			Container: c,
 			Last:      event.Last{At: time.Unix(999, 0), Memory: 1, Limit: 1, CPU: 1, PIDs: 1},
 		}))
 	}
-	declared.Check(t, points, influx.Docker, influx.ContainerStatus, influx.ContainerHealth, influx.ContainerEvent, influx.Agent)
+	points = append(points,
+		imagePoint(testHost, docker.Event{OfImage: true, Action: docker.ActionPull, At: time.Unix(1000, 0), Image: "load:1"}),
+		gonePoint(testHost, time.Unix(1000, 0), errors.New("the stream ended")), backPoint(testHost, time.Unix(1000, 0), time.Second))
+	declared.Check(t, points, influx.Docker, influx.ContainerStatus, influx.ContainerHealth, influx.ContainerEvent, influx.DockerEvent, influx.Agent)
 }
 
 // Each measurement of the table has a writer whose test holds it against the table.
 func TestEachMeasurementHasAWriter(t *testing.T) {
 	writers := map[string][]string{
-		"here":           {influx.Docker, influx.ContainerStatus, influx.ContainerHealth, influx.ContainerEvent, influx.Agent},
+		"here":           {influx.Docker, influx.ContainerStatus, influx.ContainerHealth, influx.ContainerEvent, influx.DockerEvent, influx.Agent},
 		"package cgroup": {influx.ContainerCPU, influx.ContainerMem, influx.ContainerNet, influx.ContainerBlkio, influx.ContainerPIDs, influx.ContainerPressure, influx.Cgroup},
 		"package host":   {influx.CPU, influx.Mem, influx.Swap, influx.Disk, influx.DiskIO, influx.Net, influx.System},
 		"other daemons":  {influx.Checks, influx.HTTPResponse, influx.Incident},
