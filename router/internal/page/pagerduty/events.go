@@ -119,7 +119,10 @@ func (p *Pager) event(ctx context.Context, action, key string, m page.Message) *
 	if action == "trigger" {
 		e.Payload = payload(m)
 	}
-	_, err := client.ManageEventWithContext(ctx, e)
+	taken, err := client.ManageEventWithContext(ctx, e)
+	if err == nil && taken.DedupKey == "" && taken.Status == "" {
+		err = errors.New("the answer names no event: found neither dedup_key nor status, expected them")
+	}
 	if err == nil {
 		return nil
 	}
