@@ -76,7 +76,7 @@ func silenceTimes(begin string, u until, now time.Time) (from, end time.Time, er
 		}
 		after = from
 	}
-	end, err = u.end(after, now)
+	end, err = u.end(after, now, incident.LongestSilence)
 	return from, end, err
 }
 
