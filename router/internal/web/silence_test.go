@@ -82,6 +82,7 @@ func TestAPISilences(t *testing.T) {
 		{"over at once", "", "act", `{"matchers":["host=web1"],"for":"1ns","reason":"x"}`, 400, `for: found \"1ns\", expected a length of at least 1s`},
 		{"a reason of blanks", "", "act", `{"matchers":["host=web1"],"for":"1h","reason":" \n "}`, 400, "reason: expected why"},
 		{"matchers that are none", "", "act", `{"matchers":"host=web1","for":"1h","reason":"x"}`, 400, "matchers: found a JSON string, expected a list of texts"},
+		{"a matcher that is null", "", "act", `{"matchers":["host=web1",null],"for":"1h","reason":"x"}`, 400, "matchers: found a JSON null, expected a text"},
 		{"a field that nobody knows", "", "act", `{"matcher":["host=web1"],"for":"1h","reason":"x"}`, 400, `did you mean \"matchers\"?`},
 		{"a huge body", "", "act", `{"reason":"` + strings.Repeat("x", 1<<17), 413, "more than 65536 bytes"},
 		{"no reason", "", "act", `{"matchers":["host=web1"],"for":"1h"}`, 400, "expected why"},
