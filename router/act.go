@@ -113,7 +113,7 @@ func (c *command) snooze(args []string) error {
 	if err != nil {
 		return err
 	}
-	end, err := u.end(c.now, c.now)
+	end, err := u.end(c.now, c.now, incident.LongestSnooze)
 	if err != nil {
 		return c.misused("%v", err)
 	}

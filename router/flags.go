@@ -83,10 +83,14 @@ func usageOf(name string) string {
 }
 
 // length is a flag with a length of time.
-type length time.Duration
+type length struct {
+	time.Duration
+
+	text string // as it was given
+}
 
 // String is for the flag package.
-func (l *length) String() string { return time.Duration(*l).String() }
+func (l *length) String() string { return l.text }
 
 // Set reads what [web.ParseLength] does.
 func (l *length) Set(text string) error {
@@ -94,7 +98,7 @@ func (l *length) Set(text string) error {
 	if err != nil {
 		return fmt.Errorf("expected %w", err)
 	}
-	*l = length(d)
+	*l = length{d, text}
 	return nil
 }
 
@@ -109,13 +113,16 @@ func (u *until) add(set *flag.FlagSet) {
 	set.StringVar(&u.at, "until", "", "a `time` such as 08:00, \"2026-11-30 08:00\" by the clock of this machine, or 2026-11-30T08:00:00+01:00")
 }
 
-// end is the end of something that begins at a time: exactly one of the flags gives it.
-func (u *until) end(begin, now time.Time) (time.Time, error) {
+// end is the end of something that begins at a time: exactly one of the flags gives it, -for as a length of at most longest.
+func (u *until) end(begin, now time.Time, longest time.Duration) (time.Time, error) {
 	switch {
-	case (u.length == 0) == (u.at == ""):
+	case (u.length.Duration == 0) == (u.at == ""):
 		return time.Time{}, errors.New("expected one of -for, a length such as 2h, and -until, a time: when does it end?")
 	case u.at == "":
-		return begin.Add(time.Duration(u.length)), nil
+		if err := web.AtMost(u.length.Duration, longest); err != nil {
+			return time.Time{}, fmt.Errorf("-for: found %s, expected %w", u.length.text, err)
+		}
+		return begin.Add(u.length.Duration), nil
 	}
 	end, err := when(u.at, now)
 	if err != nil {

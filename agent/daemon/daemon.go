@@ -39,11 +39,13 @@ type Daemon struct {
 // Main runs body until it returns, and gives the exit code: 0 when it returns
 // nil, 1 after an error or a panic. The context ends at SIGINT or SIGTERM; a
 // second signal ends the process at once. An error that is only the context's
-// own end counts as nil.
+// own end counts as nil. That nobody reads standard output or standard error any
+// more ends no process: writing there fails from then on, and the log is lost.
 //
 // A panic in body, or in a function under [Daemon.Guard], is logged with its
 // stack, and reported to Sentry when there is a DSN.
 func Main(opts Options, body func(ctx context.Context, d *Daemon) error) int {
+	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // gives the second signal its usual meaning

@@ -19,7 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// When this is set the test binary plays a daemon; see TestSignals.
+// When this is set the test binary plays a daemon; see TestSignals and TestNobodyReadsTheOutput.
 const playEnv = "NEZUBAN_TEST_PLAY_DAEMON"
 
 func TestMain(m *testing.M) {
@@ -29,8 +29,16 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// play says that it runs and ends with its context, or never.
-func play(ctx context.Context, _ *Daemon) error {
+// play says that it runs and ends with its context, or never; or it ends with its input, and must not be heard.
+func play(ctx context.Context, d *Daemon) error {
+	if os.Getenv(playEnv) == "unheard" {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		d.Log.Info("working")
+		if _, err := fmt.Println("working"); !errors.Is(err, syscall.EPIPE) {
+			return fmt.Errorf("write to standard output: found %w, expected a broken pipe", err)
+		}
+		return nil
+	}
 	fmt.Println("running")
 	<-ctx.Done()
 	fmt.Println("ending")
@@ -211,5 +219,37 @@ func TestSignals(t *testing.T) {
 func TestVersionIsNeverEmpty(t *testing.T) {
 	if Version() == "" {
 		t.Error("found an empty version")
+	}
+}
+
+// A daemon whose output goes to a program that ends, such as tee or logger, works on.
+func TestNobodyReadsTheOutput(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0])
+	cmd.Env = append(os.Environ(), playEnv+"=unheard")
+	input, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for _, pipe := range []io.Closer{out, log, input} {
+		if err := pipe.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 0 {
+		t.Errorf("found exit code %d (%v), expected 0", code, cmd.ProcessState)
 	}
 }

@@ -133,7 +133,11 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	s.note(number, func(r *Request) { r.Status = answer.Code })
 	maps.Copy(w.Header(), answer.Header())
 	w.WriteHeader(answer.Code)
-	_, _ = w.Write(answer.Body.Bytes()) // a client that has gone away is the client's affair
+	said := answer.Body.Bytes()
+	if play.garbled != "" {
+		said = []byte(play.garbled)
+	}
+	_, _ = w.Write(said) // a client that has gone away is the client's affair
 }
 
 // released waits until release is closed (true), or until the client or the test has gone (false).

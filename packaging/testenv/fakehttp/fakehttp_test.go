@@ -2,6 +2,7 @@ package fakehttp_test
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"sync/atomic"
 	"testing"
@@ -84,6 +85,19 @@ func TestSwallowTakesEffect(t *testing.T) {
 	server.Swallow(1)
 	if got := post(within(t, 50*time.Millisecond), t, server.URL); got != 0 || effects.Load() != 1 {
 		t.Errorf("status %d, %d effects, want none and 1", got, effects.Load())
+	}
+}
+
+func TestGarbleTakesEffect(t *testing.T) {
+	server, effects := counter(t)
+	server.Garble("{}")
+	answer, err := http.Post(server.URL, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if body, err := io.ReadAll(answer.Body); string(body) != "{}" || err != nil || answer.StatusCode != http.StatusCreated || effects.Load() != 1 {
+		t.Errorf("answered %d %q, %v, %d effects", answer.StatusCode, body, err, effects.Load())
 	}
 }
 

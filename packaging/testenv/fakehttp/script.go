@@ -11,6 +11,7 @@ type script struct {
 	writes  []int         // statuses for the next writes
 	reads   []int         // statuses for the next reads
 	swallow int           // so many writes take effect but are never answered
+	garbled []string      // the next writes take effect and are answered with these
 	hang    chan struct{} // writes wait for its end before they take effect
 }
 
@@ -20,6 +21,7 @@ type play struct {
 	header  http.Header
 	hang    <-chan struct{}
 	swallow bool
+	garbled string // "": the provider's own answer
 }
 
 // next takes the play for one request off the script.
@@ -50,6 +52,9 @@ func (s *script) next(write bool) play {
 	if s.swallow > 0 {
 		s.swallow--
 		p.swallow = true
+	}
+	if len(s.garbled) > 0 {
+		p.garbled, s.garbled = s.garbled[0], s.garbled[1:]
 	}
 	return p
 }
@@ -84,6 +89,12 @@ func (s *Server) Limit(n int, header http.Header) {
 // Swallow lets the next n writes take effect but never answers them: made at the provider, unknown to the client.
 func (s *Server) Swallow(n int) {
 	s.plan(func(script *script) { script.swallow += n })
+}
+
+// Garble lets the next write take effect, and answers it with the provider's status and another text, as something between
+// might.
+func (s *Server) Garble(text string) {
+	s.plan(func(script *script) { script.garbled = append(script.garbled, text) })
 }
 
 // Hang holds every write back, before it takes effect, until release is called. One whose client goes away meanwhile

@@ -58,7 +58,7 @@ type Alert struct {
 
 // EventsServer is the API on a loopback port.
 type EventsServer struct {
-	*fakehttp.Server // URL, Requests, Fail, Limit, Hang, Swallow
+	*fakehttp.Server // URL, Requests, Fail, Limit, Hang, Swallow, Garble
 	*Events
 }
 

@@ -30,7 +30,7 @@ const (
 
 // Server is one account.
 type Server struct {
-	*fakehttp.Server // URL, Requests, Fail, FailReads, Limit, Hang, Swallow
+	*fakehttp.Server // URL, Requests, Fail, FailReads, Limit, Hang, Swallow, Garble
 
 	mu        sync.Mutex
 	emails    map[string]string // by user id

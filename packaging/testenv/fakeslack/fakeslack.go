@@ -29,7 +29,7 @@ const (
 
 // Server is one workspace.
 type Server struct {
-	*fakehttp.Server // URL, Requests, Fail, FailReads, Limit, Hang, Swallow
+	*fakehttp.Server // URL, Requests, Fail, FailReads, Limit, Hang, Swallow, Garble
 
 	mu       sync.Mutex
 	messages []Message

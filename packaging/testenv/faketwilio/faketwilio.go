@@ -39,7 +39,7 @@ var number = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
 
 // Server is one account.
 type Server struct {
-	*fakehttp.Server // URL, Requests, Fail, FailReads, Limit, Hang, Swallow
+	*fakehttp.Server // URL, Requests, Fail, FailReads, Limit, Hang, Swallow, Garble
 
 	mu       sync.Mutex
 	messages []Message // as accepted

@@ -54,11 +54,13 @@ type rotations struct {
 	known    atomic.Pointer[history]
 
 	mu       sync.Mutex
-	unsure   bool    // a version may be stored that is not in force
-	text     string  // of the file on disk, as last looked at
-	refusal  string  // why the file now on disk is not in force; "" when it is
-	isSilent bool    // the file that was looked at last loads, and reaches nobody
-	owed     *notice // could not be told yet
+	unfit    error                // why the contacts now on disk are not in force; nil when they are
+	waiting  *escalation.Contacts // load, and reach nobody by the rotation file in force; nil: there are none
+	unsure   bool                 // a version may be stored that is not in force
+	text     string               // of the file on disk, as last looked at
+	refusal  string               // why the file now on disk is not in force; "" when it is
+	isSilent bool                 // the file that was looked at last loads, and reaches nobody
+	owed     *notice              // could not be told yet
 }
 
 // history is the versions that were accepted, in order. The last is in force, and what it says is at hand.
@@ -104,7 +106,7 @@ func (r *rotations) start(ctx context.Context) error {
 	}
 	if r.source == sourceApply {
 		r.ready(storedErr)
-		return nil
+		return r.deaf(contacts)
 	}
 	text, err := readFile(r.path, schedule.MaxBytes)
 	f, err := r.good(r.path, text, err)
@@ -115,6 +117,9 @@ func (r *rotations) start(ctx context.Context) error {
 	}
 	if _, ok := r.known.Load().current(); !ok {
 		return errors.Join(err, storedErr)
+	}
+	if deaf := r.deaf(contacts); deaf != nil {
+		return errors.Join(err, deaf)
 	}
 	r.log.Error("rotation file refused; the last good one stays in force", "err", err)
 	r.refusal = err.Error()
@@ -141,8 +146,25 @@ func (r *rotations) stored(ctx context.Context) (*history, error) {
 	return h, nil
 }
 
-// inForce takes over a history whose last version is stored.
+// deaf is why contacts under which a page reaches nobody, by the rotation file in force, do not come in force; nil when it
+// reaches somebody, or when there is no such file yet.
+func (r *rotations) deaf(contacts *escalation.Contacts) error {
+	h := r.known.Load()
+	if _, ok := h.current(); !ok {
+		return nil
+	}
+	if err := r.silent(contacts, h.file); err != nil {
+		return fmt.Errorf("contacts %s: a page reaches nobody by them: %w", r.contactsPath, err)
+	}
+	return nil
+}
+
+// inForce takes over a history whose last version is stored, and contacts that waited for it.
 func (r *rotations) inForce(h *history) {
+	if r.waiting != nil && r.silent(r.contacts.Load(), h.file) != nil {
+		r.contacts.Store(r.waiting)
+		r.waiting, r.unfit = nil, nil
+	}
 	v := h.versions[len(h.versions)-1]
 	r.engine.SetRotation(h.file, v.Short())
 	r.known.Store(h)
@@ -214,12 +236,15 @@ func (r *rotations) settle(ctx context.Context) error {
 	return nil
 }
 
-// good reads a file that may come in force, which reaches somebody.
+// good reads a file that may come in force, which reaches somebody: by the contacts in force, or by those that wait for it.
 func (r *rotations) good(name string, text []byte, err error) (*schedule.File, error) {
 	f, err := parsed(name, text, err)
 	r.isSilent = false
 	if err == nil {
 		err = r.silent(r.contacts.Load(), f)
+		if err != nil && r.waiting != nil && r.silent(r.waiting, f) == nil {
+			err = nil
+		}
 		r.isSilent = err != nil
 	}
 	return f, err
@@ -249,11 +274,18 @@ func (r *rotations) announce(ctx context.Context) {
 	}
 }
 
-// look reads the file on disk again, and when it has changed puts it in force or says why not.
+// look reads the contacts and the rotation file again, and says of each why it does not come in force. Two that reach
+// somebody only together come in force together.
 func (r *rotations) look(ctx context.Context) {
-	r.lookAtContacts(ctx)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.lookAtContacts()
+	r.lookAtFile(ctx)
+	r.tellOfContacts(ctx)
+}
+
+// lookAtFile reads the file on disk again, and when it has changed puts it in force or says why not.
+func (r *rotations) lookAtFile(ctx context.Context) {
 	if err := r.settle(ctx); err != nil {
 		r.log.Error("cannot read which rotation file is stored; trying again", "err", err)
 		return
@@ -344,17 +376,41 @@ func (r *rotations) refusals(own string) []string {
 	return keys
 }
 
-// lookAtContacts reads the contacts again; while they do not load the last good ones stay, and the person on call is told:
-// the next start would fail.
-func (r *rotations) lookAtContacts(ctx context.Context) {
+// lookAtContacts reads the contacts again. While they do not load, or a page would reach nobody by them, the last good ones
+// stay.
+func (r *rotations) lookAtContacts() {
+	r.waiting = nil
 	contacts, err := escalation.LoadContacts(r.contactsPath)
-	wrong := map[string]string{}
+	if err == nil {
+		if err = r.deaf(contacts); err != nil {
+			r.waiting = contacts
+		}
+	}
+	r.unfit = err
 	if err != nil {
-		r.trouble.Failed(fmt.Errorf("contacts refused; the last good ones stay: %w", err))
-		wrong[r.contactsPath] = "the contacts are refused, the last good ones stay in force: " + err.Error()
+		return
+	}
+	before := r.contacts.Swap(contacts)
+	file := r.known.Load().file
+	if file == nil {
+		return
+	}
+	known := r.unreachable(before, file)
+	for _, problem := range r.unreachable(contacts, file) {
+		if !slices.Contains(known, problem) {
+			r.log.Error("somebody cannot be reached any more", "problem", problem)
+		}
+	}
+}
+
+// tellOfContacts tells the person on call while the contacts on disk are not in force: the next start would fail.
+func (r *rotations) tellOfContacts(ctx context.Context) {
+	wrong := map[string]string{}
+	if r.unfit != nil {
+		r.trouble.Failed(fmt.Errorf("contacts refused; the last good ones stay: %w", r.unfit))
+		wrong[r.contactsPath] = "the contacts are refused, the last good ones stay in force: " + r.unfit.Error()
 	} else {
 		r.trouble.OK()
-		r.contacts.Store(contacts)
 	}
 	r.plight.tell(ctx, wrong)
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -250,6 +251,123 @@ func TestContactsThatBreakAreATicketUntilTheyLoad(t *testing.T) {
 			})
 		})
 	}
+}
+
+// texted is the rotation file whose people get text messages alone.
+func texted(names ...string) string {
+	text := strings.ReplaceAll(withPeople(names[0]), "terminal", "sms")
+	for _, name := range names[1:] {
+		text = strings.Replace(text, "[people]", "[people]\n"+name+" = { page = [\"sms\"] }", 1)
+	}
+	return text
+}
+
+// byText is a router that sends text messages, by which alice is reached.
+func byText(t *testing.T, shelf *shelf, text string) *rotations {
+	t.Helper()
+	r := watched(t, shelf)
+	r.silent, r.unreachable = provider.silent, provider.unreachable
+	write(t, r.path, text)
+	r.look(t.Context())
+	if shelf.last() != text {
+		t.Fatal("the rotation file is not in force")
+	}
+	return r
+}
+
+// Contacts under which nobody at all would be reached are refused like broken ones.
+func TestContactsByWhichNobodyIsReachedAreRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := byText(t, &shelf{}, texted("alice"))
+		for _, text := range []string{"", "[carol]\nsms = \"+4915100000001\"\n", "[alice]\nemail = \"alice@example.org\"\n"} {
+			write(t, r.contactsPath, text)
+			for range 3 {
+				time.Sleep(time.Second)
+				r.look(t.Context())
+			}
+			if address, _ := r.contacts.Load().Address("alice", "sms"); address != "+4915112345678" || !r.trouble.Failing() {
+				t.Errorf("found address %q, logged %t; want the last good contacts, and it said", address, r.trouble.Failing())
+			}
+		}
+		open := r.engine.Incidents()
+		if len(open) != 1 || open[0].Lead().Rule != contactsRefused || open[0].Entries > 3 {
+			t.Fatalf("found %+v, want one ticket, told once", open)
+		}
+		for _, want := range []string{
+			"contacts.toml: a page reaches nobody by them", `people.alice: found channel "sms", expected an address for it under [alice]`,
+		} {
+			if said := open[0].Lead().Summary; !strings.Contains(said, want) {
+				t.Errorf("it says %q, want %q", said, want)
+			}
+		}
+		write(t, r.contactsPath, "[alice]\nsms = \"+4915112345679\"\n")
+		time.Sleep(time.Second)
+		r.look(t.Context())
+		if address, _ := r.contacts.Load().Address("alice", "sms"); address != "+4915112345679" || r.trouble.Failing() {
+			t.Errorf("found address %q, still failing %t", address, r.trouble.Failing())
+		}
+		if inc := r.incident(t, open[0].ID); inc.State != incident.Resolved {
+			t.Errorf("the incident is %s once somebody is reached, want it resolved", inc.State)
+		}
+	})
+}
+
+// Those whom a change of the contacts puts out of reach are named, once.
+func TestWhoLosesTheirAddressIsNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shelf := &shelf{}
+		r := byText(t, shelf, texted("alice", "bob", "carol"))
+		var log strings.Builder
+		r.log = slog.New(slog.NewTextHandler(&log, nil))
+		for _, text := range []string{"[alice]\nsms = \"+4915112345678\"\n[bob]\nsms = \"+4915100000001\"\n", "[bob]\nsms = \"+4915100000001\"\n"} {
+			write(t, r.contactsPath, text)
+			for range 3 {
+				r.look(t.Context())
+			}
+		}
+		if n := strings.Count(log.String(), "cannot be reached"); n != 1 || !strings.Contains(log.String(), "people.alice: found channel") {
+			t.Errorf("found %s, want alice named once: carol had no address before either", &log)
+		}
+		if address, _ := r.contacts.Load().Address("bob", "sms"); address != "+4915100000001" || len(r.engine.Incidents()) != 0 {
+			t.Errorf("bob's address is %q, with %d incidents; want the contacts in force", address, len(r.engine.Incidents()))
+		}
+	})
+}
+
+// A rotation file and contacts that name others than before reach nobody with their predecessors; together they do.
+func TestARotationFileAndItsContactsComeInForceTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shelf := &shelf{}
+		r := byText(t, shelf, texted("alice"))
+		write(t, r.contactsPath, "[bob]\nsms = \"+4915100000001\"\n")
+		write(t, r.path, texted("bob"))
+		r.look(t.Context())
+		if address, _ := r.contacts.Load().Address("bob", "sms"); address != "+4915100000001" || shelf.last() != texted("bob") {
+			t.Errorf("found address %q, new rotation file in force: %t", address, shelf.last() == texted("bob"))
+		}
+		if open := r.engine.Incidents(); len(open) != 0 {
+			t.Errorf("found %+v, want nothing refused", open)
+		}
+	})
+}
+
+// Contacts that reach nobody do not let a router look well, be its rotation file on disk, stored or applied.
+func TestNoRouterStartsWithContactsByWhichNobodyIsReached(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, source := range []string{sourceFile, sourceApply} {
+			r := byText(t, &shelf{}, texted("alice"))
+			r.source = source
+			write(t, r.contactsPath, "")
+			err := r.start(t.Context())
+			if err == nil || !strings.Contains(err.Error(), "contacts.toml: a page reaches nobody by them: ") || !strings.Contains(err.Error(), "under [alice]") {
+				t.Errorf("%s: found %v, want the contacts refused", source, err)
+			}
+			write(t, r.contactsPath, "[alice]\nsms = \"+4915112345678\"\n")
+			if err := r.start(t.Context()); err != nil {
+				t.Errorf("%s: with an address: %v", source, err)
+			}
+		}
+	})
 }
 
 // roomless is a store that has no room for anything.

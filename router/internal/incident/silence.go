@@ -69,12 +69,14 @@ func (s Silence) check(now time.Time) error {
 		return invalidf("matchers: found %d, expected 1 to %d such as host=web1", len(s.Matchers), maxMatchers)
 	case !s.Matchers.Selective():
 		return invalidf("matchers: found %s, expected one that needs a label to be there: these match what has no labels at all", s.Matchers)
+	case s.From.Sub(now) > LongestSilence:
+		return invalidf("from: found %s, expected a time within the next %d days", s.From.UTC().Format(time.RFC3339), LongestSilence/(24*time.Hour))
 	case s.Until.IsZero():
 		return invalidf("until: expected when the silence ends")
 	case !s.Until.After(s.From):
 		return invalidf("until: found %s, expected a time after %s, when it begins", s.Until.UTC().Format(time.RFC3339), s.From.UTC().Format(time.RFC3339))
-	case s.Until.Sub(s.From) > LongestSilence || s.From.Sub(now) > LongestSilence:
-		return invalidf("until: found %s, expected a begin and a length of at most %d days", s.Until.UTC().Format(time.RFC3339), LongestSilence/(24*time.Hour))
+	case s.Until.Sub(s.From) > LongestSilence:
+		return invalidf("until: found %s, expected a time at most %d days after the begin", s.Until.UTC().Format(time.RFC3339), LongestSilence/(24*time.Hour))
 	case s.Reason == "":
 		return invalidf("reason: expected why nobody is to be paged")
 	case s.By == "":

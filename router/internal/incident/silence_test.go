@@ -182,10 +182,10 @@ func TestSilencesAreRefused(t *testing.T) {
 	for name, spoil := range map[string]func(s *Silence){
 		"no matchers":             func(s *Silence) { s.Matchers = nil },
 		"one for everything":      func(s *Silence) { s.Matchers = matchers(t, "host=~.*", "team!=web") },
-		"over already":            func(s *Silence) { s.Until = start },
-		"over before it begins":   func(s *Silence) { s.From = start.Add(2 * time.Hour) },
-		"for ever":                func(s *Silence) { s.Until = start.Add(LongestSilence + time.Hour) },
-		"of a distant future":     func(s *Silence) { s.From = start.Add(400 * 24 * time.Hour); s.Until = s.From.Add(time.Hour) },
+		"until: over already":     func(s *Silence) { s.Until = start },
+		"until: before it begins": func(s *Silence) { s.From = start.Add(2 * time.Hour) },
+		"until: for ever":         func(s *Silence) { s.Until = start.Add(LongestSilence + time.Hour) },
+		"from: a distant future":  func(s *Silence) { s.From = start.Add(400 * 24 * time.Hour); s.Until = s.From.Add(time.Hour) },
 		"without a reason":        func(s *Silence) { s.Reason = "" },
 		"in nobody's name":        func(s *Silence) { s.By = "" },
 		"with very many matchers": func(s *Silence) { s.Matchers = append(s.Matchers, make(Matchers, maxMatchers)...) },
@@ -195,6 +195,8 @@ func TestSilencesAreRefused(t *testing.T) {
 		spoil(&s)
 		if _, _, err := w.book.Silence(w.env, s); !errors.Is(err, ErrInvalid) {
 			t.Errorf("%s: %v", name, err)
+		} else if field, _, named := strings.Cut(name, ": "); named && !strings.HasPrefix(err.Error(), field+": found ") {
+			t.Errorf("%s: %v names another field", name, err)
 		}
 	}
 	w := newWorld(t, rotationText)

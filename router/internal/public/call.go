@@ -3,6 +3,7 @@ package public
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -50,12 +51,23 @@ func (s *server) key(w http.ResponseWriter, r *http.Request) {
 		s.Log.ErrorContext(r.Context(), "not acknowledged by a key", "incident", sent.Incident.ID, "error", err)
 		twiml(w, call.Again("It could not be stored, and is not acknowledged.", again))
 	default:
-		said := "It is acknowledged. Thank you. Good bye."
-		if had := sent.had(); had != "" {
-			said = "It is yours now. It was acknowledged by " + had + ". Good bye."
-		}
-		twiml(w, call.Last(said))
+		twiml(w, call.Last(thanks(sent)))
 	}
+}
+
+// thanks says what a key has acknowledged.
+func thanks(sent Sent) string {
+	said, had := "It is acknowledged. Thank you.", sent.had()
+	switch {
+	case had != "":
+		said = "It is yours now. It was acknowledged by " + had + "."
+	case sent.over(): // the others are not
+		said = "It is over already."
+	}
+	if n := len(sent.Others); n > 0 {
+		said += fmt.Sprintf(" Also acknowledged: %d more.", n)
+	}
+	return said + " Good bye."
 }
 
 // byMachine reads what the provider believes has answered; it says nothing where detection is off.

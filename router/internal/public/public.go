@@ -41,6 +41,9 @@ func (s Sent) had() string {
 	return page.Line(s.Incident.AcknowledgedBy, titleMax)
 }
 
+// over says that its own incident is; the message may speak for others, too.
+func (s Sent) over() bool { return s.Incident.State == incident.Resolved }
+
 // Desk is what the router knows and does. Its methods are called concurrently; of those that change something nil means
 // that the change is durable. Errors for an incident that is not open wrap [incident.ErrUnknown].
 type Desk interface {

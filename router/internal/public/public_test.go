@@ -33,6 +33,7 @@ const (
 type desk struct {
 	mu     sync.Mutex
 	inc    incident.Incident
+	others []incident.Incident // that its messages speak for too
 	notes  []string
 	heard  []pagerduty.Event
 	failed error
@@ -40,7 +41,7 @@ type desk struct {
 }
 
 func (d *desk) sent(id, channel string) public.Sent {
-	return public.Sent{Incident: d.inc, PageID: id, Person: "alice", Channel: channel}
+	return public.Sent{Incident: d.inc, PageID: id, Person: "alice", Channel: channel, Others: d.others}
 }
 
 func (d *desk) Sent(id string) (public.Sent, bool) {
@@ -71,6 +72,8 @@ func (d *desk) Acknowledge(_ context.Context, s public.Sent, note string) error 
 	switch {
 	case d.failed != nil:
 		return d.failed
+	case d.inc.State == incident.Resolved && len(d.others) > 0: // those are taken
+		return nil
 	case s.Incident.ID != "I1" || d.inc.State == incident.Resolved:
 		return incident.ErrUnknown
 	}
@@ -339,5 +342,41 @@ func TestAnAnswerToATextMessageSaysWhoHadIt(t *testing.T) {
 		if _, body := ask(t, signed(t, server.URL+public.SMSPath, smsToken, form)); !strings.Contains(body, says) {
 			t.Errorf("found %s, want %q", body, says)
 		}
+	}
+}
+
+// A message that speaks for several incidents acknowledges them all, and nothing that is over.
+func TestAnAnswerSaysWhatElseItAcknowledges(t *testing.T) {
+	other := func(summary string) incident.Incident {
+		return incident.Incident{Alerts: map[string]incident.AlertState{"k": {Alert: incident.Alert{Key: "k", Firing: true, Summary: summary}}}}
+	}
+	for _, row := range []struct {
+		name            string
+		over            bool
+		others          []incident.Incident
+		texted, pressed string
+	}{
+		{"alone", false, nil, "<Message>Acknowledged: container", "It is acknowledged. Thank you. Good bye."},
+		{"with others", false, []incident.Incident{other("one"), other("two")}, "<Message>Acknowledged, and 2 more: container", "It is acknowledged. Thank you. Also acknowledged: 2 more. Good bye."},
+		{"over, with others", true, []incident.Incident{other("one"), other("two")}, "<Message>Acknowledged, and 1 more: one", "It is over already. Also acknowledged: 2 more. Good bye."},
+		{"over, with another", true, []incident.Incident{other("one")}, "<Message>Acknowledged: one", "It is over already. Also acknowledged: 1 more. Good bye."},
+		{"over", true, nil, "<Message>It is over already: container", "It is over already. Good bye."},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			for path, says := range map[string]string{public.SMSPath: row.texted, public.KeyAddress(links, "I1-1", "alice"): row.pressed} {
+				d, server := newSite(t)
+				d.others = row.others
+				if row.over {
+					d.inc.State = incident.Resolved
+				}
+				form, token := url.Values{"CallSid": {"CA1"}, "Digits": {"4"}}, callToken
+				if path == public.SMSPath {
+					form, token = url.Values{"From": {number}, "Body": {"ack " + links.Code("I1-0", "alice")}, "MessageSid": {"SM1"}}, smsToken
+				}
+				if _, body := ask(t, signed(t, server.URL+path, token, form)); !strings.Contains(body, says) {
+					t.Errorf("found %s, want %q", body, says)
+				}
+			}
+		})
 	}
 }

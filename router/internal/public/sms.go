@@ -3,6 +3,7 @@ package public
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -28,7 +29,11 @@ func (s *server) sms(w http.ResponseWriter, r *http.Request) {
 		twiml(w, sms.Reply("Nothing is acknowledged. Answer ack and the code of a page that was sent to this number and is not over, such as: ack K7PQ2M"))
 		return
 	}
-	title := page.Line(found.Incident.Lead().Summary, titleMax)
+	taken, more := found.Incident, len(found.Others)
+	if found.over() && more > 0 {
+		taken, more = found.Others[0], more-1
+	}
+	title := page.Line(taken.Lead().Summary, titleMax)
 	err := durably(r.Context(), func(ctx context.Context) error {
 		return s.Desk.Acknowledge(ctx, found, "by a text message")
 	})
@@ -39,11 +44,14 @@ func (s *server) sms(w http.ResponseWriter, r *http.Request) {
 		s.Log.ErrorContext(r.Context(), "not acknowledged by a text message", "incident", found.Incident.ID, "error", err)
 		twiml(w, sms.Reply("NOT acknowledged, it could not be stored. Send it again: "+title))
 	default:
-		said := "Acknowledged: "
+		said := "Acknowledged"
 		if had := found.had(); had != "" {
-			said = "Taken over from " + had + ": "
+			said = "Taken over from " + had
 		}
-		twiml(w, sms.Reply(said+title))
+		if more > 0 {
+			said += fmt.Sprintf(", and %d more", more)
+		}
+		twiml(w, sms.Reply(said+": "+title))
 	}
 }
 

@@ -19,7 +19,7 @@ func (s *site) apiSnooze(w http.ResponseWriter, r *http.Request) {
 	if !s.apiBody(w, r, &body) {
 		return
 	}
-	until, err := end(body.For, body.Until, s.Now())
+	until, err := end(body.For, body.Until, s.Now(), incident.LongestSnooze)
 	if err != nil {
 		refuse(w, err)
 		return

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 
 	"nezuban/agent/tomlfile"
@@ -43,7 +45,7 @@ func readObject(body io.Reader, into any) error {
 		if len(rest) > 0 {
 			return fmt.Errorf("the body: found %.20q behind the JSON object, expected nothing", rest)
 		}
-		return nil
+		return noNull(text, object)
 	}
 	if wrong, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return fmt.Errorf("the body: %s at byte %d, %s", wrong.Error(), wrong.Offset, object)
@@ -63,6 +65,38 @@ func readObject(body io.Reader, into any) error {
 		return fmt.Errorf("the body: found nothing, %s", object)
 	}
 	return fmt.Errorf("the body: found an end in the middle, %s", object)
+}
+
+// noNull refuses a null in the place of the object, and of a text in a list or an object in it: the decoder takes it for an empty
+// one. In the place of a field it says that there is none.
+func noNull(text []byte, object string) error {
+	var parts map[string]any
+	if err := json.Unmarshal(text, &parts); err != nil {
+		return fmt.Errorf("the body: %w, %s", err, object)
+	}
+	if parts == nil {
+		return fmt.Errorf("the body: found a JSON null, %s", object)
+	}
+	for _, name := range slices.Sorted(maps.Keys(parts)) {
+		below := ""
+		switch part := parts[name].(type) {
+		case []any:
+			if !slices.Contains(part, nil) {
+				continue
+			}
+		case map[string]any:
+			at := slices.Sorted(maps.Keys(part))
+			at = slices.DeleteFunc(at, func(key string) bool { return part[key] != nil })
+			if len(at) == 0 {
+				continue
+			}
+			below = "." + at[0]
+		default:
+			continue
+		}
+		return fmt.Errorf("%s: found a JSON null, expected a text", strings.ToLower(name)+below)
+	}
+	return nil
 }
 
 // expected names a type of a body's field.

@@ -8,11 +8,14 @@ import (
 	"time"
 )
 
-// errLength is worded as what was expected.
-var errLength = errors.New("a length such as 90m, 2h, 3d or 1w")
+// These are worded as what was expected.
+var (
+	errLength = errors.New("a length such as 90m, 2h, 3d or 1w")
+	errShort  = errors.New("a length of at least 1s")
+)
 
 // ParseLength reads a length of time as people write one: that of [time.ParseDuration], also with weeks (w, of seven days)
-// and days (d, of 24 hours) before. It is above 0. The error is worded as what was expected.
+// and days (d, of 24 hours) before. It is at least a second. The error is worded as what was expected.
 func ParseLength(text string) (time.Duration, error) {
 	var total time.Duration
 	rest := text
@@ -40,11 +43,22 @@ func ParseLength(text string) (time.Duration, error) {
 	if total <= 0 { // also when it was too long to be added up
 		return 0, errLength
 	}
+	if total < time.Second { // it would be over before it is stored
+		return 0, errShort
+	}
 	return total, nil
 }
 
-// end reads the end of something that begins at a time: exactly one of "until", a time, and "for", a length.
-func end(length, until string, begin time.Time) (time.Time, error) {
+// AtMost refuses a length above a bound, in whole days. The error is worded as what was expected.
+func AtMost(length, longest time.Duration) error {
+	if length > longest {
+		return fmt.Errorf("at most %dd", longest/(24*time.Hour))
+	}
+	return nil
+}
+
+// end reads the end of something that begins at a time: exactly one of "until", a time, and "for", a length of at most longest.
+func end(length, until string, begin time.Time, longest time.Duration) (time.Time, error) {
 	switch {
 	case length == "" && until == "":
 		return time.Time{}, errors.New(`expected "until", a time, or "for", a length: when does it end?`)
@@ -52,6 +66,9 @@ func end(length, until string, begin time.Time) (time.Time, error) {
 		return time.Time{}, errors.New(`found "until" and "for", expected one of them`)
 	case length != "":
 		d, err := ParseLength(length)
+		if err == nil {
+			err = AtMost(d, longest)
+		}
 		if err != nil {
 			return time.Time{}, fmt.Errorf("for: found %.100q, expected %w", length, err)
 		}

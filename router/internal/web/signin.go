@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 
 	"nezuban/router/internal/access"
@@ -54,6 +55,10 @@ func (s *site) signedIn(next func(http.ResponseWriter, *http.Request, access.Ses
 // allowed reports whether a form was made for this session, and answers when it was not.
 func (s *site) allowed(w http.ResponseWriter, r *http.Request, session access.Session) bool {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](r.ParseForm()); ok {
+		s.message(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("Nothing was done: this form has more than %d bytes. Go back and write less.", tooLarge.Limit))
+		return false
+	}
 	if session.Allows(r.PostFormValue("csrf")) {
 		return true
 	}

@@ -104,7 +104,7 @@ func (s *site) apiSilence(w http.ResponseWriter, r *http.Request) {
 		if from.After(begin) {
 			begin = from
 		}
-		silence.Until, err = end(body.For, body.Until, begin)
+		silence.Until, err = end(body.For, body.Until, begin, incident.LongestSilence)
 	}
 	if err != nil {
 		refuse(w, err)

@@ -56,6 +56,7 @@ func TestAPISilences(t *testing.T) {
 	if got := s.call(t, "GET", "/api/v1/silences", "read", ""); !strings.Contains(got.body, `"id":"S1"`) {
 		t.Errorf("got %s", got.body)
 	}
+	tomorrow := time.Now().Add(24 * time.Hour).UTC().Format(time.RFC3339)
 	for _, row := range []struct {
 		name, path, token, body string
 		want                    int
@@ -74,11 +75,14 @@ func TestAPISilences(t *testing.T) {
 		{"two ends", "", "act", `{"matchers":["host=web1"],"for":"1h","until":"2099-01-01T00:00:00Z","reason":"x"}`, 400, `found \"until\" and \"for\"`},
 		{"no length", "", "act", `{"matchers":["host=web1"],"for":"2 hours","reason":"x"}`, 400, `for: found \"2 hours\", expected a length such as`},
 		{"over already", "", "act", `{"matchers":["host=web1"],"until":"2020-01-01T00:00:00Z","reason":"x"}`, 400, `until: found 2020-01-01T00:00:00Z, expected a time after`},
-		{"over before it begins", "", "act", `{"matchers":["host=web1"],"from":"2099-01-02T00:00:00Z","until":"2099-01-01T00:00:00Z","reason":"x"}`, 400, `until: found 2099-01-01T00:00:00Z, expected a time after`},
+		{"over before it begins", "", "act", `{"matchers":["host=web1"],"from":"` + tomorrow + `","until":"2026-01-01T00:00:00Z","reason":"x"}`, 400, `until: found 2026-01-01T00:00:00Z, expected a time after`},
+		{"a distant begin", "", "act", `{"matchers":["host=web1"],"from":"2099-01-02T00:00:00Z","for":"1h","reason":"x"}`, 400, `from: found 2099-01-02T00:00:00Z, expected a time within the next 366 days`},
 		{"a begin that is no time", "", "act", `{"matchers":["host=web1"],"from":"soon","for":"1h","reason":"x"}`, 400, `from: found \"soon\", expected a time like`},
-		{"too long", "", "act", `{"matchers":["host=web1"],"for":"60w","reason":"x"}`, 400, "at most 366 days"},
+		{"too long", "", "act", `{"matchers":["host=web1"],"for":"60w","reason":"x"}`, 400, `for: found \"60w\", expected at most 366d`},
+		{"over at once", "", "act", `{"matchers":["host=web1"],"for":"1ns","reason":"x"}`, 400, `for: found \"1ns\", expected a length of at least 1s`},
 		{"a reason of blanks", "", "act", `{"matchers":["host=web1"],"for":"1h","reason":" \n "}`, 400, "reason: expected why"},
 		{"matchers that are none", "", "act", `{"matchers":"host=web1","for":"1h","reason":"x"}`, 400, "matchers: found a JSON string, expected a list of texts"},
+		{"a matcher that is null", "", "act", `{"matchers":["host=web1",null],"for":"1h","reason":"x"}`, 400, "matchers: found a JSON null, expected a text"},
 		{"a field that nobody knows", "", "act", `{"matcher":["host=web1"],"for":"1h","reason":"x"}`, 400, `did you mean \"matchers\"?`},
 		{"a huge body", "", "act", `{"reason":"` + strings.Repeat("x", 1<<17), 413, "more than 65536 bytes"},
 		{"no reason", "", "act", `{"matchers":["host=web1"],"for":"1h"}`, 400, "expected why"},

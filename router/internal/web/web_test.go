@@ -377,6 +377,17 @@ func TestButtonThatDoesNotWorkSaysSo(t *testing.T) {
 	}
 }
 
+func TestAFormThatIsTooLargeIsSaidToBe(t *testing.T) {
+	s := newSite(t)
+	b := s.signIn(t)
+	token := csrf(t, do(t, b, http.MethodGet, s.URL+"/", nil, nil).body)
+	form := url.Values{"csrf": {token}, "note": {strings.Repeat("x", 1<<16)}}
+	got := do(t, b, http.MethodPost, s.URL+"/incidents/2026-1/ack", form, nil)
+	if got.status != http.StatusRequestEntityTooLarge || !strings.Contains(got.body, "this form has more than 65536 bytes") || s.state() != incident.Triggered {
+		t.Errorf("got %d, %s: %s", got.status, s.state(), got.body)
+	}
+}
+
 // TestNothingWithoutSignIn walks every page and button without a cookie.
 func TestNothingWithoutSignIn(t *testing.T) {
 	s := newSite(t)

@@ -76,6 +76,9 @@ func (p *Pager) ring(ctx context.Context, m page.Message) (sid string, err error
 	if failed := p.api.Post(ctx, to, resource, form, &made); failed != nil {
 		return "", failed
 	}
+	if made.SID == "" {
+		return "", p.api.Unnamed(to, "call")
+	}
 	return made.SID, nil
 }
 

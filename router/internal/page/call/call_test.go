@@ -238,3 +238,13 @@ func TestHostileNamesAreOnlySpoken(t *testing.T) {
 		})
 	}
 }
+
+// An answer that is JSON and names no call does not say that anybody is called.
+func TestAnswerThatNamesNoCall(t *testing.T) {
+	server := faketwilio.New(t)
+	server.Garble(`{"ok":true}`)
+	_, err := call.New(configFor(server)).Page(t.Context(), message(page.KindTrigger))
+	if err == nil || page.IsPermanent(err) || !strings.Contains(err.Error(), "call to alice: POST: the answer names no call: found no sid") {
+		t.Errorf("found %v", err)
+	}
+}

@@ -24,6 +24,7 @@ const (
 
 	// eventsAfter is how long the REST API may take nothing before the Events API is given the page.
 	eventsAfter = 10 * time.Second
+	firstPause  = time.Second // between the first two tries; each further pause is twice as long
 )
 
 // wake makes PagerDuty notify people: by the REST API, or, when that has taken nothing for a while, by an alert on the
@@ -38,7 +39,8 @@ func (p *Pager) wake(ctx context.Context, m page.Message, went ways) (string, er
 	if failed, ok := errors.AsType[*failure](err); ok && failed.unclear() {
 		went.unclear = true
 	}
-	if left := eventsAfter - m.Failing - time.Since(began); left > 0 {
+	left := eventsAfter - m.Failing - time.Since(began)
+	if next := m.Failing + firstPause; next <= left { // the pauses so far sum up to no more than m.Failing, so that the next is no longer
 		return went.String(), sooner(err, left)
 	}
 	if open, unknown := p.open(ctx, m.IncidentID); unknown == nil && open != nil {
@@ -119,7 +121,10 @@ func (p *Pager) event(ctx context.Context, action, key string, m page.Message) *
 	if action == "trigger" {
 		e.Payload = payload(m)
 	}
-	_, err := client.ManageEventWithContext(ctx, e)
+	taken, err := client.ManageEventWithContext(ctx, e)
+	if err == nil && taken.DedupKey == "" && taken.Status == "" {
+		err = errors.New("the answer names no event: found neither dedup_key nor status, expected them")
+	}
 	if err == nil {
 		return nil
 	}

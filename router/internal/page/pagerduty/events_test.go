@@ -43,6 +43,8 @@ func TestEventsTakeWhatTheRESTAPIDoesNot(t *testing.T) {
 		{"all is well", 0, nil, 1, 0, "PI00001", 0, ""},
 		{"it has failed, and works again", time.Minute, nil, 1, 0, "PI00001", 0, ""},
 		{"500 at first", 0, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Fail(1, 500) }, 0, 0, "rest?", time.Second, ""},
+		{"500 for 3 s: the next try comes in time", 3 * time.Second, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Fail(1, 500) }, 0, 0, "rest?", 7 * time.Second, ""},
+		{"500 for 7 s: the next try would come 8 s later", 7 * time.Second, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Fail(1, 500) }, 0, 1, "rest? events/" + alertKey, 0, ""},
 		{"500 for 11 s", 11 * time.Second, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Fail(1, 500) }, 0, 1, "rest? events/" + alertKey, 0, ""},
 		{"429 without headers", 11 * time.Second, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Limit(2, nil) }, 0, 1, "events/" + alertKey, 0, ""},
 		{"429 with headers: the pause concerns the REST API alone", 11 * time.Second, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) {

@@ -290,3 +290,32 @@ func TestNoSecretInErrors(t *testing.T) {
 		t.Errorf("got %v, want an error without the token", err)
 	}
 }
+
+// An answer that is JSON and names no incident says as little as none: the incident is looked for, and made again.
+func TestAnswerThatNamesNoIncident(t *testing.T) {
+	server, p := account(t)
+	server.Garble(`{"incident":{}}`)
+	if id := mustPage(t, p, trigger(alice)); id != only(t, server).ID {
+		t.Errorf("it is %q, want the incident that was found", id)
+	}
+	server, p = account(t)
+	server.Garble(`{"incident":{}}`)
+	server.FailReads(1, 500)
+	if _, err := p.Page(t.Context(), trigger(alice)); err == nil || page.IsPermanent(err) || !strings.Contains(err.Error(), "names no incident: found no id") {
+		t.Errorf("found %v", err)
+	}
+}
+
+// An event that nobody says to have taken is tried again, with its key.
+func TestAnswerThatNamesNoEvent(t *testing.T) {
+	server, events, p := both(t)
+	server.Fail(2, 500)
+	events.Garble(`{}`)
+	m := failing(trigger(alice), time.Minute)
+	if _, err := p.Page(t.Context(), m); err == nil || page.IsPermanent(err) || !strings.Contains(err.Error(), "names no event") {
+		t.Errorf("found %v", err)
+	}
+	if id := mustPage(t, p, m); len(events.Alerts()) != 1 {
+		t.Errorf("it is %q, with %d alerts, want one", id, len(events.Alerts()))
+	}
+}

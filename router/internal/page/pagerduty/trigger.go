@@ -2,6 +2,7 @@ package pagerduty
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"slices"
 	"strings"
@@ -54,6 +55,9 @@ func (p *Pager) create(ctx context.Context, m page.Message) (*api.Incident, *fai
 			Body:        &api.APIDetails{Type: "incident_body", Details: page.Lines(m.Text, page.TextMax)},
 			Assignments: assignees(m.People[:1]),
 		})
+		if err == nil && made.ID == "" {
+			return errors.New("the answer names no incident: found no id, expected that of the incident")
+		}
 		return err
 	})
 	return made, failed

@@ -11,6 +11,7 @@ package slack
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -127,6 +128,10 @@ func (p *Pager) post(ctx context.Context, m page.Message, to page.Recipient, roo
 		TS      string `json:"ts"`
 	}
 	failed := p.call(ctx, to, "chat.postMessage", message, &posted)
+	if failed == nil && (posted.Channel == "" || posted.TS == "") {
+		failed = p.failed(to, true, errors.New("chat.postMessage: the answer names no message: found no channel or no ts, expected those of the message"))
+		failed.unclear, failed.unread = true, true
+	}
 	return place{posted.Channel, posted.TS}, failed
 }
 

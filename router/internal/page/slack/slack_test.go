@@ -245,6 +245,25 @@ func TestAnswerThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// One that is JSON and names no message says as little: it is looked for, and tried again.
+func TestAnswerThatNamesNoMessage(t *testing.T) {
+	for _, text := range []string{`{"ok":true}`, `{"ok":true,"channel":"D1","ts":null}`} {
+		server := fakeslack.New(t)
+		p, m := slack.New(configFor(server)), message(page.KindTrigger)
+		server.Garble(text)
+		id := mustPage(t, p, m)
+		if sent := server.Messages(); len(sent) != 1 || !strings.HasSuffix(id, sent[0].TS) || sent[0].TS == "" {
+			t.Errorf("%s: id %q, sent %+v, want the one that was found", text, id, sent)
+		}
+		server.Garble(text)
+		server.FailReads(1, 404)
+		m.PageID += "2"
+		if _, err := p.Page(t.Context(), m); err == nil || page.IsPermanent(err) || !strings.Contains(err.Error(), "names no message: found no channel or no ts") {
+			t.Errorf("%s: found %v", text, err)
+		}
+	}
+}
+
 // A conversation that is too long to be read must not keep a page back for ever.
 func TestLookUpThatCannotBeReadDoesNotHoldUpThePage(t *testing.T) {
 	server := fakeslack.New(t)

@@ -90,6 +90,9 @@ func (p *Pager) send(ctx context.Context, m page.Message, to page.Recipient) (si
 		}
 		return "", p.api.Failed(to, http.StatusCreated, false, fmt.Errorf("the provider took it and gave it up: status %q, code %s", made.Status, code))
 	}
+	if made.SID == "" {
+		return "", p.api.Unnamed(to, "message")
+	}
 	return made.SID, nil
 }
 

@@ -62,6 +62,7 @@ func TestFailureThenSuccessIsOneMessage(t *testing.T) {
 		"500 then 201":                        func(s *faketwilio.Server) { s.Fail(1, 500) },
 		"500, look-up 500, then 201":          func(s *faketwilio.Server) { s.Fail(1, 500); s.FailReads(1, 500) },
 		"sent, never answered, look-up fails": func(s *faketwilio.Server) { s.Swallow(1); s.FailReads(1, 503) },
+		"sent, answered by something between": func(s *faketwilio.Server) { s.Garble(`{"ok":true}`); s.FailReads(1, 503) },
 		"429":                                 func(s *faketwilio.Server) { s.Limit(1, nil) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -86,6 +87,21 @@ func TestSentButNeverAnsweredIsFoundAtOnce(t *testing.T) {
 	id := mustPage(t, sms.New(configFor(server)), trigger())
 	if sent := server.Messages(); len(sent) != 1 || sent[0].SID != id {
 		t.Errorf("id %q, sent %+v, want one", id, sent)
+	}
+}
+
+// An answer that is JSON and names no message says as little as none.
+func TestSentButNotNamedIsFoundAtOnce(t *testing.T) {
+	server := faketwilio.New(t)
+	server.Garble(`{"sid":null}`)
+	id := mustPage(t, sms.New(configFor(server)), trigger())
+	if sent := server.Messages(); len(sent) != 1 || sent[0].SID != id {
+		t.Errorf("id %q, sent %+v, want one", id, sent)
+	}
+	server.Garble(`{}`)
+	server.FailReads(1, 404)
+	if _, err := sms.New(configFor(server)).Page(t.Context(), trigger()); err == nil || page.IsPermanent(err) || !strings.Contains(err.Error(), "sms to alice: POST: the answer names no message: found no sid") {
+		t.Errorf("found %v", err)
 	}
 }
 

@@ -117,6 +117,12 @@ func (c *Client) Failed(to page.Recipient, status int, retry bool, err error) *F
 	return &Failure{Said: page.Error{Retry: retry, Err: fmt.Errorf("%s to %s: %w", c.channel, to.Person, err)}, Status: status}
 }
 
+// Unnamed is the failure of a request that was answered as if it had succeeded, by an answer that does not say what was made:
+// something between may have given it.
+func (c *Client) Unnamed(to page.Recipient, what string) *Failure {
+	return c.Failed(to, 0, true, fmt.Errorf("POST: the answer names no %s: found no sid, expected that of the %s", what, what))
+}
+
 // refusal is what an answer that is no success says.
 func refusal(answer attempt.Answer) (code int, reason error) {
 	var said struct {
