@@ -24,7 +24,7 @@ WHEN       = $(shell git log -1 --format=%cd --date=format:%Y%m%d%H%M%S 2>/dev/n
 DEBVERSION = $(shell sed -E 's/^v//; s/^([^0-9]|[0-9a-f]{7,}(-dirty)?$$)/0~$(WHEN).&/; s/-/+/g' <<<'$(VERSION)')
 LEFT_OUT := $(CURDIR)/.tools/left-out
 
-.PHONY: build run demo-incident test race e2e crash guest sim fuzz bench bench-router cover lint fmt vuln packages ci clean
+.PHONY: build run demo-incident test race e2e crash crash-agent guest sim fuzz bench bench-router cover lint fmt vuln packages ci clean
 
 build: ## the four programs, static, into bin/
 	@mkdir -p bin
@@ -53,6 +53,9 @@ e2e: build .tools/bin/influxd ## the built programs, from a sample to a page
 
 crash: ## kills the built router CRASHES times under load and looks whether anything was lost; SEED repeats a run
 	NEZUBAN_CRASHES=$(CRASHES) NEZUBAN_CRASH_SEED=$(SEED) $(GO) test -count=1 -timeout=2h -v -run='^TestNothingAcceptedIsLost' ./packaging/
+
+crash-agent: ## kills the agent, a Docker engine and InfluxDB CRASHES times at random and compares what arrives with what happened; SEED repeats a run
+	NEZUBAN_AGENT_CRASHES=$(CRASHES) NEZUBAN_AGENT_CRASH_SEED=$(SEED) $(GO) test -count=1 -timeout=12h -v -run='^TestWhatTheAgentTellsIsWhatHappened$$' ./packaging/
 
 guest: ## runs the agent on another machine, with cgroup v2: GUEST is a command that reaches one, see packaging/guest/README.md
 	@packaging/guest/run.sh $(RECORDINGS) $(GUEST)

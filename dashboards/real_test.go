@@ -100,6 +100,7 @@ func startAgent(t *testing.T, base string) (host string) {
 	text := fmt.Sprintf(`host = %q
 interval = "1s"
 listen = ""
+cgroups = ["*"]
 docker_socket = %q
 [[output]]
 name = "influxdb"

@@ -114,7 +114,7 @@ func (c *agentCrashes) startInflux() {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		c.t.Fatal(err)
 	}
-	server, err := influxd.Start(ctx, testenv.InfluxdPath(c.t), dir, c.addr, io.Discard)
+	server, err := influxd.Start(ctx, testenv.InfluxdPath(c.t), dir, c.addr, influxd.Options{}, io.Discard)
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -66,7 +66,7 @@ func TestCheckConfigNamesCertificates(t *testing.T) {
 		{"over", "over.crt", "over.key", `router.toml:1: tls_cert: found "over.crt", which was good until `},
 		{"not yet good", "early.crt", "early.key", `router.toml:1: tls_cert: found "early.crt", which is good from `},
 		{"another one's key", "good.crt", "over.key", `router.toml:1: tls_cert: found "good.crt", expected a certificate that can be used: `},
-		{"gone", "gone.crt", "good.key", `router.toml:1: tls_cert: found "gone.crt", expected a certificate that can be used: stat `},
+		{"gone", "gone.crt", "good.key", `router.toml:1: tls_cert: found "gone.crt", expected a certificate that can be used: read `},
 		{"no certificate", "good.key", "good.key", `router.toml:1: tls_cert: found "good.key", expected a certificate that can be used: `},
 	}
 	for _, tt := range tests {

@@ -30,9 +30,7 @@ func Ensure(ctx context.Context, o Output) error {
 	}
 	var errs []error
 	for _, url := range o.URLs {
-		client := o.client(url)
-		err := ensure(ctx, client, o)
-		client.Close()
+		err := o.once(url, func(client influxdb2.Client) error { return ensure(ctx, client, o) })
 		if err == nil {
 			return nil
 		}

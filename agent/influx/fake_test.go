@@ -143,7 +143,12 @@ func (r *rig) figure(output, name string) int {
 // await waits until ok, at most 10 s.
 func await(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
+	awaitFor(t, 10*time.Second, what, ok)
+}
+
+func awaitFor(t *testing.T, atMost time.Duration, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(atMost); !ok(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("waited in vain for %s", what)
 		}

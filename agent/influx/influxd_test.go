@@ -23,6 +23,7 @@ func TestAgainstInfluxDB(t *testing.T) {
 	t.Run("ConflictNamesWhatWasRefused", func(t *testing.T) { testConflict(t, server) })
 	t.Run("DownAtStart", func(t *testing.T) { testDownAtStart(t, server) })
 	t.Run("Write", func(t *testing.T) { testWrite(t, server) })
+	t.Run("Filters", func(t *testing.T) { testFilters(t, server) })
 	t.Run("QueryOfNonsense", func(t *testing.T) { testBadQuery(t, server) })
 }
 

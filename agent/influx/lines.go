@@ -18,6 +18,9 @@ func NewSeries(measurement string, tags []Tag) (Series, error) {
 	return Series{bytes.TrimSuffix(line, []byte(field))}, err
 }
 
+// None says whether it is of no series.
+func (s Series) None() bool { return len(s.prefix) == 0 }
+
 // Fixed is fields that are the same in many lines. It is immutable.
 type Fixed struct{ text []byte }
 
@@ -44,7 +47,7 @@ func (l *Lines) Bytes() []byte { return l.text }
 
 // Begin begins a line. One of no series is left out.
 func (l *Lines) Begin(s Series) {
-	l.begin, l.fields, l.open = len(l.text), 0, len(s.prefix) > 0
+	l.begin, l.fields, l.open = len(l.text), 0, !s.None()
 	l.text = append(l.text, s.prefix...)
 }
 

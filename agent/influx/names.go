@@ -16,9 +16,11 @@ const (
 	ContainerStatus   = "docker_container_status"
 	ContainerHealth   = "docker_container_health"
 	ContainerEvent    = "container_event"
+	DockerEvent       = "docker_event"
 	Cgroup            = "nezuban_cgroup"
 	CPU               = "cpu"
 	Mem               = "mem"
+	Swap              = "swap"
 	Disk              = "disk"
 	DiskIO            = "diskio"
 	Net               = "net"
@@ -41,7 +43,7 @@ const (
 	TagCPU              = "cpu"               // cpu-total, cpu0, …
 	TagNetwork          = "network"           // eth0, …, total
 	TagDevice           = "device"            // major:minor or total for a container's block IO; a name under /dev for disk
-	TagAction           = "action"            // of a container_event, one of the Action constants
+	TagAction           = "action"            // of a container_event or a docker_event, one of the Action constants
 	TagCgroup           = "cgroup"            // path below the cgroup mount, beginning with a slash
 	TagInterface        = "interface"         // network interface of the host
 	TagName             = "name"              // block device of the host
@@ -78,6 +80,20 @@ const (
 	ActionKill         = "kill"
 	ActionStop         = "stop"
 	ActionDestroy      = "destroy"
+	ActionPause        = "pause"
+	ActionUnpause      = "unpause"
+	ActionRename       = "rename"
+	ActionGone         = "gone" // it ran, and is there no more: how it ended nobody knows
+
+	// Of a docker_event: what the engine did with images, and whether the agent could follow it.
+	ActionPull       = "pull"
+	ActionLoad       = "load"
+	ActionImport     = "import"
+	ActionTag        = "tag"
+	ActionUntag      = "untag"
+	ActionDelete     = "delete"
+	ActionDaemonGone = "daemon_gone"
+	ActionDaemonBack = "daemon_back"
 )
 
 // Values of FieldRestartPolicy.

@@ -84,7 +84,7 @@ func TestTableIsWhole(t *testing.T) {
 			t.Errorf("%s is there twice", m.Name)
 		}
 		measurements[m.Name] = true
-		if m.Meaning == "" || len(m.Tags) == 0 || len(m.Fields) == 0 {
+		if m.Meaning == "" || m.From == "" || len(m.Tags) == 0 || len(m.Fields) == 0 {
 			t.Errorf("%s lacks a meaning, tags or fields", m.Name)
 		}
 		fields := map[string]bool{}

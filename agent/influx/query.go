@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+
+	influxdb2 "github.com/influxdata/influxdb-client-go/v2"
 )
 
 // Row is one row of a Flux answer: _time (time.Time), _value, _field,
@@ -29,10 +31,16 @@ func Query(ctx context.Context, o Output, flux string) ([]Row, error) {
 	return nil, away
 }
 
-func queryOne(ctx context.Context, o Output, url, flux string) ([]Row, error) {
-	client := o.client(url)
-	defer client.Close()
-	result, err := client.QueryAPI(o.Org).Query(ctx, flux)
+func queryOne(ctx context.Context, o Output, url, flux string) (rows []Row, err error) {
+	err = o.once(url, func(client influxdb2.Client) error {
+		rows, err = runQuery(ctx, client, o.Org, flux)
+		return err
+	})
+	return rows, err
+}
+
+func runQuery(ctx context.Context, client influxdb2.Client, org, flux string) ([]Row, error) {
+	result, err := client.QueryAPI(org).Query(ctx, flux)
 	if statusOf(err) == http.StatusForbidden {
 		return nil, fmt.Errorf("%w: expected a token that may read, and flux-enabled=true in the [http] section of an InfluxDB 1.8", err)
 	}

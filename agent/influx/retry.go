@@ -52,6 +52,14 @@ func statusOf(err error) int {
 	return 0
 }
 
+// locationOf is where a redirect leads.
+func locationOf(err error) string {
+	if answer, ok := errors.AsType[*influxhttp.Error](err); ok {
+		return answer.Header.Get("Location")
+	}
+	return ""
+}
+
 // retryAfter is how long the server asks to be left alone, 0 when it does not.
 func retryAfter(err error, now time.Time) time.Duration {
 	answer, ok := errors.AsType[*influxhttp.Error](err)

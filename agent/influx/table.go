@@ -6,6 +6,7 @@ import "github.com/influxdata/line-protocol/v2/lineprotocol"
 type Measurement struct {
 	Name    string
 	Meaning string
+	From    string // the program that writes it, one of the From constants
 	Tags    []string
 	Fields  []FieldInfo
 }
@@ -35,6 +36,13 @@ const (
 	UnitUnixNano     Unit = "unix ns" // a point in time
 )
 
+// Programs that write measurements.
+const (
+	FromAgent  = "nezuban-agent"
+	FromChecks = "nezuban-checks"
+	FromRouter = "nezuban-router"
+)
+
 // Field tells about a field of the measurement.
 func (m Measurement) Field(name string) (FieldInfo, bool) {
 	for _, f := range m.Fields {
@@ -51,7 +59,7 @@ func (m Measurement) Field(name string) (FieldInfo, bool) {
 func Measurements() []Measurement {
 	var all []Measurement
 	all = append(all, dockerMeasurements()...)
-	all = append(all, eventMeasurement(), cgroupMeasurement())
+	all = append(all, eventMeasurement(), dockerEventMeasurement(), cgroupMeasurement())
 	all = append(all, hostMeasurements()...)
 	all = append(all, ownMeasurements()...)
 	return append(all, incidentMeasurement())

@@ -12,14 +12,14 @@ func dockerMeasurements() []Measurement {
 	id := text(FieldContainerID, "full id; a field, because each new container would be a new series")
 	return []Measurement{
 		{
-			Name: Docker, Meaning: "the Docker engine", Tags: []string{TagHost, TagEngineHost, TagServerVersion},
+			Name: Docker, From: FromAgent, Meaning: "the Docker engine", Tags: []string{TagHost, TagEngineHost, TagServerVersion},
 			Fields: join(
 				gauges(UnitCount, FieldNCPUs, FieldNContainers, FieldNContainersRunning, FieldNContainersStopped, FieldNContainersPaused, FieldNImages),
 				gauges(UnitBytes, FieldMemoryTotal),
 			),
 		},
 		{
-			Name: ContainerCPU, Meaning: "CPU of a container", Tags: containerTags(TagCPU),
+			Name: ContainerCPU, From: FromAgent, Meaning: "CPU of a container", Tags: containerTags(TagCPU),
 			Fields: join(
 				counters(UnitNanoseconds, FieldUsageTotal, FieldUsageInUsermode, FieldUsageInKernelmode, FieldUsageSystem, FieldThrottledTime),
 				counters(UnitCount, FieldThrottlingPeriods, FieldThrottledPeriods),
@@ -31,7 +31,7 @@ func dockerMeasurements() []Measurement {
 			),
 		},
 		{
-			Name: ContainerMem, Meaning: "memory of a container", Tags: containerTags(),
+			Name: ContainerMem, From: FromAgent, Meaning: "memory of a container", Tags: containerTags(),
 			Fields: join(
 				[]FieldInfo{
 					integer(FieldUsage, UnitBytes, "without inactive file cache, as the docker command shows it"),
@@ -55,7 +55,7 @@ func dockerMeasurements() []Measurement {
 			),
 		},
 		{
-			Name: ContainerNet, Meaning: "network of a container; absent for one in the host's network", Tags: containerTags(TagNetwork),
+			Name: ContainerNet, From: FromAgent, Meaning: "network of a container; absent for one in the host's network", Tags: containerTags(TagNetwork),
 			Fields: join(
 				counters(UnitBytes, FieldRxBytes, FieldTxBytes),
 				counters(UnitCount, FieldRxPackets, FieldRxErrors, FieldRxDropped, FieldTxPackets, FieldTxErrors, FieldTxDropped),
@@ -63,7 +63,7 @@ func dockerMeasurements() []Measurement {
 			),
 		},
 		{
-			Name: ContainerBlkio, Meaning: "block IO of a container; absent where the kernel does not count it", Tags: containerTags(TagDevice),
+			Name: ContainerBlkio, From: FromAgent, Meaning: "block IO of a container; absent where the kernel does not count it", Tags: containerTags(TagDevice),
 			Fields: join(
 				counters(UnitBytes, FieldIOServiceBytesRead, FieldIOServiceBytesWrite, FieldIOServiceBytesSync, FieldIOServiceBytesAsync, FieldIOServiceBytesDiscard, FieldIOServiceBytesTotal),
 				counters(UnitCount, FieldIOServicedRead, FieldIOServicedWrite, FieldIOServicedSync, FieldIOServicedAsync, FieldIOServicedDiscard, FieldIOServicedTotal),
@@ -71,7 +71,7 @@ func dockerMeasurements() []Measurement {
 			),
 		},
 		{
-			Name: ContainerPIDs, Meaning: "processes and threads of a container", Tags: containerTags(),
+			Name: ContainerPIDs, From: FromAgent, Meaning: "processes and threads of a container", Tags: containerTags(),
 			Fields: []FieldInfo{
 				integer(FieldPIDs, UnitCount, ""),
 				integer(FieldPIDsLimit, UnitCount, "absent without one"),
@@ -79,12 +79,12 @@ func dockerMeasurements() []Measurement {
 			},
 		},
 		{
-			Name: ContainerPressure, Meaning: "how long a container's work stood still for want of something (PSI); absent on v1 and where the kernel does not count it",
+			Name: ContainerPressure, From: FromAgent, Meaning: "how long a container's work stood still for want of something (PSI); absent on v1 and where the kernel does not count it",
 			Tags:   containerTags(),
 			Fields: join(counters(UnitMicroseconds, FieldCPUSome, FieldCPUFull, FieldMemorySome, FieldMemoryFull, FieldIOSome, FieldIOFull), []FieldInfo{id}),
 		},
 		{
-			Name: ContainerStatus, Meaning: "state of a container, running or not", Tags: containerTags(),
+			Name: ContainerStatus, From: FromAgent, Meaning: "state of a container, running or not", Tags: containerTags(),
 			Fields: []FieldInfo{
 				boolean(FieldOOMKilled, "Docker's own flag, which misses some"),
 				integer(FieldPID, UnitNone, "of its first process, on the host"),
@@ -97,7 +97,7 @@ func dockerMeasurements() []Measurement {
 			},
 		},
 		{
-			Name: ContainerHealth, Meaning: "health of a container that has a HEALTHCHECK", Tags: containerTags(),
+			Name: ContainerHealth, From: FromAgent, Meaning: "health of a container that has a HEALTHCHECK", Tags: containerTags(),
 			Fields: []FieldInfo{
 				text(FieldHealthStatus, "starting, healthy or unhealthy"),
 				integer(FieldFailingStreak, UnitCount, "failed probes in a row"),
@@ -108,7 +108,7 @@ func dockerMeasurements() []Measurement {
 
 func eventMeasurement() Measurement {
 	return Measurement{
-		Name: ContainerEvent, Meaning: "what happened to a container, at the time of the event itself",
+		Name: ContainerEvent, From: FromAgent, Meaning: "what happened to a container, at the time of the event itself",
 		Tags: []string{TagHost, TagContainerName, TagAction},
 		Fields: []FieldInfo{
 			text(FieldContainerID, "full id"),
@@ -127,9 +127,23 @@ func eventMeasurement() Measurement {
 			integer(FieldLastCPUUsage, UnitNanoseconds, "of die: likewise, since its start"),
 			integer(FieldLastPIDs, UnitCount, "of die: likewise, processes and threads"),
 			text(FieldHealth, "of health_status"),
+			text(FieldOldName, "of rename: what its name was before"),
 			text(FieldStatus, "of present: running, exited, paused, …"),
 			integer(FieldStartedAt, UnitUnixNano, "of present"),
 			integer(FieldFinishedAt, UnitUnixNano, "of present"),
+		},
+	}
+}
+
+func dockerEventMeasurement() Measurement {
+	return Measurement{
+		Name: DockerEvent, From: FromAgent, Meaning: "what happened to an image; and when the agent could follow the engine no longer, or again",
+		Tags: []string{TagHost, TagAction},
+		Fields: []FieldInfo{
+			text(FieldImage, "of what is about an image: its name, or its id where it has none"),
+			text(FieldVersion, "likewise: its tag"),
+			text(FieldReason, "of daemon_gone: what the agent saw"),
+			integer(FieldAwayNs, UnitNanoseconds, "of daemon_back: since daemon_gone"),
 		},
 	}
 }

@@ -3,7 +3,7 @@ package influx
 // incidentMeasurement is what the router says of an incident that is over.
 func incidentMeasurement() Measurement {
 	return Measurement{
-		Name: Incident, Meaning: "an incident that is over, in the second in which it was resolved",
+		Name: Incident, From: FromRouter, Meaning: "an incident that is over, in the second in which it was resolved",
 		Tags: []string{TagSeverity, TagTeam, TagService, TagRule},
 		Fields: []FieldInfo{
 			text(FieldID, "the incident's id"),

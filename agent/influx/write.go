@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	influxdb2 "github.com/influxdata/influxdb-client-go/v2"
-	"github.com/influxdata/influxdb-client-go/v2/api"
 )
 
 // ErrRefused is, for [errors.Is], that not all points can be written, however often it is tried: a server read them and
@@ -38,15 +36,15 @@ func Write(ctx context.Context, o Output, points []Point) error {
 		case fateSent:
 			return nil
 		case fateRefused:
-			return fmt.Errorf("write %s: %w: %w", url, ErrRefused, explain(err))
+			return fmt.Errorf("write %s: %w: %w", url, ErrRefused, o.explain(err))
 		case fateHalve:
 			if half := len(points) / 2; half > 0 {
 				return errors.Join(Write(ctx, o, points[:half]), Write(ctx, o, points[half:]))
 			}
-			return fmt.Errorf("write %s: %w: %w", url, ErrRefused, explain(err))
+			return fmt.Errorf("write %s: %w: %w", url, ErrRefused, o.explain(err))
 		case fateRetry:
 		}
-		away = append(away, fmt.Errorf("write %s: %w", url, explain(err)))
+		away = append(away, fmt.Errorf("write %s: %w", url, o.explain(err)))
 	}
 	return away
 }
@@ -69,26 +67,8 @@ func Pause(err error, failures int, now time.Time, jitter float64) time.Duration
 }
 
 func writeOne(ctx context.Context, o Output, url, lines string) error {
-	client := o.client(url)
-	defer client.Close()
-	_, err := endpoint{client, client.WriteAPIBlocking(o.Org, o.Bucket)}.put(ctx, o, lines)
-	return err
-}
-
-// endpoint is one URL of an output.
-type endpoint struct {
-	client influxdb2.Client
-	write  api.WriteAPIBlocking
-}
-
-// put writes lines. When the server says that the database is not there it is made, and the lines sent again.
-func (e endpoint) put(ctx context.Context, o Output, lines string) (made bool, err error) {
-	err = e.write.WriteRecord(ctx, lines)
-	if statusOf(err) != http.StatusNotFound {
-		return false, err
-	}
-	if missing := ensure(ctx, e.client, o); missing != nil {
-		return false, errors.Join(err, missing)
-	}
-	return true, e.write.WriteRecord(ctx, lines)
+	return o.once(url, func(client influxdb2.Client) error {
+		_, err := endpoint{client, writer(client, o)}.put(ctx, o, lines)
+		return err
+	})
 }

@@ -78,7 +78,7 @@ func NewWriter(outputs []Output, opts WriterOptions) *Writer {
 	return w
 }
 
-// Write queues points for every output and returns as soon as they are written down, in its spool if it has one. What does not fit makes
+// Write queues points for every output whose filter they pass, and returns as soon as they are written down, in its spool if it has one. What does not fit makes
 // the oldest lines go, which are counted. Points that have no line protocol are left out, counted, and named in the log.
 //
 // Next on a sample's path: sender.deliver.
@@ -91,24 +91,36 @@ func (w *Writer) Write(points ...Point) {
 // split tells events, whose order counts, from all else.
 func split(points []Point) (events, samples []Point) {
 	for _, p := range points {
-		if p.Measurement == ContainerEvent {
+		if isEvent(p) {
 			events = append(events, p)
 		}
 	}
 	if len(events) == 0 {
 		return nil, points
 	}
-	return events, slices.DeleteFunc(slices.Clone(points), func(p Point) bool { return p.Measurement == ContainerEvent })
+	return events, slices.DeleteFunc(slices.Clone(points), isEvent)
 }
 
+func isEvent(p Point) bool { return p.Measurement == ContainerEvent || p.Measurement == DockerEvent }
+
 func (w *Writer) write(kind spool.Kind, points []Point) {
-	encoded, err := Encode(nil, points)
+	encoded, err := Encode(nil, w.wanted(points))
 	if err != nil {
 		w.noteBad(err)
 	}
 	for _, s := range w.senders {
 		s.push(kind, encoded)
 	}
+}
+
+// wanted is points without those that pass the filter of no output: they need not be encoded.
+func (w *Writer) wanted(points []Point) []Point {
+	if slices.ContainsFunc(w.senders, func(s *sender) bool { return s.output.Filter.open() }) {
+		return points
+	}
+	return slices.DeleteFunc(slices.Clone(points), func(p Point) bool {
+		return !slices.ContainsFunc(w.senders, func(s *sender) bool { return s.output.Filter.Passes(p.Measurement) })
+	})
 }
 
 // WriteLines is Write for whole lines of samples, which are encoded already, and for points of the same moment that are no events: they
@@ -119,7 +131,7 @@ func (w *Writer) WriteLines(lines []byte, points ...Point) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var err error
-	if w.round, err = Encode(append(w.round[:0], lines...), points); err != nil {
+	if w.round, err = Encode(append(w.round[:0], lines...), w.wanted(points)); err != nil {
 		w.noteBad(err)
 	}
 	for _, s := range w.senders {

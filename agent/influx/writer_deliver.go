@@ -34,7 +34,7 @@ func (s *sender) deliver(ctx context.Context, b batch) (settled bool, asked time
 		case fateRefused:
 			s.trouble.OK()
 			s.refuse(b, err)
-			s.opts.Tried(s.output.Name, began, explain(err))
+			s.opts.Tried(s.output.Name, began, s.output.explain(err))
 			return true, 0
 		case fateHalve:
 			s.trouble.OK()
@@ -45,7 +45,7 @@ func (s *sender) deliver(ctx context.Context, b batch) (settled bool, asked time
 		if ctx.Err() != nil {
 			break // our own end, not the server's fault
 		}
-		last = explain(err)
+		last = s.output.explain(err)
 		answered = answered || statusOf(err) != 0
 		s.trouble.Failed(last)
 		asked = max(asked, retryAfter(err, time.Now()))
@@ -92,12 +92,19 @@ func (s *sender) halve(b batch, err error) {
 }
 
 // explain begins an error with what it means to an operator.
-func explain(err error) error {
-	switch status := statusOf(err); status {
-	case 0:
+func (o Output) explain(err error) error {
+	status := statusOf(err)
+	switch {
+	case status == 0:
 		return fmt.Errorf("unreachable: %w", err)
-	case http.StatusUnauthorized, http.StatusForbidden:
+	case (status == http.StatusUnauthorized || status == http.StatusForbidden) && o.Username != "":
+		return fmt.Errorf("user or password refused: %w", err)
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		return fmt.Errorf("token refused: %w", err)
+	case status == http.StatusProxyAuthRequired:
+		return fmt.Errorf("the proxy asks for its user and password: %w", err)
+	case status >= 300 && status < 400:
+		return fmt.Errorf("answered %d, a redirect to %q, which is not followed: name the right address: %w", status, locationOf(err), err)
 	default:
 		return fmt.Errorf("answered %d: %w", status, err)
 	}

@@ -9,17 +9,15 @@ import (
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
-	"github.com/influxdata/influxdb-client-go/v2/api"
 )
 
 // brokenUntil is a server that fails until a time, and notes every try.
 type brokenUntil struct {
-	api.WriteAPIBlocking
 	mended time.Time
 	tries  []time.Time
 }
 
-func (b *brokenUntil) WriteRecord(context.Context, ...string) error {
+func (b *brokenUntil) write(context.Context, string) error {
 	b.tries = append(b.tries, time.Now())
 	if time.Now().Before(b.mended) {
 		return errors.New("connection refused")
@@ -36,7 +34,7 @@ func paced(t *testing.T, broken, watch time.Duration, during func(w *Writer)) []
 		[]Output{{Name: "db", URLs: []string{"http://db.example"}}},
 		WriterOptions{Log: slog.New(slog.DiscardHandler), Metrics: metrics.NewSet()},
 	)
-	w.senders[0].urls[0].write = server
+	w.senders[0].urls[0].write = server.write
 	ctx, cancel := context.WithTimeout(t.Context(), watch)
 	defer cancel()
 	done := make(chan error, 1)
@@ -108,7 +106,7 @@ func TestNextURLIsTriedAtOnce(t *testing.T) {
 			[]Output{{Name: "router", URLs: []string{"http://a.example", "http://b.example"}}},
 			WriterOptions{Log: slog.New(slog.DiscardHandler), Metrics: metrics.NewSet()},
 		)
-		w.senders[0].urls[0].write, w.senders[0].urls[1].write = broken, whole
+		w.senders[0].urls[0].write, w.senders[0].urls[1].write = broken.write, whole.write
 		w.Write(sample(0))
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()

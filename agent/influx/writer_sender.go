@@ -4,11 +4,13 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
 	"nezuban/agent/daemon"
 	"nezuban/agent/influx/spool"
+	"nezuban/agent/transport"
 )
 
 // sender brings what waits for one output to its server. Except for push, hurry and count its methods belong to the goroutine of run.
@@ -21,10 +23,14 @@ type sender struct {
 	figures figures
 	trouble *daemon.Condition
 
+	over     *transport.Transport
 	urls     []endpoint
 	at       int // index of the URL in use
 	maxBytes int // of a batch; shrinks when the server says 413
 	refused  refusals
+
+	filtering sync.Mutex
+	sieve     sieve // filtering guards it
 
 	counting sync.Mutex
 	before   uint64 // lines that the spool had lost when it was counted last; counting guards it
@@ -42,19 +48,42 @@ func newSender(o Output, opts WriterOptions) *sender {
 		wake:     make(chan struct{}, 1),
 		trouble:  daemon.NewCondition(opts.Log, "output "+o.Name),
 		maxBytes: maxBatchBytes,
+		sieve:    sieve{filter: o.Filter},
 	}
 	s.store.openSpool(opts, o.Name)
 	s.before = s.store.stats().Lost
 	s.figures = newFigures(opts.Metrics, s)
+	s.sayFilter()
+	s.over = transport.New(o.Transport, s.log)
 	for _, url := range o.URLs {
-		client := o.client(url)
-		s.urls = append(s.urls, endpoint{client, client.WriteAPIBlocking(o.Org, o.Bucket)})
+		client := o.client(url, s.over)
+		s.urls = append(s.urls, endpoint{client, writer(client, o)})
 	}
 	return s
 }
 
+// push takes in those of some lines that the output's filter lets pass.
 func (s *sender) push(kind spool.Kind, lines []byte) {
-	s.figures.dropped.Add(s.store.push(kind, lines))
+	if s.output.Filter.open() {
+		s.figures.dropped.Add(s.store.push(kind, lines))
+		return
+	}
+	s.filtering.Lock()
+	defer s.filtering.Unlock()
+	s.figures.dropped.Add(s.store.push(kind, s.sieve.lines(lines)))
+}
+
+// sayFilter tells, once, what an output does not get, lest it be missed.
+func (s *sender) sayFilter() {
+	var without []string
+	for _, m := range Measurements() {
+		if !s.output.Filter.Passes(m.Name) {
+			without = append(without, m.Name)
+		}
+	}
+	if len(without) > 0 {
+		s.log.Info("the output's filter keeps measurements from it", "measurements", strings.Join(without, " "))
+	}
 }
 
 // count gives the figures of what waits, and adds what the spool has lost since the last time to those of the output.
@@ -152,4 +181,5 @@ func (s *sender) close() {
 	for _, url := range s.urls {
 		url.client.Close()
 	}
+	s.over.CloseIdleConnections()
 }

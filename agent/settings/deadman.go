@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"cmp"
 	"net/url"
 	"slices"
 	"time"
@@ -26,13 +27,14 @@ const (
 	maxDeadManAfter     = time.Hour
 )
 
-// Validate checks the table against the outputs and the state folder, and returns the switch without the names of who uses
-// it; nil when there is no such table.
-func (d DeadMan) Validate(v *tomlfile.Validator, outputs []influx.Output, stateDir string) *deadman.Config {
+// Validate checks the table of a program, one of influx's From constants, against the outputs and the state folder, and returns the
+// switch without its source; nil when there is no such table. The output that it names, or would name, must get what a router needs.
+func (d DeadMan) Validate(v *tomlfile.Validator, from string, outputs []influx.Output, stateDir string) *deadman.Config {
+	routerGets(v, from, cmp.Or(d.Output, defaultRouterOutput), outputs)
 	if d == (DeadMan{}) {
 		return nil
 	}
-	c := deadman.Config{Output: d.Output, After: time.Duration(d.After), EventsURL: d.BaseURL, StateDir: stateDir}
+	c := deadman.Config{Program: from, Output: cmp.Or(d.Output, defaultRouterOutput), After: time.Duration(d.After), EventsURL: d.BaseURL, StateDir: stateDir}
 	switch {
 	case (d.EventsKeyFile == "") == (d.URLFile == ""):
 		v.Wrong(nil, "either events_key_file or url_file", "dead_man")
@@ -40,9 +42,6 @@ func (d DeadMan) Validate(v *tomlfile.Validator, outputs []influx.Output, stateD
 		d.events(v, &c)
 	default:
 		d.webhook(v, &c)
-	}
-	if c.Output == "" {
-		c.Output = defaultRouterOutput
 	}
 	if v.Clean() && !slices.ContainsFunc(outputs, func(o influx.Output) bool { return o.Name == c.Output }) {
 		v.Wrong(c.Output, "the name of the [[output]] that is the router", "dead_man", "output")

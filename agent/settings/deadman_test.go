@@ -36,7 +36,7 @@ func deadMan(t *testing.T, text, stateDir string) (*deadman.Config, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := in.DeadMan.Validate(v, []influx.Output{{Name: "influxdb"}, {Name: "router"}}, stateDir)
+	c := in.DeadMan.Validate(v, influx.FromAgent, []influx.Output{{Name: "influxdb"}, {Name: "router"}}, stateDir)
 	return c, v.Err()
 }
 
@@ -47,13 +47,16 @@ func TestDeadMan(t *testing.T) {
 	}{
 		{"no table", "", nil},
 		{"a key", `events_key_file = "key"`, &deadman.Config{
-			Output: "router", After: 2 * time.Minute, RoutingKey: routingKey, EventsURL: "https://events.pagerduty.com", StateDir: "/state",
+			Program: "nezuban-agent",
+			Output:  "router", After: 2 * time.Minute, RoutingKey: routingKey, EventsURL: "https://events.pagerduty.com", StateDir: "/state",
 		}},
 		{"everything", "events_key_file = \"key\"\nbase_url = \"https://events.eu.pagerduty.com\"\noutput = \"influxdb\"\nafter = \"5m\"", &deadman.Config{
-			Output: "influxdb", After: 5 * time.Minute, RoutingKey: routingKey, EventsURL: "https://events.eu.pagerduty.com", StateDir: "/state",
+			Program: "nezuban-agent",
+			Output:  "influxdb", After: 5 * time.Minute, RoutingKey: routingKey, EventsURL: "https://events.eu.pagerduty.com", StateDir: "/state",
 		}},
 		{"a webhook", `url_file = "url"`, &deadman.Config{
-			Output: "router", After: 2 * time.Minute, WebhookURL: "https://example.org/hook?token=s3cret", StateDir: "/state",
+			Program: "nezuban-agent",
+			Output:  "router", After: 2 * time.Minute, WebhookURL: "https://example.org/hook?token=s3cret", StateDir: "/state",
 		}},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -10,9 +10,11 @@ import (
 	"net"
 	"net/url"
 	"slices"
+	"strings"
 
 	"nezuban/agent/influx"
 	"nezuban/agent/tomlfile"
+	"nezuban/agent/transport"
 )
 
 // LookupEnv is os.LookupEnv or a test's.
@@ -48,18 +50,38 @@ func (d Daemon) Validate(v *tomlfile.Validator, env LookupEnv, like string, opti
 	return v.SecretFrom(env, sentryEnv, d.SentryDSNFile, "sentry_dsn_file")
 }
 
-// Endpoint is where a service is, and the token for it.
+// Endpoint is where a service is, the token for it, and how it is reached.
 type Endpoint struct {
 	URL       string   `toml:"url"`
 	URLs      []string `toml:"urls"` // of the same service; the next is tried when one fails
 	TokenFile string   `toml:"token_file"`
 	TokenEnv  string   `toml:"token_env"`
+
+	CAFile       string `toml:"tls_ca_file"`
+	CertFile     string `toml:"tls_cert_file"`
+	KeyFile      string `toml:"tls_key_file"`
+	ServerName   string `toml:"tls_server_name"`
+	ProxyURL     string `toml:"proxy_url"`
+	ProxyURLFile string `toml:"proxy_url_file"`
+	ProxyURLEnv  string `toml:"proxy_url_env"`
 }
 
-// Validate checks an endpoint that stands at the given key, and returns its
-// addresses and its token: a secret, or "" for none.
-func (e Endpoint) Validate(v *tomlfile.Validator, env LookupEnv, at ...any) (urls []string, token string) {
-	return e.urls(v, at), e.token(v, env, at)
+// Service is an endpoint that was checked.
+type Service struct {
+	URLs      []string
+	Token     string // a secret, or "" for none
+	Transport transport.Options
+}
+
+// Validate checks an endpoint that stands at the given key.
+func (e Endpoint) Validate(v *tomlfile.Validator, env LookupEnv, at ...any) Service {
+	return Service{
+		URLs:  e.urls(v, at),
+		Token: secret(v, env, e.TokenFile, e.TokenEnv, at, "token"),
+		Transport: transport.Options{
+			CAFile: e.authorities(v, at), Certificate: e.certificate(v, at), ServerName: e.serverName(v, at), Proxy: e.proxy(v, env, at),
+		},
+	}
 }
 
 func (e Endpoint) urls(v *tomlfile.Validator, at []any) []string {
@@ -81,23 +103,37 @@ func (e Endpoint) urls(v *tomlfile.Validator, at []any) []string {
 func address(v *tomlfile.Validator, text string, at []any) {
 	u, err := url.Parse(text)
 	switch {
+	case err == nil && u.User != nil:
+		v.Wrong(withoutUser(text), "an address without user and password", at...)
 	case err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "":
-		v.Wrong(text, "an address like http://127.0.0.1:17070", at...)
-	case u.User != nil:
-		v.Wrong(u.Redacted(), "an address without user and password", at...)
+		v.Wrong(withoutUser(text), "an address like http://127.0.0.1:17070", at...)
 	}
 }
 
-func (e Endpoint) token(v *tomlfile.Validator, env LookupEnv, at []any) string {
+// withoutUser is a URL, be it a bad one, without what may be a user and a password.
+func withoutUser(text string) string {
+	end := strings.LastIndexByte(text, '@')
+	if end < 0 {
+		return text
+	}
+	scheme, _, found := strings.Cut(text[:end], "://")
+	if !found {
+		return "…" + text[end:]
+	}
+	return scheme + "://…" + text[end:]
+}
+
+// secret is what a file or a variable of the environment holds; the keys are key_file and key_env. "" for none.
+func secret(v *tomlfile.Validator, env LookupEnv, file, variable string, at []any, key string) string {
 	switch {
-	case e.TokenFile != "" && e.TokenEnv != "":
-		v.Wrong("token_file and token_env", "one of them", under(at, "token_env")...)
-	case e.TokenFile != "":
-		return v.Secret(e.TokenFile, under(at, "token_file")...)
-	case e.TokenEnv != "":
-		secret, set := env(e.TokenEnv)
+	case file != "" && variable != "":
+		v.Wrong(key+"_file and "+key+"_env", "one of them", under(at, key+"_env")...)
+	case file != "":
+		return v.Secret(file, under(at, key+"_file")...)
+	case variable != "":
+		secret, set := env(variable)
 		if !set || secret == "" {
-			v.Wrong(e.TokenEnv, "an environment variable that is set", under(at, "token_env")...)
+			v.Wrong(variable, "an environment variable that is set", under(at, key+"_env")...)
 		}
 		return secret
 	}
@@ -110,9 +146,12 @@ func under(at []any, key ...any) []any { return append(slices.Clip(at), key...) 
 // Database is a server that takes line protocol, and where in it points go.
 type Database struct {
 	Endpoint
-	Org    string `toml:"org"`
-	Bucket string `toml:"bucket"`
-	Gzip   bool   `toml:"gzip"`
+	Username     string `toml:"username"`
+	PasswordFile string `toml:"password_file"`
+	PasswordEnv  string `toml:"password_env"`
+	Org          string `toml:"org"`
+	Bucket       string `toml:"bucket"`
+	Gzip         bool   `toml:"gzip"`
 }
 
 // Output checks a database that stands at the given key, and gives it the name
@@ -121,18 +160,42 @@ func (d Database) Output(v *tomlfile.Validator, env LookupEnv, name string, at .
 	if d.Bucket == "" {
 		d.Bucket = defaultBucket
 	}
-	urls, token := d.Validate(v, env, at...)
-	return influx.Output{Name: name, URLs: urls, Token: token, Org: d.Org, Bucket: d.Bucket, Gzip: d.Gzip}
+	service := d.Validate(v, env, at...)
+	return influx.Output{
+		Name: name, URLs: service.URLs, Token: service.Token, Username: d.Username, Password: d.password(v, env, at),
+		Org: d.Org, Bucket: d.Bucket, Gzip: d.Gzip, Transport: service.Transport,
+	}
+}
+
+// password checks the user and gives the password: a secret, or "" without a user.
+func (d Database) password(v *tomlfile.Validator, env LookupEnv, at []any) string {
+	here := under(at, "username")
+	switch {
+	case d.Username == "" && (d.PasswordFile != "" || d.PasswordEnv != ""):
+		v.Wrong(nil, "the user whose password is named", here...)
+	case d.Username == "":
+	case d.TokenFile != "" || d.TokenEnv != "":
+		v.Wrong("username and a token", "one of them", here...)
+	case d.PasswordFile == "" && d.PasswordEnv == "":
+		v.Wrong(d.Username, "password_file or password_env beside it", here...)
+	case d.Org != "":
+		v.Wrong(d.Username, "token_file or token_env, as an InfluxDB with org takes no password", here...)
+	case strings.ContainsAny(d.Username, ":\r\n"):
+		v.Wrong(d.Username, `a user without ":"`, here...)
+	}
+	return secret(v, env, d.PasswordFile, d.PasswordEnv, at, "password")
 }
 
 // Output is one [[output]]: a database, or a router of ours, with a name.
 type Output struct {
-	Name string `toml:"name"`
+	Name    string   `toml:"name"`
+	Include []string `toml:"include"` // patterns of measurements
+	Exclude []string `toml:"exclude"`
 	Database
 }
 
-// Outputs checks the [[output]] list, of which there is at least one.
-func Outputs(v *tomlfile.Validator, env LookupEnv, written []Output) []influx.Output {
+// Outputs checks the [[output]] list of a program, one of influx's From constants. There is at least one.
+func Outputs(v *tomlfile.Validator, env LookupEnv, from string, written []Output) []influx.Output {
 	if len(written) == 0 && v.Clean() { // a file with mistakes may not have been read so far
 		v.Wrong(nil, "at least one [[output]]", "output")
 	}
@@ -146,7 +209,9 @@ func Outputs(v *tomlfile.Validator, env LookupEnv, written []Output) []influx.Ou
 			v.Wrong(o.Name, "a name that no other output has", "output", i, "name")
 		}
 		named[o.Name] = true
-		outputs = append(outputs, o.Output(v, env, o.Name, "output", i))
+		output := o.Output(v, env, o.Name, "output", i)
+		output.Filter = o.filter(v, from, i)
+		outputs = append(outputs, output)
 	}
 	return outputs
 }

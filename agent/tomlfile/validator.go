@@ -72,7 +72,7 @@ func (v *Validator) Secret(name string, path ...any) string {
 		v.Wrong(name, "a file that holds the secret", path...)
 		return ""
 	}
-	data, err := readRegular(v.Path(name), maxSecretBytes)
+	data, err := ReadRegular(v.Path(name), maxSecretBytes)
 	secret := strings.TrimSpace(string(data))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -52,6 +52,7 @@ func wholeLife(t *testing.T, r *root, deb string) {
 	}
 	r.write(config, fmt.Sprintf(`interval = "1s"
 listen = "127.0.0.1:0"
+cgroups = ["*"]
 docker_socket = ""
 [[output]]
 name = "test"

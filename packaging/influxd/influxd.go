@@ -82,9 +82,16 @@ func lock(ctx context.Context, path string) (unlock func(), err error) {
 	}
 }
 
+// Options are what a server does beyond answering everybody in the clear.
+type Options struct {
+	Auth     bool   // asks for a user and a password, once there is an admin
+	CertFile string // PEM, of https; empty: http
+	KeyFile  string // PEM, of the certificate
+}
+
 // Config is the text of a configuration file for a server that keeps its data
 // below dir and answers HTTP at addr ("127.0.0.1:0" takes a free port).
-func Config(dir, addr string) []byte {
+func Config(dir, addr string, o Options) []byte {
 	return fmt.Appendf(nil, `# Written by package influxd; edits are lost.
 reporting-disabled = true
 bind-address = "127.0.0.1:0" # backup service: unused, any free port
@@ -109,6 +116,10 @@ bind-address = "127.0.0.1:0" # backup service: unused, any free port
 [http]
   bind-address = %[4]q
   flux-enabled = true
+  auth-enabled = %[5]t
+  https-enabled = %[6]t
+  https-certificate = %[7]q
+  https-private-key = %[8]q
   log-enabled = false
   pprof-enabled = false
 
@@ -116,5 +127,5 @@ bind-address = "127.0.0.1:0" # backup service: unused, any free port
   format = "logfmt"
   level = "info" # its "Listening on HTTP" line tells the port
   suppress-logo = true
-`, filepath.Join(dir, "meta"), filepath.Join(dir, "data"), filepath.Join(dir, "wal"), addr)
+`, filepath.Join(dir, "meta"), filepath.Join(dir, "data"), filepath.Join(dir, "wal"), addr, o.Auth, o.CertFile != "", o.CertFile, o.KeyFile)
 }

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"net/http"
@@ -28,9 +30,9 @@ type Server struct {
 // and returns when it answers /ping, which takes four to five seconds of CPU
 // because it compiles Flux's library first. ctx bounds the start only. Every
 // line that the server prints goes to log.
-func Start(ctx context.Context, path, dir, addr string, log io.Writer) (*Server, error) {
+func Start(ctx context.Context, path, dir, addr string, o Options, log io.Writer) (*Server, error) {
 	file := filepath.Join(dir, "influxd.toml")
-	if err := os.WriteFile(file, Config(dir, addr), 0o600); err != nil {
+	if err := os.WriteFile(file, Config(dir, addr, o), 0o600); err != nil {
 		return nil, fmt.Errorf("start influxd: %w", err)
 	}
 	out, in, err := os.Pipe()
@@ -56,7 +58,7 @@ func Start(ctx context.Context, path, dir, addr string, log io.Writer) (*Server,
 	}()
 	address := make(chan string, 1)
 	go follow(out, log, address)
-	if err := s.await(ctx, address); err != nil {
+	if err := s.await(ctx, address, o); err != nil {
 		s.Stop()
 		return nil, fmt.Errorf("start influxd at %s: %w", addr, err)
 	}
@@ -80,14 +82,27 @@ func (s *Server) Stop() {
 
 // await waits for the server's own word about its port, so that no other
 // server's answer can be taken for this one's, and then for /ping.
-func (s *Server) await(ctx context.Context, address <-chan string) error {
+func (s *Server) await(ctx context.Context, address <-chan string, o Options) error {
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	scheme := "http://"
+	if o.CertFile != "" {
+		scheme = "https://"
+		trusted, err := os.ReadFile(o.CertFile)
+		if err != nil {
+			return err
+		}
+		pool := x509.NewCertPool()
+		pool.AppendCertsFromPEM(trusted) // its own is enough to know it by
+		client.Transport = &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: pool}}
+	}
+
 	select {
 	case addr, ok := <-address:
 		if !ok {
 			<-s.done
 			return fmt.Errorf("ended before it listened: %s", s.cmd.ProcessState)
 		}
-		s.URL = "http://" + addr
+		s.URL = scheme + addr
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -96,7 +111,7 @@ func (s *Server) await(ctx context.Context, address <-chan string) error {
 		if err != nil {
 			return err
 		}
-		resp, err := http.DefaultClient.Do(req)
+		resp, err := client.Do(req)
 		if err == nil {
 			_ = resp.Body.Close()
 			if resp.StatusCode == http.StatusNoContent {

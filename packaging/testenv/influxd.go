@@ -16,11 +16,17 @@ import (
 // ends. A start costs about five seconds of CPU: share one between subtests.
 func Influxd(tb testing.TB) string {
 	tb.Helper()
+	return InfluxdWith(tb, influxd.Options{})
+}
+
+// InfluxdWith is Influxd for a server that asks for users, or speaks TLS.
+func InfluxdWith(tb testing.TB, o influxd.Options) string {
+	tb.Helper()
 	path := InfluxdPath(tb)
 	ctx, cancel := context.WithTimeout(tb.Context(), 90*time.Second)
 	defer cancel()
 	var log logBuffer
-	s, err := influxd.Start(ctx, path, tb.TempDir(), "127.0.0.1:0", &log)
+	s, err := influxd.Start(ctx, path, tb.TempDir(), "127.0.0.1:0", o, &log)
 	if err != nil {
 		tb.Fatalf("%v; its log:\n%s", err, log.String())
 	}

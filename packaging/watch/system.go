@@ -53,7 +53,7 @@ func influxSpec(ctx context.Context, s settings) (spec, error) {
 		return spec{}, err
 	}
 	config := filepath.Join(dir, "influxd.toml")
-	if err := os.WriteFile(config, influxd.Config(dir, "127.0.0.1:"+s.Ports.InfluxDB.String()), 0o600); err != nil {
+	if err := os.WriteFile(config, influxd.Config(dir, "127.0.0.1:"+s.Ports.InfluxDB.String(), influxd.Options{}), 0o600); err != nil {
 		return spec{}, err
 	}
 	return spec{
@@ -70,7 +70,7 @@ func banner(ctx context.Context, s settings) {
 	defer cancel()
 	watched := "containers and host"
 	if err := loadimage.Ping(ctx, s.Docker); err != nil {
-		watched = fmt.Sprintf("cgroups and host; containers once Docker answers at %s: %v", s.Docker, err)
+		watched = fmt.Sprintf("host; containers once Docker answers at %s: %v", s.Docker, err)
 	}
 	fmt.Printf(`watching this machine (%s)
   router      %s

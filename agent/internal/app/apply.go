@@ -87,7 +87,8 @@ func (f *follower) apply(ctx context.Context, e docker.Event) {
 func told(action string) bool {
 	switch action {
 	case docker.ActionStart, docker.ActionDie, docker.ActionOOM, docker.ActionHealth,
-		docker.ActionKill, docker.ActionStop, docker.ActionDestroy:
+		docker.ActionKill, docker.ActionStop, docker.ActionDestroy,
+		docker.ActionPause, docker.ActionUnpause, docker.ActionRename:
 		return true
 	default:
 		return false
@@ -113,18 +114,37 @@ func (f *follower) update(ctx context.Context, c *docker.Container, e docker.Eve
 			f.ask(ctx, e.ID)
 		}
 	case docker.ActionDie:
-		c.Status, c.PID, c.ExitCode, c.FinishedAt, c.Health = "exited", 0, e.ExitCode, e.At, ""
+		c.Status, c.PID, c.ExitCode, c.FinishedAt, c.Health, c.FailingStreak = "exited", 0, e.ExitCode, e.At, "", 0
 		if _, under := f.asked[e.ID]; under {
 			f.asked[e.ID] = true
 		}
 	case docker.ActionOOM:
 		c.OOMKilled = true
 	case docker.ActionHealth:
-		c.Health = e.Health
+		f.health(ctx, c, e)
 	case docker.ActionPause:
 		c.Status = "paused"
 	case docker.ActionUnpause:
 		c.Status = "running"
 	}
 	f.table.Put(*c)
+}
+
+// health notes a change of health. How many checks have failed in a row no event tells: Docker is asked.
+func (f *follower) health(ctx context.Context, c *docker.Container, e docker.Event) {
+	c.Health, c.FailingStreak = e.Health, 0
+	if e.Health != docker.Healthy {
+		c.FailingStreak = -1
+	}
+	switch _, under := f.asked[e.ID]; {
+	case under:
+		f.asked[e.ID] = true
+	case c.FailingStreak < 0:
+		f.ask(ctx, e.ID)
+	}
+}
+
+// failing says whether health checks of a container fail, or fail perhaps: no event tells of each.
+func failing(c docker.Container) bool {
+	return c.Health != "" && (c.Health != docker.Healthy || c.FailingStreak != 0)
 }

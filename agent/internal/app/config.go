@@ -8,6 +8,7 @@ import (
 	"nezuban/agent/deadman"
 	"nezuban/agent/influx"
 	"nezuban/agent/influx/spool"
+	"nezuban/agent/internal/cgroup"
 	"nezuban/agent/settings"
 	"nezuban/agent/tomlfile"
 )
@@ -37,6 +38,8 @@ const (
 type Config struct {
 	Host         string        // name of this machine in every point
 	Interval     time.Duration // between two samples, 1 s to 1 min
+	CPUPerCore   bool          // figures of each core, beside those of all
+	Cgroups      []cgroup.Glob // that are sampled under their paths
 	DockerSocket string        // empty: no Docker
 	StateDir     string        // keeps what waits for outputs, until when Docker's events were seen, and what DeadMan triggered; empty: nothing is kept
 	SpoolBytes   int64         // of what waits for one output, on disk
@@ -53,6 +56,8 @@ type file struct {
 	settings.Daemon
 	Host         string            `toml:"host"`
 	Interval     tomlfile.Duration `toml:"interval"`
+	CPUPerCore   bool              `toml:"cpu_per_core"`
+	Cgroups      []string          `toml:"cgroups"`
 	DockerSocket string            `toml:"docker_socket"`
 	StateDir     string            `toml:"state_dir"`
 	SpoolBytes   int64             `toml:"spool_max_bytes"`
@@ -79,7 +84,7 @@ func LoadConfig(path string, env settings.LookupEnv) (Config, error) {
 
 func (in file) config(v *tomlfile.Validator, env settings.LookupEnv) Config {
 	cfg := Config{
-		Host: in.Host, Interval: time.Duration(in.Interval), DockerSocket: in.DockerSocket,
+		Host: in.Host, Interval: time.Duration(in.Interval), CPUPerCore: in.CPUPerCore, DockerSocket: in.DockerSocket,
 		StateDir: v.Path(in.StateDir), SpoolBytes: in.SpoolBytes, SpoolAge: time.Duration(in.SpoolAge),
 		Listen: in.Listen, LogLevel: in.LogLevel,
 	}
@@ -96,6 +101,13 @@ func (in file) config(v *tomlfile.Validator, env settings.LookupEnv) Config {
 	if cfg.Interval < minInterval || cfg.Interval > maxInterval {
 		v.Wrong(cfg.Interval.String(), fmt.Sprintf("%s to %s", minInterval, maxInterval), "interval")
 	}
+	for i, text := range in.Cgroups {
+		glob, err := cgroup.ParseGlob(text)
+		if err != nil {
+			v.Wrong(text, `the path of cgroups, such as "system.slice/*.service"`, "cgroups", i)
+		}
+		cfg.Cgroups = append(cfg.Cgroups, glob)
+	}
 	if cfg.SpoolBytes < minSpoolBytes {
 		v.Wrong(cfg.SpoolBytes, fmt.Sprintf("%d or more", minSpoolBytes), "spool_max_bytes")
 	}
@@ -103,9 +115,9 @@ func (in file) config(v *tomlfile.Validator, env settings.LookupEnv) Config {
 		v.Wrong(cfg.SpoolAge.String(), fmt.Sprintf("%s to %s", minSpoolAge, maxSpoolAge), "spool_max_age")
 	}
 	cfg.SentryDSN = in.Validate(v, env, defaultListen, true)
-	cfg.Outputs = settings.Outputs(v, env, in.Outputs)
-	if cfg.DeadMan = in.DeadMan.Validate(v, cfg.Outputs, cfg.StateDir); cfg.DeadMan != nil {
-		cfg.DeadMan.Program, cfg.DeadMan.Source = "nezuban-agent", cfg.Host
+	cfg.Outputs = settings.Outputs(v, env, influx.FromAgent, in.Outputs)
+	if cfg.DeadMan = in.DeadMan.Validate(v, influx.FromAgent, cfg.Outputs, cfg.StateDir); cfg.DeadMan != nil {
+		cfg.DeadMan.Source = cfg.Host
 	}
 	return cfg
 }

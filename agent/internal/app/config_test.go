@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"nezuban/agent/influx"
+	"nezuban/agent/internal/cgroup"
 	"nezuban/agent/tomlfile"
 	"nezuban/packaging/testenv"
 )
@@ -61,6 +62,8 @@ func TestLoadConfig(t *testing.T) {
 			text: `
 host = "db1"
 interval = "1m"
+cpu_per_core = true
+cgroups = ["/system.slice/*.service", "docker"]
 docker_socket = ""
 state_dir = "state"
 spool_max_bytes = 1048576
@@ -81,7 +84,7 @@ url = "http://127.0.0.1:8086"
 token_env = "INFLUX_TOKEN"
 `,
 			want: Config{
-				Host: "db1", Interval: time.Minute, LogLevel: "debug", SentryDSN: "s3cret", StateDir: "state",
+				Host: "db1", Interval: time.Minute, CPUPerCore: true, Cgroups: []cgroup.Glob{"system.slice/*.service", "docker"}, LogLevel: "debug", SentryDSN: "s3cret", StateDir: "state",
 				SpoolBytes: 1 << 20, SpoolAge: 90 * time.Minute,
 				Outputs: []influx.Output{
 					{Name: "router", URLs: []string{"http://a:7070", "https://b:7070"}, Token: "s3cret", Org: "o", Bucket: "b/rp", Gzip: true},
@@ -116,6 +119,9 @@ func TestLoadConfigNamesEveryMistake(t *testing.T) {
 			`agent.toml:1: interval: found "5ms", expected 1s to 1m0s`,
 			`agent.toml:2: log_level: found "loud", expected debug, info, warn or error`,
 			`agent.toml:3: intervall: found`,
+		}},
+		{"cgroups", "cgroups = [\"system.slice/*.service\", \"../etc\", \"a[\"]\n" + output, []string{
+			`agent.toml:1: cgroups[1]: found "../etc", expected the path of cgroups, such as "system.slice/*.service"`, `agent.toml:1: cgroups[2]: found "a["`,
 		}},
 		{"no output", "host = \"a\"\n", []string{"output: found nothing, expected at least one [[output]]"}},
 		{"syntax", "host = \n", []string{"agent.toml:1:"}},

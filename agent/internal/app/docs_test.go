@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"nezuban/docs"
+	"nezuban/packaging/testenv"
 )
 
 // TestDocsExamples loads every agent.toml of the documentation, with a secret wherever one names a file or a variable.
@@ -19,11 +20,18 @@ func TestDocsExamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	authority := testenv.NewAuthority(t)
+	cert, key := authority.Issue("agent")
 	env := func(key string) (string, bool) { return "https://key@sentry.example/1", key != "" }
 	for _, text := range examples {
 		dir := t.TempDir()
-		for _, name := range []string{"sentry.dsn", "influxdb.token", "router.token", "events.key"} {
+		for _, name := range []string{"sentry.dsn", "influxdb.token", "influxdb.password", "router.token", "events.key"} {
 			if err := os.WriteFile(filepath.Join(dir, name), []byte("a secret of thirty-two characters"[:32]), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for name, from := range map[string]string{"ca.pem": authority.File, "agent.pem": cert, "agent-key.pem": key} {
+			if err := os.Link(from, filepath.Join(dir, name)); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -34,6 +34,7 @@ type follower struct {
 	waiting map[string][]docker.Event // of containers that nothing is known of yet
 	synced  time.Time                 // what the table holds is at least as new as this
 	live    time.Time                 // since when there is a stream; zero: there is none
+	left    time.Time                 // since when there is none, after there was one
 }
 
 func newFollower(client *docker.Client, table *docker.Table, last *lastSamples, writer pointWriter, hostName string, seen *memory, told *ledger) *follower {
@@ -160,12 +161,24 @@ func (f *follower) present(ctx context.Context, containers []docker.Container, a
 		points, lives := make([]influx.Point, 0, len(containers)), make(map[string]event.Life, len(containers))
 		for _, c := range containers {
 			points = append(points, presentPoint(f.hostName, c, now))
-			lives[c.ID] = f.ledger.of(c.ID, f.memory.seenUntil())
+			lives[c.ID] = f.ledger.of(c, f.memory.seenUntil())
 			f.missed.Suspect(c, lives[c.ID], now)
+		}
+		for id, life := range f.ledger.others(lives) { // what ran, and is not there
+			c, known := f.table.Find(id)
+			if !known {
+				c = docker.Container{ID: id, Name: life.Name}
+			}
+			f.missed.SuspectGone(c, asked, now)
+			lives[id] = life
 		}
 		f.table.Replace(containers)
 		f.synced, f.live = asked, now
 		f.judge.Keep(func(id string) bool { _, ok := f.table.Find(id); return ok })
+		if !f.left.IsZero() {
+			points = append(points, backPoint(f.hostName, now, now.Sub(f.left)))
+			f.left = time.Time{}
+		}
 		if len(points) > 0 {
 			f.writer.WriteNow(points...)
 		}
@@ -174,20 +187,21 @@ func (f *follower) present(ctx context.Context, containers []docker.Container, a
 }
 
 // away notes that the stream has ended, after all that it told.
-func (f *follower) away(ctx context.Context) {
+func (f *follower) away(ctx context.Context, why error) {
 	f.do(ctx, func() {
-		f.live = time.Time{}
+		f.live, f.left = time.Time{}, time.Now()
+		f.writer.WriteNow(gonePoint(f.hostName, f.left, why))
 		f.memory.settle(f.undecided())
 	})
 }
 
-// listed asks again for what the table has otherwise.
+// listed asks again for what the table has otherwise, and for what no event tells.
 func (f *follower) listed(ctx context.Context, list []docker.Summary) {
 	f.do(ctx, func() {
 		there := make(map[string]bool, len(list))
 		for _, l := range list {
 			there[l.ID] = true
-			if c, ok := f.table.Find(l.ID); !ok || c.Status != l.State {
+			if c, ok := f.table.Find(l.ID); !ok || c.Status != l.State || failing(c) {
 				f.ask(ctx, l.ID)
 			}
 		}
@@ -209,6 +223,12 @@ func (f *follower) listed(ctx context.Context, list []docker.Summary) {
 func (f *follower) happened(ctx context.Context, e docker.Event) {
 	f.do(ctx, func() {
 		f.memory.saw(e.At)
+		if e.OfImage {
+			if f.memory.isNew(e.At) {
+				f.writer.WriteNow(imagePoint(f.hostName, e))
+			}
+			return
+		}
 		f.ledger.saw(e)
 		if waiting, ok := f.waiting[e.ID]; ok && len(waiting) < maxWaiting {
 			f.waiting[e.ID] = append(waiting, e)

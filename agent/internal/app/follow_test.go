@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net/http"
 	"slices"
@@ -96,6 +97,13 @@ func TestEventsOfRealContainers(t *testing.T) {
 		{
 			name: "docker restart", spec: sleep, do: func(n string) { e.restart(n, "10") },
 			want: []string{"start", "kill 15", "die 0 requested=true", "stop", "start"}, policy: "no",
+		},
+		{
+			name: "pause", spec: sleep, do: func(n string) {
+				e.post("/containers/"+n+"/pause", nil)
+				e.post("/containers/"+n+"/unpause", nil)
+			},
+			want: []string{"start", "pause", "unpause"}, policy: "no",
 		},
 		{
 			name: "health", spec: spec{Cmd: []string{"sleep"}, Healthcheck: &healthcheck{Test: []string{"CMD", "/testload", "exit", "0"}, Interval: time.Second}}, do: func(string) {},
@@ -220,8 +228,94 @@ func TestRename(t *testing.T) {
 	renamed := old + "-new"
 	e.post("/containers/"+old+"/rename?name="+renamed, nil)
 	e.remove(renamed)
-	want := []string{"kill 9", "die 137 requested=true", "destroy"}
-	if diff := cmp.Diff(want, texts(written.awaitPoints(t, len(want), influx.ContainerEvent, renamed))); diff != "" {
+	want := []string{"rename", "kill 9", "die 137 requested=true", "destroy"}
+	points := written.awaitPoints(t, len(want), influx.ContainerEvent, renamed)
+	if diff := cmp.Diff(want, texts(points)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got, _ := points[0].Text(influx.FieldOldName); got != old {
+		t.Errorf("it had the name %q, told is %q", old, got)
+	}
+}
+
+// What the real Docker does with an image is told with its name.
+func TestEventsOfImages(t *testing.T) {
+	e := newEngine(t)
+	written, table := following(t, e.path)
+	connected(t, table)
+	name := "nz-agent-" + strings.ToLower(rand.Text()[:10])
+	e.post("/images/"+e.image+"/tag?repo="+name+"&tag=7", nil)
+	if status, text := e.try(t.Context(), http.MethodDelete, "/images/"+name+":7", nil); status != http.StatusOK {
+		t.Fatalf("untag: %d %s", status, text)
+	}
+	await(t, "its tag and untag", func() bool {
+		var told []string
+		for _, p := range written.of(influx.DockerEvent, "") {
+			image, _ := p.Text(influx.FieldImage)
+			version, _ := p.Text(influx.FieldVersion)
+			if p.Tag(influx.TagHost) == testHost && (image == name && version == "7" || p.Tag(influx.TagAction) == influx.ActionUntag) {
+				told = append(told, p.Tag(influx.TagAction))
+			}
+		}
+		return slices.Contains(told, influx.ActionTag) && slices.Contains(told, influx.ActionUntag)
+	})
+}
+
+// A container under --rm that ends while nobody follows Docker, and of which Docker has forgotten everything, is told to be gone, once.
+func TestContainerThatIsGone(t *testing.T) {
+	s := newScripted(t)
+	dir := t.TempDir()
+	runs := `"Status":"running","Pid":1,"StartedAt":"2026-01-01T00:00:00Z"`
+	for _, id := range []string{"web", "db", "stays"} {
+		s.set(id, answer(id, runs))
+	}
+	s.set("over", answer("over", `"Status":"exited","StartedAt":"2026-01-01T00:00:00Z","FinishedAt":"2026-01-02T00:00:00Z"`))
+	written, table, stop := followingWith(t, s.path, dir, newLastSamples())
+	connected(t, table)
+	s.unset("web") // while this agent is cut off
+	s.cut()
+	points := written.awaitPoints(t, 2, influx.ContainerEvent, "web")
+	if diff := cmp.Diff([]string{"present running", "gone"}, texts(points)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if id, _ := points[1].Text(influx.FieldContainerID); id != "web" {
+		t.Errorf("its id is %q", id)
+	}
+	stop()
+
+	s.unset("db") // while no agent runs
+	s.unset("over")
+	written, table, stop = followingWith(t, s.path, dir, newLastSamples())
+	connected(t, table)
+	if diff := cmp.Diff([]string{"gone"}, texts(written.awaitPoints(t, 1, influx.ContainerEvent, "db"))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	stop()
+
+	written, _, _ = followingWith(t, s.path, dir, newLastSamples())
+	written.awaitPoints(t, 1, influx.ContainerEvent, "stays")
+	time.Sleep(missedTwice) // what is told twice would come by now
+	for _, id := range []string{"web", "db", "over"} {
+		if again := written.of(influx.ContainerEvent, id); len(again) > 0 {
+			t.Errorf("told again: %v", texts(again))
+		}
+	}
+}
+
+// The backlog says how a container ended that is not there any more.
+func TestContainerThatIsNotThereButInTheBacklog(t *testing.T) {
+	s := newScripted(t)
+	s.set("web", answer("web", `"Status":"running","Pid":1,"StartedAt":"2026-01-01T00:00:00Z"`))
+	written, table := following(t, s.path)
+	connected(t, table)
+	s.unset("web")
+	s.cut()
+	s.tell("web", "die")
+	s.tell("web", "destroy")
+	written.awaitPoints(t, 3, influx.ContainerEvent, "web")
+	time.Sleep(missedTwice)
+	want := []string{"present running", "die 3 requested=false", "destroy"}
+	if diff := cmp.Diff(want, texts(written.of(influx.ContainerEvent, "web"))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -262,6 +356,15 @@ func TestDockerAwayAndBack(t *testing.T) {
 		if diff := cmp.Diff(events, texts(written.of(influx.ContainerEvent, name))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
+	}
+	var followed []string
+	for _, p := range written.of(influx.DockerEvent, "") {
+		why, _ := p.Text(influx.FieldReason)
+		away, _ := p.Int(influx.FieldAwayNs)
+		followed = append(followed, fmt.Sprintf("%s %t %t", p.Tag(influx.TagAction), why != "", away > 0))
+	}
+	if diff := cmp.Diff([]string{"daemon_gone true false", "daemon_back false true"}, followed); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if c := find(t, table, begun); !c.Running() {
 		t.Errorf("what was started while docker was away does not run: %+v", c)

@@ -19,6 +19,7 @@ func (s *sampler) heartbeat(state string, took time.Duration, at time.Time) infl
 		influx.Float(influx.FieldUptimeSeconds, time.Since(s.started).Seconds()),
 		influx.Int(influx.FieldContainers, int64(len(s.containers))),
 		influx.Bool(influx.FieldDockerUp, up),
+		influx.Int(influx.FieldMountsHung, int64(s.host.Hung())),
 		influx.Int(influx.FieldOpenFiles, int64(s.files.Open())),
 		influx.Int(influx.FieldOpenFilesLimit, int64(s.files.Most())),
 		influx.Int(influx.FieldFallbacks, int64(s.fallbacks)),

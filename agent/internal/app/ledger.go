@@ -29,8 +29,8 @@ const (
 // ledger is what was told of the life of each container. It outlives the agent in a file, to which each start and each death is added
 // as soon as it is written: what Docker's list has and the ledger has not happened while nobody looked. It is for one goroutine.
 //
-// The file's first line has its version and the machine's boot; each other has a container's id, and when its newest life began and
-// ended. Of several lines of one container the last counts.
+// The file's first line has its version and the machine's boot; each other has a container's id, when its newest life began and
+// ended, and its name. Of several lines of one container the last counts.
 type ledger struct {
 	path    string // empty: nothing outlives the agent
 	boot    string
@@ -114,12 +114,29 @@ func parseLedger(data []byte) (lives map[string]event.Life, boot string, err err
 	}
 }
 
-// of is what is known of a container; until says until when events were seen, for one that an agent without a ledger knew.
-func (l *ledger) of(id string, until time.Time) event.Life {
-	if life, ok := l.seen[id]; ok || l.filled {
-		return life
+// of is what is known of a container that there is; until says until when events were seen, for one that an agent without a ledger knew.
+func (l *ledger) of(c docker.Container, until time.Time) event.Life {
+	life, ok := l.seen[c.ID]
+	switch {
+	case ok || l.filled:
+	case c.Known():
+		life = event.Life{Began: c.StartedAt, Ended: c.FinishedAt}.Until(until)
+	default: // nothing was told of its times
+		life = event.Life{Began: until, Ended: until}
 	}
-	return event.Life{Began: until, Ended: until}
+	life.Name = c.Name
+	return life
+}
+
+// others are the lives of containers that are not among these, as far as they ran when they were seen last.
+func (l *ledger) others(these map[string]event.Life) map[string]event.Life {
+	found := make(map[string]event.Life)
+	for id, life := range l.seen {
+		if _, there := these[id]; !there && life.Runs() {
+			found[id] = life
+		}
+	}
+	return found
 }
 
 // keep replaces what is known by these lives, which are all that there are.
@@ -137,11 +154,10 @@ func (l *ledger) keep(lives map[string]event.Life) {
 
 // saw notes an event, which this agent will tell.
 func (l *ledger) saw(e docker.Event) {
-	if e.Action == docker.ActionDestroy {
+	switch e.Action {
+	case docker.ActionDestroy, docker.ActionGone:
 		delete(l.seen, e.ID)
-		return
-	}
-	if e.Action == docker.ActionStart || e.Action == docker.ActionDie {
+	case docker.ActionStart, docker.ActionDie:
 		l.seen[e.ID] = l.seen[e.ID].With(e)
 	}
 }
@@ -151,7 +167,12 @@ func (l *ledger) tell(events []event.Event) {
 	var text []byte
 	for _, e := range events {
 		switch e.Action {
-		case docker.ActionDestroy:
+		case docker.ActionDestroy, docker.ActionGone:
+			if life := l.told[e.ID]; life.Runs() {
+				life.Ended = e.At // the file has it until it is written anew
+				text = life.AppendLine(text, e.ID)
+				l.lines++
+			}
 			delete(l.told, e.ID)
 		case docker.ActionStart, docker.ActionDie:
 			life := l.told[e.ID].With(e.Event)

@@ -33,15 +33,20 @@ func lifeOf(began, ended int) event.Life {
 	return l
 }
 
+// known is a container that runs since an hour before noon, by an inspect.
+func known(name string) docker.Container {
+	return docker.Container{ID: name, Name: name, RestartPolicy: "no", Status: "running", PID: 1, StartedAt: noon().Add(-time.Hour)}
+}
+
 // Each ledger finds what the one before has told, and only that.
 func TestLedgerOutlivesTheAgent(t *testing.T) {
 	dir := t.TempDir()
 	first := newLedger(dir, testBoot, noon(), testLog(t))
-	if got, want := first.of("web", noon()), (event.Life{Began: noon(), Ended: noon()}); got != want {
+	if got, want := first.of(known("web"), noon()), (event.Life{Began: noon().Add(-time.Hour), Name: "web"}); got != want {
 		t.Errorf("without a ledger it is known until %v, expected %v", got, want)
 	}
-	first.keep(map[string]event.Life{"web": first.of("web", noon()), "db": lifeOf(-10, -20)})
-	if got := first.of("new", noon()); got != (event.Life{}) {
+	first.keep(map[string]event.Life{"web": first.of(known("web"), noon()), "db": lifeOf(-10, -20)})
+	if got := first.of(known("new"), noon()); got != (event.Life{Name: "new"}) {
 		t.Errorf("what begins later is known by %v", got)
 	}
 	for _, e := range []event.Event{happened("web", docker.ActionDie, 1), happened("web", docker.ActionStart, 2), happened("new", docker.ActionStart, 3), happened("db", docker.ActionHealth, 4)} {
@@ -49,7 +54,7 @@ func TestLedgerOutlivesTheAgent(t *testing.T) {
 		first.tell([]event.Event{e})
 	}
 	first.saw(happened("web", docker.ActionDie, 5).Event) // and is killed before it is told
-	if got, want := first.of("web", noon()), lifeOf(2, 5); got != want {
+	if got, want := first.of(known("web"), noon()), lifeOf(2, 5); !got.Began.Equal(want.Began) || !got.Ended.Equal(want.Ended) {
 		t.Errorf("this agent has seen %v, expected %v", got, want)
 	}
 
@@ -61,10 +66,10 @@ func TestLedgerOutlivesTheAgent(t *testing.T) {
 		{"after another boot, when all until 1 s was settled", "other", lifeOf(0, 1)},
 	} {
 		next := newLedger(dir, tt.boot, happened("", "", 1).At, testLog(t))
-		if got := next.of("web", noon()); !got.Began.Equal(tt.web.Began) || !got.Ended.Equal(tt.web.Ended) {
+		if got := next.of(known("web"), noon()); !got.Began.Equal(tt.web.Began) || !got.Ended.Equal(tt.web.Ended) {
 			t.Errorf("%s: found %v, expected %v", tt.name, got, tt.web)
 		}
-		if got := next.of("unheard of", noon()); got != (event.Life{}) {
+		if got := next.of(known("unheard-of"), noon()); got != (event.Life{Name: "unheard-of"}) {
 			t.Errorf("%s: what began since is known by %v", tt.name, got)
 		}
 	}
@@ -106,7 +111,7 @@ func TestParseLedger(t *testing.T) {
 		{"whole", head + web, []string{"web"}, ""},
 		{"no container", head, nil, ""},
 		{"cut off", head + web + "db 17", []string{"web"}, ""},
-		{"a line that makes no sense", head + "db x y\n" + web, []string{"web"}, `line 2: found "db x y", expected a container's id and two times`},
+		{"a line that makes no sense", head + "db x y\n" + web, []string{"web"}, `line 2: found "db x y", expected a container's id, two times`},
 		{"empty", "", nil, `line 1: found "", expected "docker-lives 1" and the machine's boot`},
 		{"of a later version", "docker-lives 2 x\n" + web, nil, `line 1: found "docker-lives 2 x", expected "docker-lives 1"`},
 		{"anything", strings.Repeat("\x00", 1000), nil, `expected "docker-lives 1"`},
@@ -166,11 +171,11 @@ func TestLedgerThatMakesNoSense(t *testing.T) {
 	}
 	var log bytes.Buffer
 	l := newLedger(dir, testBoot, noon(), slog.New(slog.NewTextHandler(&log, nil)))
-	if got := l.of("web", noon()); !got.Began.Equal(noon()) || !strings.Contains(log.String(), path) || !strings.Contains(log.String(), "line 1") {
+	if got := l.of(known("web"), noon()); !got.Began.Equal(noon().Add(-time.Hour)) || !strings.Contains(log.String(), path) || !strings.Contains(log.String(), "line 1") {
 		t.Errorf("found %v; the log says\n%s", got, log.String())
 	}
 	l.keep(map[string]event.Life{"web": lifeOf(1, 0)})
-	if got := newLedger(dir, testBoot, noon(), testLog(t)).of("web", noon()); !got.Began.Equal(lifeOf(1, 0).Began) {
+	if got := newLedger(dir, testBoot, noon(), testLog(t)).of(known("web"), noon()); !got.Began.Equal(lifeOf(1, 0).Began) {
 		t.Errorf("after it was written anew: %v", got)
 	}
 }
@@ -189,7 +194,7 @@ func TestLedgerThatCannotBeKept(t *testing.T) {
 	if n := strings.Count(log.String(), "after a restart a start or a death may be told again"); n < 1 || n > 2 { // the folder, the file
 		t.Errorf("it is said %d times:\n%s", n, log.String())
 	}
-	if got := l.of("web", noon()); got != (event.Life{}) {
+	if got := l.of(known("web"), noon()); got != (event.Life{Name: "web"}) {
 		t.Errorf("found %v", got)
 	}
 }

@@ -198,7 +198,7 @@ func TestSilenceIsSeen(t *testing.T) {
 	if got, want := m.seenUntil(), begun.Add(time.Minute-quietFor); !got.Equal(want) {
 		t.Errorf("seen until %v, expected %v", got, want)
 	}
-	f.away(t.Context())
+	f.away(t.Context(), errors.New("the stream ended"))
 	(<-f.inbox)()
 	f.remember(begun.Add(time.Hour))
 	if got, want := m.seenUntil(), begun.Add(time.Minute-quietFor); !got.Equal(want) {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"nezuban/agent/influx"
@@ -40,6 +41,47 @@ func (s *sampler) owner(c *docker.Container, engine *docker.Info) (*owner, error
 	return o, nil
 }
 
+// engineSeries is the series of the Docker engine, as long as its tags stay what they are.
+type engineSeries struct {
+	name, server string
+	series       influx.Series
+}
+
+// appendEngine adds what the Docker engine last said of itself, and counts its containers by state.
+func (s *sampler) appendEngine(info *docker.Info, containers []docker.Container, at time.Time) error {
+	if e := &s.engine; e.name != info.Name || e.server != info.ServerVersion || e.series.None() {
+		series, err := influx.NewSeries(influx.Docker, []influx.Tag{
+			{Key: influx.TagEngineHost, Value: info.Name},
+			{Key: influx.TagHost, Value: s.hostName},
+			{Key: influx.TagServerVersion, Value: info.ServerVersion},
+		})
+		if err != nil {
+			return fmt.Errorf("docker engine: %w", err)
+		}
+		*e = engineSeries{info.Name, info.ServerVersion, series}
+	}
+	running, paused := 0, 0
+	for i := range containers {
+		switch containers[i].Status {
+		case "running", "restarting": // as the engine counts them itself
+			running++
+		case "paused":
+			paused++
+		}
+	}
+	l := &s.lines
+	l.Begin(s.engine.series)
+	l.Int(influx.FieldNCPUs, int64(info.NCPU))
+	l.Int(influx.FieldMemoryTotal, info.MemTotal)
+	l.Int(influx.FieldNImages, int64(info.Images))
+	l.Int(influx.FieldNContainers, int64(len(containers)))
+	l.Int(influx.FieldNContainersRunning, int64(running))
+	l.Int(influx.FieldNContainersPaused, int64(paused))
+	l.Int(influx.FieldNContainersStopped, int64(len(containers)-running-paused))
+	l.End(influx.Fixed{}, at)
+	return nil
+}
+
 // appendStatus adds what Docker last said of a container, running or not, and the result of its health check, if it has one.
 func (o *owner) appendStatus(l *influx.Lines, c *docker.Container, at time.Time) {
 	l.Begin(o.status)
@@ -69,5 +111,8 @@ func (o *owner) appendStatus(l *influx.Lines, c *docker.Container, at time.Time)
 	}
 	l.Begin(o.health)
 	l.Fixed(o.healthField)
+	if c.FailingStreak >= 0 {
+		l.Int(influx.FieldFailingStreak, int64(c.FailingStreak))
+	}
 	l.End(influx.Fixed{}, at)
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"nezuban/agent/influx"
@@ -19,35 +20,6 @@ func containerTags(host string, engine docker.Info, c docker.Container) []influx
 		{Key: influx.TagEngineHost, Value: engine.Name},
 		{Key: influx.TagHost, Value: host},
 		{Key: influx.TagServerVersion, Value: engine.ServerVersion},
-	}
-}
-
-// enginePoint counts the containers of an engine by state.
-func enginePoint(host string, engine docker.Info, containers []docker.Container, at time.Time) influx.Point {
-	running, paused := 0, 0
-	for _, c := range containers {
-		switch c.Status {
-		case "running", "restarting": // as the engine counts them itself
-			running++
-		case "paused":
-			paused++
-		}
-	}
-	return influx.Point{
-		Measurement: influx.Docker, Time: at,
-		Tags: []influx.Tag{
-			{Key: influx.TagEngineHost, Value: engine.Name},
-			{Key: influx.TagHost, Value: host},
-			{Key: influx.TagServerVersion, Value: engine.ServerVersion},
-		},
-		Fields: []influx.Field{
-			influx.Int(influx.FieldNCPUs, int64(engine.NCPU)),
-			influx.Int(influx.FieldMemoryTotal, engine.MemTotal),
-			influx.Int(influx.FieldNContainers, int64(len(containers))),
-			influx.Int(influx.FieldNContainersRunning, int64(running)),
-			influx.Int(influx.FieldNContainersPaused, int64(paused)),
-			influx.Int(influx.FieldNContainersStopped, int64(len(containers)-running-paused)),
-		},
 	}
 }
 
@@ -75,6 +47,8 @@ func happenedPoint(host string, e event.Event) influx.Point {
 		fields = append(fields, influx.String(influx.FieldSignal, e.Signal))
 	case docker.ActionHealth:
 		fields = append(fields, influx.String(influx.FieldHealth, e.Health))
+	case docker.ActionRename:
+		fields = append(fields, influx.String(influx.FieldOldName, e.OldName))
 	}
 	name := e.Name
 	if name == "" {
@@ -107,6 +81,31 @@ func endFields(e event.Event) []influx.Field {
 		fields = append(fields, influx.Uint(influx.FieldLastPIDs, last.PIDs))
 	}
 	return fields
+}
+
+// imagePoint is an event of an image.
+func imagePoint(host string, e docker.Event) influx.Point {
+	image, version := docker.SplitImage(e.Image)
+	return dockerEventPoint(host, e.Action, e.At, influx.String(influx.FieldImage, image), influx.String(influx.FieldVersion, version))
+}
+
+// gonePoint says that the engine is not followed any more, and why.
+func gonePoint(host string, at time.Time, why error) influx.Point {
+	const longest = 500
+	reason := why.Error()
+	return dockerEventPoint(host, influx.ActionDaemonGone, at, influx.String(influx.FieldReason, strings.ToValidUTF8(reason[:min(len(reason), longest)], "")))
+}
+
+// backPoint says that it is followed again, after so long.
+func backPoint(host string, at time.Time, away time.Duration) influx.Point {
+	return dockerEventPoint(host, influx.ActionDaemonBack, at, influx.Int(influx.FieldAwayNs, away.Nanoseconds()))
+}
+
+func dockerEventPoint(host, action string, at time.Time, fields ...influx.Field) influx.Point {
+	return influx.Point{
+		Measurement: influx.DockerEvent, Time: at, Fields: fields,
+		Tags: []influx.Tag{{Key: influx.TagAction, Value: action}, {Key: influx.TagHost, Value: host}},
+	}
 }
 
 func eventPoint(host, name, action string, at time.Time, fields []influx.Field) influx.Point {

@@ -25,6 +25,7 @@ import (
 	"nezuban/agent/internal/docker"
 	"nezuban/agent/internal/event"
 	"nezuban/agent/internal/host"
+	"nezuban/agent/internal/kernel"
 )
 
 // spoolDir is where, in the state folder, what waits for the outputs is.
@@ -54,6 +55,7 @@ func Run(ctx context.Context, d *daemon.Daemon, cfg Config) error {
 	writer := influx.NewWriter(cfg.Outputs, options)
 	table := docker.NewTable()
 	s := newSampler(d, cfg, table, writer)
+	defer s.close()
 
 	// The writer ends last: it has the goodbye to send.
 	writing, stopWriting := context.WithCancel(context.WithoutCancel(ctx))
@@ -103,26 +105,29 @@ func newSampler(d *daemon.Daemon, cfg Config, table *docker.Table, writer pointW
 	if err != nil {
 		d.Log.Warn("no container can be sampled", "error", err)
 	}
+	files := kernel.NewFiles(openFiles())
 	kills, err := cgroup.NewKills()
 	if err != nil {
 		d.Log.Warn("of a container's end for want of memory Docker alone tells", "error", err)
 	}
 	return &sampler{
 		hostName: cfg.Host, interval: cfg.Interval, table: table, hierarchy: hierarchy,
-		host: host.New(cfg.Host), writer: writer, started: time.Now(), log: d.Log,
+		host:   host.New(cfg.Host, host.Options{Files: files, PerCore: cfg.CPUPerCore, Log: d.Log}),
+		writer: writer, started: time.Now(), log: d.Log, late: time.NewTimer(diskPatience),
 		hostTrouble:   daemon.NewCondition(d.Log, "host figures"),
 		cgroupTrouble: daemon.NewCondition(d.Log, "cgroups"),
 		killsTrouble:  daemon.NewCondition(d.Log, "kills for want of memory"),
 		kills:         kills,
 		open:          reference.Open,
-		files:         cgroup.NewFiles(openFiles()),
+		files:         files,
 		last:          newLastSamples(),
 		owners:        make(map[string]*owner), there: make(map[string]bool),
-		containers: make(map[string]*watched), groups: make(map[string]*cgroup.Reader),
+		containers: make(map[string]*watched),
+		groups:     cgroup.NewGroups(cfg.Host, cfg.Cgroups, hierarchy, files, d.Log),
 	}
 }
 
-// openFiles is how many files of cgroups may be held open: what this process is allowed, less what else it needs.
+// openFiles is how many of the kernel's files may be held open: what this process is allowed, less what else it needs.
 func openFiles() int {
 	const others = 256 // sockets of outputs, of Docker, of those who look
 	var limit syscall.Rlimit

@@ -15,14 +15,11 @@ import (
 	"nezuban/agent/internal/cgroup"
 	"nezuban/agent/internal/docker"
 	"nezuban/agent/internal/host"
+	"nezuban/agent/internal/kernel"
 )
 
-// Bounds on the cgroups that are no containers: enough for the services and
-// sessions of a machine, and no more series than that.
-const (
-	groupDepth = 3
-	groupLimit = 100
-)
+// diskPatience is how long a round waits for the file systems that it asks how full they are: a thousand times what most take.
+const diskPatience = 100 * time.Millisecond
 
 // pointWriter takes points, as [influx.Writer] does.
 type pointWriter interface {
@@ -44,25 +41,26 @@ type sampler struct {
 	writer    pointWriter
 	started   time.Time
 	log       *slog.Logger
+	late      *time.Timer // fires when a round waits no longer for file systems
 
 	hostTrouble, cgroupTrouble, killsTrouble *daemon.Condition
 
-	open       func(*cgroup.Files, cgroup.Place) (source cgroup.Source, why, err error) // as [reference.Open]
-	files      *cgroup.Files
-	containers map[string]*watched       // by container id
-	groups     map[string]*cgroup.Reader // by path
-	reading    cgroup.Sample             // the room for one at a time
-	lines      influx.Lines              // of the containers, of one tick
-	owners     map[string]*owner         // by container id
-	all        []docker.Container        // the room for them
-	there      map[string]bool           // and for their ids
-	agenda     agenda                    // of containers that have just begun
-	against    cgroup.Machine            // of those
-	last       *lastSamples              // of containers
-	kills      *cgroup.Kills             // for want of memory; nil: nobody tells of them
-	fallbacks  int                       // lives of containers that cAdvisor's handler reads, or read
-	manySaid   bool
-	skipped    int // ticks since the start that were left out
+	open       func(*kernel.Files, cgroup.Place) (source cgroup.Source, why, err error) // as [reference.Open]
+	files      *kernel.Files
+	containers map[string]*watched // by container id
+	groups     *cgroup.Groups
+	reading    cgroup.Sample     // the room for one at a time
+	lines      influx.Lines      // of one tick
+	owners     map[string]*owner // by container id
+	engine     engineSeries
+	all        []docker.Container // the room for them
+	there      map[string]bool    // and for their ids
+	agenda     agenda             // of containers that have just begun
+	against    cgroup.Machine     // of those
+	last       *lastSamples       // of containers
+	kills      *cgroup.Kills      // for want of memory; nil: nobody tells of them
+	fallbacks  int                // lives of containers that cAdvisor's handler reads, or read
+	skipped    int                // ticks since the start that were left out
 }
 
 // watched is one life of one container.
@@ -98,8 +96,8 @@ func (s *sampler) run(ctx context.Context) error {
 			}
 		}
 		begun := time.Now()
-		points := s.sample(ctx, at)
-		s.writer.WriteLines(s.lines.Bytes(), append(points, s.heartbeat(influx.StateUp, time.Since(begun), at))...)
+		s.sample(at)
+		s.writer.WriteLines(s.lines.Bytes(), s.heartbeat(influx.StateUp, time.Since(begun), at))
 		next := s.tickAfter(time.Now())
 		s.skipped += s.ticksBetween(at, next)
 		at = next
@@ -139,17 +137,18 @@ func (s *sampler) lookAt(looks []look) {
 	s.writer.WriteLines(s.lines.Bytes())
 }
 
-// sample measures everything once. The figures of containers are in lines, all others are the points.
+// sample measures everything once, into lines.
 // Next on a sample's path: sampler.container.
-func (s *sampler) sample(ctx context.Context, at time.Time) []influx.Point {
-	points, machine, err := s.host.Sample(ctx, at)
+func (s *sampler) sample(at time.Time) {
+	s.lines.Reset()
+	s.late.Reset(diskPatience)
+	machine, err := s.host.Sample(&s.lines, at, s.late.C)
 	note(s.hostTrouble, err)
 	against := cgroup.Machine{Memory: machine.Memory, SystemCPU: machine.SystemCPU}
 	s.against = cgroup.Machine{Memory: machine.Memory} // whose CPU time is of this tick alone
 	engine, seen, _ := s.table.Engine()
 	s.all = s.table.Append(s.all[:0])
 	containers := s.all
-	s.lines.Reset()
 	var errs []error
 	for i := range containers {
 		if err := s.container(&containers[i], &engine, against, at); err != nil {
@@ -158,11 +157,14 @@ func (s *sampler) sample(ctx context.Context, at time.Time) []influx.Point {
 	}
 	s.forget(containers)
 	if seen {
-		points = append(points, enginePoint(s.hostName, engine, containers, at))
+		if err := s.appendEngine(&engine, containers, at); err != nil {
+			errs = append(errs, err)
+		}
 	}
-	more, err := s.otherGroups(seen, against, at)
-	note(s.cgroupTrouble, errors.Join(append(errs, err)...))
-	return append(points, more...)
+	if err := s.groups.Append(&s.lines, seen, against, at); err != nil {
+		errs = append(errs, err)
+	}
+	note(s.cgroupTrouble, errors.Join(errs...))
 }
 
 // container samples one container, if it runs.
@@ -251,55 +253,14 @@ func (s *sampler) forget(there []docker.Container) {
 	s.last.keepOnly(known)
 }
 
-// otherGroups samples the cgroups that are not containers with a name. While
-// Docker has never answered, the cgroups of its containers are among them.
-func (s *sampler) otherGroups(dockerSeen bool, machine cgroup.Machine, at time.Time) ([]influx.Point, error) {
-	skip := func(path string) bool { return dockerSeen && cgroup.IsContainer(path) }
-	paths, more := s.hierarchy.Walk(groupDepth, groupLimit, skip)
-	if more && !s.manySaid {
-		s.manySaid = true
-		s.log.Warn("some cgroups are not sampled: there are too many", "limit", groupLimit)
+// close gives back what the sampler holds open.
+func (s *sampler) close() {
+	s.late.Stop()
+	s.host.Close()
+	for id := range s.containers {
+		s.leave(id)
 	}
-	var (
-		points []influx.Point
-		errs   []error
-		there  = make(map[string]bool, len(paths))
-	)
-	for _, path := range paths {
-		there[path] = true
-		if err := s.group(path); err != nil {
-			errs = append(errs, ignoreGone(err))
-			continue
-		}
-		if p, ok := cgroup.GroupPoint(&s.reading, s.hostName, path, machine, at); ok {
-			points = append(points, p)
-		}
-	}
-	for path, reader := range s.groups {
-		if !there[path] {
-			reader.Close()
-			delete(s.groups, path)
-		}
-	}
-	return points, errors.Join(errs...)
-}
-
-// group reads one cgroup that is no container.
-func (s *sampler) group(path string) error {
-	reader := s.groups[path]
-	if reader == nil {
-		var err error
-		if reader, err = cgroup.NewReader(s.files, s.hierarchy.At(path)); err != nil {
-			return err
-		}
-		s.groups[path] = reader
-	}
-	err := reader.Read(&s.reading, time.Now())
-	if err != nil {
-		reader.Close() // opened again if it is still there
-		delete(s.groups, path)
-	}
-	return err
+	s.groups.Close()
 }
 
 // ignoreGone drops the error of what ended while it was looked at: Docker

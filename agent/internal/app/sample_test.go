@@ -20,19 +20,21 @@ import (
 func testSampler(t testing.TB, table *docker.Table) (*sampler, *recorder) {
 	t.Helper()
 	written := &recorder{}
-	return newSampler(testDaemon(t), Config{Host: testHost, Interval: time.Second}, table, written), written
+	s := newSampler(testDaemon(t), Config{Host: testHost, Interval: time.Second}, table, written)
+	t.Cleanup(s.close)
+	return s, written
 }
 
 // tick samples once and returns the points of each container by measurement.
 func tick(t testing.TB, s *sampler, at time.Time) map[string]map[string][]influx.Point {
 	t.Helper()
 	found := make(map[string]map[string][]influx.Point)
-	points := s.sample(t.Context(), at)
-	ofContainers, bad := influx.Decode(s.lines.Bytes(), lineprotocol.Nanosecond, time.Time{})
+	s.sample(at)
+	points, bad := influx.Decode(s.lines.Bytes(), lineprotocol.Nanosecond, time.Time{})
 	if len(bad) > 0 {
 		t.Error(bad)
 	}
-	for _, p := range append(points, ofContainers...) {
+	for _, p := range points {
 		if !p.Time.Equal(at) {
 			t.Errorf("%s has the time %s, expected that of the tick, %s", p.Measurement, p.Time, at)
 		}
@@ -52,6 +54,9 @@ func checkNames(t testing.TB, p influx.Point) {
 	for _, m := range influx.Measurements() {
 		if m.Name != p.Measurement {
 			continue
+		}
+		if m.From != influx.FromAgent {
+			t.Errorf("%s is said to be from %s", p.Measurement, m.From)
 		}
 		for _, tag := range p.Tags {
 			if !slices.Contains(m.Tags, tag.Key) {
@@ -248,7 +253,8 @@ func BenchmarkRealContainerSample(b *testing.B) {
 
 func machineOf(b *testing.B, s *sampler) cgroup.Machine {
 	b.Helper()
-	_, m, err := s.host.Sample(b.Context(), time.Unix(1000, 0))
+	var lines influx.Lines
+	m, err := s.host.Sample(&lines, time.Unix(1000, 0), nil)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,7 +23,8 @@ import (
 // scripted is an engine that does what a test says: for what the real one does
 // only in rare moments.
 type scripted struct {
-	path string
+	path   string
+	images atomic.Int64 // how often /info was asked for
 
 	mu         sync.Mutex
 	containers map[string]string // inspect answer by id; "" hangs, absent is 404
@@ -41,7 +44,9 @@ func newScripted(t *testing.T) *scripted {
 		t.Fatal(err)
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /info", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"Name":"h","NCPU":2}`) })
+	mux.HandleFunc("GET /info", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"Name":"h","NCPU":2,"Images":%d}`, s.images.Add(1))
+	})
 	mux.HandleFunc("GET /containers/json", s.list)
 	mux.HandleFunc("GET /containers/{id}/json", s.inspect)
 	mux.HandleFunc("GET /events", s.stream)
@@ -107,6 +112,13 @@ func (s *scripted) set(id, inspect string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.containers[id] = inspect
+}
+
+// unset makes the engine have a container no more.
+func (s *scripted) unset(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.containers, id)
 }
 
 // tell sends an event that happens now, and returns it.
@@ -220,5 +232,102 @@ func TestListMakesUpForLostEvents(t *testing.T) {
 	}
 	if c, known := table.Find("gone"); known {
 		t.Errorf("gone is still known: %+v", c)
+	}
+}
+
+// What no event tells is asked for: how many health checks have failed, at the change and with each list until they succeed again.
+// Meanwhile it is not known, and no zero.
+func TestFailingStreak(t *testing.T) {
+	s := newScripted(t)
+	health := func(status string, streak int) string {
+		return answer("web", fmt.Sprintf(`"Status":"running","Pid":1,"Health":{"Status":%q,"FailingStreak":%d}`, status, streak))
+	}
+	table := docker.NewTable()
+	client := docker.New(s.path)
+	t.Cleanup(client.Close)
+	f := newFollower(client, table, newLastSamples(), &recorder{}, testHost, newMemory("", time.Now(), durable, testLog(t)), newLedger("", "", time.Time{}, testLog(t)))
+	table.Replace([]docker.Container{{ID: "web", Name: "web", Status: "running", PID: 1, RestartPolicy: "no", Health: docker.Healthy}})
+	sampler, _ := testSampler(t, table)
+	expect := func(when, status string, want int64) {
+		t.Helper()
+		points := tick(t, sampler, time.Unix(1000, 0))["web"][influx.ContainerHealth]
+		if len(points) != 1 {
+			t.Fatalf("%s: %v", when, points)
+		}
+		found, _ := points[0].Text(influx.FieldHealthStatus)
+		got, ok := points[0].Int(influx.FieldFailingStreak)
+		if found != status || ok != (want >= 0) || ok && got != want {
+			t.Errorf("%s: found %s, %d, %v, expected %s, %d", when, found, got, ok, status, want)
+		}
+	}
+	at := time.Now()
+	happens := func(health string) {
+		at = at.Add(time.Millisecond)
+		f.apply(t.Context(), docker.Event{ID: "web", Action: docker.ActionHealth, At: at, Health: health})
+	}
+	next := func() func() {
+		t.Helper()
+		select {
+		case do := <-f.inbox:
+			return do
+		case <-time.After(patience):
+			t.Fatalf("nobody was asked within %s", patience)
+			return nil
+		}
+	}
+	list := func() {
+		f.listed(t.Context(), []docker.Summary{{ID: "web", State: "running"}})
+		next()()
+	}
+	expect("at first", "healthy", 0)
+
+	s.set("web", health("unhealthy", 3))
+	happens("unhealthy")
+	expect("until Docker has answered", "unhealthy", -1)
+	next()()
+	expect("once it has", "unhealthy", 3)
+
+	s.set("web", health("unhealthy", 9))
+	list()
+	next()()
+	expect("at the next list", "unhealthy", 9)
+
+	list()
+	answered := next()
+	happens("healthy") // after Docker has answered otherwise
+	s.set("web", health("healthy", 0))
+	answered()
+	expect("after it mended", "healthy", 0)
+	next()()
+	expect("once that is sure", "healthy", 0)
+	list()
+	if len(f.asked) > 0 {
+		t.Error("Docker is asked about a container that is well")
+	}
+}
+
+// What the engine says of itself is asked for again; what it said stays when it does not answer.
+func TestEngineIsAskedAgain(t *testing.T) {
+	s := newScripted(t)
+	table := docker.NewTable()
+	client := docker.New(s.path)
+	t.Cleanup(client.Close)
+	session := &session{client: client, table: table}
+	for want := 1; want <= 2; want++ {
+		session.refresh(t.Context())
+		if engine, _, up := table.Engine(); engine.Images != want || !up {
+			t.Errorf("asked %d times: %+v, up %v", want, engine, up)
+		}
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	session.refresh(ended)
+	if engine, _, _ := table.Engine(); engine.Images != 2 {
+		t.Errorf("%+v, expected what it said before", engine)
+	}
+	sampler, _ := testSampler(t, table)
+	points := tick(t, sampler, time.Unix(1000, 0))[""][influx.Docker]
+	if n, ok := points[0].Int(influx.FieldNImages); len(points) != 1 || n != 2 || !ok {
+		t.Errorf("%v", points)
 	}
 }

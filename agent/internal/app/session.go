@@ -21,6 +21,7 @@ const (
 	callTimeout    = 10 * time.Second // of a list, and of opening the stream
 	inspectTimeout = 3 * time.Second  // the engine answers none while a container starts
 	reconcileEvery = time.Minute
+	engineEvery    = 10 * time.Minute // starts programs of the engine's
 
 	inspectsAtOnce = 8
 )
@@ -36,8 +37,8 @@ type eventSink interface {
 	listed(ctx context.Context, list []docker.Summary)
 	// happened is told each event once, in the engine's order.
 	happened(ctx context.Context, e docker.Event)
-	// away is told last in each session.
-	away(ctx context.Context)
+	// away is told last in each session, and why it ended.
+	away(ctx context.Context, why error)
 }
 
 // session keeps a stream of events open, for as long as there is a Docker.
@@ -61,7 +62,7 @@ func (s *session) run(ctx context.Context) {
 		}
 		s.table.Disconnected()
 		if connected {
-			s.sink.away(ctx)
+			s.sink.away(ctx, err)
 		}
 		s.trouble.Failed(fmt.Errorf("containers are not followed: %w", err))
 		if connected {
@@ -180,12 +181,12 @@ func inspect(ctx context.Context, client *docker.Client, id string) (docker.Cont
 	return client.Inspect(ctx, id)
 }
 
-// reconcile lists the containers once a minute, in case an event was lost,
-// until that fails or ctx ends.
+// reconcile lists the containers once a minute, in case an event was lost, and asks now and then what the engine says of itself, until
+// it does not list or ctx ends.
 func (s *session) reconcile(ctx context.Context) error {
 	tick := time.NewTicker(reconcileEvery)
 	defer tick.Stop()
-	for {
+	for since := reconcileEvery; ; since += reconcileEvery {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -198,5 +199,18 @@ func (s *session) reconcile(ctx context.Context) error {
 			return err
 		}
 		s.sink.listed(ctx, list)
+		if since >= engineEvery {
+			since = 0
+			s.refresh(ctx)
+		}
+	}
+}
+
+// refresh asks what the engine says of itself. What it said before stays when it does not answer.
+func (s *session) refresh(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if engine, err := s.client.Info(ctx); err == nil {
+		s.table.Connected(engine)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"nezuban/agent/internal/cgroup"
 	"nezuban/agent/internal/cgroup/reference"
 	"nezuban/agent/internal/docker"
+	"nezuban/agent/internal/kernel"
 )
 
 // verifyWithin bounds each answer of Docker to [Verify].
@@ -36,7 +37,7 @@ func Verify(ctx context.Context, cfg Config, names []string, out io.Writer) (agr
 	if err != nil {
 		return false, fmt.Errorf("verify: %w", err)
 	}
-	files := cgroup.NewFiles(openFiles())
+	files := kernel.NewFiles(openFiles())
 	agree = true
 	for _, c := range running {
 		same, err := verify(hierarchy, files, c, out)
@@ -89,7 +90,7 @@ func runningContainers(ctx context.Context, client *docker.Client, names []strin
 }
 
 // verify compares one container.
-func verify(hierarchy cgroup.Hierarchy, files *cgroup.Files, c docker.Container, out io.Writer) (same bool, err error) {
+func verify(hierarchy cgroup.Hierarchy, files *kernel.Files, c docker.Container, out io.Writer) (same bool, err error) {
 	place, err := hierarchy.Of(c.PID, c.OwnsNetwork())
 	if err != nil {
 		return false, err
@@ -129,7 +130,7 @@ func show(out io.Writer, name string, compared []reference.Compared) (same bool,
 	return same, table.Flush()
 }
 
-func figureText(f cgroup.Figure) string {
+func figureText(f kernel.Figure) string {
 	if !f.Known {
 		return "-"
 	}
@@ -137,7 +138,7 @@ func figureText(f cgroup.Figure) string {
 }
 
 // between is what the reference said before and after our own reading.
-func between(before, after cgroup.Figure) string {
+func between(before, after kernel.Figure) string {
 	if before == after {
 		return figureText(before)
 	}

@@ -16,6 +16,7 @@ import (
 	"nezuban/agent/internal/cgroup"
 	"nezuban/agent/internal/cgroup/reference"
 	"nezuban/agent/internal/docker"
+	"nezuban/agent/internal/kernel"
 )
 
 // dockerStats is what docker stats works with, of GET /containers/NAME/stats.
@@ -167,7 +168,7 @@ func sources(t *testing.T, e *engine, name string, network bool) (own *cgroup.Re
 	if err != nil {
 		t.Fatal(err)
 	}
-	if own, err = cgroup.NewReader(cgroup.NewFiles(100), place); err != nil {
+	if own, err = cgroup.NewReader(kernel.NewFiles(100), place); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(own.Close)
@@ -265,7 +266,7 @@ func TestVerify(t *testing.T) {
 }
 
 func TestWhatDiffersIsShown(t *testing.T) {
-	known := func(v uint64) cgroup.Figure { return cgroup.Figure{Value: v, Known: true} }
+	known := func(v uint64) kernel.Figure { return kernel.Figure{Value: v, Known: true} }
 	var out bytes.Buffer
 	same, err := show(&out, "web", []reference.Compared{
 		{Name: "docker_container_mem rss", Before: known(1), Own: known(1), After: known(1)},
@@ -295,7 +296,7 @@ func TestAFallbackIsSaidOnceAndCounted(t *testing.T) {
 	s, _ := testSampler(t, table)
 	var log bytes.Buffer
 	s.log = slog.New(slog.NewTextHandler(&log, nil))
-	s.open = func(_ *cgroup.Files, place cgroup.Place) (cgroup.Source, error, error) {
+	s.open = func(_ *kernel.Files, place cgroup.Place) (cgroup.Source, error, error) {
 		handler, err := reference.New(place)
 		return handler, errors.New("memory.stat is new"), err
 	}

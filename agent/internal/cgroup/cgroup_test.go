@@ -13,6 +13,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"nezuban/agent/influx"
+	"nezuban/agent/internal/kernel"
 )
 
 // recorded unpacks a recording and returns a hierarchy that stands on it.
@@ -43,7 +44,7 @@ func open(t testing.TB, h Hierarchy, network bool) *Reader {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reader, err := NewReader(NewFiles(100), place)
+	reader, err := NewReader(kernel.NewFiles(100), place)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +127,7 @@ func TestReadOfCgroupThatEnded(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			reader, err := NewReader(NewFiles(0), place) // none is held open
+			reader, err := NewReader(kernel.NewFiles(0), place) // none is held open
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -136,7 +137,7 @@ func TestReadOfCgroupThatEnded(t *testing.T) {
 			if err := reader.Read(&Sample{}, time.Now()); !errors.Is(err, ErrGone) {
 				t.Errorf("Read() = %v, expected ErrGone", err)
 			}
-			if _, err := NewReader(NewFiles(0), place); !errors.Is(err, ErrGone) {
+			if _, err := NewReader(kernel.NewFiles(0), place); !errors.Is(err, ErrGone) {
 				t.Errorf("NewReader() = %v, expected ErrGone", err)
 			}
 		})
@@ -153,18 +154,18 @@ func TestPlaceOfProcessThatEnded(t *testing.T) {
 func TestWorking(t *testing.T) {
 	for _, tt := range []struct {
 		name            string
-		inactive, total Figure
+		inactive, total kernel.Figure
 		want            uint64
 	}{
-		{"v1 takes the figure of the whole subtree", known(1), known(30), 70},
-		{"v2", known(30), Figure{}, 70},
-		{"none known", Figure{}, Figure{}, 100},
-		{"more than used: not read at one instant", known(101), Figure{}, 0},
+		{"v1 takes the figure of the whole subtree", kernel.Known(1), kernel.Known(30), 70},
+		{"v2", kernel.Known(30), kernel.Figure{}, 70},
+		{"none known", kernel.Figure{}, kernel.Figure{}, 100},
+		{"more than used: not read at one instant", kernel.Known(101), kernel.Figure{}, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			m := Memory{Usage: known(100)}
+			m := Memory{Usage: kernel.Known(100)}
 			m.Stats[StatInactiveFile], m.Stats[StatTotalInactiveFile] = tt.inactive, tt.total
-			if got := m.Working(); got != known(tt.want) {
+			if got := m.Working(); got != kernel.Known(tt.want) {
 				t.Errorf("Working() = %v, expected %d", got, tt.want)
 			}
 		})
@@ -172,17 +173,17 @@ func TestWorking(t *testing.T) {
 }
 
 func TestLimit(t *testing.T) {
-	none := Figure{}
+	none := kernel.Figure{}
 	for _, tt := range []struct {
 		name    string
-		limit   Figure
+		limit   kernel.Figure
 		machine uint64
-		want    Figure
+		want    kernel.Figure
 	}{
-		{"own", known(50), 100, known(50)},
-		{"none", none, 100, known(100)},
-		{"more than there is", known(200), 100, known(100)},
-		{"machine not known", known(50), 0, known(50)},
+		{"own", kernel.Known(50), 100, kernel.Known(50)},
+		{"none", none, 100, kernel.Known(100)},
+		{"more than there is", kernel.Known(200), 100, kernel.Known(100)},
+		{"machine not known", kernel.Known(50), 0, kernel.Known(50)},
 		{"nothing known", none, 0, none},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -237,7 +238,7 @@ func TestPercent(t *testing.T) {
 			}
 			for i, r := range tt.readings {
 				var lines influx.Lines
-				cpu := CPU{Total: known(r.total), Quota: known(50_000), Period: known(100_000)}
+				cpu := CPU{Total: kernel.Known(r.total), Quota: kernel.Known(50_000), Period: kernel.Known(100_000)}
 				tracker.Append(&lines, &Sample{At: start.Add(r.after), CPU: cpu}, owner, Machine{}, start)
 				points, bad := influx.Decode(lines.Bytes(), lineprotocol.Nanosecond, start)
 				if len(points) != 1 || len(bad) > 0 {
@@ -307,26 +308,52 @@ func FuzzParseProc(f *testing.F) {
 	})
 }
 
-func TestWalk(t *testing.T) {
-	dir := t.TempDir()
-	container := "docker-" + strings.Repeat("0a", 32) + ".scope"
-	for _, path := range []string{"a.slice/b.service/c/d", "user.slice/user-1.slice", "system.slice/" + container + "/init"} {
-		if err := os.MkdirAll(filepath.Join(dir, path), 0o700); err != nil {
+func TestFind(t *testing.T) {
+	id := strings.Repeat("0a", 32)
+	root := t.TempDir()
+	for _, path := range []string{
+		"v2/system.slice/a.service/deep", "v2/system.slice/b.service", "v2/system.slice/a.socket", "v2/user.slice/user-1.slice/x.service",
+		"v2/system.slice/docker-" + id + ".scope/init", "v1/docker/" + id, "v1/system.slice/a.service", "v1/system.slice/c.service",
+		"v2/a/b/c/" + id,
+	} {
+		if err := os.MkdirAll(filepath.Join(root, path), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
-	h := Hierarchy{mounts: map[string]mount{"": {point: dir, from: "/"}}}
-	paths, more := h.Walk(2, 10, IsContainer)
-	want := []string{"/a.slice", "/system.slice", "/user.slice", "/a.slice/b.service", "/user.slice/user-1.slice"}
-	if diff := cmp.Diff(want, paths); diff != "" || more {
-		t.Errorf("more %v (-want +got):\n%s", more, diff)
+	v2, v1 := mount{point: filepath.Join(root, "v2"), from: "/"}, mount{point: filepath.Join(root, "v1"), from: "/"}
+	machines := map[string]Hierarchy{
+		"v2": {mounts: map[string]mount{"": v2}}, "hybrid": {mounts: map[string]mount{"": v2, "memory": v1, "cpu": v1}}, "none": {},
 	}
-	paths, more = h.Walk(3, 4, func(string) bool { return false })
-	if len(paths) != 4 || !more {
-		t.Errorf("Walk stopped at %v, more %v; expected 4 paths and more", paths, more)
+	for _, tt := range []struct{ machine, glob, want string }{
+		{"v2", "system.slice/*.service", "/system.slice/a.service /system.slice/b.service"},
+		{"v2", "/system.slice/a.*", "/system.slice/a.service /system.slice/a.socket"},
+		{"v2", "*.slice", "/system.slice /user.slice"},
+		{"v2", "*/*/*.service", "/user.slice/user-1.slice/x.service"},
+		{"v2", "system.slice/[ab].service/deep", "/system.slice/a.service/deep"},
+		{"v2", "none", ""},
+		{"hybrid", "system.slice/*.service", "/system.slice/a.service /system.slice/b.service /system.slice/c.service"},
+		{"hybrid", "docker", "/docker"},
+		{"none", "*", ""},
+	} {
+		glob, err := ParseGlob(tt.glob)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(machines[tt.machine].Find(glob), " "); got != tt.want {
+			t.Errorf("%s on %s: found %q, expected %q", tt.glob, tt.machine, got, tt.want)
+		}
 	}
-	if paths, more = (Hierarchy{}).Walk(3, 4, IsContainer); len(paths) != 0 || more {
-		t.Errorf("a machine without cgroups has %v, more %v", paths, more)
+	for machine, want := range map[string]string{
+		"v2": "/system.slice/docker-" + id + ".scope", "hybrid": "/docker/" + id + " /system.slice/docker-" + id + ".scope", "none": "",
+	} {
+		if got := strings.Join(machines[machine].Containers(3), " "); got != want {
+			t.Errorf("containers on %s: found %q, expected %q", machine, got, want)
+		}
+	}
+	for _, bad := range []string{"", "/", "a//b", "a/", "../etc", "a/../b", ".", "a[", "[]a]/b", `a\`} {
+		if g, err := ParseGlob(bad); err == nil {
+			t.Errorf("%q is taken as %q", bad, g)
+		}
 	}
 }
 

@@ -4,19 +4,20 @@ import (
 	"slices"
 
 	"nezuban/agent/influx"
+	"nezuban/agent/internal/kernel"
 )
 
 // Named is one figure of a sample, with its name, such as "docker_container_mem limit".
 type Named struct {
 	Name string
-	Figure
+	kernel.Figure
 	Grows bool // it counts: the next reading is never smaller
 }
 
 // Figures lists what a sample holds, known or not, by the names under which it is written.
 func (s *Sample) Figures() []Named {
 	var all []Named
-	add := func(grows bool, measurement, field string, f Figure) {
+	add := func(grows bool, measurement, field string, f kernel.Figure) {
 		all = append(all, Named{Name: measurement + " " + field, Figure: f, Grows: grows})
 	}
 	add(true, influx.ContainerCPU, influx.FieldUsageTotal, s.CPU.Total)
@@ -45,7 +46,7 @@ func (s *Sample) Figures() []Named {
 	for _, i := range s.Network {
 		at := influx.ContainerNet + " " + i.Name
 		for _, f := range i.figures() {
-			add(true, at, f.field, known(f.v))
+			add(true, at, f.field, kernel.Known(f.v))
 		}
 	}
 	for _, d := range s.Blkio {

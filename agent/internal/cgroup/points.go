@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"nezuban/agent/influx"
+	"nezuban/agent/internal/kernel"
 )
 
 // Machine is what a container's figures are measured against. A zero means
@@ -53,7 +54,7 @@ func with(tags []influx.Tag, key, value string) []influx.Tag {
 func (o *Owner) part(known map[string]influx.Series, measurement, key, name string) influx.Series {
 	series, ok := known[name]
 	if !ok {
-		if len(known) >= mostNames {
+		if len(known) >= kernel.MostNames {
 			clear(known)
 		}
 		series, _ = influx.NewSeries(measurement, with(o.tags, key, name)) // the zero Series: no line
@@ -91,7 +92,7 @@ func (t *Tracker) Append(l *influx.Lines, s *Sample, owner *Owner, machine Machi
 }
 
 // put adds a figure that is known.
-func put(l *influx.Lines, key string, f Figure) {
+func put(l *influx.Lines, key string, f kernel.Figure) {
 	if f.Known {
 		l.Uint(key, f.Value)
 	}
@@ -254,8 +255,8 @@ func (o *Owner) appendBlkio(l *influx.Lines, devices []Device, at time.Time) {
 
 func (d *Device) add(other *Device) {
 	for op := range d.Bytes {
-		d.Bytes[op] = d.Bytes[op].plus(other.Bytes[op])
-		d.Count[op] = d.Count[op].plus(other.Count[op])
+		d.Bytes[op] = d.Bytes[op].Plus(other.Bytes[op])
+		d.Count[op] = d.Count[op].Plus(other.Count[op])
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"nezuban/agent/internal/kernel"
 )
 
 // ErrGone says that the cgroup is no longer there.
@@ -25,11 +27,23 @@ type Source interface {
 	Close()
 }
 
-// Reader reads the kernel's files of one cgroup, which it holds open as far as [Files] allows. It is not safe for concurrent use.
+// Reader reads the kernel's files of one cgroup, which it holds open as far as [kernel.Files] allows. It is not safe for concurrent use.
 type Reader struct {
-	files   *Files
+	files   *kernel.Files
 	sources []source
-	names   names
+	names   kernel.Names
+}
+
+// source is one file of one cgroup, and what it says.
+type source struct {
+	kernel.Source
+	parse parser
+}
+
+// file is one of the kernel's files of a controller, and what it says.
+type file struct {
+	name  string
+	parse parser
 }
 
 // Place says where the files of one cgroup are.
@@ -46,7 +60,7 @@ type Dir struct {
 }
 
 // NewReader opens the files of a cgroup. What the kernel does not have is left out; a cgroup that is not there is [ErrGone].
-func NewReader(files *Files, place Place) (*Reader, error) {
+func NewReader(files *kernel.Files, place Place) (*Reader, error) {
 	r := &Reader{files: files}
 	for _, controller := range controllers() {
 		dir, ok := place.Dirs[controller]
@@ -58,7 +72,7 @@ func NewReader(files *Files, place Place) (*Reader, error) {
 			list = v2Files(controller)
 		}
 		for _, f := range list {
-			if err := r.add(source{path: filepath.Join(dir.Path, f.name), parse: f.parse}); err != nil {
+			if err := r.add(source{Source: kernel.Source{Path: filepath.Join(dir.Path, f.name)}, parse: f.parse}); err != nil {
 				r.Close()
 				return nil, fmt.Errorf("open cgroup: %w", err)
 			}
@@ -71,8 +85,8 @@ func NewReader(files *Files, place Place) (*Reader, error) {
 		return nil, ErrGone
 	}
 	if place.PID > 0 {
-		dev := source{path: filepath.Join(place.Proc, strconv.Itoa(place.PID), "net/dev"), parse: parseNetDev, paged: true}
-		if err := r.add(dev); err != nil {
+		path := filepath.Join(place.Proc, strconv.Itoa(place.PID), "net/dev")
+		if err := r.add(source{Source: kernel.Source{Path: path, Form: kernel.Paged}, parse: parseNetDev}); err != nil {
 			r.Close()
 			return nil, fmt.Errorf("open cgroup: %w", err)
 		}
@@ -84,7 +98,7 @@ func NewReader(files *Files, place Place) (*Reader, error) {
 func controllers() []string { return []string{cpuacct, cpu, memory, blkio, pids} }
 
 func (r *Reader) add(s source) error {
-	there, err := r.files.add(&s)
+	there, err := r.files.Add(&s.Source)
 	if there {
 		r.sources = append(r.sources, s)
 	}
@@ -99,11 +113,11 @@ func (r *Reader) Read(s *Sample, now time.Time) error {
 	var wrong error
 	for i := 0; i < len(r.sources); i++ {
 		source := &r.sources[i]
-		text, err := r.files.read(source)
+		text, err := r.files.Read(&source.Source)
 		switch {
 		case err == nil:
 			if err := source.parse(text, s, &r.names); err != nil && wrong == nil {
-				wrong = fmt.Errorf("read %q: %w", source.path, err)
+				wrong = fmt.Errorf("read %q: %w", source.Path, err)
 			}
 		case gone(err):
 			return ErrGone
@@ -127,14 +141,14 @@ func off(err error) bool { return errors.Is(err, syscall.EOPNOTSUPP) }
 
 // leaveOut reads one of the files no more.
 func (r *Reader) leaveOut(i int) {
-	r.files.remove(&r.sources[i])
+	r.files.Remove(&r.sources[i].Source)
 	r.sources = slices.Delete(r.sources, i, i+1)
 }
 
 // Close closes the files. A reader that is closed is not read again.
 func (r *Reader) Close() {
 	for i := range r.sources {
-		r.files.remove(&r.sources[i])
+		r.files.Remove(&r.sources[i].Source)
 	}
 	r.sources = nil
 }
@@ -143,7 +157,7 @@ func (r *Reader) Close() {
 func (r *Reader) Paths() []string {
 	var paths []string
 	for _, s := range r.sources {
-		paths = append(paths, s.path)
+		paths = append(paths, s.Path)
 	}
 	return paths
 }

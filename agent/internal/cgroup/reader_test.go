@@ -2,7 +2,6 @@ package cgroup
 
 import (
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"github.com/moby/sys/mountinfo"
 
 	"nezuban/agent/influx"
+	"nezuban/agent/internal/kernel"
 )
 
 // A sample, from the files to line protocol, allocates nothing once the first is taken.
@@ -49,7 +49,7 @@ func TestOpenFilesAreBoundedAndGivenBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := NewFiles(20)
+	files := kernel.NewFiles(20)
 	before := descriptors(t)
 	var readers []*Reader
 	for range 3 {
@@ -221,7 +221,7 @@ func TestPlaces(t *testing.T) {
 
 // A container that no controller counts is no container that ended.
 func TestAPlaceWithoutControllersIsAnError(t *testing.T) {
-	if _, err := NewReader(NewFiles(1), Place{PID: pid}); err == nil || !strings.Contains(err.Error(), "no controller") {
+	if _, err := NewReader(kernel.NewFiles(1), Place{PID: pid}); err == nil || !strings.Contains(err.Error(), "no controller") {
 		t.Errorf("found %v", err)
 	}
 }
@@ -274,7 +274,7 @@ func FuzzParsers(f *testing.F) {
 	f.Fuzz(func(t *testing.T, which byte, text string) {
 		p := parsers[int(which)%len(parsers)]
 		var s, again Sample
-		var names names
+		var names kernel.Names
 		err := p.parse([]byte(text), &s, &names)
 		if err != nil && !strings.Contains(err.Error(), "expected") {
 			t.Errorf("%s: %v does not say what was expected", p.name, err)
@@ -288,16 +288,4 @@ func FuzzParsers(f *testing.F) {
 			}
 		}
 	})
-}
-
-// The largest number that a file may hold is read, and one more is refused.
-func TestNumber(t *testing.T) {
-	if v, ok := number([]byte("18446744073709551615")); !ok || v != math.MaxUint64 {
-		t.Errorf("found %d, %v", v, ok)
-	}
-	for _, text := range []string{"", "18446744073709551616", "99999999999999999999999", "-1", "+1", "1 ", "0x1", "1e3", "٣"} {
-		if v, ok := number([]byte(text)); ok {
-			t.Errorf("%q is %d", text, v)
-		}
-	}
 }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"nezuban/agent/internal/kernel"
 )
 
 // recordings are the names of all there are.
@@ -36,7 +38,7 @@ func told(s *Sample) map[string]uint64 {
 			all[strings.TrimPrefix(f.Name, "docker_container_")] = f.Value
 		}
 	}
-	for name, f := range map[string]Figure{"mem working": s.Memory.Working(), "cpu quota": s.CPU.Quota, "cpu period": s.CPU.Period} {
+	for name, f := range map[string]kernel.Figure{"mem working": s.Memory.Working(), "cpu quota": s.CPU.Quota, "cpu period": s.CPU.Period} {
 		if f.Known {
 			all[name] = f.Value
 		}
@@ -229,10 +231,10 @@ func TestTheCgroupThatHoldsContainers(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h, _ := recorded(t, tt.name+".txtar")
-			if paths, _ := h.Walk(1, 9, IsContainer); !slices.Contains(paths, tt.path) {
+			if paths := h.walk(1, func(string, int) (take, below bool) { return true, false }); !slices.Contains(paths, tt.path) {
 				t.Errorf("found %v, expected %s", paths, tt.path)
 			}
-			reader, err := NewReader(NewFiles(100), h.At(tt.path))
+			reader, err := NewReader(kernel.NewFiles(100), h.At(tt.path))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -3,6 +3,8 @@ package cgroup
 import (
 	"math"
 	"time"
+
+	"nezuban/agent/internal/kernel"
 )
 
 // Sample is one reading of a cgroup. It is filled anew by each [Source.Read], which keeps its room: reading allocates nothing
@@ -17,26 +19,12 @@ type Sample struct {
 	Blkio    []Device    // in the kernel's order; only devices with a figure
 }
 
-// Figure is a number that the kernel may not give.
-type Figure struct {
-	Value uint64
-	Known bool
-}
-
-// known is a figure that was read.
-func known(v uint64) Figure { return Figure{v, true} }
-
-// plus is the sum of what is known of two figures.
-func (f Figure) plus(g Figure) Figure {
-	return Figure{f.Value + g.Value, f.Known || g.Known}
-}
-
 // CPU is cumulative since the cgroup began, but for the quota.
 type CPU struct {
-	Total, User, System       Figure // ns
-	Periods, ThrottledPeriods Figure // of the quota; 0 without one
-	ThrottledTime             Figure // ns
-	Quota, Period             Figure // µs: so much CPU within so much time; no quota: not known
+	Total, User, System       kernel.Figure // ns
+	Periods, ThrottledPeriods kernel.Figure // of the quota; 0 without one
+	ThrottledTime             kernel.Figure // ns
+	Quota, Period             kernel.Figure // µs: so much CPU within so much time; no quota: not known
 }
 
 // Cores is how many CPUs the quota allows; ok is false without one.
@@ -49,18 +37,18 @@ func (c CPU) Cores() (cores float64, ok bool) {
 
 // Memory is in bytes, but for counts.
 type Memory struct {
-	Usage     Figure // as the kernel counts it, page cache included
-	Limit     Figure // no limit: not known
-	MaxUsage  Figure // highest Usage so far
-	FailCount Figure // how often the limit was hit
-	Swap      Figure // taken of the swap
-	OOMKills  Figure // processes that the kernel killed because the limit was reached
-	Stats     [statCount]Figure
+	Usage     kernel.Figure // as the kernel counts it, page cache included
+	Limit     kernel.Figure // no limit: not known
+	MaxUsage  kernel.Figure // highest Usage so far
+	FailCount kernel.Figure // how often the limit was hit
+	Swap      kernel.Figure // taken of the swap
+	OOMKills  kernel.Figure // processes that the kernel killed because the limit was reached
+	Stats     [statCount]kernel.Figure
 }
 
 // Working is the usage without the page cache that can be dropped at once, as docker stats shows it: total_inactive_file on
 // v1, inactive_file on v2.
-func (m *Memory) Working() Figure {
+func (m *Memory) Working() kernel.Figure {
 	inactive := m.Stats[StatTotalInactiveFile]
 	if !inactive.Known {
 		inactive = m.Stats[StatInactiveFile]
@@ -71,27 +59,27 @@ func (m *Memory) Working() Figure {
 }
 
 // limit is the limit that holds, in bytes: the cgroup's own or what the machine has, 0 for not known.
-func (m *Memory) limit(machine uint64) Figure {
+func (m *Memory) limit(machine uint64) kernel.Figure {
 	switch {
 	case !m.Limit.Known && machine == 0:
-		return Figure{}
+		return kernel.Figure{}
 	case !m.Limit.Known:
-		return known(machine)
+		return kernel.Known(machine)
 	case machine == 0:
 		return m.Limit
 	}
-	return known(min(m.Limit.Value, machine))
+	return kernel.Known(min(m.Limit.Value, machine))
 }
 
 // PIDs counts processes and threads.
 type PIDs struct {
-	Current Figure
-	Limit   Figure // no limit: not known
+	Current kernel.Figure
+	Limit   kernel.Figure // no limit: not known
 }
 
 // Pressure is how long work stood still for want of something (PSI), cumulative, in µs: some of it, or all at once.
 type Pressure struct {
-	CPUSome, CPUFull, MemorySome, MemoryFull, IOSome, IOFull Figure
+	CPUSome, CPUFull, MemorySome, MemoryFull, IOSome, IOFull kernel.Figure
 }
 
 // Interface is one network interface; all figures are cumulative.
@@ -103,9 +91,9 @@ type Interface struct {
 
 // Device is the block IO to one device, cumulative. v2 knows only reads, writes and discards.
 type Device struct {
-	Name  string          // major:minor
-	Bytes [opCount]Figure // by operation
-	Count [opCount]Figure // by operation
+	Name  string                 // major:minor
+	Bytes [opCount]kernel.Figure // by operation
+	Count [opCount]kernel.Figure // by operation
 }
 
 // Op is an operation of block IO.

@@ -1,9 +1,10 @@
 package cgroup
 
-import "bytes"
+import (
+	"bytes"
 
-// jiffy is the unit of cpuacct.stat: USER_HZ is 100 on every machine that Docker runs on.
-const jiffy = 10_000_000 // ns
+	"nezuban/agent/internal/kernel"
+)
 
 // Controllers of v1 that are read.
 const (
@@ -19,41 +20,41 @@ func v1Files(controller string) []file {
 	switch controller {
 	case cpuacct:
 		return []file{
-			{"cpuacct.usage", single(func(s *Sample, v uint64) { s.CPU.Total = known(v) })},
+			{"cpuacct.usage", single(func(s *Sample, v uint64) { s.CPU.Total = kernel.Known(v) })},
 			{"cpuacct.stat", pairs(v1CPU)},
 		}
 	case cpu:
 		return []file{
 			{"cpu.stat", pairs(v1Throttling)},
-			{"cpu.cfs_quota_us", bound(func(s *Sample, v uint64) { s.CPU.Quota = known(v) })},
-			{"cpu.cfs_period_us", single(func(s *Sample, v uint64) { s.CPU.Period = known(v) })},
+			{"cpu.cfs_quota_us", bound(func(s *Sample, v uint64) { s.CPU.Quota = kernel.Known(v) })},
+			{"cpu.cfs_period_us", single(func(s *Sample, v uint64) { s.CPU.Period = kernel.Known(v) })},
 		}
 	case memory:
 		return []file{
-			{"memory.usage_in_bytes", single(func(s *Sample, v uint64) { s.Memory.Usage = known(v) })},
+			{"memory.usage_in_bytes", single(func(s *Sample, v uint64) { s.Memory.Usage = kernel.Known(v) })},
 			{"memory.stat", pairs(v1Stat)},
-			{"memory.limit_in_bytes", bound(func(s *Sample, v uint64) { s.Memory.Limit = known(v) })},
-			{"memory.max_usage_in_bytes", single(func(s *Sample, v uint64) { s.Memory.MaxUsage = known(v) })},
-			{"memory.failcnt", single(func(s *Sample, v uint64) { s.Memory.FailCount = known(v) })},
+			{"memory.limit_in_bytes", bound(func(s *Sample, v uint64) { s.Memory.Limit = kernel.Known(v) })},
+			{"memory.max_usage_in_bytes", single(func(s *Sample, v uint64) { s.Memory.MaxUsage = kernel.Known(v) })},
+			{"memory.failcnt", single(func(s *Sample, v uint64) { s.Memory.FailCount = kernel.Known(v) })},
 			// Memory and swap together, read after the memory alone: what is more is swap.
 			{"memory.memsw.usage_in_bytes", single(func(s *Sample, v uint64) {
 				if s.Memory.Usage.Known {
-					s.Memory.Swap = known(v - min(v, s.Memory.Usage.Value))
+					s.Memory.Swap = kernel.Known(v - min(v, s.Memory.Usage.Value))
 				}
 			})},
 			{"memory.oom_control", pairs(func(s *Sample, key []byte, v uint64) {
 				if string(key) == "oom_kill" {
-					s.Memory.OOMKills = known(v)
+					s.Memory.OOMKills = kernel.Known(v)
 				}
 			})},
 		}
 	case blkio:
 		return []file{
 			// Where the BFQ scheduler runs it counts, and the other files count each request again.
-			{"blkio.bfq.io_service_bytes_recursive", v1Blkio(func(d *Device) *[opCount]Figure { return &d.Bytes })},
-			{"blkio.bfq.io_serviced_recursive", v1Blkio(func(d *Device) *[opCount]Figure { return &d.Count })},
-			{"blkio.throttle.io_service_bytes_recursive", v1Blkio(func(d *Device) *[opCount]Figure { return &d.Bytes })},
-			{"blkio.throttle.io_serviced_recursive", v1Blkio(func(d *Device) *[opCount]Figure { return &d.Count })},
+			{"blkio.bfq.io_service_bytes_recursive", v1Blkio(func(d *Device) *[opCount]kernel.Figure { return &d.Bytes })},
+			{"blkio.bfq.io_serviced_recursive", v1Blkio(func(d *Device) *[opCount]kernel.Figure { return &d.Count })},
+			{"blkio.throttle.io_service_bytes_recursive", v1Blkio(func(d *Device) *[opCount]kernel.Figure { return &d.Bytes })},
+			{"blkio.throttle.io_serviced_recursive", v1Blkio(func(d *Device) *[opCount]kernel.Figure { return &d.Count })},
 		}
 	case pids:
 		return pidsFiles()
@@ -64,28 +65,28 @@ func v1Files(controller string) []file {
 // pidsFiles are the same on v1 and v2.
 func pidsFiles() []file {
 	return []file{
-		{"pids.current", single(func(s *Sample, v uint64) { s.PIDs.Current = known(v) })},
-		{"pids.max", bound(func(s *Sample, v uint64) { s.PIDs.Limit = known(v) })},
+		{"pids.current", single(func(s *Sample, v uint64) { s.PIDs.Current = kernel.Known(v) })},
+		{"pids.max", bound(func(s *Sample, v uint64) { s.PIDs.Limit = kernel.Known(v) })},
 	}
 }
 
 func v1CPU(s *Sample, key []byte, v uint64) {
 	switch string(key) {
 	case "user":
-		s.CPU.User = known(v * jiffy)
+		s.CPU.User = kernel.Known(v * kernel.Jiffy)
 	case "system":
-		s.CPU.System = known(v * jiffy)
+		s.CPU.System = kernel.Known(v * kernel.Jiffy)
 	}
 }
 
 func v1Throttling(s *Sample, key []byte, v uint64) {
 	switch string(key) {
 	case "nr_periods":
-		s.CPU.Periods = known(v)
+		s.CPU.Periods = kernel.Known(v)
 	case "nr_throttled":
-		s.CPU.ThrottledPeriods = known(v)
+		s.CPU.ThrottledPeriods = kernel.Known(v)
 	case "throttled_time":
-		s.CPU.ThrottledTime = known(v)
+		s.CPU.ThrottledTime = kernel.Known(v)
 	}
 }
 
@@ -101,7 +102,7 @@ func StatOf(key string, v2 bool) (Stat, bool) {
 
 func v1Stat(s *Sample, key []byte, v uint64) {
 	if stat, ok := v1Stats[string(key)]; ok {
-		s.Memory.Stats[stat] = known(v)
+		s.Memory.Stats[stat] = kernel.Known(v)
 	}
 }
 
@@ -129,27 +130,27 @@ var v1Stats = map[string]Stat{
 //
 // The last line is of all devices. Since Linux 6.10 it stands alone, with 0, until a throttle rule exists anywhere on the machine:
 // that means not known. A device that has a figure already, of another file, keeps it.
-func v1Blkio(of func(*Device) *[opCount]Figure) parser {
-	return func(text []byte, s *Sample, names *names) error {
+func v1Blkio(of func(*Device) *[opCount]kernel.Figure) parser {
+	return func(text []byte, s *Sample, names *kernel.Names) error {
 		for len(text) > 0 {
 			var l []byte
-			l, text = line(text)
-			device, rest := word(l)
+			l, text = kernel.Line(text)
+			device, rest := kernel.Word(l)
 			if string(device) == "Total" {
 				continue
 			}
-			name, rest := word(rest)
-			v, ok := number(rest)
+			name, rest := kernel.Word(rest)
+			v, ok := kernel.Number(rest)
 			if !ok || bytes.IndexByte(device, ':') <= 0 {
-				return errText(l, "a device, an operation and a number")
+				return kernel.Unexpected(l, "a device, an operation and a number")
 			}
 			op, ok := opOf(name)
 			if !ok {
 				continue
 			}
-			figure := &of(s.Device(names.of(device)))[op]
+			figure := &of(s.Device(names.Of(device)))[op]
 			if !figure.Known {
-				*figure = known(v)
+				*figure = kernel.Known(v)
 			}
 		}
 		return nil

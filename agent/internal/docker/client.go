@@ -57,7 +57,7 @@ type Info struct {
 	Images        int
 }
 
-// Info asks for /info. The engine counts its images for it: ask once a connection.
+// Info asks for /info. The engine counts its images and starts programs for it: ask seldom.
 func (c *Client) Info(ctx context.Context) (Info, error) {
 	var info Info
 	err := c.getJSON(ctx, "/info", maxInspectBytes, &info)

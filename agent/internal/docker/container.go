@@ -8,6 +8,9 @@ import (
 // unknownVersion stands for the version of an image named without one, as in Telegraf.
 const unknownVersion = "unknown"
 
+// Healthy is the health of a container whose health check succeeds.
+const Healthy = "healthy"
+
 // Container is what one inspect tells. A field that is empty is not known:
 // details of a container that was gone before it could be asked for have only
 // what its events carry.
@@ -28,6 +31,8 @@ type Container struct {
 	StartedAt    time.Time // zero: never
 	FinishedAt   time.Time // zero: never
 	Health       string    // healthy, unhealthy or starting; empty without a health check
+
+	FailingStreak int // failed health checks in a row; negative: not known
 }
 
 // Known says whether an inspect has told about the container.
@@ -65,7 +70,10 @@ type Inspection struct {
 		OOMKilled  bool
 		StartedAt  time.Time
 		FinishedAt time.Time
-		Health     *struct{ Status string } `json:",omitempty"`
+		Health     *struct {
+			Status        string
+			FailingStreak int
+		} `json:",omitempty"`
 	}
 }
 
@@ -83,7 +91,7 @@ func (a Inspection) Container() Container {
 		c.RestartPolicy = "no" // what an engine means that leaves it out
 	}
 	if h := a.State.Health; h != nil && h.Status != "none" {
-		c.Health = h.Status
+		c.Health, c.FailingStreak = h.Status, h.FailingStreak
 	}
 	return c
 }

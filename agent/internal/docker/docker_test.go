@@ -44,7 +44,22 @@ func TestParseEvent(t *testing.T) {
 			line: `{"Type":"container","Action":"start","Actor":{"ID":"0a1b","Attributes":{"name":"/web"}},"time":7}`,
 			want: Event{ID: "0a1b", Action: ActionStart, At: time.Unix(7, 0), Name: "web"}, ok: true,
 		},
-		{name: "of an image", line: `{"Type":"image","Action":"tag","Actor":{"ID":"sha256:0a"},` + tail},
+		{
+			name: "rename",
+			line: `{"Type":"container","Action":"rename","Actor":{"ID":"0a1b","Attributes":{"name":"web","oldName":"/web-old"}},` + tail,
+			want: Event{ID: "0a1b", Action: ActionRename, At: at, Name: "web", OldName: "web-old"}, ok: true,
+		},
+		{
+			name: "of an image",
+			line: `{"Type":"image","Action":"tag","Actor":{"ID":"sha256:0a","Attributes":{"name":"shop:2"}},` + tail,
+			want: Event{OfImage: true, ID: "sha256:0a", Action: ActionTag, At: at, Image: "shop:2"}, ok: true,
+		},
+		{
+			name: "of an image without a name",
+			line: `{"Type":"image","Action":"delete","Actor":{"ID":"sha256:0a","Attributes":{"name":""}},` + tail,
+			want: Event{OfImage: true, ID: "sha256:0a", Action: ActionDelete, At: at, Image: "sha256:0a"}, ok: true,
+		},
+		{name: "of a network", line: `{"Type":"network","Action":"connect","Actor":{"ID":"0a"},` + tail},
 		{name: "of no container", line: `{"Type":"container","Action":"die","Actor":{},` + tail},
 		{name: "exit code that is none", line: `{"Type":"container","Action":"die","Actor":{"ID":"0a1b","Attributes":{"exitCode":"x"}},` + tail, wantErr: `exitCode "x": expected a number`},
 		{name: "not JSON", line: `die web`, wantErr: `docker event "die web"`},
@@ -115,10 +130,10 @@ func TestInspection(t *testing.T) {
 			name: "running",
 			text: `{"Id":"0a1b","Name":"/web","RestartCount":2,"Config":{"Image":"load:1","Env":["SECRET=1"]},
 				"HostConfig":{"NetworkMode":"default","RestartPolicy":{"Name":"always"},"AutoRemove":false},
-				"State":{"Status":"running","Pid":511,"StartedAt":"2026-11-22T01:33:54.76660187Z","FinishedAt":"0001-01-01T00:00:00Z","Health":{"Status":"healthy"}}}`,
+				"State":{"Status":"running","Pid":511,"StartedAt":"2026-11-22T01:33:54.76660187Z","FinishedAt":"0001-01-01T00:00:00Z","Health":{"Status":"unhealthy","FailingStreak":4}}}`,
 			want: Container{
 				ID: "0a1b", Name: "web", Image: "load", Version: "1", RestartPolicy: "always", NetworkMode: "default",
-				Status: "running", PID: 511, RestartCount: 2, Health: "healthy",
+				Status: "running", PID: 511, RestartCount: 2, Health: "unhealthy", FailingStreak: 4,
 				StartedAt: time.Date(2026, 11, 22, 1, 33, 54, 766601870, time.UTC),
 			},
 			running: true,
@@ -234,7 +249,7 @@ func TestStreamSkipsWhatItCannotRead(t *testing.T) {
 	if _, _, err := stream.Next(); !errors.Is(err, errStreamEnded) {
 		t.Errorf("after the last event: %v, expected %v", err, errStreamEnded)
 	}
-	if !strings.HasPrefix(query, "12.000000345 ") || !strings.Contains(query, `"type":["container"]`) {
+	if !strings.HasPrefix(query, "12.000000345 ") || !strings.Contains(query, `"type":["container","image"]`) {
 		t.Errorf("asked for %s", query)
 	}
 }

@@ -3,12 +3,13 @@ package docker
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// Actions of container events that the agent follows, in the engine's words.
+// Actions of container and image events that the agent follows, in the engine's words; ActionGone is the agent's own.
 const (
 	ActionCreate  = "create"
 	ActionStart   = "start"
@@ -21,20 +22,35 @@ const (
 	ActionRename  = "rename"
 	ActionPause   = "pause"
 	ActionUnpause = "unpause"
+
+	ActionPull   = "pull"
+	ActionLoad   = "load"
+	ActionImport = "import"
+	ActionTag    = "tag"
+	ActionUntag  = "untag"
+	ActionDelete = "delete"
+
+	ActionGone = "gone" // it ran, and the engine has it no more: how it ended nobody knows
 )
 
 // actions is what the engine is asked for; it sends health_status with its value behind a colon.
 var actions = [...]string{
 	ActionCreate, ActionStart, ActionDie, ActionOOM, ActionHealth, ActionKill,
 	ActionStop, ActionDestroy, ActionRename, ActionPause, ActionUnpause,
+	ActionPull, ActionLoad, ActionImport, ActionTag, ActionUntag, ActionDelete,
 }
 
-// Event is one thing that happened to a container, as the engine tells it.
+// types are those of which the engine is asked for events.
+var types = [...]string{typeContainer, typeImage}
+
+// Event is one thing that happened to a container or an image, as the engine tells it.
 type Event struct {
-	ID       string // of the container
+	OfImage  bool   // else it is of a container
+	ID       string // of the container; of an image what the engine names it by
 	Action   string // one of the Action constants, or one that the agent does not follow
 	At       time.Time
 	Name     string // of the container, at that time, without the slash
+	OldName  string // of a rename
 	Image    string // reference of its image
 	ExitCode int    // of a die
 	Signal   string // of a kill: a number, as the engine says it
@@ -53,19 +69,23 @@ type Message struct {
 	TimeNano int64 `json:"timeNano,omitempty"` // unix nanoseconds
 }
 
-// typeContainer is the type of messages that are events of containers.
-const typeContainer = "container"
+// Types of messages that are read.
+const (
+	typeContainer = "container"
+	typeImage     = "image"
+)
 
 // Attributes of an event that are read.
 const (
 	attributeName     = "name"
+	attributeOldName  = "oldName" // of a rename
 	attributeImage    = "image"
 	attributeExitCode = "exitCode" // of a die
 	attributeSignal   = "signal"   // of a kill
 )
 
 // ParseEvent reads one object of the events stream. ok is false for an object
-// that is no event of a container.
+// that is no event of a container or an image.
 func ParseEvent(line []byte) (e Event, ok bool, err error) {
 	_, e, ok, err = parse(line)
 	return e, ok, err
@@ -76,7 +96,7 @@ func parse(line []byte) (m Message, e Event, ok bool, err error) {
 	if err := json.Unmarshal(line, &m); err != nil {
 		return Message{}, Event{}, false, fmt.Errorf("docker event %q: %w", shorten(line), err)
 	}
-	if m.Type != typeContainer || m.Actor.ID == "" {
+	if !slices.Contains(types[:], m.Type) || m.Actor.ID == "" {
 		return Message{}, Event{}, false, nil
 	}
 	if e, err = m.event(); err != nil {
@@ -87,6 +107,9 @@ func parse(line []byte) (m Message, e Event, ok bool, err error) {
 
 func (m Message) event() (Event, error) {
 	attributes := m.Actor.Attributes
+	if m.Type == typeImage {
+		return m.ofImage(), nil
+	}
 	e := Event{
 		ID: m.Actor.ID, At: m.at(),
 		Name: strings.TrimPrefix(attributes[attributeName], "/"), Image: attributes[attributeImage],
@@ -101,10 +124,21 @@ func (m Message) event() (Event, error) {
 		e.ExitCode = code
 	case ActionKill:
 		e.Signal = attributes[attributeSignal]
+	case ActionRename:
+		e.OldName = strings.TrimPrefix(attributes[attributeOldName], "/")
 	case ActionHealth:
 		e.Health = strings.TrimSpace(detail)
 	}
 	return e, nil
+}
+
+// ofImage is an event of an image: its name is an attribute, as its id may be of the content.
+func (m Message) ofImage() Event {
+	e := Event{OfImage: true, ID: m.Actor.ID, Action: m.Action, At: m.at(), Image: m.Actor.Attributes[attributeName]}
+	if e.Image == "" {
+		e.Image = m.Actor.ID
+	}
+	return e
 }
 
 // at prefers the finer of the two times that an engine may send.

@@ -27,7 +27,7 @@ func (a Inspection) Passed(labels []string) Inspection {
 // such as exec_create, holds a command line.
 func (m Message) Passed(labels []string) (passed Message, ok bool) {
 	action, detail, _ := strings.Cut(m.Action, ":")
-	if m.Type != typeContainer || !slices.Contains(actions[:], action) {
+	if !slices.Contains(types[:], m.Type) || !slices.Contains(actions[:], action) {
 		return Message{}, false
 	}
 	attributes := append([]string{attributeName, attributeImage}, labels...)
@@ -37,6 +37,8 @@ func (m Message) Passed(labels []string) (passed Message, ok bool) {
 		attributes = append(attributes, attributeExitCode)
 	case ActionKill:
 		attributes = append(attributes, attributeSignal)
+	case ActionRename:
+		attributes = append(attributes, attributeOldName)
 	case ActionHealth:
 		detail = strings.TrimSpace(detail)
 		if !isWord(detail) {

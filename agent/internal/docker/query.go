@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// EventsQuery says which events of containers are asked for.
+// EventsQuery says which events of containers and images are asked for.
 type EventsQuery struct {
 	Since   time.Time // zero: what comes from now on
 	Until   time.Time // zero: without end
@@ -25,7 +25,7 @@ type eventsFilter struct {
 
 // values writes the query's parameters.
 func (q EventsQuery) values() (url.Values, error) {
-	filters, err := json.Marshal(eventsFilter{Type: []string{typeContainer}, Event: q.Actions})
+	filters, err := json.Marshal(eventsFilter{Type: types[:], Event: q.Actions})
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func (q EventsQuery) values() (url.Values, error) {
 
 // ParseEventsQuery reads the parameters of /events and takes nothing that
 // [Client.Ask] would not send: since and until in seconds, and the filter of
-// container events by actions that the agent follows. An error says what else it found.
+// events of containers, and images, by actions that the agent follows; an agent of before asks for containers alone. An error says what else it found.
 func ParseEventsQuery(values url.Values) (EventsQuery, error) {
 	for key, found := range values {
 		if !slices.Contains([]string{"filters", "since", "until"}, key) {
@@ -64,8 +64,8 @@ func ParseEventsQuery(values url.Values) (EventsQuery, error) {
 	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&filter); err != nil || int(decoder.InputOffset()) != len(text) ||
-		!slices.Equal(filter.Type, []string{typeContainer}) || len(filter.Event) == 0 {
-		return EventsQuery{}, fmt.Errorf(`parameter "filters": found %q, expected {"type":["container"],"event":[…]}`, shorten([]byte(text)))
+		!slices.Equal(filter.Type, types[:]) && !slices.Equal(filter.Type, types[:1]) || len(filter.Event) == 0 {
+		return EventsQuery{}, fmt.Errorf(`parameter "filters": found %q, expected {"type":["container","image"],"event":[…]}`, shorten([]byte(text)))
 	}
 	for _, action := range filter.Event {
 		if !slices.Contains(actions[:], action) {

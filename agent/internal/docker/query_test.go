@@ -31,8 +31,8 @@ func TestEventsQuery(t *testing.T) {
 
 // Whatever the parameters: what is taken asks for actions that the agent follows, and is read again as the same.
 func FuzzParseEventsQuery(f *testing.F) {
-	f.Add(`filters={"type":["container"],"event":["die"]}&since=5.000000000`)
-	f.Add(`filters={"type":["container"],"event":["die","exec_start"]}`)
+	f.Add(`filters={"type":["container","image"],"event":["die"]}&since=5.000000000`)
+	f.Add(`filters={"type":["container","image"],"event":["die","exec_start"]}`)
 	f.Add(`since=99999999999999999999.000000000&until=-1`)
 	f.Fuzz(func(t *testing.T, query string) {
 		values, err := url.ParseQuery(query)

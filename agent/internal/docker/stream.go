@@ -22,7 +22,7 @@ type Stream struct {
 	lines *bufio.Scanner
 }
 
-// Events opens the stream of container events, beginning with those since then
+// Events opens the stream of events of containers and images, beginning with those since then
 // that the engine still remembers (256 of them, none after its own restart).
 // Ending ctx ends the stream.
 func (c *Client) Events(ctx context.Context, since time.Time) (*Stream, error) {
@@ -44,7 +44,7 @@ func (c *Client) Ask(ctx context.Context, q EventsQuery) (*Stream, error) {
 	return &Stream{body: res.Body, lines: lines}, nil
 }
 
-// Next waits for the next event of a container. bad is the first object that
+// Next waits for the next event. bad is the first object that
 // could not be read on the way to it, if any: it is skipped. err ends the stream.
 func (s *Stream) Next() (e Event, bad, err error) {
 	_, e, bad, err = s.next()

@@ -161,7 +161,7 @@ func get(t *testing.T, socket, target string) (status int, body string) {
 	return a.status, a.body
 }
 
-const filters = `filters=%7B%22type%22%3A%5B%22container%22%5D%2C%22event%22%3A%5B%22die%22%5D%7D`
+const filters = `filters=%7B%22type%22%3A%5B%22container%22%2C%22image%22%5D%2C%22event%22%3A%5B%22die%22%5D%7D`
 
 // What is not one of the agent's questions is refused with 403, in Docker's own form, and never reaches Docker.
 func TestOnlyTheAgentsQuestionsPass(t *testing.T) {
@@ -220,7 +220,7 @@ func TestOnlyTheAgentsQuestionsPass(t *testing.T) {
 		line("GET /events?" + filters + "&since=-1.000000000"),
 		line("GET /events?" + filters + "&since=99999999999999.000000000"),
 		line("GET /events?" + filters + "&x=1"),
-		line("GET /events?" + strings.Replace(filters, "container", "image", 1)),
+		line("GET /events?" + strings.Replace(filters, "container", "network", 1)),
 		line("GET /events?" + strings.Replace(filters, "die", "exec_create", 1)),
 		line("GET /events?" + filters + "%7B%7D"),
 		line("GET /images/json"),
@@ -313,7 +313,7 @@ func TestDockerIsAskedAnew(t *testing.T) {
 const inspection = `{"Id":"` + "%s" + `","Name":"/web","RestartCount":3,"Args":["SECRET"],"Path":"SECRET","LogPath":"SECRET","Config":{"Image":"shop:7","Env":["TOKEN=SECRET"],"Cmd":["SECRET"],
 "Entrypoint":["SECRET"],"Hostname":"SECRET","Healthcheck":{"Test":["CMD","SECRET"]},"Labels":{"team":"web","password":"SECRET"}},"Mounts":[{"Source":"SECRET"}],"HostConfig":{"AutoRemove":true,"NetworkMode":"bridge",
 "Binds":["SECRET"],"RestartPolicy":{"Name":"always"}},"NetworkSettings":{"IPAddress":"SECRET"},"State":{"Status":"running","Running":true,"Pid":7,"ExitCode":1,"OOMKilled":true,"Error":"SECRET","StartedAt":"2026-11-22T02:00:00.5Z",
-"FinishedAt":"2026-11-22T01:00:00Z","Health":{"Status":"healthy","Log":[{"Output":"SECRET"}]}}}`
+"FinishedAt":"2026-11-22T01:00:00Z","Health":{"Status":"healthy","FailingStreak":2,"Log":[{"Output":"SECRET"}]}}}`
 
 // The agent hears through the proxy what it hears from Docker itself; and nothing else passes.
 func TestWhatPassesIsWhatTheAgentReads(t *testing.T) {

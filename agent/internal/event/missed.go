@@ -51,6 +51,12 @@ func (m *Missed) Suspect(c docker.Container, known Life, now time.Time) {
 	}
 }
 
+// SuspectGone remembers a container that ran, and that the engine did not have any more when it was asked.
+func (m *Missed) SuspectGone(c docker.Container, asked, now time.Time) {
+	c.Status, c.PID = "", 0
+	m.pending[c.ID] = suspects{[]Event{lostEvent(c, docker.ActionGone, asked)}, now.Add(missedAfter)}
+}
+
 // lostEvent is what the engine would have told.
 func lostEvent(c docker.Container, action string, at time.Time) Event {
 	return Event{Event: docker.Event{ID: c.ID, Action: action, At: at, Name: c.Name, Image: c.Image}, Container: c, Found: true}
@@ -60,7 +66,15 @@ func lostEvent(c docker.Container, action string, at time.Time) Event {
 // tells is lost indeed, and returned to be told first: the stream is in order.
 func (m *Missed) Observe(e docker.Event) (lost []Event) {
 	p, ok := m.pending[e.ID]
-	if !ok || (e.Action != docker.ActionStart && e.Action != docker.ActionDie) {
+	switch {
+	case !ok:
+		return nil
+	case p.lost[0].Action == docker.ActionGone:
+		if e.Action == docker.ActionDie || e.Action == docker.ActionDestroy {
+			delete(m.pending, e.ID)
+		}
+		return nil
+	case e.Action != docker.ActionStart && e.Action != docker.ActionDie:
 		return nil
 	}
 	unseen := 0

@@ -55,7 +55,7 @@ func TestMissed(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			m := NewMissed()
-			m.Suspect(tt.found, Life{start(), start()}, back)
+			m.Suspect(tt.found, Life{Began: start(), Ended: start()}, back)
 			var told []string
 			say := func(e Event, now time.Time) {
 				told = append(told, fmt.Sprintf("%d %s %d", now.Sub(start()).Milliseconds(), e.Action, e.ExitCode))
@@ -94,15 +94,15 @@ func TestSuspect(t *testing.T) {
 		want         string
 	}{
 		{"nothing is known", Life{}, at(1), at(2), "[start die]"},
-		{"all is known", Life{at(1), at(2)}, at(1), at(2), "[]"},
-		{"Docker tells later than it notes", Life{at(1).Add(ms(5)), at(2).Add(ms(5))}, at(1), at(2), "[]"},
+		{"all is known", Life{Began: at(1), Ended: at(2)}, at(1), at(2), "[]"},
+		{"Docker tells later than it notes", Life{Began: at(1).Add(ms(5)), Ended: at(2).Add(ms(5))}, at(1), at(2), "[]"},
 		{"its end is not", Life{Began: at(1)}, at(1), at(2), "[die]"},
 		{"it runs, as is known", Life{Began: at(1)}, at(1), time.Time{}, "[]"},
-		{"it runs again", Life{at(1), at(2)}, at(3), at(2), "[start]"},
+		{"it runs again", Life{Began: at(1), Ended: at(2)}, at(3), at(2), "[start]"},
 		{"it ended and runs again", Life{Began: at(1)}, at(3), at(2), "[die start]"},
-		{"another life", Life{at(1), at(2)}, at(3), at(4), "[start die]"},
-		{"a killed Docker notes the known end a second time", Life{at(1), at(2)}, at(1), at(5), "[]"},
-		{"known until a time alone, and ended after it", Life{at(3), at(3)}, at(1), at(5), "[die]"},
+		{"another life", Life{Began: at(1), Ended: at(2)}, at(3), at(4), "[start die]"},
+		{"a killed Docker notes the known end a second time", Life{Began: at(1), Ended: at(2)}, at(1), at(5), "[]"},
+		{"known until a time alone, and ended after it", Life{Began: at(3), Ended: at(3)}, at(1), at(5), "[die]"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -148,7 +148,7 @@ func TestOldest(t *testing.T) {
 		j.Observe(step{i, docker.ActionKill, c, 0}.event(), start())
 		j.Observe(step{10 + i, docker.ActionDie, c, 0}.event(), start())
 		c.FinishedAt = start().Add(ms(20 - i))
-		m.Suspect(c, Life{start(), start()}, start())
+		m.Suspect(c, Life{Began: start(), Ended: start()}, start())
 	}
 	if got := j.Oldest(); !got.Equal(start().Add(ms(10))) {
 		t.Errorf("the oldest held death is of %v", got)

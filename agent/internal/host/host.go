@@ -1,34 +1,71 @@
-// Package host measures the machine that the agent runs on, in the words of
-// Telegraf's cpu, mem, disk, diskio, net and system inputs.
+// Package host measures the machine that the agent runs on, from the kernel's own files, in the words of Telegraf's cpu, mem, swap,
+// disk, diskio, net and system inputs.
 //
-// Package app asks it once a tick. It never touches network file systems,
-// whose servers may be away, and never looks at single processes.
+// Package app asks it once a tick. It never looks at single processes, never touches network file systems, whose servers may be away,
+// never waits for a file system that does not answer, and never says zero where the kernel says nothing.
 package host
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
 	"time"
 
-	"github.com/shirou/gopsutil/v4/cpu"
-	"github.com/shirou/gopsutil/v4/disk"
-	"github.com/shirou/gopsutil/v4/host"
-	"github.com/shirou/gopsutil/v4/load"
-	"github.com/shirou/gopsutil/v4/mem"
-	"github.com/shirou/gopsutil/v4/net"
-
 	"nezuban/agent/influx"
+	"nezuban/agent/internal/kernel"
 )
 
-// Sampler measures one host. It is not safe for concurrent use.
+// Sampler measures one host. It holds the kernel's files open, and allocates nothing for a sample but the path of each file system that
+// it asks, once the first is taken and as long as no disk or interface comes. It is not safe for concurrent use.
 type Sampler struct {
-	host string
-	last *cpu.TimesStat // nil before the first sample
+	files *kernel.Files
+	tags  []influx.Tag // of every point
+
+	stat, meminfo, vmstat, diskstats, netdev, loadavg, uptime file
+
+	cpu, mem, swap, system influx.Series
+	block, interfaces      family
+	wrong                  error // the host's name has no line protocol
+
+	processors processors
+	disks      disks
+}
+
+// Options are what a sampler needs beside the host's name.
+type Options struct {
+	Files   *kernel.Files // shared with the readers of cgroups
+	PerCore bool          // CPU of each core too
+	Log     *slog.Logger
 }
 
 // New makes a sampler that tags its points with the host's name.
-func New(name string) *Sampler { return &Sampler{host: name} }
+func New(name string, o Options) *Sampler { return newSampler(name, o, "/") }
+
+// newSampler reads /proc and /sys below root.
+func newSampler(name string, o Options, root string) *Sampler {
+	proc := func(path string, form kernel.Form) file {
+		return file{Source: kernel.Source{Path: filepath.Join(root, "proc", path), Form: form}}
+	}
+	s := &Sampler{
+		files: o.Files, tags: []influx.Tag{{Key: influx.TagHost, Value: name}},
+		stat: proc("stat", kernel.Whole), meminfo: proc("meminfo", kernel.Whole), vmstat: proc("vmstat", kernel.Paged),
+		diskstats: proc("diskstats", kernel.Paged), netdev: proc("net/dev", kernel.Paged),
+		loadavg: proc("loadavg", kernel.Whole), uptime: proc("uptime", kernel.Whole),
+	}
+	var errs [4]error
+	s.cpu, errs[0] = influx.NewSeries(influx.CPU, with(s.tags, influx.TagCPU, influx.CPUTotal))
+	s.mem, errs[1] = influx.NewSeries(influx.Mem, s.tags)
+	s.swap, errs[2] = influx.NewSeries(influx.Swap, s.tags)
+	s.system, errs[3] = influx.NewSeries(influx.System, s.tags)
+	s.wrong = errors.Join(errs[:]...)
+	s.block = family{measurement: influx.DiskIO, key: influx.TagName, tags: s.tags}
+	s.interfaces = family{measurement: influx.Net, key: influx.TagInterface, tags: s.tags}
+	s.processors.perCore = o.PerCore
+	s.disks = newDisks(o, s.tags, root)
+	return s
+}
 
 // Machine is what the figures of containers are measured against; a zero is
 // not known.
@@ -38,176 +75,107 @@ type Machine struct {
 	CPUs      int    // online
 }
 
-// Sample measures once. What cannot be read is in the error and gives no
-// point; the other points are there all the same.
-func (s *Sampler) Sample(ctx context.Context, at time.Time) ([]influx.Point, Machine, error) {
-	var (
-		points  []influx.Point
-		machine Machine
-		errs    []error
-	)
-	add := func(what string, more []influx.Point, err error) {
-		points = append(points, more...)
+// Sample measures once and adds the lines, all with the time at. What cannot be read is in the error and gives no line; the other
+// lines are there all the same. So are those of the file systems that have answered before late fires, and no others.
+func (s *Sampler) Sample(l *influx.Lines, at time.Time, late <-chan time.Time) (Machine, error) {
+	var machine Machine
+	errs := [7]error{s.wrong}
+	s.disks.ask(at)
+	errs[1] = about("cpu", s.sampleCPU(l, at, &machine))
+	errs[2] = about("memory", s.sampleMemory(l, at, &machine))
+	errs[3] = about("disk io", s.sampleDiskIO(l, at))
+	errs[4] = about("network", s.sampleNetwork(l, at))
+	errs[5] = about("load", s.sampleSystem(l, at, machine.CPUs))
+	errs[6] = about("disk", s.disks.collect(l, at, late))
+	return machine, errors.Join(errs[:]...)
+}
+
+// Hung is how many mounted file systems do not answer.
+func (s *Sampler) Hung() int { return s.disks.hung }
+
+// Close gives back the files. What a file system that hangs is asked by ends when it answers.
+func (s *Sampler) Close() {
+	for _, f := range []*file{
+		&s.stat, &s.meminfo, &s.vmstat, &s.diskstats, &s.netdev, &s.loadavg, &s.uptime, &s.disks.mountinfo, &s.disks.filesystems,
+	} {
+		f.close(s.files)
+	}
+}
+
+func about(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("host %s: %w", what, err)
+}
+
+// file is one of the kernel's files, opened when it is read first.
+type file struct {
+	kernel.Source
+	open bool
+}
+
+// read gives the file's text, which is valid until the next read of any. One that is not there is [fs.ErrNotExist].
+func (f *file) read(files *kernel.Files) ([]byte, error) {
+	if !f.open {
+		there, err := files.Add(&f.Source)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("host %s: %w", what, err))
+			return nil, err
 		}
-	}
-	more, err := s.cpu(ctx, at, &machine)
-	add("cpu", more, err)
-	more, err = s.memory(ctx, at, &machine)
-	add("memory", more, err)
-	more, err = s.disks(ctx, at)
-	add("disk", more, err)
-	more, err = s.diskIO(ctx, at)
-	add("disk io", more, err)
-	more, err = s.network(ctx, at)
-	add("network", more, err)
-	more, err = s.system(ctx, at, machine.CPUs)
-	add("load", more, err)
-	return points, machine, errors.Join(errs...)
-}
-
-func (s *Sampler) cpu(ctx context.Context, at time.Time, machine *Machine) ([]influx.Point, error) {
-	if n, err := cpu.CountsWithContext(ctx, true); err == nil {
-		machine.CPUs = n // else not known: nothing hangs on it
-	}
-	times, err := cpu.TimesWithContext(ctx, false)
-	if err != nil {
-		return nil, err
-	}
-	if len(times) != 1 {
-		return nil, fmt.Errorf("%d totals, expected 1", len(times))
-	}
-	now := times[0]
-	machine.SystemCPU = uint64(total(now) * float64(time.Second))
-	last := s.last
-	s.last = &now
-	if last == nil {
-		return nil, nil
-	}
-	fields := usage(*last, now)
-	if fields == nil {
-		return nil, nil
-	}
-	return []influx.Point{s.point(influx.CPU, at, fields, influx.Tag{Key: influx.TagCPU, Value: influx.CPUTotal})}, nil
-}
-
-func (s *Sampler) memory(ctx context.Context, at time.Time, machine *Machine) ([]influx.Point, error) {
-	m, err := mem.VirtualMemoryWithContext(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if m.Total == 0 {
-		return nil, errors.New("total is 0")
-	}
-	machine.Memory = m.Total
-	return []influx.Point{s.point(influx.Mem, at, []influx.Field{
-		influx.Uint(influx.FieldTotal, m.Total),
-		influx.Uint(influx.FieldAvailable, m.Available),
-		influx.Uint(influx.FieldUsed, m.Used),
-		influx.Uint(influx.FieldFree, m.Free),
-		influx.Uint(influx.FieldCached, m.Cached),
-		influx.Uint(influx.FieldBuffered, m.Buffers),
-		influx.Float(influx.FieldUsedPercent, 100*float64(m.Used)/float64(m.Total)),
-		influx.Float(influx.FieldAvailablePercent, 100*float64(m.Available)/float64(m.Total)),
-		influx.Uint(influx.FieldSwapTotal, m.SwapTotal),
-		influx.Uint(influx.FieldSwapFree, m.SwapFree),
-	})}, nil
-}
-
-func (s *Sampler) disks(ctx context.Context, at time.Time) ([]influx.Point, error) {
-	mounts, err := disk.PartitionsWithContext(ctx, false)
-	if err != nil {
-		return nil, err
-	}
-	var (
-		points []influx.Point
-		errs   []error
-	)
-	for _, m := range own(mounts) {
-		u, err := disk.UsageWithContext(ctx, m.Mountpoint)
-		if err != nil {
-			errs = append(errs, err)
-			continue
+		if !there {
+			return nil, &fs.PathError{Op: "open", Path: f.Path, Err: fs.ErrNotExist}
 		}
-		points = append(points, s.diskPoint(m, u, at))
+		f.open = true
 	}
-	return points, errors.Join(errs...)
-}
-
-func (s *Sampler) diskIO(ctx context.Context, at time.Time) ([]influx.Point, error) {
-	devices, err := disk.IOCountersWithContext(ctx)
+	text, err := files.Read(&f.Source)
 	if err != nil {
-		return nil, err
+		f.close(files) // opened again the next time
 	}
-	var points []influx.Point
-	for name, d := range devices {
-		if isVirtual(name) {
-			continue
-		}
-		points = append(points, s.point(influx.DiskIO, at, []influx.Field{
-			influx.Uint(influx.FieldReads, d.ReadCount),
-			influx.Uint(influx.FieldWrites, d.WriteCount),
-			influx.Uint(influx.FieldReadBytes, d.ReadBytes),
-			influx.Uint(influx.FieldWriteBytes, d.WriteBytes),
-			influx.Uint(influx.FieldReadTime, d.ReadTime),
-			influx.Uint(influx.FieldWriteTime, d.WriteTime),
-			influx.Uint(influx.FieldIOTime, d.IoTime),
-			influx.Uint(influx.FieldIopsInProgress, d.IopsInProgress),
-		}, influx.Tag{Key: influx.TagName, Value: name}))
-	}
-	return points, nil
+	return text, err
 }
 
-func (s *Sampler) network(ctx context.Context, at time.Time) ([]influx.Point, error) {
-	interfaces, err := net.IOCountersWithContext(ctx, true)
-	if err != nil {
-		return nil, err
+func (f *file) close(files *kernel.Files) {
+	if f.open {
+		files.Remove(&f.Source)
+		f.open = false
 	}
-	var points []influx.Point
-	for _, i := range interfaces {
-		if isContainerLink(i.Name) {
-			continue
-		}
-		points = append(points, s.point(influx.Net, at, []influx.Field{
-			influx.Uint(influx.FieldBytesSent, i.BytesSent),
-			influx.Uint(influx.FieldBytesRecv, i.BytesRecv),
-			influx.Uint(influx.FieldPacketsSent, i.PacketsSent),
-			influx.Uint(influx.FieldPacketsRecv, i.PacketsRecv),
-			influx.Uint(influx.FieldErrIn, i.Errin),
-			influx.Uint(influx.FieldErrOut, i.Errout),
-			influx.Uint(influx.FieldDropIn, i.Dropin),
-			influx.Uint(influx.FieldDropOut, i.Dropout),
-		}, influx.Tag{Key: influx.TagInterface, Value: i.Name}))
-	}
-	return points, nil
 }
 
-func (s *Sampler) system(ctx context.Context, at time.Time, cpus int) ([]influx.Point, error) {
-	l, err := load.AvgWithContext(ctx)
-	if err != nil {
-		return nil, err
+// within names the file in what is wrong with its text.
+func (f *file) within(err error) error {
+	if err == nil {
+		return nil
 	}
-	fields := []influx.Field{
-		influx.Float(influx.FieldLoad1, l.Load1),
-		influx.Float(influx.FieldLoad5, l.Load5),
-		influx.Float(influx.FieldLoad15, l.Load15),
-	}
-	if cpus > 0 {
-		fields = append(fields, influx.Int(influx.FieldNCPUs, int64(cpus)))
-	}
-	if up, err := host.UptimeWithContext(ctx); err == nil {
-		fields = append(fields, influx.Uint(influx.FieldUptime, up))
-	}
-	return []influx.Point{s.point(influx.System, at, fields)}, nil
+	return fmt.Errorf("read %q: %w", f.Path, err)
 }
 
-// point adds the host's tag.
-func (s *Sampler) point(measurement string, at time.Time, fields []influx.Field, tags ...influx.Tag) influx.Point {
-	return influx.Point{
-		Measurement: measurement,
-		Tags:        append(tags, influx.Tag{Key: influx.TagHost, Value: s.host}),
-		Fields:      fields,
-		Time:        at,
+// family is the series of one measurement that differ in one tag, such as the name of a device, each made when it is seen first.
+type family struct {
+	measurement, key string
+	tags             []influx.Tag
+	known            map[string]influx.Series
+}
+
+// of is the series of a name. One that has no line protocol has none.
+func (f *family) of(name []byte) influx.Series {
+	if series, ok := f.known[string(name)]; ok {
+		return series
+	}
+	if f.known == nil || len(f.known) >= kernel.MostNames {
+		f.known = make(map[string]influx.Series)
+	}
+	series, _ := influx.NewSeries(f.measurement, with(f.tags, f.key, string(name))) // the zero Series: no line
+	f.known[string(name)] = series
+	return series
+}
+
+func with(tags []influx.Tag, key, value string) []influx.Tag {
+	return append(tags[:len(tags):len(tags)], influx.Tag{Key: key, Value: value})
+}
+
+// put adds a figure that is known.
+func put(l *influx.Lines, key string, f kernel.Figure) {
+	if f.Known {
+		l.Uint(key, f.Value)
 	}
 }

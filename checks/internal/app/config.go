@@ -13,6 +13,7 @@ import (
 	"nezuban/agent/influx"
 	"nezuban/agent/settings"
 	"nezuban/agent/tomlfile"
+	"nezuban/agent/transport"
 	"nezuban/checks/check"
 )
 
@@ -48,9 +49,10 @@ type Config struct {
 
 // Router says where the check file comes from.
 type Router struct {
-	URLs    []string // of the same service; the next is tried when one fails
-	Token   string   // of kind read; empty: none is sent
-	Refresh time.Duration
+	URLs      []string // of the same service; the next is tried when one fails
+	Token     string   // of kind read; empty: none is sent
+	Transport transport.Options
+	Refresh   time.Duration
 }
 
 // file is checks-agent.toml as it is written.
@@ -112,12 +114,12 @@ func (in file) config(v *tomlfile.Validator, env settings.LookupEnv) Config {
 		v.Wrong(cfg.Concurrency, fmt.Sprintf("a number of requests from 1 to %d", maxConcurrency), "concurrency")
 	}
 	cfg.SentryDSN = in.Validate(v, env, defaultListen, true)
-	cfg.Router = Router{Refresh: time.Duration(in.Router.Refresh)}
-	cfg.Router.URLs, cfg.Router.Token = in.Router.Validate(v, env, "router")
+	router := in.Router.Validate(v, env, "router")
+	cfg.Router = Router{URLs: router.URLs, Token: router.Token, Transport: router.Transport, Refresh: time.Duration(in.Router.Refresh)}
 	period(v, cfg.Router.Refresh, "router", "refresh")
-	cfg.Outputs = settings.Outputs(v, env, in.Outputs)
-	if cfg.DeadMan = in.DeadMan.Validate(v, cfg.Outputs, cfg.StateDir); cfg.DeadMan != nil {
-		cfg.DeadMan.Program, cfg.DeadMan.Source = "nezuban-checks", cfg.Location
+	cfg.Outputs = settings.Outputs(v, env, influx.FromChecks, in.Outputs)
+	if cfg.DeadMan = in.DeadMan.Validate(v, influx.FromChecks, cfg.Outputs, cfg.StateDir); cfg.DeadMan != nil {
+		cfg.DeadMan.Source = cfg.Location
 	}
 	return cfg
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"nezuban/docs"
+	"nezuban/packaging/testenv"
 )
 
 // TestDocsExamples loads every checks-agent.toml of the documentation, with a secret wherever one names a file or a
@@ -20,6 +21,7 @@ func TestDocsExamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	authority := testenv.NewAuthority(t)
 	env := environment(map[string]string{"INFLUX_TOKEN": "secret"})
 	for _, text := range examples {
 		dir := t.TempDir()
@@ -29,6 +31,9 @@ func TestDocsExamples(t *testing.T) {
 			}
 		}
 		if err := os.WriteFile(filepath.Join(dir, "dead-man.url"), []byte("https://example.org/hook\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Link(authority.File, filepath.Join(dir, "ca.pem")); err != nil {
 			t.Fatal(err)
 		}
 		path := filepath.Join(dir, "checks-agent.toml")

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
 
+	"nezuban/agent/transport"
 	"nezuban/checks/check"
 )
 
@@ -29,11 +31,11 @@ type routerClient struct {
 	etag  string // of the file that was got last
 }
 
-func newRouterClient(r Router, agent string) *routerClient {
+func newRouterClient(r Router, agent string, log *slog.Logger) *routerClient {
 	return &routerClient{
 		http: &http.Client{
 			Timeout:   fetchTimeout,
-			Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true},
+			Transport: transport.New(r.Transport, log),
 			// A redirect would take the token to where nobody meant it to go.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
@@ -65,6 +67,7 @@ func (c *routerClient) fetchFrom(ctx context.Context, url string) ([]byte, error
 	if err != nil {
 		return nil, err
 	}
+	request.Close = true // the next one is much later
 	request.Header.Set("User-Agent", c.agent)
 	if c.token != "" {
 		request.Header.Set("Authorization", "Bearer "+c.token)

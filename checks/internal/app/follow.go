@@ -37,7 +37,7 @@ type follower struct {
 
 func newFollower(cfg Config, d *daemon.Daemon, agent string, apply func([]check.Check)) *follower {
 	return &follower{
-		client:  newRouterClient(cfg.Router, agent),
+		client:  newRouterClient(cfg.Router, agent, d.Log),
 		cache:   newCache(cfg.StateDir),
 		refresh: cfg.Router.Refresh,
 		apply:   apply,

@@ -1,7 +1,9 @@
 package app
 
 import (
+	"crypto/tls"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,7 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"nezuban/agent/transport"
 	"nezuban/checks/check"
+	"nezuban/packaging/testenv"
 )
 
 const (
@@ -247,10 +251,46 @@ func TestFetchRefuses(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			server := httptest.NewServer(tt.answer)
 			defer server.Close()
-			data, err := newRouterClient(Router{URLs: []string{server.URL}}, "test").fetch(t.Context())
+			data, err := newRouterClient(Router{URLs: []string{server.URL}}, "test", slog.New(slog.DiscardHandler)).fetch(t.Context())
 			if err == nil || data != nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("found %d bytes, %v; expected %q", len(data), err, tt.want)
 			}
 		})
+	}
+}
+
+// A router behind an authority of the operator's, and a proxy, is asked through both.
+func TestFetchByOwnAuthoritiesAndAProxy(t *testing.T) {
+	ca := testenv.NewAuthority(t)
+	pair, err := tls.LoadX509KeyPair(ca.Issue("router"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(&fakeRouter{file: oneCheck})
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	proxy := testenv.StartProxy(t, "u", "s3cret")
+	for _, row := range []struct {
+		name    string
+		options transport.Options
+		want    string // of the error
+	}{
+		{"all of it", transport.Options{CAFile: ca.File, Proxy: "http://u:s3cret@" + proxy.Host}, ""},
+		{"the system's authorities", transport.Options{}, "certificate signed by unknown authority"},
+		{"a proxy's wrong password", transport.Options{CAFile: ca.File, Proxy: "http://u:s3cre7@" + proxy.Host}, "Proxy Authentication Required"},
+	} {
+		client := newRouterClient(Router{URLs: []string{server.URL}, Token: "s3cret", Transport: row.options}, "test", slog.New(slog.DiscardHandler))
+		data, err := client.fetch(t.Context())
+		if row.want == "" && (err != nil || string(data) != oneCheck) {
+			t.Errorf("%s: found %q, %v", row.name, data, err)
+		}
+		if row.want != "" && (err == nil || !strings.Contains(err.Error(), row.want) || strings.Contains(err.Error(), "s3cre")) {
+			t.Errorf("%s: found %v, want %q", row.name, err, row.want)
+		}
+	}
+	if carried := proxy.Carried(); len(carried) != 1 {
+		t.Errorf("the proxy carried %q", carried)
 	}
 }

@@ -95,7 +95,7 @@ func (r *router) resume(ctx context.Context) error {
 		return err
 	}
 	if untold && r.engine.File() != nil {
-		err := r.engine.Restored(ctx, restored.Taken, restored.Held)
+		err := r.engine.Restored(ctx, restored.Restored, restored.Taken, restored.Held)
 		if err == nil {
 			err = r.store.RestoreTold(ctx)
 		}

@@ -21,12 +21,13 @@ import (
 	"time"
 
 	"nezuban/agent/daemon"
+	"nezuban/agent/tlsfile"
 	"nezuban/oncall/schedule"
 	"nezuban/router/internal/incident"
 )
 
 // pair writes a certificate of that serial number and its key.
-func pair(t *testing.T, files keyPair, serial int64, until time.Time) {
+func pair(t *testing.T, files tlsfile.Pair, serial int64, until time.Time) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -44,7 +45,7 @@ func pair(t *testing.T, files keyPair, serial int64, until time.Time) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for path, block := range map[string]*pem.Block{files.cert: {Type: "CERTIFICATE", Bytes: cert}, files.key: {Type: "PRIVATE KEY", Bytes: private}} {
+	for path, block := range map[string]*pem.Block{files.Cert: {Type: "CERTIFICATE", Bytes: cert}, files.Key: {Type: "PRIVATE KEY", Bytes: private}} {
 		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -53,15 +54,15 @@ func pair(t *testing.T, files keyPair, serial int64, until time.Time) {
 
 func TestACertificateFollowsItsFiles(t *testing.T) {
 	dir := t.TempDir()
-	files := keyPair{filepath.Join(dir, "cert"), filepath.Join(dir, "key")}
-	other := keyPair{filepath.Join(dir, "other"), filepath.Join(dir, "other.key")}
+	files := tlsfile.Pair{Cert: filepath.Join(dir, "cert"), Key: filepath.Join(dir, "key")}
+	other := tlsfile.Pair{Cert: filepath.Join(dir, "other"), Key: filepath.Join(dir, "other.key")}
 	tomorrow := time.Now().Add(24 * time.Hour)
 	pair(t, files, 1, tomorrow)
 	pair(t, other, 9, tomorrow)
 	var said strings.Builder
 	trouble := daemon.NewCondition(slog.New(slog.NewTextHandler(&said, nil)), "certificate")
-	c := &certificate{paths: files, effect: shownStays, now: time.Now, trouble: trouble}
-	if err := c.begin(); err != nil {
+	c := certificate{&tlsfile.Certificate{Pair: files, Effect: shownStays, Now: time.Now, Trouble: trouble}}
+	if err := c.Begin(); err != nil {
 		t.Fatal(err)
 	}
 	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -100,16 +101,16 @@ func TestACertificateFollowsItsFiles(t *testing.T) {
 	}{
 		{"as at the start", func() {}, 1, ""},
 		{"another", func() { pair(t, files, 2, tomorrow) }, 2, ""},
-		{"a key of another one", func() { overwrite(files.key, other.key) }, 2, "private key does not match"},
-		{"no certificate at all", func() { overwrite(files.cert, "certificate_test.go") }, 2, "what the listener shows stays as it is"},
+		{"a key of another one", func() { overwrite(files.Key, other.Key) }, 2, "private key does not match"},
+		{"no certificate at all", func() { overwrite(files.Cert, "certificate_test.go") }, 2, "what the listener shows stays as it is"},
 		{"one that is over", func() { pair(t, files, 3, time.Now().Add(-time.Hour)) }, 2, "was good until"},
 		{"one that is not good yet", func() { pair(t, files, 6, time.Now().Add(72*time.Hour)) }, 2, "is good from"},
-		{"no file", func() { _ = os.Remove(files.cert) }, 2, "no such file"},
+		{"no file", func() { _ = os.Remove(files.Cert) }, 2, "no such file"},
 		{"a good one again", func() { pair(t, files, 4, tomorrow) }, 4, "trouble is over"},
 	} {
 		said.Reset()
 		row.change()
-		c.look()
+		c.Look()
 		dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} // signed by itself; its serial number is looked at
 		conn, err := dialer.DialContext(t.Context(), "tcp", ln.Addr().String())
 		if err != nil {
@@ -124,74 +125,38 @@ func TestACertificateFollowsItsFiles(t *testing.T) {
 	for name, until := range map[string]time.Duration{"was good until": -time.Hour, "is good from": 72 * time.Hour} {
 		pair(t, files, 5, time.Now().Add(until))
 		said.Reset()
-		late := &certificate{paths: files, now: time.Now, trouble: daemon.NewCondition(slog.New(slog.NewTextHandler(&said, nil)), "certificate")}
-		if err := late.begin(); err != nil || late.held.Load() == nil || !strings.Contains(said.String(), name) {
+		late := &tlsfile.Certificate{Pair: files, Now: time.Now, Trouble: daemon.NewCondition(slog.New(slog.NewTextHandler(&said, nil)), "certificate")}
+		if err := late.Begin(); err != nil || late.Held() == nil || !strings.Contains(said.String(), name) {
 			t.Errorf("with one that %s: %v, said %q, want a start", name, err, said.String())
 		}
 	}
-	if err := (&certificate{paths: keyPair{files.cert, other.key}, now: time.Now}).begin(); err == nil {
+	if err := (&tlsfile.Certificate{Pair: tlsfile.Pair{Cert: files.Cert, Key: other.Key}, Now: time.Now}).Begin(); err == nil {
 		t.Error("started with a key of another certificate")
-	}
-}
-
-func TestWhenACertificateIsGood(t *testing.T) {
-	const day = 24 * time.Hour
-	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
-	tests := []struct {
-		name        string
-		from, until time.Duration // from now
-		found       string
-		ending      bool
-	}{
-		{"in its first days", -day, 89 * day, "", false},
-		{"two weeks before the end", -76 * day, 14 * day, "", false},
-		{"less than that", -76 * day, 14*day - time.Second, "", true},
-		{"one of six days, in its last fifth", -5 * day, day, "", true},
-		{"one of six days, before that", -4 * day, 2 * day, "", false},
-		{"in its last second", -90 * day, 0, "", true},
-		{"over", -90 * day, -time.Second, "was good until 2026-11-28T11:59:59Z", true},
-		{"in its first second", 0, 90 * day, "", false},
-		{"not yet", time.Second, 90 * day, "is good from 2026-11-28T12:00:01Z on", false},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			leaf := &x509.Certificate{NotBefore: now.Add(tt.from), NotAfter: now.Add(tt.until)}
-			found := ""
-			if late := untimely("router.crt", leaf, now); late != nil {
-				found = late.found
-				if want := "certificate router.crt: found one that " + found + ", expected one that is good now"; late.Error() != want {
-					t.Errorf("says %q, want %q", late, want)
-				}
-			}
-			if found != tt.found || ending(leaf, now) != tt.ending {
-				t.Errorf("found %q, ending %t; want %q, %t", found, ending(leaf, now), tt.found, tt.ending)
-			}
-		})
 	}
 }
 
 // What is wrong with a certificate's files is a ticket until it is mended, also for the next leader.
 func TestACertificateThatWillNotDoIsATicketUntilItIsMended(t *testing.T) {
 	dir := t.TempDir()
-	other := keyPair{filepath.Join(dir, "other"), filepath.Join(dir, "other.key")}
+	other := tlsfile.Pair{Cert: filepath.Join(dir, "other"), Key: filepath.Join(dir, "other.key")}
 	for _, tt := range []struct {
 		name, says string
-		spoil      func(t *testing.T, files keyPair)
+		spoil      func(t *testing.T, files tlsfile.Pair)
 	}{
-		{"it is gone", "no such file or directory", func(t *testing.T, files keyPair) {
-			if err := os.Remove(files.cert); err != nil {
+		{"it is gone", "no such file or directory", func(t *testing.T, files tlsfile.Pair) {
+			if err := os.Remove(files.Cert); err != nil {
 				t.Fatal(err)
 			}
 		}},
-		{"another one's key", "private key does not match", func(t *testing.T, files keyPair) {
-			pair(t, keyPair{other.cert, files.key}, 9, time.Now().Add(24*time.Hour))
+		{"another one's key", "private key does not match", func(t *testing.T, files tlsfile.Pair) {
+			pair(t, tlsfile.Pair{Cert: other.Cert, Key: files.Key}, 9, time.Now().Add(24*time.Hour))
 		}},
-		{"it is over", "found one that was good until ", func(t *testing.T, files keyPair) { pair(t, files, 2, time.Now().Add(-time.Hour)) }},
-		{"it will be over soon", "found one that is good only until ", func(t *testing.T, files keyPair) { pair(t, files, 2, time.Now().Add(time.Hour)) }},
+		{"it is over", "found one that was good until ", func(t *testing.T, files tlsfile.Pair) { pair(t, files, 2, time.Now().Add(-time.Hour)) }},
+		{"it will be over soon", "found one that is good only until ", func(t *testing.T, files tlsfile.Pair) { pair(t, files, 2, time.Now().Add(time.Hour)) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				files := keyPair{filepath.Join(t.TempDir(), "cert"), filepath.Join(t.TempDir(), "key")}
+				files := tlsfile.Pair{Cert: filepath.Join(t.TempDir(), "cert"), Key: filepath.Join(t.TempDir(), "key")}
 				pair(t, files, 1, time.Now().Add(30*time.Hour))
 				n := &node{d: testDaemon()}
 				cert, err := n.followFiles(files, shownStays)
@@ -210,23 +175,23 @@ func TestACertificateThatWillNotDoIsATicketUntilItIsMended(t *testing.T) {
 				leading.Go(func() { cert.watch(ctx) })
 				term, resign := context.WithCancel(ctx)
 				leading.Go(func() { r.tellCertificates(term) })
-				time.Sleep(3 * lookEvery)
+				time.Sleep(3 * tlsfile.LookEvery)
 				if open := r.engine.Incidents(); len(open) != 0 {
 					t.Fatalf("found %+v, and all is well", open)
 				}
 				tt.spoil(t, files)
-				time.Sleep(3 * lookEvery)
+				time.Sleep(3 * tlsfile.LookEvery)
 				open := r.engine.Incidents()
 				if len(open) != 1 || open[0].Severity != incident.SeverityTicket || open[0].Entries > 3 {
 					t.Fatalf("found %+v, want one ticket, told once", open)
 				}
-				if lead := open[0].Lead(); lead.Rule != "nezuban-tls-certificate" || lead.Labels["file"] != files.cert || !strings.Contains(lead.Summary, tt.says) {
+				if lead := open[0].Lead(); lead.Rule != "nezuban-tls-certificate" || lead.Labels["file"] != files.Cert || !strings.Contains(lead.Summary, tt.says) {
 					t.Errorf("rule %s of %v says %q, want %q", lead.Rule, lead.Labels, lead.Summary, tt.says)
 				}
 				resign()
 				leading.Go(func() { r.tellCertificates(ctx) }) // the next term
 				pair(t, files, 3, time.Now().Add(30*time.Hour))
-				time.Sleep(3 * lookEvery)
+				time.Sleep(3 * tlsfile.LookEvery)
 				if inc, _ := r.engine.Incident(open[0].ID); inc.State != incident.Resolved {
 					t.Errorf("the incident is %s once the certificate is good, want it resolved", inc.State)
 				}
@@ -259,7 +224,7 @@ key_file = "router.key"
 			if err != nil {
 				t.Fatal(err)
 			}
-			pair(t, keyPair{filepath.Join(filepath.Dir(path), "router.crt"), filepath.Join(filepath.Dir(path), "router.key")}, 1, time.Now().Add(until))
+			pair(t, tlsfile.Pair{Cert: filepath.Join(filepath.Dir(path), "router.crt"), Key: filepath.Join(filepath.Dir(path), "router.key")}, 1, time.Now().Add(until))
 			cfg, err := Load(path, noEnv)
 			if err != nil {
 				t.Fatalf("it does not start: %v", err)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"nezuban/agent/tlsfile"
 	"nezuban/router/internal/state"
 )
 
@@ -87,7 +88,7 @@ func (l *loader) endpoints(endpoints []string) (secure bool) {
 
 // etcdTLS reads the authority, and makes sure that the certificate loads; it is read again for each connection, so that
 // one that was renewed needs no restart.
-func (l *loader) etcdTLS(s etcdSettings) (*tls.Config, *keyPair) {
+func (l *loader) etcdTLS(s etcdSettings) (*tls.Config, *tlsfile.Pair) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12}
 	if s.CAFile != "" {
 		text, err := os.ReadFile(l.Path(s.CAFile))
@@ -103,10 +104,10 @@ func (l *loader) etcdTLS(s etcdSettings) (*tls.Config, *keyPair) {
 		l.Wrong(nil, "cert_file and key_file together", "etcd", map[bool]string{true: "cert_file", false: "key_file"}[s.CertFile == ""])
 		return c, nil
 	}
-	files := &keyPair{l.Path(s.CertFile), l.Path(s.KeyFile)}
+	files := &tlsfile.Pair{Cert: l.Path(s.CertFile), Key: l.Path(s.KeyFile)}
 	l.usable(files, s.CertFile, "etcd", "cert_file")
 	c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		pair, err := tls.LoadX509KeyPair(files.cert, files.key)
+		pair, err := tls.LoadX509KeyPair(files.Cert, files.Key)
 		return &pair, err
 	}
 	return c, files

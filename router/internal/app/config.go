@@ -13,6 +13,7 @@ import (
 
 	"nezuban/agent/influx"
 	shared "nezuban/agent/settings"
+	"nezuban/agent/tlsfile"
 	"nezuban/agent/tomlfile"
 	"nezuban/checks/check"
 	"nezuban/oncall/escalation"
@@ -108,10 +109,10 @@ type projectSettings struct {
 
 // Config is a router's configuration after every check: nobody checks it again. It is immutable.
 type Config struct {
-	Listen         string   // host:port
-	PublicURL      string   // without a trailing slash
-	tls            *keyPair // nil: plain HTTP
-	outside        *outside // the listener for ack pages and providers; nil: there is none
+	Listen         string        // host:port
+	PublicURL      string        // without a trailing slash
+	tls            *tlsfile.Pair // nil: plain HTTP
+	outside        *outside      // the listener for ack pages and providers; nil: there is none
 	StateDir       string
 	OnCallSource   string // file or apply
 	OnCall         string // path of the rotation file; "" when it is applied
@@ -130,7 +131,7 @@ type Config struct {
 	Incidents      incident.Settings
 
 	etcd     state.Options // of an external cluster; without endpoints the state is embedded
-	etcdPair *keyPair      // this router's own certificate towards it; nil: none
+	etcdPair *tlsfile.Pair // this router's own certificate towards it; nil: none
 
 	late tomlfile.Problems // certificates that were not good at the time of reading
 

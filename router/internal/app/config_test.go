@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"nezuban/agent/influx"
+	"nezuban/agent/transport"
 )
 
 func noEnv(string) (string, bool) { return "", false }
@@ -189,6 +190,10 @@ func TestTheHistoryInInfluxDB(t *testing.T) {
 		}},
 		{"2.x", "[influxdb]\nurls = [\"https://a\", \"https://b\"]\ntoken_file = \"token\"\norg = \"o\"\nbucket = \"b\"\ngzip = true\n", &influx.Output{
 			Name: "influxdb", URLs: []string{"https://a", "https://b"}, Token: "t0ken", Org: "o", Bucket: "b", Gzip: true,
+		}},
+		{"1.8 with a user, through a proxy", "[influxdb]\nurl = \"https://h\"\nusername = \"u\"\npassword_file = \"token\"\ntls_server_name = \"db\"\nproxy_url = \"http://proxy\"\n", &influx.Output{
+			Name: "influxdb", URLs: []string{"https://h"}, Username: "u", Password: "t0ken", Bucket: "nezuban",
+			Transport: transport.Options{ServerName: "db", Proxy: "http://proxy"},
 		}},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"nezuban/agent/influx"
+	"nezuban/agent/tlsfile"
 	"nezuban/docs"
 	"nezuban/oncall/schedule"
 	"nezuban/router/internal/incident"
@@ -27,7 +28,7 @@ func TestDocsExamples(t *testing.T) {
 	beside := map[string]string{
 		"sentry.dsn": "secret\n", "pagerduty.token": "secret\n", "sms.token": "secret\n", "call.token": "secret\n", "slack.token": "secret\n", "smtp.password": "secret\n",
 		"pagerduty-webhook.secret": "secret\n", "pagerduty-events.key": "secret\n", "etcd.password": "secret\n", "etcd-ca.pem": testCertificate(t).cert, "etcd.pem": testCertificate(t).cert, "etcd-key.pem": testCertificate(t).key,
-		"influxdb.token": "secret\n", "dead-man.url": "https://example.org/ping/1\n", "webhook.secret": "whsec_S0VFUC1JVC1TRUNSRVQta2VlcC1pdC1zZWNyZXQ=\n",
+		"influxdb.token": "secret\n", "influxdb-ca.pem": testCertificate(t).cert, "dead-man.url": "https://example.org/ping/1\n", "webhook.secret": "whsec_S0VFUC1JVC1TRUNSRVQta2VlcC1pdC1zZWNyZXQ=\n",
 	}
 	beside["templates/trigger.tmpl"] = docsTemplate(t)
 	for i, text := range docsExamples(t, "router.md", "router.toml") {
@@ -38,7 +39,7 @@ func TestDocsExamples(t *testing.T) {
 		}
 		path := writeConfig(t, text, beside)
 		for _, name := range []string{"router", "public"} {
-			pair(t, keyPair{filepath.Join(filepath.Dir(path), name+".crt"), filepath.Join(filepath.Dir(path), name+".key")}, 1, time.Now().Add(time.Hour))
+			pair(t, tlsfile.Pair{Cert: filepath.Join(filepath.Dir(path), name+".crt"), Key: filepath.Join(filepath.Dir(path), name+".key")}, 1, time.Now().Add(time.Hour))
 		}
 		here := strings.ReplaceAll(text, "/etc/nezuban", filepath.Dir(path))
 		if err := os.WriteFile(path, []byte(here), 0o600); err != nil {

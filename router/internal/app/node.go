@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"nezuban/agent/daemon"
+	"nezuban/agent/tlsfile"
 	"nezuban/router/internal/access"
 	"nezuban/router/internal/duty"
 	"nezuban/router/internal/rule"
@@ -35,7 +36,7 @@ type node struct {
 	out      io.Writer
 	listener net.Listener
 	outside  net.Listener // for ack pages and providers; nil: there is none
-	certs    []*certificate
+	certs    []certificate
 	archive  *state.Archive
 	scribe   *scribe // nil: there is no InfluxDB
 	conn     *state.Conn
@@ -90,7 +91,7 @@ func (n *node) listen(ctx context.Context) error {
 }
 
 // bind takes a port; with files it is served by TLS.
-func (n *node) bind(ctx context.Context, address string, files *keyPair) (net.Listener, error) {
+func (n *node) bind(ctx context.Context, address string, files *tlsfile.Pair) (net.Listener, error) {
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", address, err)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"nezuban/agent/tlsfile"
 	"nezuban/oncall/schedule"
 	"nezuban/router/internal/access"
 	"nezuban/router/internal/incident"
@@ -27,7 +28,7 @@ type publicSettings struct {
 type outside struct {
 	listen string
 	url    string // without a slash at the end
-	tls    *keyPair
+	tls    *tlsfile.Pair
 }
 
 // public checks the certificates and the second listener.
@@ -48,7 +49,7 @@ func (l *loader) public(cfg *Config, s settings) {
 }
 
 // keyPair checks the two files of a certificate; nil when neither is named.
-func (l *loader) keyPair(cert, key string, table ...any) *keyPair {
+func (l *loader) keyPair(cert, key string, table ...any) *tlsfile.Pair {
 	at := func(name string) []any { return append(append([]any{}, table...), name) }
 	switch {
 	case cert == "" && key == "":
@@ -60,18 +61,18 @@ func (l *loader) keyPair(cert, key string, table ...any) *keyPair {
 		l.needed(nil, "the private key of tls_cert", at("tls_cert"), at("tls_key")...)
 		return nil
 	}
-	pair := &keyPair{l.Path(cert), l.Path(key)}
+	pair := &tlsfile.Pair{Cert: l.Path(cert), Key: l.Path(key)}
 	l.usable(pair, cert, at("tls_cert")...)
 	return pair
 }
 
 // usable refuses a certificate that cannot be used. One that is not good now is only noted: no router is kept from paging by
 // it.
-func (l *loader) usable(pair *keyPair, cert string, path ...any) {
-	_, _, err := pair.read(time.Now())
-	if late, is := errors.AsType[*untimelyError](err); is {
+func (l *loader) usable(pair *tlsfile.Pair, cert string, path ...any) {
+	_, err := pair.Read(time.Now())
+	if late, is := errors.AsType[*tlsfile.UntimelyError](err); is {
 		problem := l.File().Problem(cert, "a certificate that is good now", path...)
-		problem.Found += ", which " + late.found
+		problem.Found += ", which " + late.Found
 		l.late = append(l.late, problem)
 	} else if err != nil {
 		l.Wrong(cert, "a certificate that can be used: "+err.Error(), path...)

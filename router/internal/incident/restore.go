@@ -21,12 +21,14 @@ func (r Row) Hold() Row {
 }
 
 // Restored tells whoever is on call that the state came from a backup, in one message that lists what is open, and gives
-// them some time before escalation goes on: what is open in a backup may be over long since. Held is the number of messages
-// that were not sent. The same restore told again changes nothing for them.
-func (b *Book) Restored(env Env, taken time.Time, held int) Change {
+// them some time before escalation goes on: what is open in a backup may be over long since. At is when the backup was brought back, and
+// held the number of messages that were not sent. The same restore told again changes nothing for them; what an earlier one had told
+// of is over.
+func (b *Book) Restored(env Env, at, taken time.Time, held int) Change {
 	d := b.draft(env)
 	resume := env.Now.Add(restoreGrace)
 	severity := SeverityTicket
+	nobodys := 0
 	var unsent, told []string // of what is open: whether a page that was on its way is held
 	for _, id := range b.IDs() {
 		inc, _ := d.incident(id)
@@ -36,39 +38,70 @@ func (b *Book) Restored(env Env, taken time.Time, held int) Change {
 		if inc.Severity == SeverityPage {
 			severity = SeverityPage
 		}
+		if inc.State == Triggered {
+			nobodys++
+		}
 		line := id + " " + short(inc.Lead().Summary)
-		if slices.ContainsFunc(b.rows[id], func(r Row) bool { return r.Held && r.Kind == MessageTrigger }) {
+		lost := d.noteHeld(&inc)
+		if lost {
 			unsent = append(unsent, line)
 		} else {
 			told = append(told, line)
 		}
-		if inc.postpone(resume) {
+		if inc.postpone(resume, lost) {
 			d.note(&inc, "the state was restored from a backup of %s: nothing is sent for this incident before %s", stamp(taken), stamp(resume))
 		}
 	}
 	open := slices.Concat(unsent, told)
 	summary := fmt.Sprintf("the router's state was restored from a backup of %s, and %d messages were not sent; ", stamp(taken), held)
 	reason := ""
-	if len(open) == 0 {
+	switch {
+	case len(open) == 0:
 		summary += "no incident is open in it"
-	} else {
-		summary += fmt.Sprintf("acknowledge or resolve the %d that are open, or their escalation goes on at %s", len(open), stamp(resume))
+	case nobodys == 0:
+		summary += fmt.Sprintf("%d incidents are open in it, and somebody has each", len(open))
+	default:
+		summary += fmt.Sprintf("%d incidents are open in it: acknowledge or resolve the %d that nobody has, or their escalation goes on at %s", len(open), nobodys, stamp(resume))
+	}
+	if len(open) > 0 {
 		reason = "open, the untold first: " + listed(open)
 	}
-	alert := Alert{
+	d.tellOfRestore(Alert{
 		Key: DedupKey(RuleRestored), Rule: RuleRestored, Kind: KindOccurrence, Firing: true, Severity: severity,
-		Summary: clip(summary), Reason: clip(reason), At: env.Now, Event: "restore of " + stamp(taken),
-	}
-	if inc, ok := d.open(alert.Key); ok {
-		d.again(inc, alert)
-	} else {
-		d.begin(alert)
-	}
+		Summary: clip(summary), Reason: clip(reason), At: env.Now, Event: fmt.Sprintf("restore of %s at %s", stamp(taken), at.UTC().Format(time.RFC3339Nano)),
+	})
 	return d.change()
 }
 
-// postpone puts off what time alone would bring about, and reports whether there is something to.
-func (inc *Incident) postpone(until time.Time) bool {
+// noteHeld says of each message of an incident that is held that it is not sent, and reports whether one of them was to call somebody.
+func (d *draft) noteHeld(inc *Incident) (lost bool) {
+	for _, row := range d.rowsOf(inc.ID) {
+		if row.Held {
+			d.note(inc, "cancelled %s: %s", row.describe(), row.Reason)
+			lost = lost || row.Kind == MessageTrigger
+		}
+	}
+	return lost
+}
+
+// tellOfRestore opens the incident of a restore. One that is open in the backup was of an earlier restore, of which the message says
+// nothing that still holds.
+func (d *draft) tellOfRestore(alert Alert) {
+	inc, ok := d.open(alert.Key)
+	if ok && inc.Alerts[alert.Key].Event == alert.Event {
+		d.again(inc, alert)
+		return
+	}
+	if ok {
+		inc.quieten()
+		d.resolve(&inc, "", "resolved: the state was restored once more")
+	}
+	d.begin(alert)
+}
+
+// postpone puts off what time alone would bring about, and reports whether there is something to. Of an incident of which a page is lost
+// the escalation goes on then, however long its step would wait.
+func (inc *Incident) postpone(until time.Time, lost bool) bool {
 	if inc.Severity == SeverityInfo {
 		return false
 	}
@@ -80,6 +113,8 @@ func (inc *Incident) postpone(until time.Time) bool {
 	}
 	timeout := inc.policy().AckTimeout.Duration()
 	switch {
+	case inc.State == Triggered && lost:
+		inc.Progress.Next, off = until, true
 	case inc.State == Triggered:
 		put(&inc.Progress.Next)
 	case inc.State == Snoozed:

@@ -2,6 +2,7 @@ package incident
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,7 +28,7 @@ func (w *world) restored() *world {
 	w.use(settings)
 	w.env.Now = w.env.Now.Add(24 * time.Hour)
 	w.accept(w.book.Recover(w.env))
-	w.accept(w.book.Restored(w.env, taken, held))
+	w.accept(w.book.Restored(w.env, w.env.Now, taken, held))
 	return w
 }
 
@@ -35,7 +36,7 @@ func TestAfterARestoreOneMessageTellsWhatIsOpenAndTheRestWaits(t *testing.T) {
 	w := newWorld(t, rotationText)
 	w.apply(died(start))
 	w.begin() // on its way when the backup was taken
-	w.restored()
+	restored := w.restored().env.Now
 	want(t, w.deliver(sentOK), "trigger pagerduty alice")
 	all := w.book.Incidents()
 	summary := all[1]
@@ -52,7 +53,7 @@ func TestAfterARestoreOneMessageTellsWhatIsOpenAndTheRestWaits(t *testing.T) {
 	want(t, w.after(14*time.Minute).deliver(sentOK))
 	// Nobody has said that it is over: then it must not stand still.
 	want(t, w.after(2*time.Minute).deliver(sentOK), "trigger terminal bob")
-	again := w.book.Restored(w.env, start, 1)
+	again := w.book.Restored(w.env, restored, start, 1)
 	for _, row := range again.Rows {
 		t.Errorf("told twice: %s", describe(row))
 	}
@@ -88,6 +89,64 @@ func TestARestorePutsOffWhatTimeWouldBring(t *testing.T) {
 				t.Errorf("it is %s for ever", inc.State)
 			}
 		})
+	}
+}
+
+// A backup may hold the incident of an earlier restore: who has that knows nothing of this one.
+func TestEachRestoreIsTold(t *testing.T) {
+	w := newWorld(t, rotationText)
+	w.apply(died(start))
+	w.deliver(sentOK)
+	w.restored()
+	want(t, w.deliver(sentOK), "trigger pagerduty alice")
+	var first string
+	for _, inc := range w.book.Incidents() {
+		if inc.Lead().Rule == RuleRestored {
+			first = inc.ID
+		}
+	}
+	w.acted(w.book.Acknowledge(w.env, first, "alice", ""))
+	w.deliver(sentOK)
+	w.apply(containerDied(7, "", w.env.Now))
+	w.begin() // on its way when the second backup is taken
+	w.restored()
+	sent := w.deliver(sentOK)
+	if !slices.Contains(sent, "trigger pagerduty alice") {
+		t.Errorf("of the second restore is told %q", sent)
+	}
+	if inc, _ := w.book.Incident(first); inc.State != Resolved {
+		t.Errorf("the incident of the first restore is %s", inc.State)
+	}
+	var found []string
+	for _, inc := range w.book.Incidents() {
+		if inc.Lead().Rule == RuleRestored && inc.State == Triggered {
+			found = append(found, inc.Lead().Reason)
+		}
+	}
+	if len(found) != 1 || !strings.Contains(found[0], "the untold first: I003") {
+		t.Errorf("found %q", found)
+	}
+}
+
+// A page that is lost by a restore does not wait for its step: that may be hours.
+func TestWhatARestoreHeldGoesOnSoon(t *testing.T) {
+	w := newWorld(t, strings.Replace(rotationText, `wait = "5m"`, `wait = "96h"`, 1))
+	w.apply(died(start))
+	w.begin()
+	w.restored()
+	want(t, w.deliver(sentOK), "trigger pagerduty alice") // of the restore
+	inc := w.book.Incidents()[0]
+	if got := inc.Progress.Next.Sub(w.env.Now); got != restoreGrace {
+		t.Errorf("its next step is %s after the restore, expected %s", got, restoreGrace)
+	}
+	said := strings.Join(w.log, "\n")
+	for _, line := range []string{"cancelled trigger to alice by pagerduty: held: the state was restored from a backup", "nothing is sent for this incident before"} {
+		if !strings.Contains(said, line) {
+			t.Errorf("its timeline does not say %q:\n%s", line, said)
+		}
+	}
+	if summary := w.book.Incidents()[1].Lead().Summary; !strings.Contains(summary, "1 incidents are open in it: acknowledge or resolve the 1 that nobody has") {
+		t.Errorf("found %s", summary)
 	}
 }
 

@@ -50,6 +50,7 @@ func (w *containerWatch) observe(p influx.Point, now time.Time) {
 	switch {
 	case err != nil:
 		w.engine.counters.Malformed++
+	case !e.decides():
 	case now.Sub(e.at) > rememberIdle:
 		w.engine.counters.Late++ // whatever was known of its container may be forgotten
 	default:

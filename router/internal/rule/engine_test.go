@@ -288,6 +288,12 @@ func TestCounters(t *testing.T) {
 		Measurement: influx.HTTPResponse, Tags: []influx.Tag{{Key: influx.TagCheck, Value: "shop"}},
 	})
 	w.observe(mem("h1", "web", 5, w.now))
+	// What decides nothing is no mistake, and leaves nothing behind.
+	for _, action := range []string{influx.ActionPause, influx.ActionUnpause, influx.ActionRename, influx.ActionGone} {
+		if step := w.engine.Observe([]influx.Point{happened(t, action, w.now.Add(time.Second))}, w.now); !step.Empty() {
+			t.Errorf("%s: %+v", action, step)
+		}
+	}
 	want := rule.Counters{Late: 1, Malformed: 2}
 	if got := w.engine.Counters(); got != want {
 		t.Errorf("counters %+v, want %+v", got, want)

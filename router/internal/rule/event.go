@@ -59,10 +59,21 @@ func readEvent(p influx.Point, now time.Time) (event, error) {
 func knownAction(action string) bool {
 	switch action {
 	case influx.ActionPresent, influx.ActionStart, influx.ActionDie, influx.ActionOOM, influx.ActionHealthStatus,
-		influx.ActionKill, influx.ActionStop, influx.ActionDestroy:
+		influx.ActionKill, influx.ActionStop, influx.ActionDestroy,
+		influx.ActionPause, influx.ActionUnpause, influx.ActionRename, influx.ActionGone:
 		return true
 	}
 	return false
+}
+
+// decides says that something may follow from the event. A pause and another name are no trouble; how a container ended that is gone,
+// and whether somebody asked for it, nobody knows.
+func (e event) decides() bool {
+	switch e.action {
+	case influx.ActionPause, influx.ActionUnpause, influx.ActionRename, influx.ActionGone:
+		return false
+	}
+	return true
 }
 
 // identity names an event: the same one sent again has the same identity, and no other has.

@@ -75,6 +75,9 @@ func TestARestoreBringsEverythingBackButWhatWouldBeSentAgain(t *testing.T) {
 	if err != nil || len(stored.Incidents) != 1 || len(stored.Rows) != 4 || len(stored.Records) != 2 || stored.Picks["0/api"] != "alice" {
 		t.Fatalf("found %+v, %v", stored, err)
 	}
+	if got := stored.Incidents[0].Rows - len(stored.Rows); got < 3600 || got > 4000 {
+		t.Errorf("an hour after the backup the next message's number is %d further on, expected more than there can have been", got)
+	}
 	for i, want := range []incident.RowStatus{incident.RowCancelled, incident.RowCancelled, incident.RowSent, incident.RowFailed} {
 		if row := stored.Rows[i]; row.Status != want || row.Held != (i < 2) {
 			t.Errorf("row %d: found %s, held %t", i, row.Status, row.Held)

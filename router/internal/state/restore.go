@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -98,6 +100,9 @@ func (r *Restored) batches(b *Backup) ([][]clientv3.Op, error) {
 			return nil, fmt.Errorf("restore the state: %w", err)
 		}
 		value, held, err := hold(key, value)
+		if err == nil && strings.HasPrefix(key, record.IncidentPrefix) {
+			value, err = renumber(value, r.Restored.Sub(r.Taken))
+		}
 		if err != nil {
 			return nil, fmt.Errorf("restore the state: record %q: %w", one.Key, err)
 		}
@@ -117,7 +122,7 @@ func (r *Restored) batches(b *Backup) ([][]clientv3.Op, error) {
 
 // hold is a record as it comes back: a message that has not ended is held.
 func hold(key string, value []byte) (back []byte, held bool, err error) {
-	if len(key) < len(record.OutboxPrefix) || key[:len(record.OutboxPrefix)] != record.OutboxPrefix {
+	if !strings.HasPrefix(key, record.OutboxPrefix) {
 		return value, false, nil
 	}
 	var row incident.Row
@@ -129,6 +134,26 @@ func hold(key string, value []byte) (back []byte, held bool, err error) {
 	}
 	back, err = json.Marshal(row.Hold())
 	return back, true, err
+}
+
+// renumber lets an incident's next messages begin at a number that none can have had between the backup, since which so much time has
+// passed, and the restore: the page id of each is known by it at the provider, and to whoever takes each id once. It leaves room for a
+// message a second and some more, also after a restore of the same backup before.
+func renumber(incident []byte, since time.Duration) ([]byte, error) {
+	const some, most = 100, 10_000_000
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(incident, &fields); err != nil {
+		return nil, err
+	}
+	rows := 0
+	if text, ok := fields["rows"]; ok {
+		if err := json.Unmarshal(text, &rows); err != nil {
+			return nil, fmt.Errorf("rows: %w", err)
+		}
+	}
+	next := rows + some + int(min(max(since/time.Second, 0), most))
+	fields["rows"] = json.RawMessage(strconv.Itoa(next))
+	return json.Marshal(fields)
 }
 
 // Restored is what is to be told of a restore; false when there is nothing. Its error is also that of a restore that was

@@ -28,6 +28,7 @@ import (
 
 	"nezuban/agent/internal/cgroup"
 	"nezuban/agent/internal/docker"
+	"nezuban/agent/internal/kernel"
 	"nezuban/packaging/loadimage"
 )
 
@@ -134,7 +135,7 @@ func run(ctx context.Context, out, as string) (err error) {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 		archive.Comment = fmt.Appendf(nil, "%s\nRecorded on %s, %s.\nMade by: %s\nRecorded by: go run ./agent/internal/cgroup/record OUT %s\n",
-			s.about, kernel(archive), engine, how, as)
+			s.about, kernelOf(archive), engine, how, as)
 		if err := os.WriteFile(filepath.Join(out, as+"-"+s.name+".txtar"), txtar.Format(archive), 0o644); err != nil {
 			return err
 		}
@@ -154,8 +155,8 @@ func command(ctx context.Context, name string, args ...string) (string, error) {
 	return strings.TrimSpace(string(text)), nil
 }
 
-// kernel is the release, and the versions of cgroup that an archive has.
-func kernel(a *txtar.Archive) string {
+// kernelOf is the release, and the versions of cgroup that an archive has.
+func kernelOf(a *txtar.Archive) string {
 	release, _ := os.ReadFile("/proc/sys/kernel/osrelease")
 	number, _, _ := strings.Cut(strings.TrimSpace(string(release)), "-")
 	mounts := string(a.Files[0].Data)
@@ -179,7 +180,7 @@ func await(ctx context.Context, c docker.Container, fields []string) error {
 	if err != nil {
 		return err
 	}
-	reader, err := cgroup.NewReader(cgroup.NewFiles(0), place)
+	reader, err := cgroup.NewReader(kernel.NewFiles(0), place)
 	if err != nil {
 		return err
 	}

@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"nezuban/agent/internal/cgroup"
+	"nezuban/agent/internal/kernel"
 )
 
 // Compared is one figure read by both: by the reference before and after our own.
 type Compared struct {
 	Name               string
-	Before, Own, After cgroup.Figure
+	Before, Own, After kernel.Figure
 	Differs            bool
 }
 
@@ -33,8 +34,8 @@ func Compare(before, own, after *cgroup.Sample) []Compared {
 	return all
 }
 
-func byName(s *cgroup.Sample) map[string]cgroup.Figure {
-	all := make(map[string]cgroup.Figure)
+func byName(s *cgroup.Sample) map[string]kernel.Figure {
+	all := make(map[string]kernel.Figure)
 	for _, f := range s.Figures() {
 		all[f.Name] = f.Figure
 	}
@@ -129,7 +130,7 @@ func (c Compared) String() string {
 
 // Open gives a reader for the cgroup at a place: our own, or cAdvisor's handler where our own says something else, or cannot read
 // what the handler can; why then says what. A cgroup that ended gives [cgroup.ErrGone].
-func Open(files *cgroup.Files, place cgroup.Place) (source cgroup.Source, why, err error) {
+func Open(files *kernel.Files, place cgroup.Place) (source cgroup.Source, why, err error) {
 	own, err := cgroup.NewReader(files, place)
 	if errors.Is(err, cgroup.ErrGone) {
 		return nil, nil, err

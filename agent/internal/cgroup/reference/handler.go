@@ -21,6 +21,7 @@ import (
 	"github.com/opencontainers/cgroups/fs2"
 
 	"nezuban/agent/internal/cgroup"
+	"nezuban/agent/internal/kernel"
 )
 
 // Handler is a [cgroup.Source] of the library. It opens each file for each read, and costs some fifty times what our own reader
@@ -131,14 +132,14 @@ func (h *half) gone() bool {
 	return false
 }
 
-func known(v uint64) cgroup.Figure { return cgroup.Figure{Value: v, Known: true} }
+func known(v uint64) kernel.Figure { return kernel.Figure{Value: v, Known: true} }
 
 // some is a figure that the library gives as 0 when there is none.
-func some(v uint64) cgroup.Figure { return cgroup.Figure{Value: v, Known: v > 0} }
+func some(v uint64) kernel.Figure { return kernel.Figure{Value: v, Known: v > 0} }
 
 // limit is a figure that the library gives as 0, or as a very large number, when there is none.
-func limit(v uint64) cgroup.Figure {
-	return cgroup.Figure{Value: v, Known: v > 0 && v < math.MaxInt64/2}
+func limit(v uint64) kernel.Figure {
+	return kernel.Figure{Value: v, Known: v > 0 && v < math.MaxInt64/2}
 }
 
 // put adds what one version accounts: of each controller only what is this one's.
@@ -182,9 +183,9 @@ func (h *half) putMemory(m *cgroup.Memory, stats *cgroups.MemoryStats) {
 }
 
 // stall is how long work stood still, in µs.
-func stall(psi *cgroups.PSIStats) (someOfIt, full cgroup.Figure) {
+func stall(psi *cgroups.PSIStats) (someOfIt, full kernel.Figure) {
 	if psi == nil {
-		return cgroup.Figure{}, cgroup.Figure{}
+		return kernel.Figure{}, kernel.Figure{}
 	}
 	return known(psi.Some.Total), some(psi.Full.Total) // older kernels have no full of the CPU
 }

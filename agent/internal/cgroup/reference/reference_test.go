@@ -14,6 +14,7 @@ import (
 
 	"nezuban/agent/influx"
 	"nezuban/agent/internal/cgroup"
+	"nezuban/agent/internal/kernel"
 )
 
 func TestMain(m *testing.M) {
@@ -86,7 +87,7 @@ func TestTheTwoAgreeOnRecordings(t *testing.T) {
 	for _, tt := range rows {
 		t.Run(tt.name, func(t *testing.T) {
 			place := tt.place(t)
-			own, err := cgroup.NewReader(cgroup.NewFiles(100), place)
+			own, err := cgroup.NewReader(kernel.NewFiles(100), place)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -114,7 +115,7 @@ func TestTheTwoAgreeOnRecordings(t *testing.T) {
 					t.Errorf("%s was not compared", name)
 				}
 			}
-			source, why, err := Open(cgroup.NewFiles(100), place)
+			source, why, err := Open(kernel.NewFiles(100), place)
 			if _, ours := source.(*cgroup.Reader); !ours || why != nil || err != nil {
 				t.Errorf("Open() = %T, %v, %v, expected our own reader", source, why, err)
 			}
@@ -138,7 +139,7 @@ func TestALayoutThatIsNotUnderstoodFallsBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	edit(t, place.Dirs["blkio"], "io.stat", strings.TrimSpace(string(text))+" rubbish\n") // the handler skips it
-	files := cgroup.NewFiles(100)
+	files := kernel.NewFiles(100)
 	source, why, err := Open(files, place)
 	if err != nil || why == nil || !strings.Contains(why.Error(), "io.stat") || !strings.Contains(why.Error(), "rubbish") {
 		t.Fatalf("Open() = %T, %v, %v, expected the handler, as io.stat has rubbish", source, why, err)
@@ -170,7 +171,7 @@ func (f faulty) Read(s *cgroup.Sample, now time.Time) error {
 // Each mistake of a reader is found, and named.
 func TestWhatDiffersIsNamed(t *testing.T) {
 	place := recorded(t, "v1-limits.txtar")
-	own, err := cgroup.NewReader(cgroup.NewFiles(100), place)
+	own, err := cgroup.NewReader(kernel.NewFiles(100), place)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +185,7 @@ func TestWhatDiffersIsNamed(t *testing.T) {
 		change func(*cgroup.Sample)
 	}{
 		{"docker_container_cpu usage_total: found 7828462300, cAdvisor's handler says 78284623", func(s *cgroup.Sample) { s.CPU.Total.Value *= 100 }},
-		{"docker_container_cpu usage_in_usermode: found nothing, cAdvisor's handler says 20000000", func(s *cgroup.Sample) { s.CPU.User = cgroup.Figure{} }},
+		{"docker_container_cpu usage_in_usermode: found nothing, cAdvisor's handler says 20000000", func(s *cgroup.Sample) { s.CPU.User = kernel.Figure{} }},
 		{"docker_container_mem rss: found 65536, cAdvisor's handler says 18022400", func(s *cgroup.Sample) { s.Memory.Stats[cgroup.StatRSS] = s.Memory.Stats[cgroup.StatCache] }},
 		{"docker_container_net eth0 rx_bytes: found 1, cAdvisor's handler says 90", func(s *cgroup.Sample) { s.Network[0].RxBytes = s.Network[0].RxPackets }},
 		{"docker_container_blkio 254:0 io_service_bytes_recursive_write: found nothing, cAdvisor's handler says 90112", func(s *cgroup.Sample) { s.Blkio = nil }},
@@ -238,7 +239,7 @@ func TestCompare(t *testing.T) {
 // What differs once, of a container in which much happens, and not the next time is no mistake.
 func TestWhatDiffersOnceIsReadAgain(t *testing.T) {
 	place := recorded(t, "v1-limits.txtar")
-	own, err := cgroup.NewReader(cgroup.NewFiles(100), place)
+	own, err := cgroup.NewReader(kernel.NewFiles(100), place)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +272,7 @@ func TestACgroupThatEndedIsGone(t *testing.T) {
 		if err := handler.Read(&cgroup.Sample{}, time.Now()); !errors.Is(err, cgroup.ErrGone) {
 			t.Errorf("%s: the handler reads %v", name, err)
 		}
-		if _, _, err := Open(cgroup.NewFiles(9), place); !errors.Is(err, cgroup.ErrGone) {
+		if _, _, err := Open(kernel.NewFiles(9), place); !errors.Is(err, cgroup.ErrGone) {
 			t.Errorf("%s: Open() = %v", name, err)
 		}
 	}
