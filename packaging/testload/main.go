@@ -64,7 +64,7 @@ func run(ctx context.Context, args []string) (int, error) {
 	case len(args) == 1 && args[0] == "hoard":
 		return 0, hoard(ctx)
 	case len(args) == 3 && args[0] == "hoard" && args[1] == "after":
-		if err := wait(ctx, args[2]); err != nil {
+		if _, err := wait(ctx, args[2]); err != nil {
 			return 0, err
 		}
 		return 0, hoard(ctx)
@@ -85,26 +85,25 @@ func exit(ctx context.Context, code, after string) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("exit code %q: want a number", code)
 	}
-	if err := wait(ctx, after); err != nil {
+	passed, err := wait(ctx, after)
+	if err != nil || !passed {
 		return 0, err
-	}
-	if ctx.Err() != nil {
-		return 0, nil
 	}
 	return n, nil
 }
 
-// wait lets a duration pass, or less when ctx ends.
-func wait(ctx context.Context, duration string) error {
+// wait lets a duration pass; passed is false when ctx ends before.
+func wait(ctx context.Context, duration string) (passed bool, err error) {
 	d, err := time.ParseDuration(duration)
 	if err != nil {
-		return fmt.Errorf("duration %q: want one like 2s", duration)
+		return false, fmt.Errorf("duration %q: want one like 2s", duration)
 	}
 	select {
 	case <-ctx.Done():
+		return false, nil
 	case <-time.After(d):
+		return true, nil
 	}
-	return nil
 }
 
 // burn works a fifth of the time, holds 16 MiB, and writes and syncs 64 KiB
