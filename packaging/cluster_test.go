@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -152,6 +153,150 @@ func TestARouterLosesNothingWhenEtcdIsAway(t *testing.T) {
 	etcd.Start(0) // with 2
 	eventually(t, 30*time.Second, "a report is taken with two members", func() bool { return all[1].report("two") })
 	await(t, account, 10*time.Second, func(s fakepagerduty.Snapshot) bool { return pagedAt(s, "one") == 1 && pagedAt(s, "two") == 1 })
+}
+
+// edit replaces what stands once in a file.
+func (s *stack) edit(name, old, with string) {
+	s.t.Helper()
+	text, err := os.ReadFile(s.path(name))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if strings.Count(string(text), old) != 1 {
+		s.t.Fatalf("%s does not have %q once:\n%s", name, old, text)
+	}
+	s.write(name, strings.Replace(string(text), old, with, 1), 0o644)
+}
+
+// answered is how a router answered one report.
+type answered struct {
+	name        string
+	sent        time.Time
+	took        time.Duration
+	code        int
+	retryAfter  string
+	undelivered error
+}
+
+// keepReporting reports deaths one after another until stop is called, ten at a time; a report whose answer is late holds up no other.
+func (s *stack) keepReporting(prefix string) (stop func() []answered) {
+	var mu sync.Mutex
+	var all []answered
+	var sending sync.WaitGroup
+	ended := make(chan struct{})
+	for sender := range 10 {
+		sending.Go(func() {
+			ticker := time.NewTicker(200 * time.Millisecond)
+			defer ticker.Stop()
+			for i := 0; ; i++ {
+				a := answered{name: fmt.Sprintf("%s-%d-%d", prefix, sender, i), sent: time.Now()}
+				resp, err := http.Post("http://"+s.addr+"/api/v2/write", "text/plain", strings.NewReader(event(a.name, "die", a.sent, ",exit_code=7i,requested=false")))
+				if err == nil {
+					a.code, a.retryAfter = resp.StatusCode, resp.Header.Get("Retry-After")
+					_ = resp.Body.Close()
+				}
+				a.took, a.undelivered = time.Since(a.sent), err
+				mu.Lock()
+				all = append(all, a)
+				mu.Unlock()
+				select {
+				case <-ended:
+					return
+				case <-ticker.C:
+				}
+			}
+		})
+	}
+	return func() []answered { close(ended); sending.Wait(); return all }
+}
+
+// TestALeaderThatIsCutOffFromEtcdStopsAtOnce takes etcd away from the router that leads, while it is sending and is sent reports. It
+// demands that it leads no more when its lease is over, that it holds no report longer than that, and that it answers at once from
+// then on; that the other router leads within 10 s and tells what was accepted; and that the first passes on what it is sent when
+// it finds etcd again.
+func TestALeaderThatIsCutOffFromEtcdStopsAtOnce(t *testing.T) {
+	const (
+		lease = 5 * time.Second
+		slack = 1500 * time.Millisecond // of a busy machine
+	)
+	receiver := fakewebhook.New(t, fakewebhook.Secret)
+	etcd := testenv.Etcd(t, 1)
+	way := testenv.NewRelay(t, strings.TrimPrefix(etcd.Endpoints[0], "http://"))
+	all := newCluster(t, etcd, 2, fmt.Sprintf("[webhook]\nsecret_files = [%q]\n", secretFile(t, fakewebhook.Secret))+apart)
+	for _, s := range all {
+		s.write("oncall.toml", pagedBy("webhook", "webhook", "10m"), 0o644)
+		s.write("contacts.toml", fmt.Sprintf("[alice]\nwebhook = %q\n[bob]\nwebhook = %q\n", receiver.URL, receiver.URL), 0o600)
+	}
+	cut, other := all[0], all[1]
+	cut.edit("router.toml", etcd.Endpoints[0], "http://"+way.Addr)
+	cut.startRouter()
+	other.startRouter()
+	if leading(all) != 0 {
+		t.Fatal("the first router does not lead")
+	}
+	release := receiver.Hang()
+	stop := cut.keepReporting("r")
+	eventually(t, 10*time.Second, "messages are under way", func() bool { return len(receiver.Requests()) >= 10 })
+
+	way.Still()
+	begun := time.Now()
+	eventually(t, 30*time.Second, "it leads no more", func() bool { return cut.metric("nezuban_leading") == 0 })
+	ended := time.Now()
+	eventually(t, 30*time.Second, "the other router leads", func() bool { return other.metric("nezuban_leading") == 1 })
+	taken := time.Now()
+	t.Logf("the router that is cut off leads no more after %s, the other one leads after %s", ended.Sub(begun).Round(10*time.Millisecond), taken.Sub(begun).Round(10*time.Millisecond))
+	if ended.Sub(begun) > lease+slack {
+		t.Errorf("it led for %s after it was cut off, want at most %s", ended.Sub(begun), lease)
+	}
+	if taken.Sub(begun) > 10*time.Second {
+		t.Errorf("the other router leads after %s, want at most 10 s", taken.Sub(begun))
+	}
+	eventually(t, slack, "its log says that it leads no more", func() bool { return strings.Contains(cut.router.logged(), "this router leads no more") })
+	eventually(t, 20*time.Second, "the hung messages go by the other router", func() bool { return other.metric("nezuban_leading") == 1 && len(receiver.Requests()) >= 20 })
+	release()
+	way.Open()
+	eventually(t, 20*time.Second, "it passes on what it is sent", func() bool { return cut.report("later") })
+	reports := stop()
+
+	var longest, afterwards time.Duration
+	refused := 0 // after it had stopped
+	accepted := []string{"later"}
+	for _, a := range reports {
+		if a.undelivered != nil {
+			t.Fatal(a.undelivered)
+		}
+		switch {
+		case a.code == http.StatusNoContent:
+			accepted = append(accepted, a.name)
+		case a.code != http.StatusServiceUnavailable || a.retryAfter == "":
+			t.Errorf("%s is answered %d, Retry-After %q", a.name, a.code, a.retryAfter)
+		}
+		if a.sent.Before(ended) {
+			longest = max(longest, a.took)
+		} else if a.code == http.StatusServiceUnavailable {
+			refused, afterwards = refused+1, max(afterwards, a.took)
+		}
+	}
+	t.Logf("%d of %d reports were taken; the longest was held for %s while it led, and %s afterwards", len(accepted)-1, len(reports), longest.Round(10*time.Millisecond), afterwards.Round(10*time.Millisecond))
+	if longest > lease+slack {
+		t.Errorf("a report was held for %s, want no longer than the lease, %s", longest, lease)
+	}
+	if refused == 0 || afterwards > slack {
+		t.Errorf("after it had stopped %d reports were refused, the latest after %s, want some, at once", refused, afterwards)
+	}
+	told := func() (missing []string) {
+		var said strings.Builder
+		for _, m := range receiver.Messages() {
+			said.Write(m.Body)
+		}
+		for _, name := range accepted {
+			if !strings.Contains(said.String(), fmt.Sprintf("%q", name)) {
+				missing = append(missing, name)
+			}
+		}
+		return missing
+	}
+	eventually(t, 30*time.Second, "all that was accepted is told", func() bool { return len(told()) == 0 })
 }
 
 // TestALinkWorksAtEveryRouter presses the button of a message at a router that does not lead: what comes in by its public

@@ -24,13 +24,21 @@ func (n *node) lead(ctx context.Context) error {
 		if err != nil {
 			return ctxOr(ctx, err)
 		}
+		noMore := func(why error) {
+			if !n.conn.Embedded() {
+				n.d.Log.Warn("this router leads no more", "err", why)
+			}
+		}
+		unsaid := context.AfterFunc(term.Context(), func() { noMore(context.Cause(term.Context())) })
 		err = n.preside(term)
+		if unsaid() {
+			noMore(err)
+		}
 		term.Resign()
 		_, crashed := errors.AsType[*daemon.PanicError](err)
 		if n.conn.Embedded() || crashed {
 			return ctxOr(ctx, err)
 		}
-		n.d.Log.Warn("this router leads no more", "err", err)
 		if errors.Is(err, state.ErrLeadLost) {
 			n.emergency.failed(err)
 		}

@@ -131,7 +131,7 @@ func (c *Conn) Close() {
 }
 
 // reader is a store that writes nothing.
-func (c *Conn) reader() *Store { return c.store(0) }
+func (c *Conn) reader() *Store { return c.store(context.Background(), 0) }
 
 // probe says why no connection to a member comes about, which the client itself does not: it only says that it took too long.
 // Each member has probeWithin of its own, all at the same time. Nil when each lets this router connect.
