@@ -299,6 +299,51 @@ func TestALeaderThatIsCutOffFromEtcdStopsAtOnce(t *testing.T) {
 	eventually(t, 30*time.Second, "all that was accepted is told", func() bool { return len(told()) == 0 })
 }
 
+// answer is the status and text with which a router answers a GET; 0 when it does not answer.
+func (s *stack) answer(path string) (int, string) {
+	s.t.Helper()
+	resp, err := http.Get("http://" + s.addr + path)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return resp.StatusCode, string(text)
+}
+
+// TestTwoRoutersWithOneURLAreTold gives the second router the URL of the first, as a copied router.toml does. It cannot pass anything on,
+// and says why wherever somebody looks; a restart of the first, which finds what it was itself before, says nothing of the kind.
+func TestTwoRoutersWithOneURLAreTold(t *testing.T) {
+	all := newCluster(t, testenv.Etcd(t, 1), 2, "")
+	first, second := all[0], all[1]
+	for _, s := range all {
+		s.write("oncall.toml", oncallText, 0o644)
+	}
+	second.edit("router.toml", "advertise = \"http://"+second.addr, "advertise = \"http://"+first.addr)
+	first.startRouter()
+	first.router.kill()
+	first.startRouter()
+	if logged := first.router.logged(); strings.Contains(logged, "advertise: found") {
+		t.Errorf("a router that is alone logs\n%s", logged)
+	}
+	second.router = start(t, "nezuban-router", "run", "-config", second.path("router.toml"))
+	why := fmt.Sprintf("advertise: found %q, which the router that leads, on ", "http://"+first.addr)
+	eventually(t, 30*time.Second, "/readyz says it", func() bool {
+		code, text := second.answer("/readyz")
+		return code == http.StatusServiceUnavailable && strings.Contains(text, why)
+	})
+	eventually(t, 5*time.Second, "the log says it", func() bool { return strings.Count(second.router.logged(), "with=advertise") == 1 })
+	if status, body := second.post(die(time.Now())); status != http.StatusServiceUnavailable || !strings.Contains(body, "advertise: found") || !strings.Contains(body, first.addr) {
+		t.Errorf("a report is answered %d %s", status, body)
+	}
+	if code, text := first.answer("/readyz"); code != http.StatusOK {
+		t.Errorf("the router that leads: %d %s", code, text)
+	}
+}
+
 // TestALinkWorksAtEveryRouter presses the button of a message at a router that does not lead: what comes in by its public
 // listener is the leader's to answer.
 func TestALinkWorksAtEveryRouter(t *testing.T) {
@@ -349,27 +394,15 @@ func TestNoRouterIsReadyBeforeARotationFileIsApplied(t *testing.T) {
 		s.write("router.toml", "oncall_source = \"apply\"\n"+string(text), 0o644)
 		s.router = start(t, "nezuban-router", "run", "-config", s.path("router.toml"))
 	}
-	answer := func(s *stack, path string) (int, string) {
-		resp, err := http.Get("http://" + s.addr + path)
-		if err != nil {
-			return 0, err.Error()
-		}
-		defer resp.Body.Close()
-		text, err := io.ReadAll(resp.Body)
-		if err != nil {
-			return 0, err.Error()
-		}
-		return resp.StatusCode, string(text)
-	}
 	eventually(t, 30*time.Second, "one leads", func() bool { return leading(all) >= 0 })
 	leader := all[leading(all)]
 	for _, s := range all {
 		eventually(t, 10*time.Second, "the only reason why it is not ready is that nothing was applied", func() bool {
-			code, text := answer(s, "/readyz")
+			code, text := s.answer("/readyz")
 			return code == http.StatusServiceUnavailable && strings.Count(text, "\n") == 1 &&
 				strings.Contains(text, "no rotation file was ever applied: run nezuban-oncall apply")
 		})
-		if code, text := answer(s, "/health"); code != http.StatusServiceUnavailable {
+		if code, text := s.answer("/health"); code != http.StatusServiceUnavailable {
 			t.Errorf("/health: %d %s", code, text)
 		}
 	}
@@ -383,7 +416,7 @@ func TestNoRouterIsReadyBeforeARotationFileIsApplied(t *testing.T) {
 	}
 	for _, s := range all {
 		s.awaitReady("http://" + s.addr + "/readyz")
-		if code, text := answer(s, "/health"); code != http.StatusOK {
+		if code, text := s.answer("/health"); code != http.StatusOK {
 			t.Errorf("/health: %d %s", code, text)
 		}
 	}

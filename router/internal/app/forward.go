@@ -57,6 +57,8 @@ func (f *forwarder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Header.Get(forwardedBy) != "":
 		f.unavailable(w, r, "this router does not lead: send it again")
+	case ok && twin(leader, f.own) != nil:
+		f.unavailable(w, r, twin(leader, f.own).Error())
 	case !ok || leader.URL == "" || leader.URL == f.own:
 		f.unavailable(w, r, "no router leads now: send it again")
 	default:

@@ -130,22 +130,28 @@ func whyOver(ctx context.Context, err error) error {
 // follow says who leads, and whether this router can pass on to it what it is sent, until ctx ends.
 func (n *node) follow(ctx context.Context) {
 	tokens := daemon.NewCondition(n.d.Log, "tokens")
+	advertise := daemon.NewCondition(n.d.Log, "advertise")
 	said := ""
 	for ctx.Err() == nil {
 		leader, ok := n.conn.Leader()
-		own := n.current.Load() != nil
 		n.d.Health.Set("leader", n.noLeader())
 		n.d.Health.Set(followedRotation, n.noRotation(ctx, n.conn.RotationKnown))
 		if ok {
 			n.settled()
 		}
-		if ok && leader.URL != n.cfg.Advertise {
+		same := twin(leader, n.cfg.Advertise)
+		if ok && !leader.Own && (same != nil || leader.URL != n.cfg.Advertise) {
 			n.emergency.ok()
-		}
-		if ok && !own && leader.URL != said {
-			n.d.Log.Info("another router leads", "name", leader.Name, "url", leader.URL)
+			if leader.URL != said {
+				n.d.Log.Info("another router leads", "name", leader.Name, "url", leader.URL)
+			}
 		}
 		said = leader.URL
+		if same != nil {
+			advertise.Failed(same)
+		} else if ok {
+			advertise.OK()
+		}
 		err := foreignTokens(leader, fingerprint(n.tokens))
 		n.d.Health.Set("tokens", err)
 		if err != nil {
@@ -166,10 +172,21 @@ func (n *node) noLeader() error {
 	switch {
 	case !ok:
 		return errors.New("no router leads")
-	case leader.URL == n.cfg.Advertise:
+	case leader.Own:
 		return errors.New("this router begins to lead")
+	case leader.URL == n.cfg.Advertise && !leader.Lives():
+		return errors.New("no router leads: what this router was before its restart did, and that is still running out")
 	}
-	return nil
+	return twin(leader, n.cfg.Advertise)
+}
+
+// twin says that another router leads under this one's URL, so that nothing can be passed on to it; nil when that is not so.
+func twin(leader state.Leader, advertise string) error {
+	if leader.URL != advertise || !leader.Lives() {
+		return nil
+	}
+	return fmt.Errorf("advertise: found %q, which the router that leads, on %q, has too, expected a URL for each router at which the others reach it alone",
+		advertise, leader.Name)
 }
 
 // followedRotation is, in /readyz, that the cluster has a rotation file. The leader says "rotation" of its own.

@@ -106,6 +106,31 @@ func TestTheLeadGoesOnWhenTheLeaderResignsAndOldTermsCannotWrite(t *testing.T) {
 	}
 }
 
+// A router knows another one by its life, not by its URL, which may be the same; what it was itself before a restart does not live.
+func TestALeaderIsKnownByItsLife(t *testing.T) {
+	cluster := testenv.Etcd(t, 1)
+	way := testenv.NewRelay(t, strings.TrimPrefix(cluster.Endpoints[0], "http://"))
+	a, b := connect(t, "http://"+way.Addr), connect(t, cluster.Endpoints...)
+	within(t, 5*time.Second, lead(t, a, candidate("a", 0)))
+	if l, ok := a.Leader(); !ok || !l.Own || l.Lives() {
+		t.Errorf("of itself a leader finds %+v", l)
+	}
+	next := lead(t, b, candidate("a", 0))
+	until(t, "b sees that another one leads", func() bool { l, ok := b.Leader(); return ok && !l.Own && l.Lives() })
+	way.Cut()
+	late := connect(t, cluster.Endpoints...)
+	won := lead(t, late, candidate("a", 0))
+	until(t, "one of the others leads", func() bool {
+		if len(next)+len(won) > 0 {
+			return true
+		}
+		if l, ok := late.Leader(); ok && l.Lives() {
+			t.Fatal("a router that has ended is taken for one that lives")
+		}
+		return false
+	})
+}
+
 // A leader that is cut off must know that it leads no more before another one can lead.
 func TestALeaderThatIsCutOffStopsBeforeTheNextOneLeads(t *testing.T) {
 	cluster := testenv.Etcd(t, 1)

@@ -29,7 +29,7 @@ func (c *Conn) term(ctx context.Context, fence int64, self Candidate) *Term {
 	led, cut := context.WithCancelCause(context.WithoutCancel(ctx))
 	t := &Term{conn: c, self: self, Store: c.store(led, fence)}
 	t.ctx, t.end = context.WithCancelCause(ctx)
-	own := &Leader{Version: 1, Name: self.Name, URL: self.URL, Tokens: self.Tokens, At: self.Now()}
+	own := &Leader{Version: 1, Name: self.Name, URL: self.URL, Tokens: self.Tokens, At: self.Now(), Own: true, made: fence}
 	c.leader.Store(own)
 	context.AfterFunc(t.ctx, func() {
 		if cause := context.Cause(t.ctx); errors.Is(cause, ErrLeadLost) || errors.Is(cause, record.ErrFenced) {
