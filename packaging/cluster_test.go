@@ -344,6 +344,38 @@ func TestTwoRoutersWithOneURLAreTold(t *testing.T) {
 	}
 }
 
+// TestAFollowerThatReachesNoLeaderIsNotReady lets the router that leads say that it is where nobody is. The other one finds out without
+// being sent anything, and is ready as soon as another router leads, which it reaches.
+func TestAFollowerThatReachesNoLeaderIsNotReady(t *testing.T) {
+	all := newCluster(t, testenv.Etcd(t, 1), 2, "")
+	leader, follower := all[0], all[1]
+	for _, s := range all {
+		s.write("oncall.toml", oncallText, 0o644)
+	}
+	leader.edit("router.toml", "advertise = \"http://"+leader.addr, "advertise = \"http://"+testenv.FreeAddress(t))
+	leader.startRouter()
+	follower.router = start(t, "nezuban-router", "run", "-config", follower.path("router.toml"))
+	eventually(t, 30*time.Second, "/readyz says why", func() bool {
+		code, text := follower.answer("/readyz")
+		return code == http.StatusServiceUnavailable && strings.Contains(text, "leader: this router cannot pass on what it is sent: ") && strings.Contains(text, "connection refused")
+	})
+	if code, text := follower.answer("/health"); code != http.StatusServiceUnavailable {
+		t.Errorf("/health: %d %s", code, text)
+	}
+	if n := strings.Count(follower.router.logged(), "with=\"passing on to the router that leads\""); n != 1 {
+		t.Errorf("the log says it %d times, want once:\n%s", n, follower.router.logged())
+	}
+	if status, body := follower.post(die(time.Now())); status != http.StatusServiceUnavailable || !strings.Contains(body, "this router cannot reach the one that leads") {
+		t.Errorf("a report is answered %d %s", status, body)
+	}
+	if n := follower.metric("nezuban_forward_failures_total"); n != 1 {
+		t.Errorf("nezuban_forward_failures_total is %v, want 1", n)
+	}
+	leader.router.stop(t)
+	follower.awaitReady("http://" + follower.addr + "/readyz")
+	leader.startRouter() // which reaches the other one, and says so by being ready
+}
+
 // TestALinkWorksAtEveryRouter presses the button of a message at a router that does not lead: what comes in by its public
 // listener is the leader's to answer.
 func TestALinkWorksAtEveryRouter(t *testing.T) {

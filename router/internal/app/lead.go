@@ -134,6 +134,7 @@ func (n *node) follow(ctx context.Context) {
 	said := ""
 	for ctx.Err() == nil {
 		leader, ok := n.conn.Leader()
+		n.look(ctx)
 		n.d.Health.Set("leader", n.noLeader())
 		n.d.Health.Set(followedRotation, n.noRotation(ctx, n.conn.RotationKnown))
 		if ok {
@@ -163,7 +164,7 @@ func (n *node) follow(ctx context.Context) {
 	}
 }
 
-// noLeader says that nobody can take anything in now; nil when somebody can.
+// noLeader says that nobody can take in what this router is sent now; nil when somebody can.
 func (n *node) noLeader() error {
 	if n.current.Load() != nil {
 		return nil
@@ -177,7 +178,10 @@ func (n *node) noLeader() error {
 	case leader.URL == n.cfg.Advertise && !leader.Lives():
 		return errors.New("no router leads: what this router was before its restart did, and that is still running out")
 	}
-	return twin(leader, n.cfg.Advertise)
+	if err := twin(leader, n.cfg.Advertise); err != nil {
+		return err
+	}
+	return n.forward.way.closed(time.Now())
 }
 
 // twin says that another router leads under this one's URL, so that nothing can be passed on to it; nil when that is not so.
