@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -154,6 +155,227 @@ func TestARouterLosesNothingWhenEtcdIsAway(t *testing.T) {
 	await(t, account, 10*time.Second, func(s fakepagerduty.Snapshot) bool { return pagedAt(s, "one") == 1 && pagedAt(s, "two") == 1 })
 }
 
+// edit replaces what stands once in a file.
+func (s *stack) edit(name, old, with string) {
+	s.t.Helper()
+	text, err := os.ReadFile(s.path(name))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if strings.Count(string(text), old) != 1 {
+		s.t.Fatalf("%s does not have %q once:\n%s", name, old, text)
+	}
+	s.write(name, strings.Replace(string(text), old, with, 1), 0o644)
+}
+
+// answered is how a router answered one report.
+type answered struct {
+	name        string
+	sent        time.Time
+	took        time.Duration
+	code        int
+	retryAfter  string
+	undelivered error
+}
+
+// keepReporting reports deaths one after another until stop is called, ten at a time; a report whose answer is late holds up no other.
+func (s *stack) keepReporting(prefix string) (stop func() []answered) {
+	var mu sync.Mutex
+	var all []answered
+	var sending sync.WaitGroup
+	ended := make(chan struct{})
+	for sender := range 10 {
+		sending.Go(func() {
+			ticker := time.NewTicker(200 * time.Millisecond)
+			defer ticker.Stop()
+			for i := 0; ; i++ {
+				a := answered{name: fmt.Sprintf("%s-%d-%d", prefix, sender, i), sent: time.Now()}
+				resp, err := http.Post("http://"+s.addr+"/api/v2/write", "text/plain", strings.NewReader(event(a.name, "die", a.sent, ",exit_code=7i,requested=false")))
+				if err == nil {
+					a.code, a.retryAfter = resp.StatusCode, resp.Header.Get("Retry-After")
+					_ = resp.Body.Close()
+				}
+				a.took, a.undelivered = time.Since(a.sent), err
+				mu.Lock()
+				all = append(all, a)
+				mu.Unlock()
+				select {
+				case <-ended:
+					return
+				case <-ticker.C:
+				}
+			}
+		})
+	}
+	return func() []answered { close(ended); sending.Wait(); return all }
+}
+
+// TestALeaderThatIsCutOffFromEtcdStopsAtOnce takes etcd away from the router that leads, while it is sending and is sent reports. It
+// demands that it leads no more when its lease is over, that it holds no report longer than that, and that it answers at once from
+// then on; that the other router leads within 10 s and tells what was accepted; and that the first passes on what it is sent when
+// it finds etcd again.
+func TestALeaderThatIsCutOffFromEtcdStopsAtOnce(t *testing.T) {
+	const (
+		lease = 5 * time.Second
+		slack = 1500 * time.Millisecond // of a busy machine
+	)
+	receiver := fakewebhook.New(t, fakewebhook.Secret)
+	etcd := testenv.Etcd(t, 1)
+	way := testenv.NewRelay(t, strings.TrimPrefix(etcd.Endpoints[0], "http://"))
+	all := newCluster(t, etcd, 2, fmt.Sprintf("[webhook]\nsecret_files = [%q]\n", secretFile(t, fakewebhook.Secret))+apart)
+	for _, s := range all {
+		s.write("oncall.toml", pagedBy("webhook", "webhook", "10m"), 0o644)
+		s.write("contacts.toml", fmt.Sprintf("[alice]\nwebhook = %q\n[bob]\nwebhook = %q\n", receiver.URL, receiver.URL), 0o600)
+	}
+	cut, other := all[0], all[1]
+	cut.edit("router.toml", etcd.Endpoints[0], "http://"+way.Addr)
+	cut.startRouter()
+	other.startRouter()
+	if leading(all) != 0 {
+		t.Fatal("the first router does not lead")
+	}
+	release := receiver.Hang()
+	stop := cut.keepReporting("r")
+	eventually(t, 10*time.Second, "messages are under way", func() bool { return len(receiver.Requests()) >= 10 })
+
+	way.Still()
+	begun := time.Now()
+	eventually(t, 30*time.Second, "it leads no more", func() bool { return cut.metric("nezuban_leading") == 0 })
+	ended := time.Now()
+	eventually(t, 30*time.Second, "the other router leads", func() bool { return other.metric("nezuban_leading") == 1 })
+	taken := time.Now()
+	t.Logf("the router that is cut off leads no more after %s, the other one leads after %s", ended.Sub(begun).Round(10*time.Millisecond), taken.Sub(begun).Round(10*time.Millisecond))
+	if ended.Sub(begun) > lease+slack {
+		t.Errorf("it led for %s after it was cut off, want at most %s", ended.Sub(begun), lease)
+	}
+	if taken.Sub(begun) > 10*time.Second {
+		t.Errorf("the other router leads after %s, want at most 10 s", taken.Sub(begun))
+	}
+	eventually(t, slack, "its log says that it leads no more", func() bool { return strings.Contains(cut.router.logged(), "this router leads no more") })
+	eventually(t, 20*time.Second, "the hung messages go by the other router", func() bool { return other.metric("nezuban_leading") == 1 && len(receiver.Requests()) >= 20 })
+	release()
+	way.Open()
+	eventually(t, 20*time.Second, "it passes on what it is sent", func() bool { return cut.report("later") })
+	reports := stop()
+
+	var longest, afterwards time.Duration
+	refused := 0 // after it had stopped
+	accepted := []string{"later"}
+	for _, a := range reports {
+		if a.undelivered != nil {
+			t.Fatal(a.undelivered)
+		}
+		switch {
+		case a.code == http.StatusNoContent:
+			accepted = append(accepted, a.name)
+		case a.code != http.StatusServiceUnavailable || a.retryAfter == "":
+			t.Errorf("%s is answered %d, Retry-After %q", a.name, a.code, a.retryAfter)
+		}
+		if a.sent.Before(ended) {
+			longest = max(longest, a.took)
+		} else if a.code == http.StatusServiceUnavailable {
+			refused, afterwards = refused+1, max(afterwards, a.took)
+		}
+	}
+	t.Logf("%d of %d reports were taken; the longest was held for %s while it led, and %s afterwards", len(accepted)-1, len(reports), longest.Round(10*time.Millisecond), afterwards.Round(10*time.Millisecond))
+	if longest > lease+slack {
+		t.Errorf("a report was held for %s, want no longer than the lease, %s", longest, lease)
+	}
+	if refused == 0 || afterwards > slack {
+		t.Errorf("after it had stopped %d reports were refused, the latest after %s, want some, at once", refused, afterwards)
+	}
+	told := func() (missing []string) {
+		var said strings.Builder
+		for _, m := range receiver.Messages() {
+			said.Write(m.Body)
+		}
+		for _, name := range accepted {
+			if !strings.Contains(said.String(), fmt.Sprintf("%q", name)) {
+				missing = append(missing, name)
+			}
+		}
+		return missing
+	}
+	eventually(t, 30*time.Second, "all that was accepted is told", func() bool { return len(told()) == 0 })
+}
+
+// answer is the status and text with which a router answers a GET; 0 when it does not answer.
+func (s *stack) answer(path string) (int, string) {
+	s.t.Helper()
+	resp, err := http.Get("http://" + s.addr + path)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return resp.StatusCode, string(text)
+}
+
+// TestTwoRoutersWithOneURLAreTold gives the second router the URL of the first, as a copied router.toml does. It cannot pass anything on,
+// and says why wherever somebody looks; a restart of the first, which finds what it was itself before, says nothing of the kind.
+func TestTwoRoutersWithOneURLAreTold(t *testing.T) {
+	all := newCluster(t, testenv.Etcd(t, 1), 2, "")
+	first, second := all[0], all[1]
+	for _, s := range all {
+		s.write("oncall.toml", oncallText, 0o644)
+	}
+	second.edit("router.toml", "advertise = \"http://"+second.addr, "advertise = \"http://"+first.addr)
+	first.startRouter()
+	first.router.kill()
+	first.startRouter()
+	if logged := first.router.logged(); strings.Contains(logged, "advertise: found") {
+		t.Errorf("a router that is alone logs\n%s", logged)
+	}
+	second.router = start(t, "nezuban-router", "run", "-config", second.path("router.toml"))
+	why := fmt.Sprintf("advertise: found %q, which the router that leads, on ", "http://"+first.addr)
+	eventually(t, 30*time.Second, "/readyz says it", func() bool {
+		code, text := second.answer("/readyz")
+		return code == http.StatusServiceUnavailable && strings.Contains(text, why)
+	})
+	eventually(t, 5*time.Second, "the log says it", func() bool { return strings.Count(second.router.logged(), "with=advertise") == 1 })
+	if status, body := second.post(die(time.Now())); status != http.StatusServiceUnavailable || !strings.Contains(body, "advertise: found") || !strings.Contains(body, first.addr) {
+		t.Errorf("a report is answered %d %s", status, body)
+	}
+	if code, text := first.answer("/readyz"); code != http.StatusOK {
+		t.Errorf("the router that leads: %d %s", code, text)
+	}
+}
+
+// TestAFollowerThatReachesNoLeaderIsNotReady lets the router that leads say that it is where nobody is. The other one finds out without
+// being sent anything, and is ready as soon as another router leads, which it reaches.
+func TestAFollowerThatReachesNoLeaderIsNotReady(t *testing.T) {
+	all := newCluster(t, testenv.Etcd(t, 1), 2, "")
+	leader, follower := all[0], all[1]
+	for _, s := range all {
+		s.write("oncall.toml", oncallText, 0o644)
+	}
+	leader.edit("router.toml", "advertise = \"http://"+leader.addr, "advertise = \"http://"+testenv.FreeAddress(t))
+	leader.startRouter()
+	follower.router = start(t, "nezuban-router", "run", "-config", follower.path("router.toml"))
+	eventually(t, 30*time.Second, "/readyz says why", func() bool {
+		code, text := follower.answer("/readyz")
+		return code == http.StatusServiceUnavailable && strings.Contains(text, "leader: this router cannot pass on what it is sent: ") && strings.Contains(text, "connection refused")
+	})
+	if code, text := follower.answer("/health"); code != http.StatusServiceUnavailable {
+		t.Errorf("/health: %d %s", code, text)
+	}
+	if n := strings.Count(follower.router.logged(), "with=\"passing on to the router that leads\""); n != 1 {
+		t.Errorf("the log says it %d times, want once:\n%s", n, follower.router.logged())
+	}
+	if status, body := follower.post(die(time.Now())); status != http.StatusServiceUnavailable || !strings.Contains(body, "this router cannot reach the one that leads") {
+		t.Errorf("a report is answered %d %s", status, body)
+	}
+	if n := follower.metric("nezuban_forward_failures_total"); n != 1 {
+		t.Errorf("nezuban_forward_failures_total is %v, want 1", n)
+	}
+	leader.router.stop(t)
+	follower.awaitReady("http://" + follower.addr + "/readyz")
+	leader.startRouter() // which reaches the other one, and says so by being ready
+}
+
 // TestALinkWorksAtEveryRouter presses the button of a message at a router that does not lead: what comes in by its public
 // listener is the leader's to answer.
 func TestALinkWorksAtEveryRouter(t *testing.T) {
@@ -204,27 +426,15 @@ func TestNoRouterIsReadyBeforeARotationFileIsApplied(t *testing.T) {
 		s.write("router.toml", "oncall_source = \"apply\"\n"+string(text), 0o644)
 		s.router = start(t, "nezuban-router", "run", "-config", s.path("router.toml"))
 	}
-	answer := func(s *stack, path string) (int, string) {
-		resp, err := http.Get("http://" + s.addr + path)
-		if err != nil {
-			return 0, err.Error()
-		}
-		defer resp.Body.Close()
-		text, err := io.ReadAll(resp.Body)
-		if err != nil {
-			return 0, err.Error()
-		}
-		return resp.StatusCode, string(text)
-	}
 	eventually(t, 30*time.Second, "one leads", func() bool { return leading(all) >= 0 })
 	leader := all[leading(all)]
 	for _, s := range all {
 		eventually(t, 10*time.Second, "the only reason why it is not ready is that nothing was applied", func() bool {
-			code, text := answer(s, "/readyz")
+			code, text := s.answer("/readyz")
 			return code == http.StatusServiceUnavailable && strings.Count(text, "\n") == 1 &&
 				strings.Contains(text, "no rotation file was ever applied: run nezuban-oncall apply")
 		})
-		if code, text := answer(s, "/health"); code != http.StatusServiceUnavailable {
+		if code, text := s.answer("/health"); code != http.StatusServiceUnavailable {
 			t.Errorf("/health: %d %s", code, text)
 		}
 	}
@@ -238,7 +448,7 @@ func TestNoRouterIsReadyBeforeARotationFileIsApplied(t *testing.T) {
 	}
 	for _, s := range all {
 		s.awaitReady("http://" + s.addr + "/readyz")
-		if code, text := answer(s, "/health"); code != http.StatusOK {
+		if code, text := s.answer("/health"); code != http.StatusOK {
 			t.Errorf("/health: %d %s", code, text)
 		}
 	}

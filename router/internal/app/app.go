@@ -158,6 +158,8 @@ func (r *router) loop(ctx context.Context) error {
 	running, cancel := context.WithCancel(ctx)
 	defer cancel()
 	group, running := errgroup.WithContext(running)
+	// At once, not when all that is under way has ended: what is sent meanwhile is for the next leader.
+	context.AfterFunc(running, func() { r.node.current.CompareAndSwap(r, nil) })
 	guard := func(body func() error) { group.Go(r.d.Guard(body)) }
 	if r.elsewhere != nil {
 		guard(func() error { r.elsewhere.run(running); return nil })

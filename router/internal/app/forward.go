@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"time"
 
+	"nezuban/agent/daemon"
 	"nezuban/router/internal/access"
 	"nezuban/router/internal/state"
 )
@@ -23,6 +24,7 @@ type forwarder struct {
 	own     string // URL of this router, as others reach it
 	leader  func() (state.Leader, bool)
 	refused func() // is told of each report that was sent away
+	way     *way
 	proxy   *httputil.ReverseProxy
 	client  *http.Transport
 }
@@ -34,16 +36,20 @@ const (
 	retryForwarded      = "2" // seconds: by then another router may lead
 )
 
-func newForwarder(own string, leader func() (state.Leader, bool), refused func()) *forwarder {
+func newForwarder(own string, leader func() (state.Leader, bool), refused func(), d *daemon.Daemon) *forwarder {
 	f := &forwarder{own: own, leader: leader, refused: refused}
 	f.client = &http.Transport{
 		DialContext: (&net.Dialer{Timeout: forwardDialWithin}).DialContext, TLSHandshakeTimeout: forwardDialWithin,
 		ResponseHeaderTimeout: forwardAnswerWithin, MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute,
 	}
+	f.way = newWay(f.client, d)
 	f.proxy = &httputil.ReverseProxy{
 		Transport: f.client, Rewrite: f.rewrite, ErrorLog: log.New(io.Discard, "", 0),
-		ErrorHandler: func(w http.ResponseWriter, r *http.Request, _ error) {
-			f.unavailable(w, r, "the router that leads does not answer: send it again")
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			if r.Context().Err() == nil { // else the sender is gone
+				f.way.refused(time.Now(), err)
+			}
+			f.unavailable(w, r, "this router cannot reach the one that leads, its log says why: send it again")
 		},
 	}
 	return f
@@ -57,6 +63,8 @@ func (f *forwarder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Header.Get(forwardedBy) != "":
 		f.unavailable(w, r, "this router does not lead: send it again")
+	case ok && twin(leader, f.own) != nil:
+		f.unavailable(w, r, twin(leader, f.own).Error())
 	case !ok || leader.URL == "" || leader.URL == f.own:
 		f.unavailable(w, r, "no router leads now: send it again")
 	default:

@@ -26,7 +26,7 @@ func follower(t *testing.T, leader func() (state.Leader, bool)) *node {
 		d: testDaemon(),
 	}
 	n.gate = n.newGate(nil)
-	n.forward = newForwarder(n.cfg.Advertise, leader, func() {})
+	n.forward = newForwarder(n.cfg.Advertise, leader, func() {}, n.d)
 	t.Cleanup(n.forward.close)
 	return n
 }

@@ -19,7 +19,7 @@ func (n *node) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /health", ingest.Health(daemon.Version(), n.ready))
 	mux.Handle("GET /ping", ingest.Ping(daemon.Version()))
-	mux.Handle("GET /healthz", own)
+	mux.Handle("GET /healthz", n.saysWhetherItLeads(own))
 	mux.Handle("GET /readyz", own)
 	mux.Handle("GET /metrics", n.gate.Guard(n.gate.RequireElsewhere(access.Read, own)))
 	write := n.byLeader(n.gate.Guard(n.gate.Require(access.Ingest, bearing(n.ingest, n.forward))))

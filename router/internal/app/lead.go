@@ -24,13 +24,21 @@ func (n *node) lead(ctx context.Context) error {
 		if err != nil {
 			return ctxOr(ctx, err)
 		}
+		noMore := func(why error) {
+			if !n.conn.Embedded() {
+				n.d.Log.Warn("this router leads no more", "err", why)
+			}
+		}
+		unsaid := context.AfterFunc(term.Context(), func() { noMore(context.Cause(term.Context())) })
 		err = n.preside(term)
+		if unsaid() {
+			noMore(err)
+		}
 		term.Resign()
 		_, crashed := errors.AsType[*daemon.PanicError](err)
 		if n.conn.Embedded() || crashed {
 			return ctxOr(ctx, err)
 		}
-		n.d.Log.Warn("this router leads no more", "err", err)
 		if errors.Is(err, state.ErrLeadLost) {
 			n.emergency.failed(err)
 		}
@@ -122,22 +130,29 @@ func whyOver(ctx context.Context, err error) error {
 // follow says who leads, and whether this router can pass on to it what it is sent, until ctx ends.
 func (n *node) follow(ctx context.Context) {
 	tokens := daemon.NewCondition(n.d.Log, "tokens")
+	advertise := daemon.NewCondition(n.d.Log, "advertise")
 	said := ""
 	for ctx.Err() == nil {
 		leader, ok := n.conn.Leader()
-		own := n.current.Load() != nil
+		n.look(ctx)
 		n.d.Health.Set("leader", n.noLeader())
 		n.d.Health.Set(followedRotation, n.noRotation(ctx, n.conn.RotationKnown))
 		if ok {
 			n.settled()
 		}
-		if ok && leader.URL != n.cfg.Advertise {
+		same := twin(leader, n.cfg.Advertise)
+		if ok && !leader.Own && (same != nil || leader.URL != n.cfg.Advertise) {
 			n.emergency.ok()
-		}
-		if ok && !own && leader.URL != said {
-			n.d.Log.Info("another router leads", "name", leader.Name, "url", leader.URL)
+			if leader.URL != said {
+				n.d.Log.Info("another router leads", "name", leader.Name, "url", leader.URL)
+			}
 		}
 		said = leader.URL
+		if same != nil {
+			advertise.Failed(same)
+		} else if ok {
+			advertise.OK()
+		}
 		err := foreignTokens(leader, fingerprint(n.tokens))
 		n.d.Health.Set("tokens", err)
 		if err != nil {
@@ -149,7 +164,7 @@ func (n *node) follow(ctx context.Context) {
 	}
 }
 
-// noLeader says that nobody can take anything in now; nil when somebody can.
+// noLeader says that nobody can take in what this router is sent now; nil when somebody can.
 func (n *node) noLeader() error {
 	if n.current.Load() != nil {
 		return nil
@@ -158,10 +173,24 @@ func (n *node) noLeader() error {
 	switch {
 	case !ok:
 		return errors.New("no router leads")
-	case leader.URL == n.cfg.Advertise:
+	case leader.Own:
 		return errors.New("this router begins to lead")
+	case leader.URL == n.cfg.Advertise && !leader.Lives():
+		return errors.New("no router leads: what this router was before its restart did, and that is still running out")
 	}
-	return nil
+	if err := twin(leader, n.cfg.Advertise); err != nil {
+		return err
+	}
+	return n.forward.way.closed(time.Now())
+}
+
+// twin says that another router leads under this one's URL, so that nothing can be passed on to it; nil when that is not so.
+func twin(leader state.Leader, advertise string) error {
+	if leader.URL != advertise || !leader.Lives() {
+		return nil
+	}
+	return fmt.Errorf("advertise: found %q, which the router that leads, on %q, has too, expected a URL for each router at which the others reach it alone",
+		advertise, leader.Name)
 }
 
 // followedRotation is, in /readyz, that the cluster has a rotation file. The leader says "rotation" of its own.

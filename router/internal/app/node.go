@@ -167,7 +167,7 @@ func (n *node) letIn(context.Context) error {
 		n.tokens = append(n.tokens, access.Token{Name: "command line", Kind: kind, Hash: access.HashOf(secret)})
 	}
 	n.gate = n.newGate(nil)
-	n.forward = newForwarder(n.cfg.Advertise, n.conn.Leader, n.emergency.refusedOne)
+	n.forward = newForwarder(n.cfg.Advertise, n.conn.Leader, n.emergency.refusedOne, n.d)
 	n.undo = append(n.undo, n.forward.close)
 	return nil
 }

@@ -15,6 +15,22 @@ import (
 type etcd struct {
 	client *clientv3.Client
 	full   chan<- struct{} // gets a token when there is no room
+	led    context.Context // ends when the lead is lost: what is under way then is given up
+}
+
+// whileLed is ctx that ends too when the lead is lost; its cause is why. What release gives back is the caller's to call.
+func whileLed(ctx, led context.Context) (_ context.Context, release func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(led, func() { cancel(context.Cause(led)) })
+	return ctx, func() { stop(); cancel(nil) }
+}
+
+// because is err, with why the lead is lost if that is what it comes from.
+func because(led context.Context, err error) error {
+	if why := context.Cause(led); why != nil {
+		return fmt.Errorf("%w: %w", why, err)
+	}
+	return err
 }
 
 // Txn runs one fenced transaction, of no more operations than etcd takes.
@@ -26,6 +42,8 @@ func (e etcd) run(ctx context.Context, guard record.Guard, ops []clientv3.Op) (b
 	if guard.Fence == 0 {
 		return false, nil // etcd would take it for a key that nobody has made
 	}
+	ctx, release := whileLed(ctx, e.led)
+	defer release()
 	resp, err := e.client.Txn(ctx).
 		If(clientv3.Compare(clientv3.CreateRevision(guard.Key), "=", guard.Fence)).
 		Then(ops...).Commit()
@@ -36,7 +54,7 @@ func (e etcd) run(ctx context.Context, guard record.Guard, ops []clientv3.Op) (b
 		}
 	}
 	if err != nil {
-		return false, fmt.Errorf("commit to etcd: %w", err)
+		return false, fmt.Errorf("commit to etcd: %w", because(e.led, err))
 	}
 	return resp.Succeeded, nil
 }
@@ -59,7 +77,7 @@ func etcdOps(ops []record.Op) []clientv3.Op {
 
 // transact runs one fenced transaction in etcd's words, for what package record does not know, such as leases.
 func (s *Store) transact(ctx context.Context, ops []clientv3.Op) error {
-	led, err := s.conn.kv().run(ctx, record.Guard{Key: record.LeaderKey, Fence: s.Fence}, ops)
+	led, err := s.conn.kv(s.led).run(ctx, record.Guard{Key: record.LeaderKey, Fence: s.Fence}, ops)
 	if err == nil && !led {
 		err = record.ErrFenced
 	}

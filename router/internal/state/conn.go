@@ -131,37 +131,50 @@ func (c *Conn) Close() {
 }
 
 // reader is a store that writes nothing.
-func (c *Conn) reader() *Store { return c.store(0) }
+func (c *Conn) reader() *Store { return c.store(context.Background(), 0) }
 
-// probe says why no connection comes about, which the client itself does not: it only says that it took too long. Nil when
-// one does.
+// probe says why no connection to a member comes about, which the client itself does not: it only says that it took too long.
+// Each member has probeWithin of its own, all at the same time. Nil when each lets this router connect.
 func probe(ctx context.Context, o Options) error {
 	ctx, cancel := context.WithTimeout(ctx, probeWithin)
 	defer cancel()
-	for _, endpoint := range o.Endpoints {
-		u, err := url.Parse(endpoint)
-		if err != nil {
-			return err
-		}
-		var conn net.Conn
-		if u.Scheme == "https" {
-			conn, err = (&tls.Dialer{Config: o.TLS}).DialContext(ctx, "tcp", u.Host)
-		} else {
-			conn, err = new(net.Dialer).DialContext(ctx, "tcp", u.Host)
-		}
-		if err != nil {
-			return err
-		}
-		// A certificate of ours that is refused is refused after the handshake. A member that is content says its settings.
-		deadline, _ := ctx.Deadline()
-		err = conn.SetReadDeadline(deadline)
-		if err == nil {
-			_, err = conn.Read(make([]byte, 1))
-		}
-		_ = conn.Close()
-		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-			return err
-		}
+	found := make([]error, len(o.Endpoints)) // in the order of the settings
+	var looking sync.WaitGroup
+	for i, endpoint := range o.Endpoints {
+		looking.Go(func() {
+			if err := probeMember(ctx, endpoint, o.TLS); err != nil {
+				found[i] = fmt.Errorf("%s: %w", endpoint, err)
+			}
+		})
+	}
+	looking.Wait()
+	return errors.Join(found...)
+}
+
+// probeMember says why no connection to one member comes about until ctx ends, which must have a deadline; nil when one does.
+func probeMember(ctx context.Context, endpoint string, settings *tls.Config) error {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return err
+	}
+	var conn net.Conn
+	if u.Scheme == "https" {
+		conn, err = (&tls.Dialer{Config: settings}).DialContext(ctx, "tcp", u.Host)
+	} else {
+		conn, err = new(net.Dialer).DialContext(ctx, "tcp", u.Host)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }() // nothing was sent
+	// A certificate of ours that is refused is refused after the handshake. A member that is content says its settings, or
+	// waits for ours.
+	deadline, _ := ctx.Deadline()
+	if err := conn.SetReadDeadline(deadline); err != nil {
+		return err
+	}
+	if _, err := conn.Read(make([]byte, 1)); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
 	}
 	return nil
 }

@@ -36,7 +36,15 @@ type Leader struct {
 	URL     string    `json:"url,omitempty"`    // where other routers forward requests to
 	Tokens  string    `json:"tokens,omitempty"` // fingerprint of the tokens that it accepts
 	At      time.Time `json:"at"`               // by its clock, when it wrote this
+
+	Own  bool  `json:"-"` // it is this process, by the term that it has won
+	made int64 // revision at which the key was made, which no other term has
+	said int   // times that it was heard of since it was first seen
 }
+
+// Lives says that it is another process and that it runs: what a router that has just died has left behind is never heard of
+// again, but for what may still have been on its way.
+func (l Leader) Lives() bool { return !l.Own && l.said > 1 }
 
 // Candidate is a router that would lead.
 type Candidate struct {
@@ -208,6 +216,13 @@ func (c *Conn) see(kv *mvccpb.KeyValue) *Leader {
 	var l Leader
 	if err := json.Unmarshal(kv.Value, &l); err != nil {
 		return nil
+	}
+	l.made = kv.CreateRevision
+	if last := c.leader.Load(); last != nil && last.made == l.made {
+		l.said = last.said
+		if !l.At.Equal(last.At) {
+			l.said++
+		}
 	}
 	c.leader.Store(&l)
 	return &l

@@ -3,8 +3,6 @@ package state
 import (
 	"context"
 	"errors"
-	"io"
-	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -108,68 +106,36 @@ func TestTheLeadGoesOnWhenTheLeaderResignsAndOldTermsCannotWrite(t *testing.T) {
 	}
 }
 
-// relay passes connections on to an address until it is cut.
-type relay struct {
-	net.Listener
-	mu    sync.Mutex
-	cut   bool
-	conns []net.Conn
-}
-
-func newRelay(t *testing.T, to string) *relay {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+// A router knows another one by its life, not by its URL, which may be the same; what it was itself before a restart does not live.
+func TestALeaderIsKnownByItsLife(t *testing.T) {
+	cluster := testenv.Etcd(t, 1)
+	way := testenv.NewRelay(t, strings.TrimPrefix(cluster.Endpoints[0], "http://"))
+	a, b := connect(t, "http://"+way.Addr), connect(t, cluster.Endpoints...)
+	within(t, 5*time.Second, lead(t, a, candidate("a", 0)))
+	if l, ok := a.Leader(); !ok || !l.Own || l.Lives() {
+		t.Errorf("of itself a leader finds %+v", l)
 	}
-	r := &relay{Listener: ln}
-	t.Cleanup(func() { _ = ln.Close(); r.Cut() })
-	go func() {
-		for {
-			in, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			out, err := net.Dial("tcp", to)
-			if err != nil || !r.keep(in, out) {
-				_ = in.Close()
-				continue
-			}
-			go func() { _, _ = io.Copy(out, in); _ = out.Close() }()
-			go func() { _, _ = io.Copy(in, out); _ = in.Close() }()
+	next := lead(t, b, candidate("a", 0))
+	until(t, "b sees that another one leads", func() bool { l, ok := b.Leader(); return ok && !l.Own && l.Lives() })
+	way.Cut()
+	late := connect(t, cluster.Endpoints...)
+	won := lead(t, late, candidate("a", 0))
+	until(t, "one of the others leads", func() bool {
+		if len(next)+len(won) > 0 {
+			return true
 		}
-	}()
-	return r
-}
-
-func (r *relay) keep(conns ...net.Conn) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.cut {
-		for _, c := range conns {
-			_ = c.Close()
+		if l, ok := late.Leader(); ok && l.Lives() {
+			t.Fatal("a router that has ended is taken for one that lives")
 		}
 		return false
-	}
-	r.conns = append(r.conns, conns...)
-	return true
-}
-
-// Cut ends all connections and takes no new ones.
-func (r *relay) Cut() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.cut = true
-	for _, c := range r.conns {
-		_ = c.Close()
-	}
+	})
 }
 
 // A leader that is cut off must know that it leads no more before another one can lead.
 func TestALeaderThatIsCutOffStopsBeforeTheNextOneLeads(t *testing.T) {
 	cluster := testenv.Etcd(t, 1)
-	way := newRelay(t, strings.TrimPrefix(cluster.Endpoints[0], "http://"))
-	a, b := connect(t, "http://"+way.Addr().String()), connect(t, cluster.Endpoints...)
+	way := testenv.NewRelay(t, strings.TrimPrefix(cluster.Endpoints[0], "http://"))
+	a, b := connect(t, "http://"+way.Addr), connect(t, cluster.Endpoints...)
 	first := within(t, 5*time.Second, lead(t, a, candidate("a", 0)))
 	stopped := make(chan time.Time, 1)
 	context.AfterFunc(first.Context(), func() { stopped <- time.Now() })
@@ -187,6 +153,38 @@ func TestALeaderThatIsCutOffStopsBeforeTheNextOneLeads(t *testing.T) {
 		}
 	default:
 		t.Error("two routers lead")
+	}
+}
+
+// What a term's store is doing when the lead is lost ends with it, however patient who asked is: nobody else may be kept waiting, or
+// believe that it leads.
+func TestWhatIsUnderWayEndsWithTheLead(t *testing.T) {
+	cluster := testenv.Etcd(t, 1)
+	way := testenv.NewRelay(t, strings.TrimPrefix(cluster.Endpoints[0], "http://"))
+	a := connect(t, "http://"+way.Addr)
+	term := within(t, 5*time.Second, lead(t, a, candidate("a", 0)))
+	way.Still()
+	ended := make(chan time.Time, 1)
+	context.AfterFunc(term.Context(), func() { ended <- time.Now() })
+	patient, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	var asking sync.WaitGroup
+	for name, ask := range map[string]func() error{
+		"a commit": func() error { return term.Store.Commit(patient, record.Batch{Change: sample("I1", 1, 1)}) },
+		"a read":   func() error { _, err := term.Store.Timeline(patient, "I1"); return err },
+	} {
+		asking.Go(func() {
+			if err := ask(); !errors.Is(err, ErrLeadLost) {
+				t.Errorf("%s: found %v, want ErrLeadLost", name, err)
+			}
+		})
+	}
+	asking.Wait()
+	if late := time.Since(<-ended); late > 500*time.Millisecond {
+		t.Errorf("it went on for %s after the lead was lost", late)
+	}
+	if l, ok := a.Leader(); ok {
+		t.Errorf("found that %s leads, want nobody", l.Name)
 	}
 }
 

@@ -34,14 +34,15 @@ type Store struct {
 	record.Writer // its Fence is the CreateRevision of the leader key of this term; 0: the store may only be read
 	client        *clientv3.Client
 	conn          *Conn
-	own           bool // conn is closed with the store
+	led           context.Context // ends when the lead is lost: nothing is waited for then
+	own           bool            // conn is closed with the store
 	shed          shed
 }
 
-func (c *Conn) kv() etcd { return etcd{c.client, c.full} }
+func (c *Conn) kv(led context.Context) etcd { return etcd{c.client, c.full, led} }
 
-func (c *Conn) store(fence int64) *Store {
-	return &Store{Writer: record.Writer{KV: c.kv(), Fence: fence}, client: c.client, conn: c}
+func (c *Conn) store(led context.Context, fence int64) *Store {
+	return &Store{Writer: record.Writer{KV: c.kv(led), Fence: fence}, client: c.client, conn: c, led: led}
 }
 
 // Open starts the embedded etcd member whose data is in dir, takes the lead, and brings what the release before has stored
@@ -128,11 +129,13 @@ func (s *Store) each(ctx context.Context, under string, do func(key string, valu
 
 // eachAt is each as of a revision, which is returned; 0 is the present one.
 func (s *Store) eachAt(ctx context.Context, under string, revision int64, do func(key string, value []byte) error) (int64, error) {
+	ctx, release := whileLed(ctx, s.led)
+	defer release()
 	from, end, size := under, clientv3.GetPrefixRangeEnd(under), pageSize
 	for {
 		resp, err := s.client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(int64(size)), clientv3.WithRev(revision))
 		if err != nil {
-			return 0, fmt.Errorf("read %q from etcd: %w", under, err)
+			return 0, fmt.Errorf("read %q from etcd: %w", under, because(s.led, err))
 		}
 		if revision == 0 {
 			revision = resp.Header.Revision

@@ -26,14 +26,23 @@ type Term struct {
 }
 
 func (c *Conn) term(ctx context.Context, fence int64, self Candidate) *Term {
-	t := &Term{conn: c, self: self, Store: c.store(fence)}
+	led, cut := context.WithCancelCause(context.WithoutCancel(ctx))
+	t := &Term{conn: c, self: self, Store: c.store(led, fence)}
 	t.ctx, t.end = context.WithCancelCause(ctx)
-	c.leader.Store(&Leader{Version: 1, Name: self.Name, URL: self.URL, Tokens: self.Tokens, At: self.Now()})
+	own := &Leader{Version: 1, Name: self.Name, URL: self.URL, Tokens: self.Tokens, At: self.Now(), Own: true, made: fence}
+	c.leader.Store(own)
+	context.AfterFunc(t.ctx, func() {
+		if cause := context.Cause(t.ctx); errors.Is(cause, ErrLeadLost) || errors.Is(cause, record.ErrFenced) {
+			c.leader.CompareAndSwap(own, nil)
+			cut(cause)
+		}
+	})
 	return t
 }
 
 // Context ends with the term, before another router can lead; its cause wraps [ErrLeadLost] or [record.ErrFenced] then. It also
-// ends with the context that Campaign was given.
+// ends with the context that Campaign was given. When the lead is lost all that the term's store is asked ends with it; whether
+// what was being written is stored is not known then. A term that ends otherwise lets its store finish.
 func (t *Term) Context() context.Context { return t.ctx }
 
 // Resign ends the term, so that another router can lead at once. It may be called at any time, and more than once.

@@ -52,6 +52,8 @@ func TestAClusterThatAsksForCertificatesAndAPassword(t *testing.T) {
 				within(t, 10*time.Second, lead(t, c, candidate("a", 0)))
 			case err == nil || !strings.Contains(err.Error(), tt.want):
 				t.Errorf("found %v, want %q", err, tt.want)
+			case strings.Contains(err.Error(), "i/o timeout"):
+				t.Errorf("members that answer are said not to: %v", err)
 			}
 		})
 	}
