@@ -24,6 +24,7 @@ go build -trimpath -o "$work/in/built/" ./agent ./packaging/testload ./agent/int
 for package in agent agent/internal/app agent/internal/host; do
 	mkdir -p "$work/in/repository/$package"
 	go test -c -o "$work/in/repository/$package/test" "./$package"
+	[ ! -d "$package/testdata" ] || cp -r "$package/testdata" "$work/in/repository/$package/"
 done
 cp go.mod "$work/in/repository/"
 cp packaging/guest/inside.sh "$work/in/"
