@@ -22,6 +22,7 @@ type certificate struct {
 	now     func() time.Time
 	trouble *daemon.Condition
 	files   [2][]byte // as last looked at; only look uses it
+	doubted bool      // by the last look, which found files that cannot be used; likewise
 	held    atomic.Pointer[tls.Certificate]
 	wrong   atomic.Pointer[string] // with the files, as last looked at; nil: nothing
 }
@@ -44,9 +45,17 @@ func (c *certificate) begin() error {
 	return nil
 }
 
-// look reads the files again.
+// look reads the files again. Files that cannot be used may be a renewal that is half done: that is said when the next look finds
+// it too.
 func (c *certificate) look() {
 	pair, files, err := c.paths.read(c.now())
+	_, late := errors.AsType[*untimelyError](err)
+	doubted := err != nil && !late
+	first := doubted && !c.doubted && c.wrong.Load() == nil
+	c.doubted = doubted
+	if first {
+		return
+	}
 	if err != nil {
 		c.note(fmt.Errorf("%s: %w", c.effect, err))
 		return
