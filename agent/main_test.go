@@ -116,6 +116,13 @@ func TestRunAsUserWithoutDocker(t *testing.T) {
 	}
 
 	path := config(t, server.URL)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, append([]byte("cgroups = [\"*\", \"*/*\"]\n"), text...), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	program := filepath.Join(filepath.Dir(path), "agent")
 	if err := os.Rename(testenv.Build(t, "./agent"), program); err != nil {
 		t.Fatal(err)

@@ -34,7 +34,7 @@ func Dockerd(tb testing.TB) *DockerEngine {
 	tb.Helper()
 	Root(tb)
 	program := Command(tb, "dockerd", "docker.io")
-	dir, err := os.MkdirTemp("", "nz-dockerd-") // short: paths of sockets are bounded
+	dir, err := os.MkdirTemp("", "nz-dockerd-") //nolint:usetesting // TempDir is long, and paths of sockets are bounded
 	if err != nil {
 		tb.Fatal(err)
 	}

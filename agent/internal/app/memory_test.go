@@ -274,17 +274,14 @@ func TestDeathThatWasToldJustBeforeAKill(t *testing.T) {
 	s := newScripted(t)
 	dir := t.TempDir()
 	s.set("web", answer("web", `"Status":"running","Pid":1,"StartedAt":"2026-01-01T00:00:00Z"`))
-	written, table, stop := followingWith(t, s.path, dir, newLastSamples())
+	_, table, stop := followingWith(t, s.path, dir, newLastSamples())
 	connected(t, table)
+	stop() // which saves
 	before, err := os.ReadFile(filepath.Join(dir, seenFile))
-	for end := time.Now().Add(patience); err != nil && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		stop()
-		before, err = os.ReadFile(filepath.Join(dir, seenFile))
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	written, table, stop = followingWith(t, s.path, dir, newLastSamples())
+	written, table, stop := followingWith(t, s.path, dir, newLastSamples())
 	connected(t, table)
 	ended := time.Now()
 	s.tell("web", "die")

@@ -158,15 +158,15 @@ func TestWhatIsWrittenIsDeclared(t *testing.T) {
 // know makes every figure in a struct or an array known.
 func know(v reflect.Value) {
 	if v.CanAddr() {
-		if f, ok := v.Addr().Interface().(*kernel.Figure); ok {
+		if f, ok := reflect.TypeAssert[*kernel.Figure](v.Addr()); ok {
 			*f = kernel.Known(1)
 			return
 		}
 	}
 	switch v.Kind() {
 	case reflect.Struct:
-		for i := range v.NumField() {
-			know(v.Field(i))
+		for _, field := range v.Fields() {
+			know(field)
 		}
 	case reflect.Array:
 		for i := range v.Len() {

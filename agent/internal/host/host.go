@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"nezuban/agent/influx"
@@ -170,7 +171,7 @@ func (f *family) of(name []byte) influx.Series {
 }
 
 func with(tags []influx.Tag, key, value string) []influx.Tag {
-	return append(tags[:len(tags):len(tags)], influx.Tag{Key: key, Value: value})
+	return append(slices.Clip(tags), influx.Tag{Key: key, Value: value})
 }
 
 // put adds a figure that is known.

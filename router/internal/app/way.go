@@ -63,10 +63,10 @@ func (w *way) ask(ctx context.Context, leader state.Leader) error {
 	}
 	_, _ = io.CopyN(io.Discard, answer.Body, maxHealth) // the header says all; read to its end, the connection is used again
 	_ = answer.Body.Close()
-	switch leads := answer.Header.Get(leadingHeader); {
-	case leads == "true":
+	switch answer.Header.Get(leadingHeader) {
+	case "true":
 		return nil
-	case leads == "":
+	case "":
 		return fmt.Errorf("reach the router that leads, on %q: at its advertise, %q, no router answers: found %s", leader.Name, leader.URL, answer.Status)
 	}
 	return fmt.Errorf("reach the router that leads, on %q: at its advertise, %q, a router answers that does not lead", leader.Name, leader.URL)
