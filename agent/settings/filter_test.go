@@ -24,10 +24,14 @@ func TestFilters(t *testing.T) {
 		{"names and patterns", influx.FromAgent, plain + "include = [\"docker_container_*\", \"cpu\", \"*\"]\nexclude = [\"*_pressure\"]\n", ""},
 		{"what is not included is excluded", influx.FromAgent, plain + "include = [\"cpu\"]\nexclude = [\"mem\"]\n", ""},
 		{"of the checks", influx.FromChecks, plain + "include = [\"http_*\"]\nexclude = [\"nezuban_checks\"]\n", ""},
-		{"a slip", influx.FromAgent, plain + "include = [\"cpu\", \"docker_container_men\"]\n",
-			`a.toml:4: output[0].include[1]: found "docker_container_men", expected a measurement that nezuban-agent writes, or a pattern of some with * (did you mean "docker_container_mem"?)`},
-		{"a slip before a star", influx.FromAgent, plain + "exclude = [\"docker_contaner_*\"]\n",
-			`a.toml:4: output[0].exclude[0]: found "docker_contaner_*", expected a measurement that nezuban-agent writes, or a pattern of some with * (did you mean "docker_container_*"?)`},
+		{
+			"a slip", influx.FromAgent, plain + "include = [\"cpu\", \"docker_container_men\"]\n",
+			`a.toml:4: output[0].include[1]: found "docker_container_men", expected a measurement that nezuban-agent writes, or a pattern of some with * (did you mean "docker_container_mem"?)`,
+		},
+		{
+			"a slip before a star", influx.FromAgent, plain + "exclude = [\"docker_contaner_*\"]\n",
+			`a.toml:4: output[0].exclude[0]: found "docker_contaner_*", expected a measurement that nezuban-agent writes, or a pattern of some with * (did you mean "docker_container_*"?)`,
+		},
 		{"another kind of pattern", influx.FromAgent, plain + "include = [\"docker_container_[cm]*\"]\n", `output[0].include[0]: found "docker_container_[cm]*", expected a measurement`},
 		{"nothing", influx.FromAgent, plain + "include = [\"\"]\n", `output[0].include[0]: found "", expected a measurement`},
 		{"no list", influx.FromAgent, plain + "include = \"cpu\"\n", "output[0].include: found"},
@@ -38,8 +42,10 @@ func TestFilters(t *testing.T) {
 
 		{"the router gets what it needs", influx.FromAgent, router + "include = [\"nezuban_agent\", \"container_event\"]\n", ""},
 		{"the router gets all but a few", influx.FromChecks, router + "exclude = [\"nezuban_agent\"]\n", `found "nezuban_agent", expected a measurement that nezuban-checks writes`},
-		{"no heartbeat for the router", influx.FromAgent, router + "exclude = [\"docker*\", \"nezuban_*\"]\n",
-			`a.toml:4: output[0].exclude[1]: found "nezuban_*", expected patterns that let nezuban_agent pass, without which the router tells nobody: this output is the router`},
+		{
+			"no heartbeat for the router", influx.FromAgent, router + "exclude = [\"docker*\", \"nezuban_*\"]\n",
+			`a.toml:4: output[0].exclude[1]: found "nezuban_*", expected patterns that let nezuban_agent pass, without which the router tells nobody: this output is the router`,
+		},
 		{"no events for the router", influx.FromAgent, router + "include = [\"nezuban_*\", \"docker*\"]\n", `a.toml:4: output[0].include: found "nezuban_*, docker*", expected patterns that let container_event pass`},
 		{"no results for the router", influx.FromChecks, router + "include = [\"nezuban_checks\"]\n", `output[0].include: found "nezuban_checks", expected patterns that let http_response pass`},
 		{"no heartbeat of the checks", influx.FromChecks, router + "include = [\"http_response\"]\n", `output[0].include: found "http_response", expected patterns that let nezuban_checks pass`},

@@ -228,8 +228,10 @@ func (d *disks) follow(mounts []*mountinfo.Info) error {
 			a.mode = mode
 			var err error
 			a.series, err = influx.NewSeries(influx.Disk, append([]influx.Tag{
-				{Key: influx.TagDevice, Value: p.device}, {Key: influx.TagFSType, Value: m.FSType},
-				{Key: influx.TagMode, Value: mode}, {Key: influx.TagPath, Value: p.point},
+				{Key: influx.TagDevice, Value: p.device},
+				{Key: influx.TagFSType, Value: m.FSType},
+				{Key: influx.TagMode, Value: mode},
+				{Key: influx.TagPath, Value: p.point},
 			}, d.tags...))
 			errs = append(errs, err)
 		}

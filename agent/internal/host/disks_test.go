@@ -212,8 +212,11 @@ func TestUsageOfFileSystems(t *testing.T) {
 		of   syscall.Statfs_t
 		want string
 	}{
-		{"ext4", syscall.Statfs_t{Bsize: 4096, Frsize: 4096, Blocks: 10, Bfree: 6, Bavail: 4, Files: 8, Ffree: 6},
-			"total=40960i,free=16384i,used=16384i,used_percent=50,inodes_total=8i,inodes_free=6i,inodes_used=2i,inodes_used_percent=25"},
+		{
+			"ext4",
+			syscall.Statfs_t{Bsize: 4096, Frsize: 4096, Blocks: 10, Bfree: 6, Bavail: 4, Files: 8, Ffree: 6},
+			"total=40960i,free=16384i,used=16384i,used_percent=50,inodes_total=8i,inodes_free=6i,inodes_used=2i,inodes_used_percent=25",
+		},
 		{"full for all but root", syscall.Statfs_t{Bsize: 1, Blocks: 10, Bfree: 1}, "total=10i,free=0i,used=9i,used_percent=100"},
 		{"btrfs has no number of inodes", syscall.Statfs_t{Bsize: 1, Blocks: 2, Bfree: 1, Bavail: 1}, "total=2i,free=1i,used=1i,used_percent=50"},
 		{"blocks of another size than what it reads best", syscall.Statfs_t{Bsize: 1 << 20, Frsize: 512, Blocks: 2, Bfree: 2, Bavail: 2}, "total=1024i,free=1024i,used=0i,used_percent=0"},
