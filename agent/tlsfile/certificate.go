@@ -23,9 +23,10 @@ type Certificate struct {
 	Now     func() time.Time
 	Trouble *daemon.Condition // is told what is wrong with the files
 
-	files [2][]byte // as last looked at
-	held  atomic.Pointer[tls.Certificate]
-	wrong atomic.Pointer[string] // with the files, as last looked at; nil: nothing
+	files   [2][]byte // as last looked at
+	doubted bool      // by the last look, which found files that cannot be used
+	held    atomic.Pointer[tls.Certificate]
+	wrong   atomic.Pointer[string] // with the files, as last looked at; nil: nothing
 }
 
 // Begin reads the files for the first time. They must be good, but a certificate that is not good now is held, and that is said: a
@@ -46,9 +47,15 @@ func (c *Certificate) Begin() error {
 	return nil
 }
 
-// Look reads the files again, and says whether another certificate is held since.
+// Look reads the files again, and says whether another certificate is held since. Files that cannot be used may be a renewal that is
+// half done: that is said when the next look finds it too.
 func (c *Certificate) Look() (changed bool) {
 	pair, files, err := c.Pair.read(c.Now())
+	_, late := errors.AsType[*UntimelyError](err)
+	first := err != nil && !late && !c.doubted && c.wrong.Load() == nil
+	if c.doubted = err != nil && !late; first {
+		return false
+	}
 	if err != nil {
 		c.note(fmt.Errorf("%s: %w", c.Effect, err))
 		return false

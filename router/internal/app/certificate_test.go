@@ -101,22 +101,14 @@ func TestACertificateFollowsItsFiles(t *testing.T) {
 	}{
 		{"as at the start", func() {}, 1, ""},
 		{"another", func() { pair(t, files, 2, tomorrow) }, 2, ""},
-<<<<<<< HEAD
-		{"a key of another one", func() { overwrite(files.Key, other.Key) }, 2, "private key does not match"},
-		{"no certificate at all", func() { overwrite(files.Cert, "certificate_test.go") }, 2, "what the listener shows stays as it is"},
-		{"one that is over", func() { pair(t, files, 3, time.Now().Add(-time.Hour)) }, 2, "was good until"},
-		{"one that is not good yet", func() { pair(t, files, 6, time.Now().Add(72*time.Hour)) }, 2, "is good from"},
-		{"no file", func() { _ = os.Remove(files.Cert) }, 2, "no such file"},
-=======
-		{"a key of another one", func() { overwrite(files.key, other.key) }, 2, ""},
-		{"whose certificate follows", func() { overwrite(files.cert, other.cert) }, 9, ""},
-		{"a certificate of another one", func() { pair(t, keyPair{files.cert, other.key}, 8, tomorrow) }, 9, ""},
+		{"a key of another one", func() { overwrite(files.Key, other.Key) }, 2, ""},
+		{"whose certificate follows", func() { overwrite(files.Cert, other.Cert) }, 9, ""},
+		{"a certificate of another one", func() { pair(t, tlsfile.Pair{Cert: files.Cert, Key: other.Key}, 8, tomorrow) }, 9, ""},
 		{"whose key does not follow", func() {}, 9, "private key does not match"},
-		{"no certificate at all", func() { overwrite(files.cert, "certificate_test.go") }, 9, "what the listener shows stays as it is"},
+		{"no certificate at all", func() { overwrite(files.Cert, "certificate_test.go") }, 9, "what the listener shows stays as it is"},
 		{"one that is over", func() { pair(t, files, 3, time.Now().Add(-time.Hour)) }, 9, "was good until"},
 		{"one that is not good yet", func() { pair(t, files, 6, time.Now().Add(72*time.Hour)) }, 9, "is good from"},
-		{"no file", func() { _ = os.Remove(files.cert) }, 9, "no such file"},
->>>>>>> w-cluster
+		{"no file", func() { _ = os.Remove(files.Cert) }, 9, "no such file"},
 		{"a good one again", func() { pair(t, files, 4, tomorrow) }, 4, "trouble is over"},
 	} {
 		said.Reset()
@@ -191,11 +183,7 @@ func TestACertificateThatWillNotDoIsATicketUntilItIsMended(t *testing.T) {
 					t.Fatalf("found %+v, and all is well", open)
 				}
 				tt.spoil(t, files)
-<<<<<<< HEAD
-				time.Sleep(3 * tlsfile.LookEvery)
-=======
-				time.Sleep(4 * lookEvery) // two looks, and a telling
->>>>>>> w-cluster
+				time.Sleep(4 * tlsfile.LookEvery) // two looks, and a telling
 				open := r.engine.Incidents()
 				if len(open) != 1 || open[0].Severity != incident.SeverityTicket || open[0].Entries > 3 {
 					t.Fatalf("found %+v, want one ticket, told once", open)
