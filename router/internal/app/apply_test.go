@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +15,7 @@ import (
 
 	"nezuban/agent/daemon"
 	"nezuban/agent/influx"
+	"nezuban/oncall/escalation"
 	"nezuban/oncall/schedule"
 	"nezuban/router/internal/duty"
 	"nezuban/router/internal/incident"
@@ -407,6 +409,29 @@ func TestSomebodyWhoCannotBeReachedIsAWarning(t *testing.T) {
 	applied := r.apply(t, strings.ReplaceAll(rotationText, `alice = { page = ["terminal"] }`, "alice = { page = [\"sms\"] }\nbob = { page = [\"terminal\"] }"))
 	if len(applied.Warnings) != 2 || !strings.HasPrefix(applied.Warnings[0], "oncall.toml:3: people.alice") {
 		t.Errorf("found %q, want neither an address nor a provider", applied.Warnings)
+	}
+}
+
+// A channel without a provider is named once for each key that has it.
+func TestAChannelWithoutAProviderIsNamedByItsKeys(t *testing.T) {
+	f, err := schedule.Parse("oncall.toml", []byte(strings.ReplaceAll(rotationText, `["terminal"]`, `["sms", "terminal", "10m sms"], ticket = ["sms", "email"]`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	contacts := filepath.Join(t.TempDir(), "contacts.toml")
+	write(t, contacts, "[alice]\nsms = \"+4915112345678\"\nemail = \"alice@example.org\"\n")
+	known, err := escalation.LoadContacts(contacts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const expected = ", expected a channel through which this router can send: terminal"
+	want := []string{
+		`oncall.toml:3: people.alice.page: found channel "sms"` + expected,
+		`oncall.toml:3: people.alice.ticket: found channel "sms"` + expected,
+		`oncall.toml:3: people.alice.ticket: found channel "email"` + expected,
+	}
+	if got := problems(Config{}.unreachable(known, f).Err()); !slices.Equal(got, want) {
+		t.Errorf("found\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 

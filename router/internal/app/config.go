@@ -410,20 +410,29 @@ func (c Config) silent(contacts *escalation.Contacts, f *schedule.File) error {
 	return append(tomlfile.Problems{nobody}, c.unreachable(contacts, f)...)
 }
 
+// unprovided lists the channels under a key of a person for which this router has no provider, each once.
+func (c Config) unprovided(f *schedule.File, person schedule.Person, key string, channels []schedule.Channel) tomlfile.Problems {
+	provided := c.provided()
+	var problems tomlfile.Problems
+	for _, channel := range channels {
+		problem := tomlfile.Problem{
+			File: f.Name(), Line: person.Line, Key: "people." + person.Name + "." + key, Found: fmt.Sprintf("channel %q", channel.Name),
+			Expected: "a channel through which this router can send: " + strings.Join(slices.Sorted(maps.Keys(provided)), ", "),
+		}
+		if !provided[channel.Name] && !slices.Contains(problems, problem) {
+			problems = append(problems, problem)
+		}
+	}
+	return problems
+}
+
 // unreachable lists the channels of the rotation file by which this router would not get through: without an address, or
 // without a provider.
 func (c Config) unreachable(contacts *escalation.Contacts, f *schedule.File) tomlfile.Problems {
 	problems := contacts.Check(f)
-	provided := c.provided()
 	for _, person := range f.People() {
-		for _, channel := range slices.Concat(person.Page, person.Ticket) {
-			if !provided[channel.Name] {
-				problems = append(problems, tomlfile.Problem{
-					File: f.Name(), Line: person.Line, Key: "people." + person.Name, Found: fmt.Sprintf("channel %q", channel.Name),
-					Expected: "a channel through which this router can send: " + strings.Join(slices.Sorted(maps.Keys(provided)), ", "),
-				})
-			}
-		}
+		problems = append(problems, c.unprovided(f, person, "page", person.Page)...)
+		problems = append(problems, c.unprovided(f, person, "ticket", person.Ticket)...)
 	}
 	return problems
 }
