@@ -19,8 +19,8 @@ const MaxBytes = 512 << 10
 // that the file does not explain, times that are none. A refused file gives nil; whoever has an older one keeps it.
 func Parse(name string, data []byte) (*File, error) {
 	if len(data) > MaxBytes {
-		found := fmt.Sprintf("%d bytes", len(data))
-		return nil, tomlfile.Problems{{File: name, Found: found, Expected: fmt.Sprintf("at most %d", MaxBytes)}}
+		found := fmt.Sprintf("more than %d bytes", MaxBytes) // whoever reads a file reads one byte more, and does not know how many it has
+		return nil, tomlfile.Problems{{File: name, Found: found, Expected: "at most that many"}}
 	}
 	var raw rawFile
 	source, err := tomlfile.Decode(name, data, &raw)
