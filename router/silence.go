@@ -87,7 +87,7 @@ func checkSilence(matchers []string, reason string) error {
 	}
 	for _, text := range matchers {
 		if _, err := incident.ParseMatcher(text); err != nil {
-			return fmt.Errorf("found %q, expected %w", text, err)
+			return fmt.Errorf("found %.100q, expected %w", text, err)
 		}
 	}
 	if strings.TrimSpace(reason) == "" {

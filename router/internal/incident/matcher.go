@@ -38,7 +38,10 @@ type Matcher struct {
 // ParseMatcher reads a matcher. The error is worded as what was expected.
 func ParseMatcher(text string) (Matcher, error) {
 	at := strings.IndexAny(text, "=!")
-	if at < 1 || len(text) > longestMatcher {
+	if len(text) > longestMatcher {
+		return Matcher{}, fmt.Errorf("at most %d bytes", longestMatcher)
+	}
+	if at < 1 {
 		return Matcher{}, errMatcher
 	}
 	m := Matcher{label: strings.TrimSpace(text[:at])}
