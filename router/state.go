@@ -42,7 +42,11 @@ func (c *command) backup(args []string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Lstat(found[0]); err == nil && !*force {
+	there, err := os.Lstat(found[0])
+	switch {
+	case err == nil && there.IsDir():
+		return fmt.Errorf("write the backup: found a folder %s, expected the name of a file", found[0])
+	case err == nil && !*force:
 		return fmt.Errorf("write the backup: found a file %s, which -force replaces", found[0])
 	}
 	data, err := c.readState()
