@@ -221,7 +221,7 @@ func (c *Client) refusal(status int, data []byte) error {
 	known := json.Unmarshal(data, &said) == nil
 	switch status {
 	case http.StatusUnauthorized:
-		return fmt.Errorf("router %s refused the token: it must be one of this router's, of kind read to look and act to change", c.base)
+		return fmt.Errorf("router %s refused the token: it must be one of this router's, of kind read to look, and act to change or to back up", c.base)
 	case http.StatusForbidden:
 		return fmt.Errorf("router %s does not go by this host name: name it in the router's configuration, or use another URL", c.base)
 	case http.StatusNotFound:
