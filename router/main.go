@@ -256,6 +256,9 @@ func (c *command) forget(args []string) error {
 	if err != nil {
 		return err
 	}
+	if slices.Contains([]string{"", ".", ".."}, found[0]) { // as a part of a URL these mean something else
+		return c.misused("found %q, expected the name of a host", found[0])
+	}
 	router, err := c.client(access.Act)
 	if err != nil {
 		return err
