@@ -58,7 +58,7 @@ func Decode(name string, data []byte, into any) (*File, error) {
 	}
 	var tree map[string]any
 	if _, err := toml.Decode(string(data), &tree); err != nil {
-		return f, Problems{syntaxProblem(name, err)}
+		return f, Problems{syntaxProblem(name, string(data), err)}
 	}
 	d := decoder{file: f}
 	d.value(target.Elem(), tree, nil)
@@ -150,12 +150,16 @@ func (f *File) Problem(found any, expected string, path ...any) Problem {
 }
 
 // syntaxProblem is the first syntax error of a text, as the parser words it.
-func syntaxProblem(name string, err error) Problem {
+func syntaxProblem(name, text string, err error) Problem {
 	parse, ok := errors.AsType[toml.ParseError](err)
 	if !ok {
 		return Problem{File: name, Found: err.Error(), Expected: "TOML"}
 	}
 	// The parser shows the character that it found as it is; a line break would tear the message apart.
 	message := strings.NewReplacer("\n", `\n`, "\r", `\r`, "\t", `\t`).Replace(parse.Message)
-	return Problem{File: name, Line: parse.Position.Line, Key: parse.LastKey, Found: "a syntax error (" + message + ")", Expected: "TOML"}
+	line, at := parse.Position.Line, parse.Position.Start
+	if 0 <= at && at < len(text) && text[at] == '\n' { // the parser counts the line break at which it stopped
+		line = 1 + strings.Count(text[:at], "\n")
+	}
+	return Problem{File: name, Line: line, Key: parse.LastKey, Found: "a syntax error (" + message + ")", Expected: "TOML"}
 }

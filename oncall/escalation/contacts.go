@@ -165,6 +165,9 @@ func likeAddress(name string) bool {
 	return digits > 4 || strings.ContainsAny(name, "+@:/")
 }
 
+// syntaxError begins what the decoder has found where there is no TOML at all.
+const syntaxError = "a syntax error"
+
 // withoutAddresses blanks what the decoder found, and where: both may have been an address, or half of one.
 func withoutAddresses(err error) error {
 	var problems tomlfile.Problems
@@ -173,7 +176,11 @@ func withoutAddresses(err error) error {
 	}
 	problems = slices.Clone(problems)
 	for i := range problems {
-		problems[i].Key, problems[i].Found = "", "something else"
+		found := "something else"
+		if strings.HasPrefix(problems[i].Found, syntaxError) {
+			found = syntaxError
+		}
+		problems[i].Key, problems[i].Found = "", found
 		problems[i].Expected = `TOML such as [alice] and sms = "+4915112345678" below it`
 	}
 	return problems

@@ -144,6 +144,17 @@ func TestWhatIsWrongInContactsIsSaid(t *testing.T) {
 	}
 }
 
+func TestWhatIsNoTOMLInContactsIsSaid(t *testing.T) {
+	for text, line := range map[string]string{"[tom": ":1", "[tom\n": ":1", "[alice]\nsms = \n": ":2"} {
+		path := contactsFile(t, text, 0o600)
+		_, err := escalation.LoadContacts(path)
+		want := path + line + `: found a syntax error, expected TOML such as [alice] and sms = "+4915112345678" below it`
+		if err == nil || err.Error() != want {
+			t.Errorf("%q: found\n%v\nwant\n%s", text, err, want)
+		}
+	}
+}
+
 func TestCheckNamesMissingAddresses(t *testing.T) {
 	path := contactsFile(t, goodContacts, 0o600)
 	c, err := escalation.LoadContacts(path)

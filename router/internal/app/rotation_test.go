@@ -205,7 +205,7 @@ func TestContactsThatBreakAreATicketUntilTheyLoad(t *testing.T) {
 		name, says string
 		spoil      func(t *testing.T, path string)
 	}{
-		{"no TOML", "contacts.toml:2: ", func(t *testing.T, path string) { write(t, path, "[alice\n") }},
+		{"no TOML", "contacts.toml:1: found a syntax error, ", func(t *testing.T, path string) { write(t, path, "[alice\n") }},
 		{"a channel that nobody knows", `contacts.toml:2: alice.fax: found`, func(t *testing.T, path string) { write(t, path, "[alice]\nfax = \"+4915112345678\"\n") }},
 		{"an address that is none", `contacts.toml:2: alice.sms: found something else`, func(t *testing.T, path string) { write(t, path, "[alice]\nsms = \"015187654321\"\n") }},
 		{"others may read it", "mode 0644 lets other users at it", func(t *testing.T, path string) {
