@@ -8,6 +8,7 @@ package attempt
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -124,6 +125,18 @@ func seconds(text string) (time.Duration, bool) {
 		return 0, false
 	}
 	return time.Duration(min(n, int64(WaitMax/time.Second))) * time.Second, true
+}
+
+// Unread words an error of encoding/json without the types of the program: what an answer, or a part of it, is instead.
+func Unread(err error) error {
+	wrong, ok := errors.AsType[*json.UnmarshalTypeError](err)
+	switch {
+	case !ok:
+		return err
+	case wrong.Field == "":
+		return fmt.Errorf("found a JSON %s, expected an object", wrong.Value)
+	}
+	return fmt.Errorf("found a JSON %s at %s, expected something else", wrong.Value, wrong.Field)
 }
 
 // Hide replaces each secret that a provider repeats in its answer.

@@ -152,7 +152,7 @@ func (p *Pager) failed(what string, w *wire, err error) *failure {
 		f.said.Err = fmt.Errorf("pagerduty %s: %w", what, w.err) // the library's wrapping loses it
 		return f
 	}
-	reason := page.Line(attempt.Hide(err.Error(), p.config.Token), reasonMax)
+	reason := page.Line(attempt.Hide(w.readable(err).Error(), p.config.Token), reasonMax)
 	f.said.Err = fmt.Errorf("pagerduty %s: %s", what, reason)
 	return f
 }

@@ -157,7 +157,7 @@ func (p *Pager) refusedEvent(what string, w *wire, err error) *failure {
 	f := &failure{status: w.status, unsent: w.unsent}
 	f.said.After = w.wait
 	f.said.Retry = w.status < http.StatusMultipleChoices || attempt.Retryable(w.status)
-	reason := err.Error()
+	reason := w.readable(err).Error()
 	var said struct {
 		Message string   `json:"message"`
 		Errors  []string `json:"errors"`

@@ -319,3 +319,16 @@ func TestAnswerThatNamesNoEvent(t *testing.T) {
 		t.Errorf("it is %q, with %d alerts, want one", id, len(events.Alerts()))
 	}
 }
+
+// What cannot be read is said without the words of the library.
+func TestAnswerOfAnotherShapeIsSaidInWords(t *testing.T) {
+	for _, text := range []string{`[]`, `{"incident":[]}`} {
+		server, p := account(t)
+		server.Garble(text)
+		server.FailReads(1, 500)
+		_, err := p.Page(t.Context(), trigger(alice))
+		if err == nil || page.IsPermanent(err) || strings.Contains(err.Error(), "Go ") || !strings.Contains(err.Error(), "pagerduty create 01JINCIDENT: ") {
+			t.Errorf("%s: found %v", text, err)
+		}
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"nezuban/router/internal/page"
+	"nezuban/router/internal/page/attempt"
 )
 
 // SignatureHeader is where PagerDuty signs a webhook (v3).
@@ -85,7 +86,7 @@ func ParseEvent(body []byte) (Event, error) {
 		} `json:"event"`
 	}
 	if err := json.Unmarshal(body, &in); err != nil {
-		return Event{}, fmt.Errorf("read a webhook of pagerduty: %w", err)
+		return Event{}, fmt.Errorf("read a webhook of pagerduty: %w", attempt.Unread(err))
 	}
 	if in.Event == nil || in.Event.Type == "" {
 		return Event{}, errors.New("read a webhook of pagerduty: found no event_type")

@@ -2,6 +2,7 @@ package pagerduty
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -72,6 +73,15 @@ func (w *wire) Do(r *http.Request) (*http.Response, error) {
 		Status: http.StatusText(answer.Status), StatusCode: answer.Status, Header: answer.Header,
 		Body: io.NopCloser(bytes.NewReader(answer.Body)), Request: r,
 	}, nil
+}
+
+// readable is err, of a call that was answered; when the answer is no JSON object, in words that do not speak of the library's types.
+func (w *wire) readable(err error) error {
+	var object map[string]json.RawMessage
+	if unread := json.Unmarshal(w.body, &object); w.status/100 == 2 && unread != nil {
+		return fmt.Errorf("answer %d cannot be read: %w", w.status, attempt.Unread(unread))
+	}
+	return attempt.Unread(err)
 }
 
 // heed takes in what the answer says about the rate limit.

@@ -105,6 +105,22 @@ func TestSentButNotNamedIsFoundAtOnce(t *testing.T) {
 	}
 }
 
+// What cannot be read is said without the words of the program.
+func TestAnswerOfAnotherShapeIsSaidInWords(t *testing.T) {
+	for text, says := range map[string]string{
+		`[]`:              "answer 201 cannot be read: found a JSON array, expected an object",
+		`{"sid":["SM1"]}`: "answer 201 cannot be read: found a JSON array at sid, expected something else",
+		`<html>`:          "answer 201 cannot be read: invalid character '<' looking for beginning of value",
+	} {
+		server := faketwilio.New(t)
+		server.Garble(text)
+		server.FailReads(1, 404)
+		if _, err := sms.New(configFor(server)).Page(t.Context(), trigger()); err == nil || page.IsPermanent(err) || !strings.HasSuffix(err.Error(), says) {
+			t.Errorf("%s: found %v", text, err)
+		}
+	}
+}
+
 func TestRepeatIsLookedUp(t *testing.T) {
 	for _, row := range []struct {
 		name    string

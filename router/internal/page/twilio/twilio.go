@@ -103,7 +103,7 @@ func (c *Client) call(ctx context.Context, to page.Recipient, method, resource s
 		return f
 	}
 	if err := json.Unmarshal(answer.Body, into); err != nil {
-		return c.Failed(to, 0, true, fmt.Errorf("%s: answer %d cannot be read: %w", method, answer.Status, err))
+		return c.Failed(to, 0, true, fmt.Errorf("%s: answer %d cannot be read: %w", method, answer.Status, attempt.Unread(err)))
 	}
 	return nil
 }
