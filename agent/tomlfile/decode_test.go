@@ -151,6 +151,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"key with odd letters":   {"\n[labels]\n\"a.b\" = 1", `c.toml:3: labels."a.b": found 1, expected a string`},
 		"long text":              {`count = "` + strings.Repeat("x", 200) + `"`, `c.toml:1: count: found "` + strings.Repeat("x", 80) + `"…, expected`},
 		"syntax":                 {"name = \"a\"\n= 1", `c.toml:2: found a syntax error (`},
+		"no text":                {"\x7fELF\x02\x01\x01\x00\x00", `c.toml:1: found a syntax error (`},
 		"cut short at its line":  {"name = \"a\"\n[tom\n\n", `c.toml:2: found a syntax error (`},
 		"key given twice":        {"name = \"a\"\n\nname = \"b\"", `c.toml:3: name: found a syntax error (`},
 		"not UTF-8":              {"name = \"\xff\"", `c.toml:1: `},

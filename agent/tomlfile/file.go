@@ -69,16 +69,16 @@ func Decode(name string, data []byte, into any) (*File, error) {
 // it as [Decode] does. When the file cannot be read the error says so and is
 // not Problems; the File is still usable and knows no lines.
 func Read(path string, limit int64, into any) (*File, error) {
-	data, err := ReadRegular(path, limit)
+	data, err := readRegular(path, limit)
 	if err != nil {
 		return &File{name: path, root: newNode(0)}, err
 	}
 	return Decode(path, data, into)
 }
 
-// ReadRegular reads a file. It refuses what is not a plain one (a pipe would block for ever)
+// readRegular refuses what is not a plain file (a pipe would block for ever)
 // and what is longer than limit bytes.
-func ReadRegular(path string, limit int64) ([]byte, error) {
+func readRegular(path string, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, unwrapPath(err))
@@ -158,7 +158,7 @@ func syntaxProblem(name, text string, err error) Problem {
 	// The parser shows the character that it found as it is; a line break would tear the message apart.
 	message := strings.NewReplacer("\n", `\n`, "\r", `\r`, "\t", `\t`).Replace(parse.Message)
 	line, at := parse.Position.Line, parse.Position.Start
-	if at < len(text) && text[at] == '\n' { // the parser counts the line break at which it stopped
+	if 0 <= at && at < len(text) && text[at] == '\n' { // the parser counts the line break at which it stopped
 		line = 1 + strings.Count(text[:at], "\n")
 	}
 	return Problem{File: name, Line: line, Key: parse.LastKey, Found: "a syntax error (" + message + ")", Expected: "TOML"}

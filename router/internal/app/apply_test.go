@@ -306,7 +306,7 @@ func TestAStoredFileThatDoesNotLoadAnyMore(t *testing.T) {
 	}
 	shelf := stored()
 	r := fed(t, shelf, &disk{})
-	if why := notReady(t, r.health); !strings.Contains(why, "accepted last does not load") || !strings.Contains(why, "old.toml:2") {
+	if why := notReady(t, r.health); !strings.Contains(why, "accepted last does not load") || !strings.Contains(why, "old.toml:1") {
 		t.Errorf("/readyz says %q", why)
 	}
 	if err := r.engine.Ingest(t.Context(), []influx.Point{death(time.Now())}); !errors.Is(err, duty.ErrNoRotation) {

@@ -217,7 +217,7 @@ func TestAChannelThatNobodyProvidesIsNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := CheckOnCall(cfg); err == nil || !strings.Contains(err.Error(), `oncall.toml:3: people.alice: found channel "sms"`) {
+	if err := CheckOnCall(cfg); err == nil || !strings.Contains(err.Error(), `oncall.toml:3: people.alice.page: found channel "sms"`) {
 		t.Errorf("found %v, want that no [sms] is configured", err)
 	}
 }
