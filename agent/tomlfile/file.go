@@ -69,16 +69,16 @@ func Decode(name string, data []byte, into any) (*File, error) {
 // it as [Decode] does. When the file cannot be read the error says so and is
 // not Problems; the File is still usable and knows no lines.
 func Read(path string, limit int64, into any) (*File, error) {
-	data, err := readRegular(path, limit)
+	data, err := ReadRegular(path, limit)
 	if err != nil {
 		return &File{name: path, root: newNode(0)}, err
 	}
 	return Decode(path, data, into)
 }
 
-// readRegular refuses what is not a plain file (a pipe would block for ever)
+// ReadRegular reads a file. It refuses what is not a plain one (a pipe would block for ever)
 // and what is longer than limit bytes.
-func readRegular(path string, limit int64) ([]byte, error) {
+func ReadRegular(path string, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, unwrapPath(err))
