@@ -246,6 +246,7 @@ const (
 	FieldSpoolOldestSeconds = "spool_oldest_seconds"
 	FieldFallbacks          = "fallbacks"
 	FieldTicksSkipped       = "ticks_skipped"
+	FieldLabelsDropped      = "labels_dropped"
 	FieldDropped            = "dropped"
 	FieldDockerUp           = "docker_up"
 	FieldMountsHung         = "mounts_hung"

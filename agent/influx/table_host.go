@@ -99,6 +99,7 @@ func ownMeasurements() []Measurement {
 				float(FieldSampleSeconds, UnitSeconds, "that the last round of samples took"),
 				integer(FieldOpenFiles, UnitCount, "the kernel's files that it holds open"),
 				integer(FieldOpenFilesLimit, UnitCount, "that it may hold open; those beyond are opened for each sample"),
+				integer(FieldLabelsDropped, UnitCount, "containers since the start whose label is no tag, because it has too many values already, or is too long"),
 				integer(FieldTicksSkipped, UnitCount, "ticks since the start that were left out, because the one before took too long or the clock was put forward"),
 				integer(FieldFallbacks, UnitCount, "containers since the start that cAdvisor's handler read, as it says something else than our own reader"),
 				integer(FieldDropped, UnitCount, "points lost since the start"),

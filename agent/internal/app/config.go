@@ -2,8 +2,13 @@ package app
 
 import (
 	"fmt"
+	"net"
+	"net/netip"
 	"os"
+	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"nezuban/agent/deadman"
 	"nezuban/agent/influx"
@@ -41,6 +46,7 @@ type Config struct {
 	CPUPerCore   bool          // figures of each core, beside those of all
 	Cgroups      []cgroup.Glob // that are sampled under their paths
 	DockerSocket string        // empty: no Docker
+	Labels       []string      // keys of containers' labels that become tags
 	StateDir     string        // keeps what waits for outputs, until when Docker's events were seen, and what DeadMan triggered; empty: nothing is kept
 	SpoolBytes   int64         // of what waits for one output, on disk
 	SpoolAge     time.Duration // of what waits for an output
@@ -59,6 +65,7 @@ type file struct {
 	CPUPerCore   bool              `toml:"cpu_per_core"`
 	Cgroups      []string          `toml:"cgroups"`
 	DockerSocket string            `toml:"docker_socket"`
+	Labels       []string          `toml:"labels"`
 	StateDir     string            `toml:"state_dir"`
 	SpoolBytes   int64             `toml:"spool_max_bytes"`
 	SpoolAge     tomlfile.Duration `toml:"spool_max_age"`
@@ -82,6 +89,12 @@ func LoadConfig(path string, env settings.LookupEnv) (Config, error) {
 	return cfg, v.Err()
 }
 
+// isLoopback says that only this machine reaches a host.
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
 func (in file) config(v *tomlfile.Validator, env settings.LookupEnv) Config {
 	cfg := Config{
 		Host: in.Host, Interval: time.Duration(in.Interval), CPUPerCore: in.CPUPerCore, DockerSocket: in.DockerSocket,
@@ -101,6 +114,19 @@ func (in file) config(v *tomlfile.Validator, env settings.LookupEnv) Config {
 	if cfg.Interval < minInterval || cfg.Interval > maxInterval {
 		v.Wrong(cfg.Interval.String(), fmt.Sprintf("%s to %s", minInterval, maxInterval), "interval")
 	}
+	for i, key := range in.Labels {
+		switch {
+		case i >= maxLabels:
+			v.Wrong(key, fmt.Sprintf("at most %d labels", maxLabels), "labels", i)
+		case key == "" || strings.ContainsFunc(key, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
+			v.Wrong(key, "the key of a label", "labels", i)
+		case isTag(key):
+			v.Wrong(key, "a label whose key is not that of one of the agent's own tags", "labels", i)
+		case slices.Contains(in.Labels[:i], key):
+			v.Wrong(key, "each label once", "labels", i)
+		}
+		cfg.Labels = append(cfg.Labels, key)
+	}
 	for i, text := range in.Cgroups {
 		glob, err := cgroup.ParseGlob(text)
 		if err != nil {
@@ -115,6 +141,9 @@ func (in file) config(v *tomlfile.Validator, env settings.LookupEnv) Config {
 		v.Wrong(cfg.SpoolAge.String(), fmt.Sprintf("%s to %s", minSpoolAge, maxSpoolAge), "spool_max_age")
 	}
 	cfg.SentryDSN = in.Validate(v, env, defaultListen, true)
+	if host, _, err := net.SplitHostPort(cfg.Listen); err == nil && !isLoopback(host) {
+		v.Wrong(cfg.Listen, `an address that only this machine reaches, like "`+defaultListen+`", as nobody is asked for a token there`, "listen")
+	}
 	cfg.Outputs = settings.Outputs(v, env, influx.FromAgent, in.Outputs)
 	if cfg.DeadMan = in.DeadMan.Validate(v, influx.FromAgent, cfg.Outputs, cfg.StateDir); cfg.DeadMan != nil {
 		cfg.DeadMan.Source = cfg.Host

@@ -2,6 +2,7 @@ package app
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -109,6 +110,15 @@ token_env = "INFLUX_TOKEN"
 	}
 }
 
+// manyLabels are so many, for a list.
+func manyLabels(n int) string {
+	var all []string
+	for i := range n {
+		all = append(all, fmt.Sprintf("\"l%d\"", i))
+	}
+	return strings.Join(all, ", ")
+}
+
 func TestLoadConfigNamesEveryMistake(t *testing.T) {
 	const output = "[[output]]\nname = \"a\"\nurl = \"http://h\"\n"
 	tests := []struct {
@@ -129,6 +139,14 @@ func TestLoadConfigNamesEveryMistake(t *testing.T) {
 		{"spool too small", "spool_max_bytes = 1000\n" + output, []string{"agent.toml:1: spool_max_bytes: found 1000, expected 1048576 or more"}},
 		{"spool too short", "spool_max_age = \"59s\"\n" + output, []string{`agent.toml:1: spool_max_age: found "59s", expected 1m0s to 2160h0m0s`}},
 		{"spool too long", "spool_max_age = \"2161h\"\n" + output, []string{`agent.toml:1: spool_max_age: found "2161h0m0s", expected 1m0s to 2160h0m0s`}},
+		{"open to others", "listen = \"0.0.0.0:17073\"\n" + output, []string{`agent.toml:1: listen: found "0.0.0.0:17073", expected an address that only this machine reaches, like "127.0.0.1:17073"`}},
+		{"open to others, without an address", "listen = \":17073\"\n" + output, []string{`agent.toml:1: listen: found ":17073", expected an address that only this machine reaches`}},
+		{"labels", "labels = [\"team\", \"a b\", \"host\", \"team\"]\n" + output, []string{
+			`agent.toml:1: labels[1]: found "a b", expected the key of a label`,
+			`agent.toml:1: labels[2]: found "host", expected a label whose key is not that of one of the agent's own tags`,
+			`agent.toml:1: labels[3]: found "team", expected each label once`,
+		}},
+		{"many labels", "labels = [" + manyLabels(maxLabels+1) + "]\n" + output, []string{`expected at most 20 labels`}},
 		{"listen", "listen = \"17073\"\n" + output, []string{`agent.toml:1: listen: found "17073", expected an address like`}},
 		{"output without name or url", "[[output]]\nbucket = \"a\"\n", []string{"output[0].name: found nothing", `output[0]: found nothing, expected url = "http://…"`}},
 		{"two of a name", output + output, []string{`agent.toml:5: output[1].name: found "a", expected a name that no other output has`}},

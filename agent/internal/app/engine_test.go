@@ -60,7 +60,8 @@ func newEngine(t testing.TB) *engine {
 type spec struct {
 	Image       string
 	Cmd         []string
-	Healthcheck *healthcheck `json:",omitempty"`
+	Labels      map[string]string `json:",omitempty"`
+	Healthcheck *healthcheck      `json:",omitempty"`
 	HostConfig  hostConfig
 }
 

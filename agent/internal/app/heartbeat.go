@@ -24,6 +24,7 @@ func (s *sampler) heartbeat(state string, took time.Duration, at time.Time) infl
 		influx.Int(influx.FieldOpenFilesLimit, int64(s.files.Most())),
 		influx.Int(influx.FieldFallbacks, int64(s.fallbacks)),
 		influx.Int(influx.FieldTicksSkipped, int64(s.skipped)),
+		influx.Int(influx.FieldLabelsDropped, int64(s.labels.dropped)),
 	}
 	waiting := s.writer.Stats()
 	fields = append(fields, influx.Int(influx.FieldDropped, int64(waiting.Lost)), influx.Int(influx.FieldSpoolBytes, waiting.Waiting))

@@ -3,6 +3,8 @@ package app
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"nezuban/agent/influx"
@@ -28,7 +30,8 @@ func (s *sampler) owner(c *docker.Container, engine *docker.Info) (*owner, error
 	if o := s.owners[c.ID]; o != nil && o.of == now {
 		return o, nil
 	}
-	tags := containerTags(s.hostName, *engine, *c)
+	tags := append(containerTags(s.hostName, *engine, *c), s.labels.tags(c)...)
+	slices.SortFunc(tags, func(a, b influx.Tag) int { return strings.Compare(a.Key, b.Key) })
 	o := &owner{of: now}
 	var errs [3]error
 	o.Owner, errs[0] = cgroup.NewOwner(c.ID, tags)

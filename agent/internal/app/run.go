@@ -89,7 +89,7 @@ func Run(ctx context.Context, d *daemon.Daemon, cfg Config) error {
 
 // follow keeps to Docker until ctx ends.
 func follow(ctx context.Context, d *daemon.Daemon, cfg Config, table *docker.Table, last *lastSamples, writer pointWriter) error {
-	client := docker.New(cfg.DockerSocket)
+	client := docker.New(cfg.DockerSocket, cfg.Labels...)
 	defer client.Close()
 	seen := newMemory(cfg.StateDir, time.Now(), writer.Sync, d.Log)
 	told := newLedger(cfg.StateDir, bootID(), seen.seenUntil(), d.Log)
@@ -121,6 +121,7 @@ func newSampler(d *daemon.Daemon, cfg Config, table *docker.Table, writer pointW
 		open:          reference.Open,
 		files:         files,
 		last:          newLastSamples(),
+		labels:        newLabels(cfg.Labels, d.Log),
 		owners:        make(map[string]*owner), there: make(map[string]bool),
 		containers: make(map[string]*watched),
 		groups:     cgroup.NewGroups(cfg.Host, cfg.Cgroups, hierarchy, files, d.Log),

@@ -59,6 +59,7 @@ type sampler struct {
 	against    cgroup.Machine     // of those
 	last       *lastSamples       // of containers
 	kills      *cgroup.Kills      // for want of memory; nil: nobody tells of them
+	labels     *labels            // of containers, as tags
 	fallbacks  int                // lives of containers that cAdvisor's handler reads, or read
 	skipped    int                // ticks since the start that were left out
 }
@@ -251,6 +252,7 @@ func (s *sampler) forget(there []docker.Container) {
 	}
 	maps.DeleteFunc(s.owners, func(id string, _ *owner) bool { return !known[id] })
 	s.last.keepOnly(known)
+	s.labels.forget(known)
 }
 
 // close gives back what the sampler holds open.

@@ -32,17 +32,18 @@ var ErrNotFound = errors.New("no such container")
 // Client asks one engine. It is safe for concurrent use; each call is bounded
 // by its context alone.
 type Client struct {
-	http *http.Client
+	http   *http.Client
+	labels []string
 }
 
-// New makes a client of the engine that listens on the unix socket at path.
+// New makes a client of the engine that listens on the unix socket at path, which keeps these labels of containers and no others.
 // It does not connect.
-func New(path string) *Client {
+func New(path string, labels ...string) *Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", path)
 	}
-	return &Client{http: &http.Client{Transport: &http.Transport{DialContext: dial, MaxIdleConns: 4}}}
+	return &Client{http: &http.Client{Transport: &http.Transport{DialContext: dial, MaxIdleConns: 4}}, labels: labels}
 }
 
 // Close gives up the idle connections.
@@ -106,14 +107,14 @@ func (c *Client) List(ctx context.Context) ([]Summary, error) {
 	return list, err
 }
 
-// Inspect asks for one container, by id. A container that is gone gives
+// Inspect asks for one container, by id, with the labels that the client keeps. A container that is gone gives
 // [ErrNotFound]. The engine answers only when a start in progress has ended.
 func (c *Client) Inspect(ctx context.Context, id string) (Container, error) {
 	answer, err := c.Inspection(ctx, id)
 	if err != nil {
 		return Container{}, err
 	}
-	return answer.Container(), nil
+	return answer.Passed(c.labels).Container(), nil
 }
 
 // Inspection is Inspect in the engine's own form.

@@ -28,9 +28,10 @@ type Container struct {
 	ExitCode     int
 	OOMKilled    bool
 	RestartCount int
-	StartedAt    time.Time // zero: never
-	FinishedAt   time.Time // zero: never
-	Health       string    // healthy, unhealthy or starting; empty without a health check
+	StartedAt    time.Time         // zero: never
+	FinishedAt   time.Time         // zero: never
+	Labels       map[string]string // those that are asked for
+	Health       string            // healthy, unhealthy or starting; empty without a health check
 
 	FailingStreak int // failed health checks in a row; negative: not known
 }
@@ -86,6 +87,9 @@ func (a Inspection) Container() Container {
 		NetworkMode: a.HostConfig.NetworkMode,
 		Status:      a.State.Status, PID: a.State.Pid, ExitCode: a.State.ExitCode, OOMKilled: a.State.OOMKilled,
 		RestartCount: a.RestartCount, StartedAt: a.State.StartedAt, FinishedAt: a.State.FinishedAt,
+	}
+	if len(a.Config.Labels) > 0 {
+		c.Labels = a.Config.Labels
 	}
 	if c.RestartPolicy == "" {
 		c.RestartPolicy = "no" // what an engine means that leaves it out
