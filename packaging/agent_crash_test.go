@@ -44,6 +44,7 @@ func TestWhatTheAgentTellsIsWhatHappened(t *testing.T) {
 	c := newAgentCrashes(t)
 	c.begin()
 	c.breakThings(crashCount(t, agentCrashesEnv, 6))
+	c.rest()
 	c.settle()
 	c.check()
 }
@@ -182,6 +183,20 @@ func (c *agentCrashes) breakThings(times int) {
 		}
 		c.pause(4000)
 	}
+}
+
+// rest waits until the agent has sampled all containers for some rounds without a disturbance.
+func (c *agentCrashes) rest() {
+	c.t.Helper()
+	rested := time.Now().Add(knownAfter + 10*round)
+	eventually(c.t, agentPatience, "some calm rounds", func() bool {
+		for at := range c.rounds() {
+			if at.After(rested) {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // pause lets things happen for a time that is drawn, up to so many milliseconds.
