@@ -40,6 +40,7 @@ type ledger struct {
 	seen   map[string]event.Life // by container id: what this agent has seen, told or not
 	told   map[string]event.Life // what the file has
 	lines  int                   // of the file
+	torn   bool                  // it may end within a line, or be gone: nothing is added to it
 }
 
 // newLedger reads what an earlier agent left in dir; an empty dir keeps nothing. After another boot only what was settled by then counts:
@@ -183,10 +184,12 @@ func (l *ledger) tell(events []event.Event) {
 	}
 	switch {
 	case l.path == "" || len(text) == 0:
-	case l.lines > 2*len(l.told)+spareLines:
+	case l.torn || l.lines > 2*len(l.told)+spareLines:
 		l.rewrite()
 	default:
-		l.note(l.add(text))
+		err := l.add(text)
+		l.torn = err != nil
+		l.note(err)
 	}
 }
 
@@ -209,7 +212,9 @@ func (l *ledger) rewrite() {
 		text = life.AppendLine(text, id)
 	}
 	l.lines = len(l.told)
-	l.note(replaceFile(l.path, string(text)))
+	err := replaceFile(l.path, string(text))
+	l.torn = err != nil
+	l.note(err)
 }
 
 func (l *ledger) note(err error) {

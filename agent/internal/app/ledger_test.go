@@ -180,6 +180,24 @@ func TestLedgerThatMakesNoSense(t *testing.T) {
 	}
 }
 
+// After an addition that failed, as on a full disk, nothing is added behind what may be half a line: the file is written anew.
+func TestLedgerIsWrittenAnewAfterAFailure(t *testing.T) {
+	dir := t.TempDir()
+	l := newLedger(dir, testBoot, noon(), testLog(t))
+	l.keep(map[string]event.Life{"web": {}, "db": {}})
+	if err := os.Remove(filepath.Join(dir, ledgerFile)); err != nil {
+		t.Fatal(err)
+	}
+	l.tell([]event.Event{happened("web", docker.ActionStart, 1)}) // cannot be added
+	l.tell([]event.Event{happened("db", docker.ActionStart, 2)})
+	next := newLedger(dir, testBoot, noon(), testLog(t))
+	for id, want := range map[string]event.Life{"web": lifeOf(1, 0), "db": lifeOf(2, 0)} {
+		if got := next.of(known(id), noon()); !got.Began.Equal(want.Began) {
+			t.Errorf("%s: found %v, expected %v", id, got, want)
+		}
+	}
+}
+
 // A disk that takes nothing is said once.
 func TestLedgerThatCannotBeKept(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "file")
