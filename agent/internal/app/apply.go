@@ -71,6 +71,9 @@ func (f *follower) apply(ctx context.Context, e docker.Event) {
 	if !known {
 		c = e.Container()
 	}
+	if e.Action == docker.ActionDie {
+		e.ExitCode = event.ExitCode(e, c)
+	}
 	f.update(ctx, &c, e)
 	now := time.Now()
 	f.found(f.missed.Observe(e), now)

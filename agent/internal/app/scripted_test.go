@@ -121,10 +121,12 @@ func (s *scripted) unset(id string) {
 	delete(s.containers, id)
 }
 
-// tell sends an event that happens now, and returns it.
-func (s *scripted) tell(id, action string) (sent string) {
-	sent = fmt.Sprintf(`{"Type":"container","Action":%q,"Actor":{"ID":%q,"Attributes":{"name":%q,"image":"load:1","exitCode":"3","signal":"9"}},"timeNano":%d}`,
-		action, id, id, time.Now().UnixNano())
+// tell sends an event that happens now, and returns it. A die has the exit code 3.
+func (s *scripted) tell(id, action string) (sent string) { return s.tellCode(id, action, 3) }
+
+func (s *scripted) tellCode(id, action string, code int) (sent string) {
+	sent = fmt.Sprintf(`{"Type":"container","Action":%q,"Actor":{"ID":%q,"Attributes":{"name":%q,"image":"load:1","exitCode":"%d","signal":"9"}},"timeNano":%d}`,
+		action, id, id, code, time.Now().UnixNano())
 	s.events <- sent
 	return sent
 }
@@ -200,6 +202,26 @@ func TestDeathThatNobodySaw(t *testing.T) {
 	}
 	if got := texts(written.of(influx.ContainerEvent, "old")); strings.Contains(fmt.Sprint(got), "die") {
 		t.Errorf("an old death is told: %v", got)
+	}
+}
+
+// Docker was killed, a container ended meanwhile, and Docker tells of it without its exit code, which it has noted.
+func TestDeathOfWhichDockerTellsNoExitCode(t *testing.T) {
+	s := newScripted(t)
+	const began = `"StartedAt":"2026-01-01T00:00:00Z"`
+	s.set("web", answer("web", `"Status":"running","Pid":1,`+began))
+	written, table := following(t, s.path)
+	connected(t, table)
+	written.awaitPoints(t, 1, influx.ContainerEvent, "web")
+	s.set("web", answer("web", `"Status":"exited","ExitCode":7,`+began+`,"FinishedAt":"`+time.Now().UTC().Format(time.RFC3339Nano)+`"`))
+	s.cut()
+	s.tellCode("web", "die", 255)
+	points := written.awaitPoints(t, 3, influx.ContainerEvent, "web")
+	if diff := cmp.Diff([]string{"present running", "present exited", "die 7 requested=false"}, texts(points)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if c, _ := table.Find("web"); c.ExitCode != 7 {
+		t.Errorf("the table has the code %d", c.ExitCode)
 	}
 }
 

@@ -37,8 +37,23 @@ func (e Event) OOM() bool {
 	return e.Container.OOMKilled || e.Last.OOMKills > 0 && e.ExitCode == killed && !e.Requested
 }
 
-// killed is the exit code of a process that KILL has ended.
-const killed = 137
+const (
+	// killed is the exit code of a process that KILL has ended.
+	killed = 137
+
+	// codeLost is the exit code that an engine tells of a death when somebody else has already fetched the true one from containerd.
+	codeLost = 255
+)
+
+// ExitCode is how the life ended of whose death e tells; c is its container as it was last known. An engine that was killed fetches the codes
+// of what ended without it twice when it starts again: the first time it notes them, the second time it tells of them, and has found none.
+func ExitCode(e docker.Event, c docker.Container) int {
+	noted := c.Status == "exited" && c.FinishedAt.After(c.StartedAt) && !c.StartedAt.After(e.At) && !c.FinishedAt.After(e.At.Add(skew))
+	if e.ExitCode == codeLost && noted {
+		return c.ExitCode
+	}
+	return e.ExitCode
+}
 
 // Died is the number of the signal by which a die's process ended; ok is false when it ended by itself.
 func (e Event) Died() (signal int, ok bool) {

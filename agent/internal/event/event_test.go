@@ -52,3 +52,33 @@ func TestWhatADieTells(t *testing.T) {
 		})
 	}
 }
+
+func TestExitCode(t *testing.T) {
+	at := func(seconds int) time.Time { return start().Add(time.Duration(seconds) * time.Second) }
+	exited := func(code, began, ended int) docker.Container {
+		return docker.Container{Status: "exited", ExitCode: code, StartedAt: at(began), FinishedAt: at(ended)}
+	}
+	restarted, again := exited(7, 3, 2), exited(7, 1, 2)
+	again.Status = "running" // by an event: the answer to what else is new is on its way
+	for _, tt := range []struct {
+		name string
+		told int
+		c    docker.Container
+		want int
+	}{
+		{"the engine has noted the code that it could not tell", 255, exited(7, 1, 3), 7},
+		{"also one that is good", 255, exited(0, 1, 3), 0},
+		{"also at a time just after that of the event", 255, exited(7, 1, 6), 7},
+		{"it really was 255", 255, exited(255, 1, 3), 255},
+		{"a code that is told is true: an engine that is killed then notes another", 7, exited(137, 1, 3), 7},
+		{"nothing is known of the container", 255, docker.Container{}, 255},
+		{"what is known is of the next life", 255, exited(7, 6, 7), 255},
+		{"what is known is of a later end", 255, exited(7, 1, 9), 255},
+		{"what is known is of the life before", 255, restarted, 255},
+		{"it was started since", 255, again, 255},
+	} {
+		if got := ExitCode(docker.Event{Action: docker.ActionDie, ExitCode: tt.told, At: at(5)}, tt.c); got != tt.want {
+			t.Errorf("%s: got %d, expected %d", tt.name, got, tt.want)
+		}
+	}
+}
