@@ -111,7 +111,7 @@ func TestWhatAFilterKeepsAwayIsNotEvenKept(t *testing.T) {
 	}
 	w.Write(sample(0), named("mem", 1))
 	w.WriteNow(happening(2), sample(3))
-	w.WriteLines([]byte("cpu,host=a i=4i 5\nmem,host=a i=5i 6\n"), named("cpu", 6), named("disk", 7))
+	w.WriteLines(&Lines{text: []byte("cpu,host=a i=4i 5\nmem,host=a i=5i 6\n")}, named("cpu", 6), named("disk", 7))
 	await(t, "everything", func() bool { return len(all.accepted()) == 8 })
 	await(t, "tries", func() bool { return w.log.count("unreachable") == 2 })
 	if w.log.count("keeps measurements from it") != 2 || w.log.count(`output=all`) != 0 {
@@ -151,7 +151,7 @@ func TestWhatNobodyGetsIsNotEncoded(t *testing.T) {
 	w := newRig(t, WriterOptions{}, Output{Name: "db", URLs: []string{server.URL}, Bucket: "db", Filter: Filter{Exclude: []string{"bad*"}}})
 	points := []Point{{Measurement: "bad one"}, sample(0), {Measurement: "bad", Fields: []Field{{Key: "f"}}}}
 	w.Write(points...)
-	w.WriteLines(nil, points...)
+	w.WriteLines(&Lines{}, points...)
 	await(t, "the good point, twice", func() bool { return len(server.accepted()) == 2 })
 	if w.log.count("left out") != 0 || points[0].Measurement != "bad one" || points[2].Measurement != "bad" {
 		t.Errorf("found %v and\n%s", points, w.log)
@@ -207,7 +207,7 @@ func testFilters(t *testing.T, server string) {
 		w.WriteNow(Point{Measurement: m.Name, Tags: []Tag{{TagHost, "a"}}, Fields: []Field{Int("i", 1)}, Time: at(1)})
 		sent++
 	}
-	w.WriteLines([]byte("docker_container_cpu,host=lines i=1i 2\ncpu,host=lines i=1i 2\n"))
+	w.WriteLines(&Lines{text: []byte("docker_container_cpu,host=lines i=1i 2\ncpu,host=lines i=1i 2\n")})
 	await(t, "all lines", func() bool {
 		return w.figure("containers", "lines_sent_total")+w.figure("rest", "lines_sent_total") == sent+2-2 // but docker and docker_container_pids
 	})

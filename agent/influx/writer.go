@@ -50,9 +50,6 @@ type Writer struct {
 	senders []*sender
 	bad     *metrics.Counter
 
-	mu    sync.Mutex
-	round []byte // the room of WriteLines; mu guards it
-
 	saying  sync.Mutex
 	badSaid time.Time // saying guards it
 }
@@ -123,19 +120,17 @@ func (w *Writer) wanted(points []Point) []Point {
 	})
 }
 
-// WriteLines is Write for whole lines of samples, which are encoded already, and for points of the same moment that are no events: they
-// wait, and go, together.
+// WriteLines is Write for lines of samples, which are encoded already, and for points of the same moment that are no events: they
+// are added to the lines, wait, and go, together. The lines may be used again once it has returned.
 //
 // Next on a sample's path: sender.deliver.
-func (w *Writer) WriteLines(lines []byte, points ...Point) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+func (w *Writer) WriteLines(lines *Lines, points ...Point) {
 	var err error
-	if w.round, err = Encode(append(w.round[:0], lines...), w.wanted(points)); err != nil {
+	if lines.text, err = Encode(lines.text, w.wanted(points)); err != nil {
 		w.noteBad(err)
 	}
 	for _, s := range w.senders {
-		s.push(spool.Sample, w.round)
+		s.push(spool.Sample, lines.text)
 	}
 }
 

@@ -100,9 +100,9 @@ func TestLinesAndPointsGoTogether(t *testing.T) {
 		w := newRig(t, WriterOptions{SpoolDir: dir, FlushEvery: time.Hour}, Output{Name: "db", URLs: []string{server.URL}, Bucket: "db"})
 		bad := sample(2)
 		bad.Fields = []Field{Float("ratio", math.NaN())}
-		lines := []byte(sampleLine(0) + "\n" + sampleLine(1) + "\n")
+		lines := &Lines{text: []byte(sampleLine(0) + "\n" + sampleLine(1) + "\n")}
 		w.WriteLines(lines, sample(3), bad)
-		clear(lines)
+		clear(lines.text)
 		w.hurry()
 		await(t, "the lines", func() bool { return len(server.accepted()) == 3 })
 		if got := strings.Join(server.accepted(), "\n"); got != sampleLine(0)+"\n"+sampleLine(1)+"\n"+sampleLine(3) || len(server.tries()) != 1 {

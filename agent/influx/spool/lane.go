@@ -34,7 +34,7 @@ type lane struct {
 	fresh       amount // what waits from live on, about
 	lastWrite   amount
 
-	out    []byte // scratch of append
+	out    []byte // scratch of write
 	in     *bufio.Reader
 	record []byte // scratch of readSegment
 
@@ -100,14 +100,14 @@ func (l *lane) append(lines []byte, now time.Time) error {
 			l.rotate()
 		}
 	}
-	out, records, err := l.encode(lines, now)
+	size, records, err := measure(lines)
 	if err != nil {
 		return err
 	}
-	if most := l.spool.opts.MaxBytes; int64(len(out)) > most {
-		return fmt.Errorf("found %d bytes in one write, expected at most the %d of the whole spool", len(out), most)
+	if most := l.spool.opts.MaxBytes; size > most {
+		return fmt.Errorf("found %d bytes in one write, expected at most the %d of the whole spool", size, most)
 	}
-	begin, err := l.put(out, now)
+	begin, err := l.put(lines, now)
 	if err != nil {
 		return err
 	}
@@ -118,61 +118,80 @@ func (l *lane) append(lines []byte, now time.Time) error {
 	return nil
 }
 
-// encode makes records of lines, behind a header when they begin a segment.
-func (l *lane) encode(lines []byte, now time.Time) (out []byte, records uint64, err error) {
-	out = l.out[:0]
-	if l.active == nil {
-		out = header{l.kind, l.next, now}.append(out)
+// share is how many bytes of lines the next record has.
+func share(lines []byte) int {
+	if end := bytes.LastIndexByte(lines[:min(len(lines), maxRecord)], '\n') + 1; end > 0 {
+		return end
 	}
+	return bytes.IndexByte(lines, '\n') + 1
+}
+
+// measure is what lines will be in a segment.
+func measure(lines []byte) (size int64, records uint64, err error) {
+	size = headerSize // at most
 	for len(lines) > 0 {
-		end := bytes.LastIndexByte(lines[:min(len(lines), maxRecord)], '\n') + 1
-		if end == 0 {
-			end = bytes.IndexByte(lines, '\n') + 1
-		}
+		end := share(lines)
 		if end > maxLine {
-			return nil, 0, fmt.Errorf("found a line of %d bytes, expected at most %d", end, maxLine)
+			return 0, 0, fmt.Errorf("found a line of %d bytes, expected at most %d", end, maxLine)
 		}
-		out = record{now, lines[:end]}.append(out)
-		lines = lines[end:]
-		records++
+		size, records, lines = size+recordHead+int64(end), records+1, lines[end:]
 	}
-	l.out = out
-	if cap(out) > maxSegment {
-		l.out = nil // no write of every day
-	}
-	return out, records, nil
+	return size, records, nil
 }
 
 // put writes to the active segment, or to a new one, and returns where the first record begins. When it fails it leaves nothing
 // behind that it can remove.
-func (l *lane) put(out []byte, now time.Time) (begin int64, err error) {
-	if l.active == nil {
-		return headerSize, l.begin(out, now)
+func (l *lane) put(lines []byte, now time.Time) (begin int64, err error) {
+	began := l.active == nil
+	if began {
+		if err := l.begin(now); err != nil {
+			return 0, err
+		}
 	}
 	seg := l.last()
-	begin = seg.size
-	if _, err := l.active.WriteAt(out, begin); err != nil {
-		if l.active.Truncate(begin) != nil {
-			l.rotate() // nothing is written behind what is cut off
-		}
-		return 0, err
+	end, err := l.write(lines, seg.size, now)
+	switch {
+	case err == nil:
+		begin, seg.size, seg.youth, seg.dirty = seg.size, end, now, true
+		return begin, nil
+	case began:
+		l.rotate()
+		l.segments = l.segments[:len(l.segments)-1]
+		err = errors.Join(err, os.Remove(seg.path))
+	case l.active.Truncate(seg.size) != nil:
+		l.rotate() // nothing is written behind what is cut off
 	}
-	seg.size, seg.youth, seg.dirty = begin+int64(len(out)), now, true
-	return begin, nil
+	return 0, err
 }
 
-// begin makes a segment that begins with out.
-func (l *lane) begin(out []byte, now time.Time) error {
+// write writes one record of lines after the other to the active segment, from an offset on, and returns where they end.
+func (l *lane) write(lines []byte, at int64, now time.Time) (end int64, err error) {
+	for len(lines) > 0 {
+		n := share(lines)
+		l.out = record{now, lines[:n]}.append(l.out[:0])
+		if _, err := l.active.WriteAt(l.out, at); err != nil {
+			return 0, err
+		}
+		lines, at = lines[n:], at+int64(len(l.out))
+	}
+	if cap(l.out) > 2*maxRecord {
+		l.out = nil // no line of every day
+	}
+	return at, nil
+}
+
+// begin makes a segment, which has no record yet.
+func (l *lane) begin(now time.Time) error {
 	path := filepath.Join(l.dir, segmentName(l.next))
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
-	if _, err := file.WriteAt(out, 0); err != nil {
+	if _, err := file.WriteAt(header{l.kind, l.next, now}.append(nil), 0); err != nil {
 		return errors.Join(err, file.Close(), os.Remove(path))
 	}
 	l.active, l.made = file, true
-	l.segments = append(l.segments, &segment{path: path, first: l.next, time: now, youth: now, size: int64(len(out)), dirty: true})
+	l.segments = append(l.segments, &segment{path: path, first: l.next, time: now, youth: now, size: headerSize, dirty: true})
 	return nil
 }
 

@@ -220,7 +220,7 @@ func (r *recorder) Sync() error                     { return nil }
 func (r *recorder) Stats() influx.Stats             { return influx.Stats{} }
 
 // WriteLines takes the points; the lines a test takes from the sampler.
-func (r *recorder) WriteLines(_ []byte, points ...influx.Point) { r.Write(points...) }
+func (r *recorder) WriteLines(_ *influx.Lines, points ...influx.Point) { r.Write(points...) }
 
 // of gives the points of a measurement of one container, in the order written.
 func (r *recorder) of(measurement, container string) []influx.Point {

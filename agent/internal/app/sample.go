@@ -24,7 +24,7 @@ const diskPatience = 100 * time.Millisecond
 // pointWriter takes points, as [influx.Writer] does.
 type pointWriter interface {
 	Write(points ...influx.Point)
-	WriteLines(lines []byte, points ...influx.Point)
+	WriteLines(lines *influx.Lines, points ...influx.Point)
 	WriteNow(points ...influx.Point)
 	Sync() error
 	Stats() influx.Stats
@@ -98,7 +98,7 @@ func (s *sampler) run(ctx context.Context) error {
 		}
 		begun := time.Now()
 		s.sample(at)
-		s.writer.WriteLines(s.lines.Bytes(), s.heartbeat(influx.StateUp, time.Since(begun), at))
+		s.writer.WriteLines(&s.lines, s.heartbeat(influx.StateUp, time.Since(begun), at))
 		next := s.tickAfter(time.Now())
 		s.skipped += s.ticksBetween(at, next)
 		at = next
@@ -135,7 +135,7 @@ func (s *sampler) lookAt(looks []look) {
 			s.cgroupTrouble.Failed(err)
 		}
 	}
-	s.writer.WriteLines(s.lines.Bytes())
+	s.writer.WriteLines(&s.lines)
 }
 
 // sample measures everything once, into lines.
