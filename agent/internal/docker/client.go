@@ -56,6 +56,11 @@ type Info struct {
 	NCPU          int
 	MemTotal      int64 // bytes
 	Images        int
+
+	// Of the engine's own process; 0 or less when it does not say.
+	NFd             int // descriptors
+	NGoroutines     int
+	NEventsListener int // streams of events, the agent's among them
 }
 
 // Info asks for /info. The engine counts its images and starts programs for it: ask seldom.
