@@ -131,6 +131,11 @@ func (s *scripted) tellCode(id, action string, code int) (sent string) {
 	return sent
 }
 
+// tellImage sends an event of an image that happened at a time.
+func (s *scripted) tellImage(image, action string, at time.Time) {
+	s.events <- fmt.Sprintf(`{"Type":"image","Action":%q,"Actor":{"ID":"sha256:0a1b","Attributes":{"name":%q}},"timeNano":%d}`, action, image, at.UnixNano())
+}
+
 // answer is what an inspect says of a container.
 func answer(id, state string) string {
 	return fmt.Sprintf(`{"Id":%q,"Name":"/%s","Config":{"Image":"load:1"},"HostConfig":{"RestartPolicy":{"Name":"always"}},"State":{%s}}`, id, id, state)
@@ -152,12 +157,29 @@ func TestContainerGoneBeforeInspect(t *testing.T) {
 	}
 	for _, p := range points {
 		image, _ := p.Text(influx.FieldImage)
-		if _, known := p.Text(influx.FieldRestartPolicy); known || image != "load" {
+		version, _ := p.Text(influx.FieldVersion)
+		if _, known := p.Text(influx.FieldRestartPolicy); known || image != "load" || version != "1" {
 			t.Errorf("%v", p)
 		}
 	}
 	if all := table.All(); len(all) > 0 {
 		t.Errorf("the table still has %v", all)
+	}
+}
+
+// That Docker has killed for want of memory is told, and kept in the table until the next start.
+func TestOutOfMemoryIsTold(t *testing.T) {
+	s := newScripted(t)
+	s.set("web", answer("web", `"Status":"running","Pid":1`))
+	written, table := following(t, s.path)
+	connected(t, table)
+	s.tell("web", "oom")
+	points := written.awaitPoints(t, 2, influx.ContainerEvent, "web")
+	if diff := cmp.Diff([]string{"present running", "oom"}, texts(points)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if c, _ := table.Find("web"); !c.OOMKilled {
+		t.Errorf("the table has %+v", c)
 	}
 }
 
