@@ -28,20 +28,30 @@ type scripted struct {
 
 	mu         sync.Mutex
 	containers map[string]string // inspect answer by id; "" hangs, absent is 404
+	asked      map[string]int    // how often, by path
 	events     chan string
 	stop       chan struct{} // closed: the streams end
 }
 
 func newScripted(t *testing.T) *scripted {
 	t.Helper()
-	s := &scripted{
-		path: filepath.Join(t.TempDir(), "docker.sock"), containers: make(map[string]string),
-		events: make(chan string, 100), stop: make(chan struct{}),
-	}
+	path := filepath.Join(t.TempDir(), "docker.sock")
 	var lc net.ListenConfig
-	ln, err := lc.Listen(t.Context(), "unix", s.path)
+	ln, err := lc.Listen(t.Context(), "unix", path)
 	if err != nil {
 		t.Fatal(err)
+	}
+	s := newScriptedOn(t, ln)
+	s.path = path
+	return s
+}
+
+// newScriptedOn is newScripted for a listener of the test's own.
+func newScriptedOn(t *testing.T, ln net.Listener) *scripted {
+	t.Helper()
+	s := &scripted{
+		containers: make(map[string]string), asked: make(map[string]int),
+		events: make(chan string, 100), stop: make(chan struct{}),
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /info", func(w http.ResponseWriter, _ *http.Request) {
@@ -50,12 +60,29 @@ func newScripted(t *testing.T) *scripted {
 	mux.HandleFunc("GET /containers/json", s.list)
 	mux.HandleFunc("GET /containers/{id}/json", s.inspect)
 	mux.HandleFunc("GET /events", s.stream)
-	server := httptest.NewUnstartedServer(mux)
-	server.Listener.Close()
-	server.Listener = ln
+	server := &httptest.Server{Listener: ln, Config: &http.Server{Handler: s.counted(mux)}}
 	server.Start()
 	t.Cleanup(server.Close)
 	return s
+}
+
+// counted counts what is asked for.
+func (s *scripted) counted(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		s.asked[r.URL.Path]++
+		s.mu.Unlock()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// count gives how often each path was asked for since it was called last.
+func (s *scripted) count() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	asked := s.asked
+	s.asked = make(map[string]int)
+	return asked
 }
 
 func (s *scripted) list(w http.ResponseWriter, _ *http.Request) {
