@@ -1,14 +1,18 @@
 package app
 
 import (
+	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
 
 	"nezuban/agent/influx"
+	"nezuban/agent/internal/cgroup"
 	"nezuban/agent/internal/docker"
 )
 
@@ -79,5 +83,46 @@ func TestStatusAndEngineLines(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, linesOf(s, time.Unix(1000, 0), influx.Docker, influx.ContainerStatus)); diff != "" {
 		t.Errorf("later (-want +got):\n%s", diff)
+	}
+}
+
+// A round makes no garbage of its containers: what is the same each time is encoded once.
+func TestARoundAllocatesLittle(t *testing.T) {
+	const containers = 50
+	archive, err := txtar.ParseFile("../cgroup/testdata/v2-web.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := txtar.Write(archive, dir); err != nil {
+		t.Fatal(err)
+	}
+	table := docker.NewTable()
+	table.Connected(docker.Info{Name: "e1", ServerVersion: "20.10.24"})
+	s, _ := testSampler(t, table)
+	if s.hierarchy, err = cgroup.Under(dir); err != nil {
+		t.Fatal(err)
+	}
+	round := func() float64 {
+		least := math.Inf(1)
+		for range 4 { // the first opens files and makes room, and in any of them the host may have a new mount
+			least = min(least, testing.AllocsPerRun(10, func() { s.sample(time.Unix(1000, 0)) }))
+		}
+		return least
+	}
+	host := round()
+	for i := range containers {
+		id := fmt.Sprintf("%064d", i)
+		table.Put(docker.Container{
+			ID: id, Name: "web" + id, Image: "load", Version: "1", Status: "running", NetworkMode: "default", Health: docker.Healthy,
+			PID: 511, StartedAt: time.Unix(900, 0), // the recorded process
+		})
+	}
+	all := round()
+	if found := strings.Count(string(s.lines.Bytes()), influx.ContainerMem+","); found != containers {
+		t.Fatalf("%d containers are sampled, expected %d", found, containers)
+	}
+	if all > host+3 {
+		t.Errorf("a round of %d containers makes %v allocations, one of none %v: expected no more", containers, all, host)
 	}
 }
