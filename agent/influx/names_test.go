@@ -115,7 +115,7 @@ func TestTelegrafNames(t *testing.T) {
 		},
 		"docker_container_status": {"oomkilled", "pid", "exitcode", "restart_count", "started_at", "finished_at", "uptime_ns"},
 		"docker_container_health": {"health_status", "failing_streak"},
-		"docker":                  {"n_cpus", "n_containers", "n_containers_running", "n_containers_stopped", "n_containers_paused", "n_images", "memory_total", "n_used_file_descriptors", "n_goroutines", "n_listener_events"},
+		"docker":                  {"n_cpus", "n_containers", "n_containers_running", "n_containers_stopped", "n_containers_paused", "n_images", "memory_total"},
 		"http_response":           {"response_time", "content_length", "http_response_code", "response_status_code_match", "result_type", "result_code"},
 		"cpu":                     {"usage_user", "usage_system", "usage_idle", "usage_iowait", "usage_steal"},
 		"mem":                     {"total", "available", "used", "used_percent", "free", "cached", "buffered"},
