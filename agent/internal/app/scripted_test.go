@@ -274,7 +274,7 @@ func TestDeathOfWhichDockerTellsNoExitCode(t *testing.T) {
 	}
 }
 
-// A lost event is made up for by the next list.
+// A lost event is made up for by the next list, and so is an inspect that Docker did not answer in time.
 func TestListMakesUpForLostEvents(t *testing.T) {
 	s := newScripted(t)
 	s.set("web", answer("web", `"Status":"running","Pid":1`))
@@ -283,12 +283,16 @@ func TestListMakesUpForLostEvents(t *testing.T) {
 	client := docker.New(s.path)
 	t.Cleanup(client.Close)
 	f := newFollower(client, table, newLastSamples(), &recorder{}, testHost, newMemory("", time.Now(), durable, testLog(t)), newLedger("", "", time.Time{}, testLog(t)))
-	table.Replace([]docker.Container{{ID: "web", Status: "exited", RestartPolicy: "no"}, {ID: "gone", Status: "running", PID: 2, RestartPolicy: "no"}})
+	s.set("slow", answer("slow", `"Status":"running","Pid":4`))
+	table.Replace([]docker.Container{
+		{ID: "web", Status: "exited", RestartPolicy: "no"}, {ID: "gone", Status: "running", PID: 2, RestartPolicy: "no"},
+		docker.Summary{ID: "slow", State: "running"}.Container(),
+	})
 	s.mu.Lock()
 	delete(s.containers, "gone")
 	s.mu.Unlock()
 	for range 2 { // what is gone is kept until the second list, for its last events
-		f.listed(t.Context(), []docker.Summary{{ID: "web", State: "running"}, {ID: "new", State: "running"}})
+		f.listed(t.Context(), []docker.Summary{{ID: "web", State: "running"}, {ID: "new", State: "running"}, {ID: "slow", State: "running"}})
 		s.set("new", answer("new", `"Status":"running","Pid":3`))
 		(<-f.inbox)()
 		for range len(f.asked) {
@@ -300,6 +304,9 @@ func TestListMakesUpForLostEvents(t *testing.T) {
 	}
 	if c, _ := table.Find("new"); !c.Running() {
 		t.Errorf("new is %+v", c)
+	}
+	if c, _ := table.Find("slow"); !c.Running() {
+		t.Errorf("slow is %+v", c)
 	}
 	if c, known := table.Find("gone"); known {
 		t.Errorf("gone is still known: %+v", c)
