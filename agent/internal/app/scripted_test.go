@@ -285,7 +285,8 @@ func TestListMakesUpForLostEvents(t *testing.T) {
 	f := newFollower(client, table, newLastSamples(), &recorder{}, testHost, newMemory("", time.Now(), durable, testLog(t)), newLedger("", "", time.Time{}, testLog(t)))
 	s.set("slow", answer("slow", `"Status":"running","Pid":4`))
 	table.Replace([]docker.Container{
-		{ID: "web", Status: "exited", RestartPolicy: "no"}, {ID: "gone", Status: "running", PID: 2, RestartPolicy: "no"},
+		{ID: "web", Status: "exited", RestartPolicy: "no"},
+		{ID: "gone", Status: "running", PID: 2, RestartPolicy: "no"},
 		docker.Summary{ID: "slow", State: "running"}.Container(),
 	})
 	s.mu.Lock()
