@@ -92,8 +92,10 @@ func TestKillsAreToldAsTheyHappen(t *testing.T) {
 	}
 	write(t, path, "oom_kill 5\n")
 	await(t, again, 5)
-	if len(told) > 0 {
-		t.Errorf("%d was told to a life that has ended", <-told)
+	for len(told) > 0 {
+		if n := <-told; n > 2 { // 2 may be told twice: a file is emptied, then written
+			t.Errorf("%d was told to a life that has ended", n)
+		}
 	}
 	if err := os.RemoveAll(filepath.Join(dir, "sys")); err != nil {
 		t.Fatal(err)
