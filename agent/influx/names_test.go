@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -103,36 +104,72 @@ func TestTableIsWhole(t *testing.T) {
 	}
 }
 
-// The names that dashboards made for Telegraf's docker plugin ask for.
-func TestTelegrafNames(t *testing.T) {
-	want := map[string][]string{
-		"docker_container_cpu": {"usage_total", "usage_percent", "usage_in_usermode", "usage_in_kernelmode", "throttling_throttled_time", "container_id"},
-		"docker_container_mem": {"usage", "usage_percent", "limit", "max_usage", "fail_count", "total_rss", "total_cache", "active_anon"},
-		"docker_container_net": {"rx_bytes", "tx_bytes", "rx_dropped", "tx_dropped", "rx_errors", "tx_errors", "rx_packets", "tx_packets"},
-		"docker_container_blkio": {
-			"io_service_bytes_recursive_read", "io_service_bytes_recursive_write", "io_service_bytes_recursive_total",
-			"io_serviced_recursive_read", "io_serviced_recursive_write", "io_serviced_recursive_total",
-		},
-		"docker_container_status": {"oomkilled", "pid", "exitcode", "restart_count", "started_at", "finished_at", "uptime_ns"},
-		"docker_container_health": {"health_status", "failing_streak"},
-		"docker":                  {"n_cpus", "n_containers", "n_containers_running", "n_containers_stopped", "n_containers_paused", "n_images", "memory_total"},
-		"http_response":           {"response_time", "content_length", "http_response_code", "response_status_code_match", "result_type", "result_code"},
-		"cpu":                     {"usage_user", "usage_system", "usage_idle", "usage_iowait", "usage_steal"},
-		"mem":                     {"total", "available", "used", "used_percent", "free", "cached", "buffered"},
-		"disk":                    {"total", "free", "used", "used_percent", "inodes_free"},
-		"diskio":                  {"reads", "writes", "read_bytes", "write_bytes", "io_time"},
-		"net":                     {"bytes_sent", "bytes_recv", "err_in", "err_out", "drop_in", "drop_out"},
-		"system":                  {"load1", "load5", "load15", "n_cpus", "uptime"},
+// telegraf is all that Telegraf 1.37.2 writes of Docker and of a host, and that ours writes too: tags and fields by measurement.
+func telegraf() map[string]struct{ tags, fields string } {
+	const (
+		engine    = "host engine_host server_version "
+		container = engine + "container_name container_image container_version container_status "
+	)
+	return map[string]struct{ tags, fields string }{
+		"docker": {engine, "n_cpus n_used_file_descriptors n_containers n_containers_running n_containers_stopped n_containers_paused n_images " +
+			"n_goroutines n_listener_events memory_total"},
+		"docker_container_cpu": {container + "cpu", "usage_total usage_in_usermode usage_in_kernelmode usage_system throttling_periods " +
+			"throttling_throttled_periods throttling_throttled_time usage_percent container_id"},
+		"docker_container_mem": {container, "usage usage_percent limit max_usage fail_count container_id " +
+			"active_anon active_file hierarchical_memory_limit inactive_anon inactive_file mapped_file pgfault pgmajfault pgpgin pgpgout " +
+			"cache rss rss_huge unevictable writeback total_active_anon total_active_file total_cache total_inactive_anon total_inactive_file " +
+			"total_mapped_file total_pgfault total_pgmajfault total_pgpgin total_pgpgout total_rss total_rss_huge total_unevictable total_writeback"},
+		"docker_container_net": {container + "network", "rx_bytes rx_packets rx_errors rx_dropped tx_bytes tx_packets tx_errors tx_dropped container_id"},
+		"docker_container_blkio": {container + "device", "io_service_bytes_recursive_read io_service_bytes_recursive_write io_service_bytes_recursive_sync " +
+			"io_service_bytes_recursive_async io_service_bytes_recursive_discard io_service_bytes_recursive_total " +
+			"io_serviced_recursive_read io_serviced_recursive_write io_serviced_recursive_sync io_serviced_recursive_async " +
+			"io_serviced_recursive_discard io_serviced_recursive_total container_id"},
+		"docker_container_status": {container, "container_id oomkilled pid exitcode restart_count started_at finished_at uptime_ns"},
+		"docker_container_health": {container, "health_status failing_streak"},
+		"http_response":           {"server method status_code result", "response_time content_length http_response_code response_status_code_match result_type result_code"},
+		"cpu":                     {"host cpu", "usage_user usage_system usage_idle usage_iowait usage_steal"},
+		"mem":                     {"host", "total available used used_percent free cached buffered"},
+		"disk":                    {"host path device fstype mode", "total free used used_percent inodes_free"},
+		"diskio":                  {"host name", "reads writes read_bytes write_bytes io_time"},
+		"net":                     {"host interface", "bytes_sent bytes_recv err_in err_out drop_in drop_out"},
+		"system":                  {"host", "load1 load5 load15 n_cpus uptime"},
 	}
+}
+
+// leftOut is what Telegraf's docker input writes and ours does not.
+func leftOut() []string {
+	return []string{
+		"docker_swarm", "docker_disk_usage", "docker_devicemapper", "docker_data", "docker_metadata",
+		"io_queue_recursive_", "io_service_time_recursive_", "io_wait_time_", "io_merged_recursive_", "io_time_recursive", "sectors_recursive",
+	}
+}
+
+// Dashboards made for Telegraf find each name that they ask for, or docs/agent.md says that they do not.
+func TestTelegrafNames(t *testing.T) {
+	want := telegraf()
 	for _, m := range Measurements() {
-		for _, field := range want[m.Name] {
+		for _, field := range strings.Fields(want[m.Name].fields) {
 			if _, ok := m.Field(field); !ok {
 				t.Errorf("%s has no field %s", m.Name, field)
+			}
+		}
+		for _, tag := range strings.Fields(want[m.Name].tags) {
+			if !slices.Contains(m.Tags, tag) {
+				t.Errorf("%s has no tag %s", m.Name, tag)
 			}
 		}
 		delete(want, m.Name)
 	}
 	for name := range want {
 		t.Errorf("there is no measurement %s", name)
+	}
+	docs, err := os.ReadFile("../../docs/agent.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range leftOut() {
+		if !strings.Contains(string(docs), "`"+name) {
+			t.Errorf("docs/agent.md does not say that there is no %s", name)
+		}
 	}
 }

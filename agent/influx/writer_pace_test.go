@@ -59,6 +59,13 @@ func TestSenderBacksOff(t *testing.T) {
 				t.Errorf("found %s between tries %d and %d, expected %s to %s", gap, i-1, i, minBackoff, MaxBackoff)
 			}
 		}
+		late := map[time.Duration]bool{} // once the wait is as long as it gets
+		for i := len(tries) - 6; i < len(tries)-1; i++ {
+			late[tries[i+1]-tries[i]] = true
+		}
+		if len(late) < 2 {
+			t.Errorf("found each of the last tries %v after the one before, expected jitter", late)
+		}
 		if n := len(tries); n < 14 || n > 28 { // about 30 s in the first six, then 15 to 30 s each
 			t.Errorf("found %d tries in five minutes: %s", n, tries)
 		}

@@ -3,6 +3,7 @@ package influx
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"net/http"
 	"os"
@@ -12,7 +13,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/VictoriaMetrics/metrics"
 
 	"nezuban/packaging/testenv"
 )
@@ -281,4 +285,26 @@ func (r *rig) hurry() {
 	for _, s := range r.senders {
 		s.hurry()
 	}
+}
+
+// What has waited for longer than it may is dropped, and counted.
+func TestWhatIsTooOldGoes(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		w := NewWriter([]Output{{Name: "db", URLs: []string{"http://db.example"}}}, WriterOptions{
+			Log: slog.New(slog.DiscardHandler), Metrics: metrics.NewSet(), SpoolDir: dir, SpoolAge: time.Hour,
+		})
+		defer w.senders[0].close()
+		w.Write(sample(0), sample(1))
+		time.Sleep(59 * time.Minute)
+		w.Write(sample(2))
+		if lost := w.Stats().Lost; lost != 0 {
+			t.Errorf("before the hour is over %d lines are lost", lost)
+		}
+		time.Sleep(10 * time.Minute)
+		w.Write(sample(3))
+		if lost := w.Stats().Lost; lost != 2 {
+			t.Errorf("found %d lines lost, expected the two that are older than an hour", lost)
+		}
+	})
 }

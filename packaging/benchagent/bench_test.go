@@ -88,3 +88,39 @@ func TestRows(t *testing.T) {
 		t.Errorf("found a noise of %v ms, want 0.2", found.noise)
 	}
 }
+
+func TestWhatIsMeasuredUnlessOneSaysOtherwise(t *testing.T) {
+	o, err := parse(nil)
+	if err != nil || o.containers != 200 || o.rounds != 3 || !slices.Equal(o.intervals, []time.Duration{10 * time.Second, time.Second}) {
+		t.Errorf("found %d containers, %d rounds every %v, %v; expected 200, three, every 10 s and every second", o.containers, o.rounds, o.intervals, err)
+	}
+	for _, args := range [][]string{{"-n", "0"}, {"-rounds", "0"}, {"-window", "0s"}, {"-intervals", "999ms"}, {"-intervals", "1s,61s"}, {"-none"}} {
+		if _, err := parse(args); err == nil {
+			t.Errorf("%v: found no error", args)
+		}
+	}
+}
+
+// Each goal at its bound, and just past it; the bare loop takes 0.07 ms.
+func TestGoals(t *testing.T) {
+	for _, tt := range []struct {
+		name                      string
+		own, daemons, noise, most float64
+		want                      []string
+	}{
+		{agentLines, 0.14, 9, 0, 999, []string{"≤ 2 × held", "≤ 0.15 ms held"}},
+		{agentLines, 0.141, 9, 0, 999, []string{"≤ 2 × MISSED", "≤ 0.15 ms held"}},
+		{agentLines, 0.151, 9, 0, 999, []string{"≤ 2 × MISSED", "≤ 0.15 ms MISSED"}},
+		{agentSent, 9, 0.01, 0, 20, []string{"daemons ≤ noise held", "≤ 20 MB held"}},
+		{agentSent, 9, 0.03, 0.03, 20.1, []string{"daemons ≤ noise held", "≤ 20 MB MISSED"}},
+		{agentSent, 9, 0.011, 0, 20, []string{"daemons ≤ noise MISSED", "≤ 20 MB held"}},
+		{agentGzip, 0.2, 0, 0, 20, []string{"≤ 0.20 ms held", "daemons ≤ noise held", "≤ 20 MB held"}},
+		{agentGzip, 0.201, 0.04, 0.03, 21, []string{"≤ 0.20 ms MISSED", "daemons ≤ noise MISSED", "≤ 20 MB MISSED"}},
+		{"cAdvisor's manager", 9, 9, 0, 99, nil},
+	} {
+		r := row{name: tt.name, own: []float64{tt.own}, daemons: []float64{tt.daemons}, noise: tt.noise, resident: []float64{1}, max: []float64{tt.most}}
+		if got := r.goals(0.07); !slices.Equal(got, tt.want) {
+			t.Errorf("%+v: found %q, expected %q", tt, got, tt.want)
+		}
+	}
+}

@@ -32,15 +32,16 @@ type options struct {
 	pprof             string
 }
 
-func main() {
-	runtime.LockOSThread() // the kernel kills our children when the thread that started them ends
+// parse reads the command line.
+func parse(args []string) (options, error) {
 	o := options{intervals: []time.Duration{10 * time.Second, time.Second}}
-	flag.StringVar(&o.programs, "programs", ".tools/benchagent", "`folder` with the programs to measure: nezuban-agent, bareloop, handler, manager")
-	flag.StringVar(&o.influxd, "influxd", influxd.Path("."), "the InfluxDB that the agent writes to")
-	flag.IntVar(&o.containers, "n", 200, "containers")
-	flag.DurationVar(&o.window, "window", 20*time.Second, "how long a program is measured in a round; rounded up to whole intervals")
-	flag.IntVar(&o.rounds, "rounds", 3, "rounds of each figure")
-	flag.Func("intervals", "times between two samples, separated by commas (default 10s,1s)", func(text string) error {
+	flags := flag.NewFlagSet("benchagent", flag.ContinueOnError)
+	flags.StringVar(&o.programs, "programs", ".tools/benchagent", "`folder` with the programs to measure: nezuban-agent, bareloop, handler, manager")
+	flags.StringVar(&o.influxd, "influxd", influxd.Path("."), "the InfluxDB that the agent writes to")
+	flags.IntVar(&o.containers, "n", 200, "containers")
+	flags.DurationVar(&o.window, "window", 20*time.Second, "how long a program is measured in a round; rounded up to whole intervals")
+	flags.IntVar(&o.rounds, "rounds", 3, "rounds of each figure")
+	flags.Func("intervals", "times between two samples, separated by commas (default 10s,1s)", func(text string) error {
 		o.intervals = nil
 		for part := range strings.SplitSeq(text, ",") {
 			interval, err := time.ParseDuration(part)
@@ -54,14 +55,26 @@ func main() {
 		}
 		return nil
 	})
-	flag.StringVar(&o.pprof, "pprof", "", "folder into which the agent writes a CPU profile of each window; it must be built with the overlay of packaging/profile")
-	flag.Parse()
+	flags.StringVar(&o.pprof, "pprof", "", "folder into which the agent writes a CPU profile of each window; it must be built with the overlay of packaging/profile")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
 	if o.containers < 1 || o.rounds < 1 || o.window <= 0 {
-		fmt.Fprintln(os.Stderr, "benchagent: -n, -rounds and -window must be above 0")
+		err := errors.New("benchagent: -n, -rounds and -window must be above 0")
+		fmt.Fprintln(flags.Output(), err)
+		return o, err
+	}
+	return o, nil
+}
+
+func main() {
+	runtime.LockOSThread() // the kernel kills our children when the thread that started them ends
+	o, err := parse(os.Args[1:])
+	if err != nil {
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	err := measure(ctx, o)
+	err = measure(ctx, o)
 	stop()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "benchagent: %v\n", err)

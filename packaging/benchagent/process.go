@@ -37,13 +37,13 @@ func cpuOfAll(pids []int) (sum time.Duration, err error) {
 	return sum, nil
 }
 
-// memoryOf is what a process holds resident, and the most that it ever did, in MiB.
+// memoryOf is what a process holds resident, and the most that it ever did, in MB.
 func memoryOf(pid int) (now, most float64, err error) {
 	if now, err = statusOf(pid, "VmRSS"); err != nil {
 		return 0, 0, err
 	}
 	most, err = statusOf(pid, "VmHWM")
-	return now / 1024, most / 1024, err
+	return now * 1024 / 1e6, most * 1024 / 1e6, err
 }
 
 // statusOf is a number in /proc/PID/status.

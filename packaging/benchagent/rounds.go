@@ -37,7 +37,7 @@ type window struct {
 	own           time.Duration // processor time, as the other two
 	daemons       time.Duration
 	shims         time.Duration
-	resident, max float64 // MiB
+	resident, max float64 // MB
 }
 
 // prepare finds Docker's processes, and lets the agent run once to see which files it holds open: they are what the bare loop

@@ -23,7 +23,7 @@ const (
 	mostTimes  = 2    // × the bare loop, up to line protocol
 	mostLines  = 0.15 // ms a sample, up to line protocol
 	mostSent   = 0.20 // ms a sample, with gzip and HTTP
-	mostMemory = 20   // MiB resident
+	mostMemory = 20   // MB resident
 	leastNoise = 0.01 // ms a sample of others, below which nothing is told apart
 )
 
@@ -33,7 +33,7 @@ type row struct {
 	interval           time.Duration
 	own                []float64 // ms a sample
 	daemons, shims     []float64 // ms a sample, beyond what they use when no program runs
-	resident, max      []float64 // MiB
+	resident, max      []float64 // MB
 	noise, noiseOfShim float64   // ms a sample: by how much that use differs from round to round
 	keepsAll           bool      // its output is away: what it holds resident says nothing
 }
@@ -80,7 +80,7 @@ func (b *bench) print(out io.Writer) error {
 	base := b.idle()
 	fmt.Fprintf(out, "with no program running, dockerd and containerd use %s, their shims %s ms a second (min / median / max)\n\n", spread(base.daemons), spread(base.shims))
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "interval\tprogram\tms a sample, min / median / max\t× bare loop\tdockerd, containerd\tshims\tMiB resident\tat most\tgoals\t")
+	fmt.Fprintln(w, "interval\tprogram\tms a sample, min / median / max\t× bare loop\tdockerd, containerd\tshims\tMB resident\tat most\tgoals\t")
 	var bare float64
 	for _, r := range b.rows() {
 		if r.name == bareLoop {
@@ -114,7 +114,7 @@ func (r *row) goals(bare float64) (all []string) {
 		return nil
 	}
 	goal("daemons ≤ noise", median(r.daemons) <= max(r.noise, leastNoise))
-	goal(fmt.Sprintf("≤ %d MiB", mostMemory), slices.Max(r.max) <= mostMemory)
+	goal(fmt.Sprintf("≤ %d MB", mostMemory), slices.Max(r.max) <= mostMemory)
 	return all
 }
 

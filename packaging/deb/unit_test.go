@@ -4,6 +4,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"testing"
 
 	"nezuban/packaging/testenv"
@@ -31,5 +33,34 @@ func understood(t *testing.T, analyze, unit string) {
 	out, err := exec.CommandContext(t.Context(), analyze, "security", "--offline=true", "--no-pager", "--threshold=20", path).CombinedOutput()
 	if err != nil {
 		t.Errorf("systemd-analyze security: %v\n%s", err, out)
+	}
+}
+
+// The agent needs no capability and no group but its own; of the proxy's the one other group is Docker's.
+func TestUnitsHaveNoMoreThanTheyNeed(t *testing.T) {
+	for unit, want := range map[string]map[string][]string{
+		"nezuban-agent.service": {
+			"User": {"nezuban-agent"}, "Group": {"nezuban-agent"}, "SupplementaryGroups": nil,
+			"CapabilityBoundingSet": {""}, "AmbientCapabilities": {""}, "NoNewPrivileges": {"yes"},
+		},
+		"nezuban-docker-proxy.service": {
+			"User": {"nezuban-docker-proxy"}, "Group": {"nezuban-docker-proxy"}, "SupplementaryGroups": {"docker"},
+			"CapabilityBoundingSet": {""}, "AmbientCapabilities": {""}, "NoNewPrivileges": {"yes"}, "PrivateNetwork": {"yes"},
+		},
+		"nezuban-docker-proxy.socket": {"SocketUser": {"root"}, "SocketGroup": {"nezuban-agent"}, "SocketMode": {"0660"}},
+	} {
+		text, err := os.ReadFile(unit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for key, values := range want {
+			var found []string
+			for _, match := range regexp.MustCompile(`(?m)^`+key+`=(.*)$`).FindAllStringSubmatch(string(text), -1) {
+				found = append(found, match[1])
+			}
+			if !slices.Equal(found, values) {
+				t.Errorf("%s: found %s %q, expected %q", unit, key, found, values)
+			}
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -61,4 +62,47 @@ func TestUsage(t *testing.T) {
 	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 2 || !strings.Contains(string(out), "run.sh RECORDINGS GUEST...") {
 		t.Errorf("without a guest: %v\n%s", err, out)
 	}
+}
+
+// A pattern that names no test would let a machine pass that was not looked at.
+func TestInsideNamesTests(t *testing.T) {
+	script, err := os.ReadFile("inside.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	runs := regexp.MustCompile(`(?m)^run (\S+)(?: -test\.run '([^']+)')?$`).FindAllStringSubmatch(string(script), -1)
+	if len(runs) < 3 {
+		t.Errorf("found %d packages, expected host, agent and app at least", len(runs))
+	}
+	for _, run := range runs {
+		names := testsOf(t, filepath.Join("..", "..", run[1]))
+		for pattern := range strings.SplitSeq(run[2], "|") {
+			if !strings.Contains(names, pattern) {
+				t.Errorf("no test of %s has %q in its name", run[1], pattern)
+			}
+		}
+	}
+}
+
+// testsOf is the names of all tests in a folder, a line each; there must be one.
+func testsOf(t *testing.T, folder string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names strings.Builder
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range regexp.MustCompile(`(?m)^func (Test\w+)`).FindAllStringSubmatch(string(text), -1) {
+			names.WriteString(match[1] + "\n")
+		}
+	}
+	if names.Len() == 0 {
+		t.Errorf("found no test in %s", folder)
+	}
+	return names.String()
 }

@@ -43,10 +43,7 @@ func Run(ctx context.Context, d *daemon.Daemon, cfg Config) error {
 			return fmt.Errorf("listen for health and metrics: %w", err)
 		}
 	}
-	options := influx.WriterOptions{Log: d.Log, Metrics: d.Metrics, SpoolBytes: cfg.SpoolBytes, SpoolAge: cfg.SpoolAge}
-	if cfg.StateDir != "" {
-		options.SpoolDir = filepath.Join(cfg.StateDir, spoolDir)
-	}
+	options := writerOptions(d, cfg)
 	var deadMan *deadman.Watch
 	if cfg.DeadMan != nil {
 		deadMan = deadman.New(*cfg.DeadMan, d, nil)
@@ -85,6 +82,15 @@ func Run(ctx context.Context, d *daemon.Daemon, cfg Config) error {
 	}
 	stopWriting()
 	return errors.Join(err, <-written)
+}
+
+// writerOptions say where lines wait for the outputs, and for how long.
+func writerOptions(d *daemon.Daemon, cfg Config) influx.WriterOptions {
+	options := influx.WriterOptions{Log: d.Log, Metrics: d.Metrics, SpoolBytes: cfg.SpoolBytes, SpoolAge: cfg.SpoolAge}
+	if cfg.StateDir != "" {
+		options.SpoolDir = filepath.Join(cfg.StateDir, spoolDir)
+	}
+	return options
 }
 
 // follow keeps to Docker until ctx ends.

@@ -2,6 +2,7 @@ package cgroup
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -35,10 +36,16 @@ func kills(t *testing.T) *Kills {
 	return k
 }
 
-// write is what the kernel does when it counts.
-func write(t *testing.T, path, text string) {
+// count does to memory.events what the kernel does when it counts: the file changes once, and keeps its length.
+func count(t *testing.T, path string, hits, kills int) {
 	t.Helper()
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	text := fmt.Appendf(nil, "low 0\nhigh 0\nmax %d\noom %d\noom_kill %d\noom_group_kill 0\n", hits, kills, kills)
+	if _, err := file.WriteAt(text, 0); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -73,24 +80,24 @@ func TestKillsAreToldAsTheyHappen(t *testing.T) {
 	if err := k.Watch("a", place, func(n uint64) { told <- n }); err != nil {
 		t.Fatal(err)
 	}
-	write(t, path, "max 8\noom_kill 0\n")
-	write(t, path, "max 9\noom 1\noom_kill 1\n")
+	count(t, path, 8, 0)
+	count(t, path, 9, 1)
 	await(t, told, 1)
-	write(t, path, "max 9\noom 2\noom_kill 2\n")
+	count(t, path, 9, 2)
 	await(t, told, 2)
 
 	if err := k.Watch("a", place, func(n uint64) { again <- n }); err != nil { // the next life of a container
 		t.Fatal(err)
 	}
-	write(t, path, "oom_kill 3\n")
+	count(t, path, 9, 3)
 	await(t, again, 3)
 	k.Forget("a")
 	k.Forget("a") // once more changes nothing
-	write(t, path, "oom_kill 4\n")
+	count(t, path, 9, 4)
 	if err := k.Watch("a", place, func(n uint64) { again <- n }); err != nil {
 		t.Fatal(err)
 	}
-	write(t, path, "oom_kill 5\n")
+	count(t, path, 9, 5)
 	await(t, again, 5)
 	if len(told) > 0 {
 		t.Errorf("%d was told to a life that has ended", <-told)

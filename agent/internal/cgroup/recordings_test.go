@@ -81,6 +81,20 @@ func TestFiguresOfRecordings(t *testing.T) {
 		"v1-host-network":   {want{"cpu usage_total": 40941080, "mem rss": 888832, "pids pids": 6}, []string{"net"}},
 		"v1-shared-network": {want{"cpu usage_total": 51684651, "mem rss": 831488, "pids pids": 6}, []string{"net"}},
 		"v1-paused":         {want{"cpu usage_total": 58778394, "mem usage": 12079104, "mem rss": 11542528, "net eth0 rx_bytes": 90}, []string{"mem limit"}},
+		"v1-each-figure": {want{
+			"cpu usage_total": 6000000101, "cpu usage_in_usermode": 2010000000, "cpu usage_in_kernelmode": 3010000000, "cpu throttling_periods": 41,
+			"cpu quota": 150000, "cpu period": 100000, "mem usage": 1000, "mem working": 1000 - 218, "mem limit": 4000, "mem max_usage": 1100,
+			"mem fail_count": 12, "mem swap": 1700 - 1000, "mem oom_kills": 13, "mem mapped_file": 105, "mem shmem": 104, "mem total_pgpgout": 213,
+			"pids pids": 17, "pids pids_limit": 60, "net eth0 rx_dropped": 1104, "net eth1 tx_errors": 2211,
+			"blkio 8:0 io_service_bytes_recursive_async": 3004, "blkio 254:0 io_serviced_recursive_total": 56,
+		}, []string{"pressure"}},
+		"v2-each-figure": {want{
+			"cpu usage_total": 6000101000, "cpu usage_in_usermode": 2010001000, "cpu usage_in_kernelmode": 3990100000, "cpu throttling_periods": 41,
+			"cpu quota": 150000, "cpu period": 100000, "mem usage": 1000, "mem working": 1000 - 120, "mem limit": 4000, "mem max_usage": 1100,
+			"mem fail_count": 12, "mem swap": 700, "mem oom_kills": 13, "mem mapped_file": 111, "mem shmem": 110, "mem rss_huge": 115,
+			"pids pids": 17, "pids pids_limit": 60, "pressure cpu_full": 72, "pressure memory_some": 73, "pressure io_some": 75,
+			"net eth0 rx_dropped": 1104, "net eth1 tx_errors": 2211, "blkio 254:0 io_serviced_recursive_discard": 55,
+		}, []string{"mem total_", "blkio 254:0 io_service_bytes_recursive_total"}},
 		"v2-web": {want{
 			"cpu usage_total": 39160036000, "cpu usage_in_usermode": 11439271000, "cpu usage_in_kernelmode": 27720765000,
 			"cpu throttling_periods": 1247, "cpu throttling_throttled_periods": 375, "cpu throttling_throttled_time": 14270504000,

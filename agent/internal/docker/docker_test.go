@@ -254,6 +254,22 @@ func TestStreamSkipsWhatItCannotRead(t *testing.T) {
 	}
 }
 
+// What nobody asks for the engine does not tell.
+func TestWhatIsAskedFor(t *testing.T) {
+	var asked string
+	client := engine(t, func(_ http.ResponseWriter, r *http.Request) { asked = r.URL.Query().Get("filters") })
+	stream, err := client.Events(t.Context(), time.Unix(0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream.Close()
+	want := `{"type":["container","image"],"event":["create","start","die","oom","health_status","kill","stop","destroy","rename","pause","unpause",` +
+		`"pull","load","import","tag","untag","delete"]}`
+	if diff := cmp.Diff(want, asked); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestStreamEndsWithContext(t *testing.T) {
 	client := engine(t, func(w http.ResponseWriter, r *http.Request) {
 		w.(http.Flusher).Flush()

@@ -131,28 +131,63 @@ func edit(t *testing.T, dir cgroup.Dir, file, text string) {
 	}
 }
 
-// A layout that our own reader does not understand, and the handler does, is read by the handler.
-func TestALayoutThatIsNotUnderstoodFallsBack(t *testing.T) {
-	place := recorded(t, "v2-web.txtar")
-	text, err := os.ReadFile(filepath.Join(place.Dirs["blkio"].Path, "io.stat"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	edit(t, place.Dirs["blkio"], "io.stat", strings.TrimSpace(string(text))+" rubbish\n") // the handler skips it
-	files := kernel.NewFiles(100)
-	source, why, err := Open(files, place)
-	if err != nil || why == nil || !strings.Contains(why.Error(), "io.stat") || !strings.Contains(why.Error(), "rubbish") {
-		t.Fatalf("Open() = %T, %v, %v, expected the handler, as io.stat has rubbish", source, why, err)
-	}
-	if _, ok := source.(*Handler); !ok {
-		t.Errorf("it is a %T", source)
-	}
-	if files.Open() != 0 {
-		t.Errorf("%d files stay open", files.Open())
-	}
-	var s cgroup.Sample
-	if err := source.Read(&s, time.Now()); err != nil || s.Memory.Usage.Value != 31977472 {
-		t.Errorf("it reads %v, %v", s.Memory.Usage, err)
+// What our own reader reads as something else than the handler, cannot open or does not understand, is read by the handler, and what our
+// own held open is given back.
+func TestOpenTakesTheHandlerWhereOursDiffers(t *testing.T) {
+	for _, tt := range []struct {
+		name, recording, controller string
+		change                      func(t *testing.T, dir cgroup.Dir)
+		why                         string
+		differs                     bool // the two have read all, and not the same
+		figure                      string
+		want                        uint64 // of the figure
+	}{
+		{
+			// Before Linux 5.0 the scheduler CFQ counts, in files that our own reader does not look for: it reads those of the throttle.
+			"something else", "v1-limits.txtar", "blkio", func(t *testing.T, dir cgroup.Dir) {
+				for _, of := range []string{"sectors", "io_service_time", "io_wait_time", "io_merged", "io_queued", "time", "io_serviced", "io_service_bytes"} {
+					edit(t, dir, "blkio."+of+"_recursive", "254:0 Read 0\n254:0 Write 180224\n254:0 Total 180224\nTotal 180224\n")
+				}
+			},
+			"docker_container_blkio 254:0 io_service_bytes_recursive_write: found 90112, cAdvisor's handler says 180224", true,
+			"docker_container_blkio 254:0 io_service_bytes_recursive_write", 180224,
+		},
+		{
+			"what cannot be opened", "v1-limits.txtar", "memory", func(t *testing.T, dir cgroup.Dir) {
+				path := filepath.Join(dir.Path, "memory.oom_control") // the handler does not look at it
+				if err := errors.Join(os.Remove(path), os.Symlink(path, path)); err != nil {
+					t.Fatal(err)
+				}
+			},
+			`memory.oom_control: too many levels of symbolic links`, false, "docker_container_mem usage", 18874368,
+		},
+		{
+			"what is not understood", "v2-web.txtar", "blkio", func(t *testing.T, dir cgroup.Dir) {
+				edit(t, dir, "io.stat", "254:0 rbytes=102400 wbytes=232783872 rubbish\n") // which the handler skips
+			},
+			`io.stat": found "254:0 rbytes=102400 wbytes=232783872 rubbish"`, false, "docker_container_mem usage", 31977472,
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			place := recorded(t, tt.recording)
+			tt.change(t, place.Dirs[tt.controller])
+			files := kernel.NewFiles(100)
+			source, why, err := Open(files, place)
+			if _, ok := source.(*Handler); !ok || err != nil {
+				t.Fatalf("Open() = %T, %v, %v, expected the handler", source, why, err)
+			}
+			var d *Disagreement
+			if why == nil || !strings.Contains(why.Error(), tt.why) || errors.As(why, &d) != tt.differs {
+				t.Errorf("found %T, %v, expected %s", why, why, tt.why)
+			}
+			if files.Open() != 0 {
+				t.Errorf("%d files stay open", files.Open())
+			}
+			var s cgroup.Sample
+			if err := source.Read(&s, time.Now()); err != nil || byName(&s)[tt.figure] != kernel.Known(tt.want) {
+				t.Errorf("it reads %v, %v, expected %d", byName(&s)[tt.figure], err, tt.want)
+			}
+		})
 	}
 }
 
