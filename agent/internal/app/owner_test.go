@@ -9,10 +9,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/rogpeppe/go-internal/txtar"
 
 	"nezuban/agent/influx"
-	"nezuban/agent/internal/cgroup"
 	"nezuban/agent/internal/docker"
 )
 
@@ -89,20 +87,10 @@ func TestStatusAndEngineLines(t *testing.T) {
 // A round makes no garbage of its containers: what is the same each time is encoded once.
 func TestARoundAllocatesLittle(t *testing.T) {
 	const containers = 50
-	archive, err := txtar.ParseFile("../cgroup/testdata/v2-web.txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	if err := txtar.Write(archive, dir); err != nil {
-		t.Fatal(err)
-	}
 	table := docker.NewTable()
 	table.Connected(docker.Info{Name: "e1", ServerVersion: "20.10.24"})
 	s, _ := testSampler(t, table)
-	if s.hierarchy, err = cgroup.Under(dir); err != nil {
-		t.Fatal(err)
-	}
+	s.hierarchy = recordedMachine(t)
 	round := func() float64 {
 		least := math.Inf(1)
 		for range 4 { // the first opens files and makes room, and in any of them the host may have a new mount
@@ -115,7 +103,7 @@ func TestARoundAllocatesLittle(t *testing.T) {
 		id := fmt.Sprintf("%064d", i)
 		table.Put(docker.Container{
 			ID: id, Name: "web" + id, Image: "load", Version: "1", Status: "running", NetworkMode: "default", Health: docker.Healthy,
-			PID: 511, StartedAt: time.Unix(900, 0), // the recorded process
+			PID: recordedPID, StartedAt: time.Unix(900, 0),
 		})
 	}
 	all := round()
