@@ -82,17 +82,22 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 0
 	case "verify":
 		agree, err := app.Verify(context.Background(), cfg, flags.Args(), stdout)
-		if err != nil {
-			fmt.Fprintln(stderr, err)
-		}
-		if err != nil || !agree {
-			return 1
-		}
-		return 0
+		return verdict(agree, err, stderr)
 	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(garbage)
 	}
 	opts := daemon.Options{Name: "nezuban-agent", LogLevel: cfg.LogLevel, SentryDSN: cfg.SentryDSN}
 	return daemon.Main(opts, func(ctx context.Context, d *daemon.Daemon) error { return app.Run(ctx, d, cfg) })
+}
+
+// verdict is the exit code of verify: 0 when all agree.
+func verdict(agree bool, err error, stderr io.Writer) int {
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+	}
+	if err != nil || !agree {
+		return 1
+	}
+	return 0
 }

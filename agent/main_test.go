@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -90,6 +91,29 @@ func TestCommandLine(t *testing.T) {
 			}
 			if !strings.Contains(stdout.String(), tt.stdout) || !strings.Contains(stderr.String(), tt.stderr) {
 				t.Errorf("stdout %q, stderr %q; expected %q, %q", &stdout, &stderr, tt.stdout, tt.stderr)
+			}
+		})
+	}
+}
+
+// Whoever runs verify in a script hears of a difference by the exit code.
+func TestExitCodeOfVerify(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		agree  bool
+		err    error
+		code   int
+		stderr string
+	}{
+		{"all agree", true, nil, 0, ""},
+		{"one differs", false, nil, 1, ""},
+		{"nobody knows", false, errors.New("verify: Docker is away"), 1, "verify: Docker is away\n"},
+		{"nobody knows of the last", true, errors.New("verify: Docker is away"), 1, "verify: Docker is away\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var stderr bytes.Buffer
+			if code := verdict(tt.agree, tt.err, &stderr); code != tt.code || stderr.String() != tt.stderr {
+				t.Errorf("found %d, %q, expected %d, %q", code, &stderr, tt.code, tt.stderr)
 			}
 		})
 	}

@@ -87,6 +87,7 @@ const (
 	FieldStartedAt     = "started_at"
 	FieldFinishedAt    = "finished_at"
 	FieldUptimeNs      = "uptime_ns"
+	FieldNetworkMode   = "network_mode"
 	FieldHealthStatus  = "health_status"
 	FieldFailingStreak = "failing_streak"
 
@@ -97,6 +98,9 @@ const (
 	FieldNContainersPaused  = "n_containers_paused"
 	FieldNImages            = "n_images"
 	FieldMemoryTotal        = "memory_total"
+	FieldNUsedFDs           = "n_used_file_descriptors"
+	FieldNGoroutines        = "n_goroutines"
+	FieldNListeners         = "n_listener_events"
 )
 
 // Fields of container_event.

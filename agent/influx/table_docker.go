@@ -16,6 +16,11 @@ func dockerMeasurements() []Measurement {
 			Fields: join(
 				gauges(UnitCount, FieldNCPUs, FieldNContainers, FieldNContainersRunning, FieldNContainersStopped, FieldNContainersPaused, FieldNImages),
 				gauges(UnitBytes, FieldMemoryTotal),
+				[]FieldInfo{
+					integer(FieldNUsedFDs, UnitCount, "descriptors that the engine has open; absent, as the two below, when it does not say"),
+					integer(FieldNGoroutines, UnitCount, "of the engine"),
+					integer(FieldNListeners, UnitCount, "those who follow the engine's events, the agent among them"),
+				},
 			),
 		},
 		{
@@ -55,7 +60,7 @@ func dockerMeasurements() []Measurement {
 			),
 		},
 		{
-			Name: ContainerNet, From: FromAgent, Meaning: "network of a container; absent for one in the host's network", Tags: containerTags(TagNetwork),
+			Name: ContainerNet, From: FromAgent, Meaning: "network of a container; absent for one in the host's network or another container's", Tags: containerTags(TagNetwork),
 			Fields: join(
 				counters(UnitBytes, FieldRxBytes, FieldTxBytes),
 				counters(UnitCount, FieldRxPackets, FieldRxErrors, FieldRxDropped, FieldTxPackets, FieldTxErrors, FieldTxDropped),
@@ -93,6 +98,7 @@ func dockerMeasurements() []Measurement {
 				integer(FieldStartedAt, UnitUnixNano, ""),
 				integer(FieldFinishedAt, UnitUnixNano, "absent if it never ended"),
 				integer(FieldUptimeNs, UnitNanoseconds, ""),
+				text(FieldNetworkMode, "whose network it has, as docker inspect says: bridge, default, none, the name of a network; host or container:ID: no figures"),
 				id,
 			},
 		},

@@ -14,24 +14,17 @@ import (
 	"nezuban/packaging/testenv/declared"
 )
 
-// waiting is a writer for which something waits.
-type waiting struct{ recorder }
-
-func (*waiting) Stats() influx.Stats {
-	return influx.Stats{Waiting: 1, Oldest: time.Unix(1, 0), Lost: 1}
-}
-
 // What the table of names has of Docker, of events and of the agent is written, and nothing else.
 func TestWhatIsWrittenIsDeclared(t *testing.T) {
 	c := docker.Container{
-		ID: "0a1b", Name: "web", Image: "load", Version: "1", RestartPolicy: "no", Status: "running", PID: 1 << 30,
+		ID: "0a1b", Name: "web", Image: "load", Version: "1", RestartPolicy: "no", NetworkMode: "host", Status: "running", PID: 1 << 30,
 		StartedAt: time.Unix(10, 0), FinishedAt: time.Unix(5, 0), Health: docker.Healthy,
 	}
 	table := docker.NewTable()
 	table.Put(c)
-	table.Connected(docker.Info{Name: "h", ServerVersion: "1"})
-	s, _ := testSampler(t, table)
-	s.writer = &waiting{}
+	table.Connected(docker.Info{Name: "h", ServerVersion: "1", NFd: 1, NGoroutines: 1, NEventsListener: 1})
+	s, written := testSampler(t, table)
+	written.stats = influx.Stats{Waiting: 1, Oldest: time.Unix(1, 0), Lost: 1}
 	s.sample(time.Unix(1000, 0))
 	points, bad := influx.Decode(s.lines.Bytes(), lineprotocol.Nanosecond, time.Time{})
 	if len(bad) > 0 {

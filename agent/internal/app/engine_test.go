@@ -205,6 +205,7 @@ func (e *engine) try(ctx context.Context, method, path string, body []byte) (sta
 
 // recorder is a writer that keeps what is written.
 type recorder struct {
+	stats  influx.Stats // that it gives
 	mu     sync.Mutex
 	points []influx.Point
 }
@@ -217,7 +218,7 @@ func (r *recorder) Write(points ...influx.Point) {
 
 func (r *recorder) WriteNow(points ...influx.Point) { r.Write(points...) }
 func (r *recorder) Sync() error                     { return nil }
-func (r *recorder) Stats() influx.Stats             { return influx.Stats{} }
+func (r *recorder) Stats() influx.Stats             { return r.stats }
 
 // WriteLines takes the points; the lines a test takes from the sampler.
 func (r *recorder) WriteLines(_ *influx.Lines, points ...influx.Point) { r.Write(points...) }

@@ -195,13 +195,13 @@ func (f *follower) away(ctx context.Context, why error) {
 	})
 }
 
-// listed asks again for what the table has otherwise, and for what no event tells.
+// listed asks again for what the table has otherwise or from a list alone, and for what no event tells.
 func (f *follower) listed(ctx context.Context, list []docker.Summary) {
 	f.do(ctx, func() {
 		there := make(map[string]bool, len(list))
 		for _, l := range list {
 			there[l.ID] = true
-			if c, ok := f.table.Find(l.ID); !ok || c.Status != l.State || failing(c) {
+			if c, ok := f.table.Find(l.ID); !ok || !c.Known() || c.Status != l.State || failing(c) {
 				f.ask(ctx, l.ID)
 			}
 		}

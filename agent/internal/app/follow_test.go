@@ -261,6 +261,39 @@ func TestEventsOfImages(t *testing.T) {
 	})
 }
 
+// What happened to an image is told once, also when Docker tells the next agent of it again.
+func TestEventOfAnImageIsToldOnce(t *testing.T) {
+	s := newScripted(t)
+	dir := t.TempDir()
+	told := func(written *recorder) []string {
+		var all []string
+		for _, p := range written.of(influx.DockerEvent, "") {
+			image, _ := p.Text(influx.FieldImage)
+			version, _ := p.Text(influx.FieldVersion)
+			all = append(all, p.Tag(influx.TagAction)+" "+image+" "+version)
+		}
+		return all
+	}
+	written, table, stop := followingWith(t, s.path, dir, newLastSamples())
+	connected(t, table)
+	pulled := time.Now()
+	s.tellImage("shop:1", "pull", pulled)
+	written.awaitPoints(t, 1, influx.DockerEvent, "")
+	stop()
+	if diff := cmp.Diff([]string{"pull shop 1"}, told(written)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+
+	written, table, _ = followingWith(t, s.path, dir, newLastSamples())
+	connected(t, table)
+	s.tellImage("shop:1", "pull", pulled)
+	s.tellImage("shop:1", "untag", time.Now())
+	written.awaitPoints(t, 1, influx.DockerEvent, "")
+	if diff := cmp.Diff([]string{"untag shop 1"}, told(written)); diff != "" {
+		t.Errorf("the next agent (-want +got):\n%s", diff)
+	}
+}
+
 // A container under --rm that ends while nobody follows Docker, and of which Docker has forgotten everything, is told to be gone, once.
 func TestContainerThatIsGone(t *testing.T) {
 	s := newScripted(t)
@@ -280,6 +313,13 @@ func TestContainerThatIsGone(t *testing.T) {
 	}
 	if id, _ := points[1].Text(influx.FieldContainerID); id != "web" {
 		t.Errorf("its id is %q", id)
+	}
+	var fields []string
+	for _, f := range points[1].Fields {
+		fields = append(fields, f.Key)
+	}
+	if diff := cmp.Diff([]string{"container_id", "image", "version", "restart_policy", "auto_remove"}, fields); diff != "" {
+		t.Errorf("how it ended nobody knows (-want +got):\n%s", diff)
 	}
 	stop()
 

@@ -17,26 +17,28 @@ type owner struct {
 	*cgroup.Owner
 	of             described
 	status, health influx.Series
-	healthOf       string // what the fixed field says
+	networkField   influx.Fixed // of status
+	healthOf       string       // what the fixed field says
 	healthField    influx.Fixed
 }
 
-// described is what a container's tags are made of.
-type described struct{ name, image, version, status, engine, server string }
+// described is what a container's tags are made of, and its network.
+type described struct{ name, image, version, status, network, engine, server string }
 
-// owner is the one of a container, made anew when a tag changes. An error is of tags that have no line protocol.
+// owner is the one of a container, made anew when something of it changes. An error is of tags that have no line protocol.
 func (s *sampler) owner(c *docker.Container, engine *docker.Info) (*owner, error) {
-	now := described{c.Name, c.Image, c.Version, c.Status, engine.Name, engine.ServerVersion}
+	now := described{c.Name, c.Image, c.Version, c.Status, c.NetworkMode, engine.Name, engine.ServerVersion}
 	if o := s.owners[c.ID]; o != nil && o.of == now {
 		return o, nil
 	}
 	tags := append(containerTags(s.hostName, *engine, *c), s.labels.tags(c)...)
 	slices.SortFunc(tags, func(a, b influx.Tag) int { return strings.Compare(a.Key, b.Key) })
 	o := &owner{of: now}
-	var errs [3]error
+	var errs [4]error
 	o.Owner, errs[0] = cgroup.NewOwner(c.ID, tags)
 	o.status, errs[1] = influx.NewSeries(influx.ContainerStatus, tags)
 	o.health, errs[2] = influx.NewSeries(influx.ContainerHealth, tags)
+	o.networkField, errs[3] = influx.NewFixed(influx.String(influx.FieldNetworkMode, c.NetworkMode))
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
@@ -81,8 +83,18 @@ func (s *sampler) appendEngine(info *docker.Info, containers []docker.Container,
 	l.Int(influx.FieldNContainersRunning, int64(running))
 	l.Int(influx.FieldNContainersPaused, int64(paused))
 	l.Int(influx.FieldNContainersStopped, int64(len(containers)-running-paused))
+	appendSaid(l, influx.FieldNUsedFDs, info.NFd)
+	appendSaid(l, influx.FieldNGoroutines, info.NGoroutines)
+	appendSaid(l, influx.FieldNListeners, info.NEventsListener)
 	l.End(influx.Fixed{}, at)
 	return nil
+}
+
+// appendSaid adds a figure of the engine's own process: there is at least one of each.
+func appendSaid(l *influx.Lines, key string, n int) {
+	if n > 0 {
+		l.Int(key, int64(n))
+	}
 }
 
 // appendStatus adds what Docker last said of a container, running or not, and the result of its health check, if it has one.
@@ -100,6 +112,9 @@ func (o *owner) appendStatus(l *influx.Lines, c *docker.Container, at time.Time)
 	}
 	if c.Running() && !c.StartedAt.IsZero() {
 		l.Int(influx.FieldUptimeNs, at.Sub(c.StartedAt).Nanoseconds())
+	}
+	if c.NetworkMode != "" { // else no inspect has told
+		l.Fixed(o.networkField)
 	}
 	l.End(o.ID(), at)
 	if c.Health == "" {

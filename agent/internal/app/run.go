@@ -134,13 +134,20 @@ func newSampler(d *daemon.Daemon, cfg Config, table *docker.Table, writer pointW
 	}
 }
 
+// otherFiles is how many descriptors are left to sockets: of outputs, of Docker, of those who look.
+const otherFiles = 256
+
 // openFiles is how many of the kernel's files may be held open: what this process is allowed, less what else it needs.
 func openFiles() int {
-	const others = 256 // sockets of outputs, of Docker, of those who look
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return others
+		return otherFiles
 	}
-	all := int(min(limit.Cur, 1<<20))
-	return all - min(others, all/2)
+	return filesWithin(limit.Cur)
+}
+
+// filesWithin is openFiles under a limit. A small one is halved.
+func filesWithin(limit uint64) int {
+	all := int(min(limit, 1<<20))
+	return all - min(otherFiles, all/2)
 }

@@ -4,18 +4,21 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/influxdata/line-protocol/v2/lineprotocol"
 
 	"nezuban/agent/influx"
+	"nezuban/agent/internal/docker"
 	"nezuban/packaging/testenv"
 )
 
@@ -170,5 +173,48 @@ func TestRunOnTakenAddress(t *testing.T) {
 	want := fmt.Sprintf("listen for health and metrics: listen tcp %s: bind: address already in use", taken.Addr())
 	if err == nil || err.Error() != want {
 		t.Errorf("Run: %v, expected %s", err, want)
+	}
+}
+
+// The files that are held open leave descriptors to all else, whatever the limit.
+func TestFilesWithinTheLimit(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		limit uint64
+		want  int
+	}{
+		{"the packaged unit's", 65536, 65280},
+		{"a shell's", 1024, 768},
+		{"twice what others need", 512, 256},
+		{"less than that", 500, 250},
+		{"odd", 7, 4},
+		{"one", 1, 1},
+		{"none", 0, 0},
+		{"a million", 1 << 20, 1<<20 - 256},
+		{"infinity", math.MaxUint64, 1<<20 - 256},
+	} {
+		if got := filesWithin(tt.limit); got != tt.want {
+			t.Errorf("%s, %d: found %d, expected %d", tt.name, tt.limit, got, tt.want)
+		}
+	}
+
+	// It is this process's own limit that counts.
+	var before syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
+			t.Error(err)
+		}
+	}()
+	for _, limit := range []uint64{before.Cur, min(700, before.Cur)} {
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: limit, Max: before.Max}); err != nil {
+			t.Fatal(err)
+		}
+		s, _ := testSampler(t, docker.NewTable())
+		if got, want := s.files.Most(), filesWithin(limit); got != want {
+			t.Errorf("under a limit of %d the sampler holds %d, expected %d", limit, got, want)
+		}
 	}
 }

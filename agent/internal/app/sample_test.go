@@ -154,6 +154,12 @@ func TestSamplesOfRealContainers(t *testing.T) {
 	if written, ok := io[len(io)-1].Int(influx.FieldIOServiceBytesWrite); !ok || written == 0 {
 		t.Errorf("a container that writes has written %d bytes, %v", written, ok)
 	}
+	for name, network := range map[string]string{onHost: "host", joined: "container:" + find(t, table, busy).ID, alone: "none", busy: "default"} {
+		status := second[name][influx.ContainerStatus][0]
+		if mode, ok := status.Text(influx.FieldNetworkMode); mode != network {
+			t.Errorf("network_mode: found %q, %v, expected %q", mode, ok, network)
+		}
+	}
 	for _, name := range []string{onHost, joined, alone} {
 		if net := second[name][influx.ContainerNet]; len(net) > 0 {
 			t.Errorf("network points of one that has none of its own: %v", net)

@@ -16,6 +16,27 @@ import (
 	"nezuban/agent/internal/docker"
 )
 
+// recordedPID is the process of the container in a recording.
+const recordedPID = 511
+
+// recordedMachine is the one that a container of a web server was recorded on.
+func recordedMachine(t *testing.T) cgroup.Hierarchy {
+	t.Helper()
+	archive, err := txtar.ParseFile("../cgroup/testdata/v2-web.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := txtar.Write(archive, dir); err != nil {
+		t.Fatal(err)
+	}
+	hierarchy, err := cgroup.Under(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hierarchy
+}
+
 // Each container is compared with the reference when its first sample is taken: one of which our own reader does not understand a file
 // is read by cAdvisor's handler, and counted.
 func TestTheSamplerComparesWithTheReference(t *testing.T) {
@@ -31,21 +52,11 @@ func TestTheSamplerComparesWithTheReference(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			table := docker.NewTable()
-			table.Put(docker.Container{ID: "a", Name: "a", Status: "running", PID: 511, RestartPolicy: "no"})
+			table.Put(docker.Container{ID: "a", Name: "a", Status: "running", PID: recordedPID, RestartPolicy: "no"})
 			s, _ := testSampler(t, table)
-			archive, err := txtar.ParseFile("../cgroup/testdata/v2-web.txtar")
-			if err != nil {
-				t.Fatal(err)
-			}
-			dir := t.TempDir()
-			if err := txtar.Write(archive, dir); err != nil {
-				t.Fatal(err)
-			}
-			if s.hierarchy, err = cgroup.Under(dir); err != nil {
-				t.Fatal(err)
-			}
+			s.hierarchy = recordedMachine(t)
 			if tt.blockIO != "" {
-				place, err := s.hierarchy.Of(511, true)
+				place, err := s.hierarchy.Of(recordedPID, true)
 				if err := errors.Join(err, os.WriteFile(filepath.Join(place.Dirs["blkio"].Path, "io.stat"), []byte(tt.blockIO), 0o600)); err != nil {
 					t.Fatal(err)
 				}

@@ -28,20 +28,30 @@ type scripted struct {
 
 	mu         sync.Mutex
 	containers map[string]string // inspect answer by id; "" hangs, absent is 404
+	asked      map[string]int    // how often, by path
 	events     chan string
 	stop       chan struct{} // closed: the streams end
 }
 
 func newScripted(t *testing.T) *scripted {
 	t.Helper()
-	s := &scripted{
-		path: filepath.Join(t.TempDir(), "docker.sock"), containers: make(map[string]string),
-		events: make(chan string, 100), stop: make(chan struct{}),
-	}
+	path := filepath.Join(t.TempDir(), "docker.sock")
 	var lc net.ListenConfig
-	ln, err := lc.Listen(t.Context(), "unix", s.path)
+	ln, err := lc.Listen(t.Context(), "unix", path)
 	if err != nil {
 		t.Fatal(err)
+	}
+	s := newScriptedOn(t, ln)
+	s.path = path
+	return s
+}
+
+// newScriptedOn is newScripted for a listener of the test's own.
+func newScriptedOn(t *testing.T, ln net.Listener) *scripted {
+	t.Helper()
+	s := &scripted{
+		containers: make(map[string]string), asked: make(map[string]int),
+		events: make(chan string, 100), stop: make(chan struct{}),
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /info", func(w http.ResponseWriter, _ *http.Request) {
@@ -50,12 +60,29 @@ func newScripted(t *testing.T) *scripted {
 	mux.HandleFunc("GET /containers/json", s.list)
 	mux.HandleFunc("GET /containers/{id}/json", s.inspect)
 	mux.HandleFunc("GET /events", s.stream)
-	server := httptest.NewUnstartedServer(mux)
-	server.Listener.Close()
-	server.Listener = ln
+	server := &httptest.Server{Listener: ln, Config: &http.Server{Handler: s.counted(mux)}}
 	server.Start()
 	t.Cleanup(server.Close)
 	return s
+}
+
+// counted counts what is asked for.
+func (s *scripted) counted(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		s.asked[r.URL.Path]++
+		s.mu.Unlock()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// count gives how often each path was asked for since it was called last.
+func (s *scripted) count() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	asked := s.asked
+	s.asked = make(map[string]int)
+	return asked
 }
 
 func (s *scripted) list(w http.ResponseWriter, _ *http.Request) {
@@ -131,6 +158,11 @@ func (s *scripted) tellCode(id, action string, code int) (sent string) {
 	return sent
 }
 
+// tellImage sends an event of an image that happened at a time.
+func (s *scripted) tellImage(image, action string, at time.Time) {
+	s.events <- fmt.Sprintf(`{"Type":"image","Action":%q,"Actor":{"ID":"sha256:0a1b","Attributes":{"name":%q}},"timeNano":%d}`, action, image, at.UnixNano())
+}
+
 // answer is what an inspect says of a container.
 func answer(id, state string) string {
 	return fmt.Sprintf(`{"Id":%q,"Name":"/%s","Config":{"Image":"load:1"},"HostConfig":{"RestartPolicy":{"Name":"always"}},"State":{%s}}`, id, id, state)
@@ -152,12 +184,29 @@ func TestContainerGoneBeforeInspect(t *testing.T) {
 	}
 	for _, p := range points {
 		image, _ := p.Text(influx.FieldImage)
-		if _, known := p.Text(influx.FieldRestartPolicy); known || image != "load" {
+		version, _ := p.Text(influx.FieldVersion)
+		if _, known := p.Text(influx.FieldRestartPolicy); known || image != "load" || version != "1" {
 			t.Errorf("%v", p)
 		}
 	}
 	if all := table.All(); len(all) > 0 {
 		t.Errorf("the table still has %v", all)
+	}
+}
+
+// That Docker has killed for want of memory is told, and kept in the table until the next start.
+func TestOutOfMemoryIsTold(t *testing.T) {
+	s := newScripted(t)
+	s.set("web", answer("web", `"Status":"running","Pid":1`))
+	written, table := following(t, s.path)
+	connected(t, table)
+	s.tell("web", "oom")
+	points := written.awaitPoints(t, 2, influx.ContainerEvent, "web")
+	if diff := cmp.Diff([]string{"present running", "oom"}, texts(points)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if c, _ := table.Find("web"); !c.OOMKilled {
+		t.Errorf("the table has %+v", c)
 	}
 }
 
@@ -225,7 +274,7 @@ func TestDeathOfWhichDockerTellsNoExitCode(t *testing.T) {
 	}
 }
 
-// A lost event is made up for by the next list.
+// A lost event is made up for by the next list, and so is an inspect that Docker did not answer in time.
 func TestListMakesUpForLostEvents(t *testing.T) {
 	s := newScripted(t)
 	s.set("web", answer("web", `"Status":"running","Pid":1`))
@@ -234,12 +283,17 @@ func TestListMakesUpForLostEvents(t *testing.T) {
 	client := docker.New(s.path)
 	t.Cleanup(client.Close)
 	f := newFollower(client, table, newLastSamples(), &recorder{}, testHost, newMemory("", time.Now(), durable, testLog(t)), newLedger("", "", time.Time{}, testLog(t)))
-	table.Replace([]docker.Container{{ID: "web", Status: "exited", RestartPolicy: "no"}, {ID: "gone", Status: "running", PID: 2, RestartPolicy: "no"}})
+	s.set("slow", answer("slow", `"Status":"running","Pid":4`))
+	table.Replace([]docker.Container{
+		{ID: "web", Status: "exited", RestartPolicy: "no"},
+		{ID: "gone", Status: "running", PID: 2, RestartPolicy: "no"},
+		docker.Summary{ID: "slow", State: "running"}.Container(),
+	})
 	s.mu.Lock()
 	delete(s.containers, "gone")
 	s.mu.Unlock()
 	for range 2 { // what is gone is kept until the second list, for its last events
-		f.listed(t.Context(), []docker.Summary{{ID: "web", State: "running"}, {ID: "new", State: "running"}})
+		f.listed(t.Context(), []docker.Summary{{ID: "web", State: "running"}, {ID: "new", State: "running"}, {ID: "slow", State: "running"}})
 		s.set("new", answer("new", `"Status":"running","Pid":3`))
 		(<-f.inbox)()
 		for range len(f.asked) {
@@ -251,6 +305,9 @@ func TestListMakesUpForLostEvents(t *testing.T) {
 	}
 	if c, _ := table.Find("new"); !c.Running() {
 		t.Errorf("new is %+v", c)
+	}
+	if c, _ := table.Find("slow"); !c.Running() {
+		t.Errorf("slow is %+v", c)
 	}
 	if c, known := table.Find("gone"); known {
 		t.Errorf("gone is still known: %+v", c)

@@ -8,7 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"nezuban/agent/influx"
+	"nezuban/agent/internal/docker"
 	"nezuban/packaging/testenv"
 )
 
@@ -68,14 +71,16 @@ func TestShortLivesAreAllTold(t *testing.T) {
 		return true
 	})
 	stop()
-	starts, images := events(t, influx.ActionStart, influx.FieldContainerID), events(t, influx.ActionStart, influx.FieldImage)
+	starts := events(t, influx.ActionStart, influx.FieldContainerID)
+	images, versions := events(t, influx.ActionStart, influx.FieldImage), events(t, influx.ActionStart, influx.FieldVersion)
+	image, version := docker.SplitImage(e.image)
 	dies := events(t, influx.ActionDie, influx.FieldExitCode)
 	for name, code := range want {
 		if len(starts[name]) != 1 || len(dies[name]) != 1 || dies[name][0] != code {
 			t.Errorf("%s: starts %v, deaths with exit codes %v, expected one with %d", name, starts[name], dies[name], code)
 		}
-		if len(images[name]) != 1 || images[name][0] == "" {
-			t.Errorf("%s: its start names the images %v", name, images[name])
+		if diff := cmp.Diff([][]any{{image}, {version}}, [][]any{images[name], versions[name]}); diff != "" {
+			t.Errorf("%s: image and version of its start (-want +got):\n%s", name, diff)
 		}
 	}
 	if len(want) != containers {

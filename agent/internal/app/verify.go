@@ -37,10 +37,32 @@ func Verify(ctx context.Context, cfg Config, names []string, out io.Writer) (agr
 	if err != nil {
 		return false, fmt.Errorf("verify: %w", err)
 	}
-	files := kernel.NewFiles(openFiles())
+	return verifyAll(running, bothIn(hierarchy, kernel.NewFiles(openFiles())), out)
+}
+
+// openBoth opens our own reader of a container, and the reference.
+type openBoth func(c docker.Container) (own, handler cgroup.Source, err error)
+
+// bothIn opens the two of this machine's containers.
+func bothIn(hierarchy cgroup.Hierarchy, files *kernel.Files) openBoth {
+	return func(c docker.Container) (own, handler cgroup.Source, err error) {
+		place, err := hierarchy.Of(c.PID, c.OwnsNetwork())
+		if err != nil {
+			return nil, nil, err
+		}
+		if handler, err = reference.New(place); err != nil {
+			return nil, nil, err
+		}
+		own, err = cgroup.NewReader(files, place)
+		return own, handler, err
+	}
+}
+
+// verifyAll compares all containers, also those behind one in which something differs.
+func verifyAll(running []docker.Container, open openBoth, out io.Writer) (agree bool, err error) {
 	agree = true
 	for _, c := range running {
-		same, err := verify(hierarchy, files, c, out)
+		same, err := verify(c, open, out)
 		if err != nil {
 			return false, fmt.Errorf("verify: container %s: %w", c.Name, err)
 		}
@@ -90,20 +112,12 @@ func runningContainers(ctx context.Context, client *docker.Client, names []strin
 }
 
 // verify compares one container.
-func verify(hierarchy cgroup.Hierarchy, files *kernel.Files, c docker.Container, out io.Writer) (same bool, err error) {
-	place, err := hierarchy.Of(c.PID, c.OwnsNetwork())
-	if err != nil {
-		return false, err
-	}
-	own, err := cgroup.NewReader(files, place)
+func verify(c docker.Container, open openBoth, out io.Writer) (same bool, err error) {
+	own, handler, err := open(c)
 	if err != nil {
 		return false, err
 	}
 	defer own.Close()
-	handler, err := reference.New(place)
-	if err != nil {
-		return false, err
-	}
 	compared, err := reference.Check(own, handler)
 	switch {
 	case errors.Is(err, cgroup.ErrGone), errors.Is(err, fs.ErrNotExist):

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -313,5 +314,59 @@ func TestAFallbackIsSaidOnceAndCounted(t *testing.T) {
 	}
 	if n := strings.Count(log.String(), "memory.stat is new"); n != 1 {
 		t.Errorf("said %d times:\n%s", n, log.String())
+	}
+}
+
+// steady is a source that always reads the same.
+type steady struct{ sample cgroup.Sample }
+
+func (s *steady) Read(into *cgroup.Sample, now time.Time) error {
+	*into = s.sample
+	into.At = now
+	return nil
+}
+
+func (*steady) Close() {}
+
+// One container in which something differs is told, wherever it stands among others that agree.
+func TestVerifySaysThatOneOfTwoDiffers(t *testing.T) {
+	limited := func(limit uint64) *steady {
+		return &steady{cgroup.Sample{Memory: cgroup.Memory{Limit: kernel.Known(limit)}}}
+	}
+	open := func(c docker.Container) (own, handler cgroup.Source, err error) {
+		switch c.Name {
+		case "odd":
+			return limited(1 << 20), limited(64 << 20), nil
+		case "broken":
+			return nil, nil, errors.New("no controller")
+		}
+		return limited(64 << 20), limited(64 << 20), nil
+	}
+	for _, tt := range []struct {
+		name  string
+		names []string
+		agree bool
+		err   string
+	}{
+		{"none", nil, true, ""},
+		{"both agree", []string{"a", "b"}, true, ""},
+		{"the first differs", []string{"odd", "a"}, false, ""},
+		{"the second differs", []string{"a", "odd"}, false, ""},
+		{"one cannot be read", []string{"a", "broken"}, false, "verify: container broken: no controller"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var running []docker.Container
+			for _, name := range tt.names {
+				running = append(running, docker.Container{Name: name})
+			}
+			var out bytes.Buffer
+			agree, err := verifyAll(running, open, &out)
+			if agree != tt.agree || (err == nil) != (tt.err == "") || err != nil && err.Error() != tt.err {
+				t.Errorf("found %v, %v, expected %v, %q\n%s", agree, err, tt.agree, tt.err, out.String())
+			}
+			if told := strings.Contains(out.String(), "DIFFERS"); told != slices.Contains(tt.names, "odd") {
+				t.Errorf("found\n%s", out.String())
+			}
+		})
 	}
 }

@@ -39,11 +39,16 @@ type Client struct {
 // New makes a client of the engine that listens on the unix socket at path, which keeps these labels of containers and no others.
 // It does not connect.
 func New(path string, labels ...string) *Client {
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+	return NewOver(func(ctx context.Context) (net.Conn, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", path)
-	}
-	return &Client{http: &http.Client{Transport: &http.Transport{DialContext: dial, MaxIdleConns: 4}}, labels: labels}
+	}, labels...)
+}
+
+// NewOver is New of the engine at the other end of the connections that dial makes.
+func NewOver(dial func(context.Context) (net.Conn, error), labels ...string) *Client {
+	transport := &http.Transport{MaxIdleConns: 4, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }}
+	return &Client{http: &http.Client{Transport: transport}, labels: labels}
 }
 
 // Close gives up the idle connections.
@@ -56,6 +61,11 @@ type Info struct {
 	NCPU          int
 	MemTotal      int64 // bytes
 	Images        int
+
+	// Of the engine's own process; 0 or less when it does not say.
+	NFd             int // descriptors
+	NGoroutines     int
+	NEventsListener int // streams of events, the agent's among them
 }
 
 // Info asks for /info. The engine counts its images and starts programs for it: ask seldom.

@@ -21,7 +21,7 @@ type Container struct {
 	Version       string // the image's tag or digest, or "unknown"
 	RestartPolicy string // no, always, on-failure or unless-stopped
 	AutoRemove    bool   // started with --rm
-	NetworkMode   string // bridge, host, none, container:ID or the name of a network
+	NetworkMode   string // bridge, default, host, none, container:ID or the name of a network
 
 	Status       string // created, running, paused, restarting, removing, exited or dead
 	PID          int    // of the main process, as the host sees it; 0 when not running

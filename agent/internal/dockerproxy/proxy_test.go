@@ -320,7 +320,7 @@ func TestWhatPassesIsWhatTheAgentReads(t *testing.T) {
 	of := func(path string) string {
 		switch path {
 		case "/info":
-			return `{"Name":"d1","ServerVersion":"20.10.24","NCPU":2,"MemTotal":9,"Images":4,"HttpProxy":"http://user:SECRET@proxy","Labels":["SECRET"],"Swarm":{"NodeID":"SECRET"}}`
+			return `{"Name":"d1","ServerVersion":"20.10.24","NCPU":2,"MemTotal":9,"Images":4,"NFd":31,"NGoroutines":45,"NEventsListener":2,"Debug":true,"HttpProxy":"http://user:SECRET@proxy","Labels":["SECRET"],"Swarm":{"NodeID":"SECRET"}}`
 		case "/version":
 			return `{"Version":"20.10.24","ApiVersion":"1.41","MinAPIVersion":"1.12","Os":"linux","Arch":"amd64","KernelVersion":"SECRET","Components":[{"Name":"SECRET"}]}`
 		case "/containers/json":
@@ -355,6 +355,10 @@ func TestWhatPassesIsWhatTheAgentReads(t *testing.T) {
 			if diff := cmp.Diff(want, got); diff != "" || err != nil {
 				t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
 			}
+		}
+		const info = `{"Name":"d1","ServerVersion":"20.10.24","NCPU":2,"MemTotal":9,"Images":4,"NFd":31,"NGoroutines":45,"NEventsListener":2}`
+		if _, body := get(t, socket, "/info"); body != info {
+			t.Errorf("/info: found %s, expected %s", body, info)
 		}
 		for _, target := range []string{"/info", "/version", "/containers/json?all=1", "/containers/" + id + "/json"} {
 			status, body := get(t, socket, target)

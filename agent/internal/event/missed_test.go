@@ -125,8 +125,15 @@ func TestSeen(t *testing.T) {
 	s := NewSeen()
 	one := docker.Event{ID: "a", Action: docker.ActionDie, At: start()}
 	other := docker.Event{ID: "a", Action: docker.ActionStop, At: start()}
-	if !s.First(one) || !s.First(other) || s.First(one) {
-		t.Error("an event is told first once; another one at the same time is another event")
+	another := docker.Event{ID: "c", Action: docker.ActionDie, At: start()}
+	later := docker.Event{ID: "a", Action: docker.ActionDie, At: start().Add(1)}
+	for _, e := range []docker.Event{one, other, another, later} {
+		if !s.First(e) {
+			t.Errorf("%s of %s at %s is not told: another container, action or time is another event", e.Action, e.ID, e.At)
+		}
+		if s.First(e) {
+			t.Errorf("%s of %s at %s is told twice", e.Action, e.ID, e.At)
+		}
 	}
 	for i := range remembered {
 		s.First(docker.Event{ID: "b", Action: docker.ActionOOM, At: start().Add(ms(i))})
