@@ -24,6 +24,14 @@ func (f *follower) ask(ctx context.Context, id string) {
 	})
 }
 
+// askAnew is ask, when what is on its way may be of before.
+func (f *follower) askAnew(ctx context.Context, id string) {
+	if _, under := f.asked[id]; under {
+		f.asked[id] = true
+	}
+	f.ask(ctx, id)
+}
+
 // inspect waits for its turn: not all containers are asked for at once.
 func (f *follower) inspect(ctx context.Context, id string) (docker.Container, error) {
 	select {
@@ -43,13 +51,22 @@ func (f *follower) answered(ctx context.Context, id string, c docker.Container, 
 	delete(f.waiting, id)
 	switch {
 	case err == nil && outdated:
+		if len(waiting) > 0 {
+			f.waiting[id] = waiting
+		}
 		f.ask(ctx, id)
+		return
 	case err == nil:
 		f.table.Put(c)
+		if len(waiting) == 0 {
+			f.missed.Suspect(c, f.ledger.of(c, f.memory.seenUntil()), time.Now())
+		}
 	case errors.Is(err, docker.ErrNotFound) && len(waiting) == 0:
 		f.gone(id)
 	case len(waiting) > 0:
-		f.table.Put(waiting[0].Container())
+		if _, known := f.table.Find(id); !known {
+			f.table.Put(waiting[0].Container())
+		}
 	}
 	for _, e := range waiting {
 		f.apply(ctx, e)
@@ -59,9 +76,15 @@ func (f *follower) answered(ctx context.Context, id string, c docker.Container, 
 // gone notes that Docker has a container no longer. What is known of it stays
 // for its last events, which may still be on their way.
 func (f *follower) gone(id string) {
-	if c, known := f.table.Find(id); known {
-		c.Status, c.PID = "removing", 0
-		f.table.Put(c)
+	c, known := f.table.Find(id)
+	if !known {
+		return
+	}
+	c.Status, c.PID = "removing", 0
+	f.table.Put(c)
+	if f.ledger.runs(id) {
+		now := time.Now()
+		f.missed.SuspectGone(c, now, now)
 	}
 }
 
@@ -71,8 +94,13 @@ func (f *follower) apply(ctx context.Context, e docker.Event) {
 	if !known {
 		c = e.Container()
 	}
-	if e.Action == docker.ActionDie {
+	switch {
+	case e.Action == docker.ActionDie:
 		e.ExitCode = event.ExitCode(e, c)
+	case e.Action == docker.ActionKill && c.Claims.Signal:
+		e.Signal = ""
+	case e.Action == docker.ActionRename && c.Claims.OldName:
+		e.OldName = ""
 	}
 	f.update(ctx, &c, e)
 	now := time.Now()
@@ -129,6 +157,8 @@ func (f *follower) update(ctx context.Context, c *docker.Container, e docker.Eve
 		c.Status = "paused"
 	case docker.ActionUnpause:
 		c.Status = "running"
+	case docker.ActionUpdate: // of its restart policy, for one
+		f.askAnew(ctx, e.ID)
 	}
 	f.table.Put(*c)
 }

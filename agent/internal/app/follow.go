@@ -33,6 +33,7 @@ type follower struct {
 	asked   map[string]bool           // by container id: an inspect is under way; true: and already outdated
 	waiting map[string][]docker.Event // of containers that nothing is known of yet
 	synced  time.Time                 // what the table holds is at least as new as this
+	latest  time.Time                 // of the clock, as it was read last
 	live    time.Time                 // since when there is a stream; zero: there is none
 	left    time.Time                 // since when there is none, after there was one
 }
@@ -80,6 +81,7 @@ func (f *follower) loop(ended <-chan struct{}) {
 		case now := <-timer.C:
 			f.expire(now)
 		case now := <-tick.C:
+			f.clock(now)
 			f.remember(now)
 		case <-ended:
 			ended, last = nil, time.After(event.HoldFor)
@@ -143,6 +145,20 @@ func (f *follower) remember(now time.Time) {
 	f.memory.settle(f.undecided())
 }
 
+// clock notes the time of day. When the clock was put back, what was seen is of before, by its new time: else all that happens from now on
+// would look old, and not be told.
+func (f *follower) clock(now time.Time) {
+	now = now.Round(0) // the wall's clock alone
+	if now.Before(f.latest) {
+		before := now.Add(-rememberEvery) // it is read as often, at least
+		f.memory.back(before)
+		if f.synced.After(before) {
+			f.synced = before
+		}
+	}
+	f.latest = now
+}
+
 // undecided is when the oldest of what was seen and is not told happened.
 func (f *follower) undecided() time.Time {
 	oldest := event.Earlier(f.judge.Oldest(), f.missed.Oldest())
@@ -164,6 +180,7 @@ func (f *follower) present(ctx context.Context, containers []docker.Container, a
 			lives[c.ID] = f.ledger.of(c, f.memory.seenUntil())
 			f.missed.Suspect(c, lives[c.ID], now)
 		}
+		behind := f.leftBehind(lives)
 		for id, life := range f.ledger.others(lives) { // what ran, and is not there
 			c, known := f.table.Find(id)
 			if !known {
@@ -172,7 +189,7 @@ func (f *follower) present(ctx context.Context, containers []docker.Container, a
 			f.missed.SuspectGone(c, asked, now)
 			lives[id] = life
 		}
-		f.table.Replace(containers)
+		f.table.Replace(append(containers, behind...))
 		f.synced, f.live = asked, now
 		f.judge.Keep(func(id string) bool { _, ok := f.table.Find(id); return ok })
 		if !f.left.IsZero() {
@@ -184,6 +201,17 @@ func (f *follower) present(ctx context.Context, containers []docker.Container, a
 		}
 		f.ledger.keep(lives)
 	})
+}
+
+// leftBehind are the containers that the table has and these are not: what is known of them stays for their last events, until the next list.
+func (f *follower) leftBehind(these map[string]event.Life) (gone []docker.Container) {
+	for _, c := range f.table.All() {
+		if _, there := these[c.ID]; !there {
+			c.Status, c.PID = "removing", 0
+			gone = append(gone, c)
+		}
+	}
+	return gone
 }
 
 // away notes that the stream has ended, after all that it told.
@@ -219,9 +247,11 @@ func (f *follower) listed(ctx context.Context, list []docker.Summary) {
 
 // happened takes the next event. One of a container that nothing is known of
 // waits, with those that follow, until Docker has been asked: its restart
-// policy decides what the event means. Events of others go by.
+// policy decides what the event means. So does a death of which the event does
+// not say the exit code. Events of others go by.
 func (f *follower) happened(ctx context.Context, e docker.Event) {
 	f.do(ctx, func() {
+		f.clock(time.Now())
 		f.memory.saw(e.At)
 		if e.OfImage {
 			if f.memory.isNew(e.At) {
@@ -234,9 +264,10 @@ func (f *follower) happened(ctx context.Context, e docker.Event) {
 			f.waiting[e.ID] = append(waiting, e)
 			return
 		}
-		if _, known := f.table.Find(e.ID); !known && e.Action != docker.ActionDestroy {
+		c, known := f.table.Find(e.ID)
+		if !known && e.Action != docker.ActionDestroy || e.Action == docker.ActionDie && c.Claims.ExitCode {
 			f.waiting[e.ID] = append(f.waiting[e.ID], e)
-			f.ask(ctx, e.ID)
+			f.askAnew(ctx, e.ID)
 			return
 		}
 		f.apply(ctx, e)

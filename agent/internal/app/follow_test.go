@@ -87,6 +87,14 @@ func TestEventsOfRealContainers(t *testing.T) {
 			want: []string{"start", "die 3 requested=false", "destroy"}, policy: "no",
 		},
 		{
+			name: "crash beside a label with the name of the exit code", spec: spec{Cmd: []string{"exit", "3", "after", "100ms"}, Labels: map[string]string{"exitCode": "0"}}, do: func(string) {},
+			want: []string{"start", "die 3 requested=false"}, policy: "no",
+		},
+		{
+			name: "crash beside such a label that is no number", spec: spec{Cmd: []string{"exit", "3", "after", "100ms"}, Labels: map[string]string{"exitCode": "none"}}, do: func(string) {},
+			want: []string{"start", "die 3 requested=false"}, policy: "no",
+		},
+		{
 			name: "docker stop under --rm", spec: spec{Cmd: []string{"sleep"}, HostConfig: hostConfig{AutoRemove: true}}, do: func(n string) { e.stop(n, "10") },
 			want: []string{"start", "kill 15", "die 0 requested=true", "destroy", "stop"}, policy: "no",
 		},

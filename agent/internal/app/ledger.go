@@ -129,6 +129,9 @@ func (l *ledger) of(c docker.Container, until time.Time) event.Life {
 	return life
 }
 
+// runs says that a container ran when it was seen last.
+func (l *ledger) runs(id string) bool { return l.seen[id].Runs() }
+
 // others are the lives of containers that are not among these, as far as they ran when they were seen last.
 func (l *ledger) others(these map[string]event.Life) map[string]event.Life {
 	found := make(map[string]event.Life)

@@ -145,8 +145,19 @@ func (m *memory) saw(until time.Time) {
 	}
 }
 
+// back notes that the clock was put back: nothing was seen after to.
+func (m *memory) back(to time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, at := range []*time.Time{&m.began, &m.until, &m.settled} {
+		if at.After(to) {
+			*at = to
+		}
+	}
+}
+
 // settle notes that all that was seen is told, but for what happened at
-// undecided and later; zero when nothing waits. It never goes back.
+// undecided and later; zero when nothing waits. It goes back with the clock alone.
 func (m *memory) settle(undecided time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -44,11 +44,11 @@ func happenedPoint(host string, e event.Event) influx.Point {
 			influx.Bool(influx.FieldOOM, e.OOM()))
 		fields = append(fields, endFields(e)...)
 	case docker.ActionKill:
-		fields = append(fields, influx.String(influx.FieldSignal, e.Signal))
+		fields = appendText(fields, influx.FieldSignal, e.Signal)
 	case docker.ActionHealth:
 		fields = append(fields, influx.String(influx.FieldHealth, e.Health))
 	case docker.ActionRename:
-		fields = append(fields, influx.String(influx.FieldOldName, e.OldName))
+		fields = appendText(fields, influx.FieldOldName, e.OldName)
 	}
 	name := e.Name
 	if name == "" {
@@ -108,6 +108,14 @@ func dockerEventPoint(host, action string, at time.Time, fields ...influx.Field)
 	}
 }
 
+// appendText adds a text, unless it is empty: then nobody knows it.
+func appendText(fields []influx.Field, key, text string) []influx.Field {
+	if text == "" {
+		return fields
+	}
+	return append(fields, influx.String(key, text))
+}
+
 func eventPoint(host, name, action string, at time.Time, fields []influx.Field) influx.Point {
 	return influx.Point{
 		Measurement: influx.ContainerEvent, Time: at, Fields: fields,
@@ -122,11 +130,9 @@ func eventPoint(host, name, action string, at time.Time, fields []influx.Field) 
 // detailFields say what a container is. How it is restarted is left out when
 // no inspect has told.
 func detailFields(c docker.Container) []influx.Field {
-	fields := []influx.Field{
-		influx.String(influx.FieldContainerID, c.ID),
-		influx.String(influx.FieldImage, c.Image),
-		influx.String(influx.FieldVersion, c.Version),
-	}
+	fields := []influx.Field{influx.String(influx.FieldContainerID, c.ID)}
+	fields = appendText(fields, influx.FieldImage, c.Image)
+	fields = appendText(fields, influx.FieldVersion, c.Version)
 	if c.Known() {
 		fields = append(fields,
 			influx.String(influx.FieldRestartPolicy, c.RestartPolicy),

@@ -152,7 +152,7 @@ func (s *scripted) unset(id string) {
 func (s *scripted) tell(id, action string) (sent string) { return s.tellCode(id, action, 3) }
 
 func (s *scripted) tellCode(id, action string, code int) (sent string) {
-	sent = fmt.Sprintf(`{"Type":"container","Action":%q,"Actor":{"ID":%q,"Attributes":{"name":%q,"image":"load:1","exitCode":"%d","signal":"9"}},"timeNano":%d}`,
+	sent = fmt.Sprintf(`{"Type":"container","Action":%q,"Actor":{"ID":%q,"Attributes":{"name":%q,"image":"load:1","exitCode":"%d","signal":"9","oldName":"/old"}},"timeNano":%d}`,
 		action, id, id, code, time.Now().UnixNano())
 	s.events <- sent
 	return sent
@@ -271,6 +271,162 @@ func TestDeathOfWhichDockerTellsNoExitCode(t *testing.T) {
 	}
 	if c, _ := table.Find("web"); c.ExitCode != 7 {
 		t.Errorf("the table has the code %d", c.ExitCode)
+	}
+}
+
+// Labels stand in for what an event says: a death is told with the exit code that Docker has noted, or with none that is known; the
+// others are left out.
+func TestLabelsWithTheNamesOfAttributes(t *testing.T) {
+	s := newScripted(t)
+	const began = `"StartedAt":"2026-01-01T00:00:00Z"`
+	claiming := func(id, state string) string {
+		return strings.Replace(answer(id, state), `"Image":"load:1"`, `"Image":"load:1","Labels":{"exitCode":"3","signal":"9","oldName":"x"}`, 1)
+	}
+	for _, id := range []string{"web", "gone", "known"} {
+		s.set(id, claiming(id, `"Status":"running","Pid":1,`+began))
+	}
+	s.set("known", answer("known", `"Status":"running","Pid":1,`+began))
+	written, table := following(t, s.path)
+	connected(t, table)
+	s.set("web", claiming("web", `"Status":"exited","ExitCode":0,`+began+`,"FinishedAt":"`+time.Now().UTC().Format(time.RFC3339Nano)+`"`))
+	s.unset("gone")
+	for _, id := range []string{"web", "gone", "known"} {
+		s.tell(id, "kill")
+		s.tell(id, "rename")
+		s.tell(id, "die")
+		s.tell(id, "stop")
+	}
+	for id, want := range map[string][]string{
+		"web":   {"present running", "kill ", "rename", "die 0 requested=true", "stop"},
+		"gone":  {"present running", "kill ", "rename", "die 255 requested=true", "stop"},
+		"known": {"present running", "kill 9", "rename", "die 3 requested=true", "stop"},
+	} {
+		points := written.awaitPoints(t, len(want), influx.ContainerEvent, id)
+		if diff := cmp.Diff(want, texts(points)); diff != "" {
+			t.Errorf("%s: (-want +got):\n%s", id, diff)
+		}
+	}
+	if old, _ := written.of(influx.ContainerEvent, "known")[2].Text(influx.FieldOldName); old != "old" {
+		t.Errorf("found the old name %q", old)
+	}
+	for _, p := range written.of(influx.ContainerEvent, "web") {
+		_, signal := p.Text(influx.FieldSignal)
+		if _, old := p.Text(influx.FieldOldName); old || signal && p.Tag(influx.TagAction) == influx.ActionKill {
+			t.Errorf("a label is told as Docker's word: %v", p)
+		}
+	}
+}
+
+// What an inspect shows and no event has told is told, also while the stream lives on.
+func TestDeathThatTheStreamLost(t *testing.T) {
+	s := newScripted(t)
+	const began = `"StartedAt":"2026-01-01T00:00:00Z"`
+	for _, id := range []string{"web", "gone"} {
+		s.set(id, answer(id, `"Status":"running","Pid":1,`+began))
+	}
+	client, table, written := docker.New(s.path), docker.NewTable(), &recorder{}
+	t.Cleanup(client.Close)
+	memory := newMemory("", time.Now(), durable, testLog(t))
+	f := newFollower(client, table, newLastSamples(), written, testHost, memory, newLedger("", "", time.Time{}, testLog(t)))
+	do := func(fn func()) { // what the loop does
+		t.Helper()
+		go fn()
+		(<-f.inbox)()
+		for len(f.asked) > 0 {
+			(<-f.inbox)()
+		}
+	}
+	asked := time.Now()
+	memory.begin(asked)
+	do(func() {
+		f.present(t.Context(), inspectAll(t.Context(), client, []docker.Summary{{ID: "web"}, {ID: "gone"}}), asked)
+	})
+	ended := time.Now().UTC()
+	s.set("web", answer("web", `"Status":"exited","ExitCode":9,`+began+`,"FinishedAt":"`+ended.Format(time.RFC3339Nano)+`"`))
+	s.unset("gone")
+	for range 3 { // each minute
+		do(func() { f.listed(t.Context(), []docker.Summary{{ID: "web", State: "exited"}}) })
+		f.expire(f.missed.Next())
+	}
+	for id, want := range map[string][]string{"web": {"present running", "die 9 requested=false"}, "gone": {"present running", "gone"}} {
+		points := written.of(influx.ContainerEvent, id)
+		if diff := cmp.Diff(want, texts(points)); diff != "" {
+			t.Errorf("%s: (-want +got):\n%s", id, diff)
+			continue
+		}
+		if id == "web" && !points[1].Time.Equal(ended) {
+			t.Errorf("the death is said to be at %s, expected %s", points[1].Time, ended)
+		}
+	}
+}
+
+// What was known of a container that was removed while the stream was away explains its end when the stream is back.
+func TestRemovedWhileTheStreamWasAway(t *testing.T) {
+	s := newScripted(t)
+	s.set("web", answer("web", `"Status":"running","Pid":1,"StartedAt":"2026-01-01T00:00:00Z"`))
+	written, table := following(t, s.path)
+	connected(t, table)
+	written.awaitPoints(t, 1, influx.ContainerEvent, "web")
+	s.unset("web")
+	s.cut()
+	for _, action := range []string{"kill", "die", "destroy"} { // docker rm -f
+		s.tell("web", action)
+	}
+	points := written.awaitPoints(t, 4, influx.ContainerEvent, "web")
+	if diff := cmp.Diff([]string{"present running", "kill 9", "die 3 requested=true", "destroy"}, texts(points)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	policy, _ := points[2].Text(influx.FieldRestartPolicy)
+	if _, ran := points[2].Int(influx.FieldLifetimeNs); policy != "always" || !ran {
+		t.Errorf("found %v, expected its restart policy and how long it ran", points[2])
+	}
+}
+
+// The clock was an hour ahead when the agent started, and is put right: what happens then is told, at its time.
+func TestTheClockIsPutBack(t *testing.T) {
+	s := newScripted(t)
+	client, table, written := docker.New(s.path), docker.NewTable(), &recorder{}
+	t.Cleanup(client.Close)
+	ahead := time.Now().Add(time.Hour)
+	memory := newMemory(t.TempDir(), ahead, durable, testLog(t))
+	memory.begin(ahead)
+	f := newFollower(client, table, newLastSamples(), written, testHost, memory, newLedger("", "", time.Time{}, testLog(t)))
+	f.clock(ahead)
+	table.Replace([]docker.Container{{ID: "web", Name: "web", Status: "running", PID: 1, RestartPolicy: "no"}})
+	f.synced = ahead
+	died := time.Now()
+	go f.happened(t.Context(), docker.Event{ID: "web", Name: "web", Action: docker.ActionDie, At: died, ExitCode: 3})
+	(<-f.inbox)()
+	points := written.of(influx.ContainerEvent, "web")
+	if diff := cmp.Diff([]string{"die 3 requested=false"}, texts(points)); diff != "" {
+		t.Fatalf("(-want +got):\n%s", diff)
+	}
+	if c, _ := table.Find("web"); c.Status != "exited" || !points[0].Time.Equal(died) {
+		t.Errorf("found it %s, and the death at %s, expected it exited, at %s", c.Status, points[0].Time, died)
+	}
+	f.remember(time.Now())
+	memory.save()
+	if until := newMemory(filepath.Dir(memory.path), time.Now(), durable, testLog(t)).seenUntil(); until.IsZero() || until.Before(died.Add(-time.Minute)) {
+		t.Errorf("the next agent begins at %s", until)
+	}
+}
+
+// docker update changes how a container is restarted, which decides what its death means.
+func TestANewRestartPolicyIsKnown(t *testing.T) {
+	s := newScripted(t)
+	policy := func(name string) string {
+		return strings.Replace(answer("web", `"Status":"running","Pid":1,"StartedAt":"2026-01-01T00:00:00Z"`), `"always"`, `"`+name+`"`, 1)
+	}
+	s.set("web", policy("no"))
+	written, table := following(t, s.path)
+	connected(t, table)
+	s.set("web", policy("unless-stopped"))
+	s.tell("web", "update")
+	await(t, "its new policy", func() bool { c, _ := table.Find("web"); return c.RestartPolicy == "unless-stopped" })
+	s.tell("web", "die")
+	points := written.awaitPoints(t, 2, influx.ContainerEvent, "web")
+	if got, _ := points[1].Text(influx.FieldRestartPolicy); text(points[1]) != "die 3 requested=false" || got != "unless-stopped" {
+		t.Errorf("found %v, expected the death with its new policy", points[1])
 	}
 }
 

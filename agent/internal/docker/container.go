@@ -1,6 +1,8 @@
 package docker
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -31,9 +33,21 @@ type Container struct {
 	StartedAt    time.Time         // zero: never
 	FinishedAt   time.Time         // zero: never
 	Labels       map[string]string // those that are asked for
-	Health       string            // healthy, unhealthy or starting; empty without a health check
+	Claims       Claims
+	Health       string // healthy, unhealthy or starting; empty without a health check
 
 	FailingStreak int // failed health checks in a row; negative: not known
+}
+
+// Claims are the attributes of a container's events that one of its labels has the name of: the engine tells the label's text in their place.
+type Claims struct{ ExitCode, Signal, OldName bool }
+
+// claimable are the names of such labels. [Inspection.Passed] leaves them, without their text.
+var claimable = [...]string{attributeExitCode, attributeSignal, attributeOldName}
+
+func claims(labels map[string]string) Claims {
+	has := func(key string) bool { _, ok := labels[key]; return ok }
+	return Claims{ExitCode: has(attributeExitCode), Signal: has(attributeSignal), OldName: has(attributeOldName)}
 }
 
 // Known says whether an inspect has told about the container.
@@ -88,8 +102,11 @@ func (a Inspection) Container() Container {
 		Status:      a.State.Status, PID: a.State.Pid, ExitCode: a.State.ExitCode, OOMKilled: a.State.OOMKilled,
 		RestartCount: a.RestartCount, StartedAt: a.State.StartedAt, FinishedAt: a.State.FinishedAt,
 	}
-	if len(a.Config.Labels) > 0 {
-		c.Labels = a.Config.Labels
+	c.Claims = claims(a.Config.Labels)
+	labels := maps.Clone(a.Config.Labels)
+	maps.DeleteFunc(labels, func(key, text string) bool { return text == "" && slices.Contains(claimable[:], key) })
+	if len(labels) > 0 {
+		c.Labels = labels
 	}
 	if c.RestartPolicy == "" {
 		c.RestartPolicy = "no" // what an engine means that leaves it out

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -61,7 +62,10 @@ func TestParseEvent(t *testing.T) {
 		},
 		{name: "of a network", line: `{"Type":"network","Action":"connect","Actor":{"ID":"0a"},` + tail},
 		{name: "of no container", line: `{"Type":"container","Action":"die","Actor":{},` + tail},
-		{name: "exit code that is none", line: `{"Type":"container","Action":"die","Actor":{"ID":"0a1b","Attributes":{"exitCode":"x"}},` + tail, wantErr: `exitCode "x": expected a number`},
+		{
+			name: "exit code that is none, as a label has that name", line: `{"Type":"container","Action":"die","Actor":{"ID":"0a1b","Attributes":{"exitCode":"x"}},` + tail,
+			want: Event{ID: "0a1b", Action: ActionDie, At: at, ExitCode: CodeUnknown}, ok: true,
+		},
 		{name: "not JSON", line: `die web`, wantErr: `docker event "die web"`},
 		{name: "cut off", line: `{"Type":"container"`, wantErr: "unexpected end"},
 		{name: "wrong type", line: `{"Type":7}`, wantErr: "cannot unmarshal"},
@@ -117,6 +121,38 @@ func TestSplitImage(t *testing.T) {
 		if name, version := SplitImage(tt.ref); name != tt.name || version != tt.version {
 			t.Errorf("SplitImage(%q) = %q, %q, expected %q, %q", tt.ref, name, version, tt.name, tt.version)
 		}
+	}
+}
+
+// A label with the name of an attribute is known, whoever hands the answer on; its text stays where it was, unless it is named.
+func TestClaims(t *testing.T) {
+	all := Inspection{}
+	all.Config.Labels = map[string]string{"exitCode": "0", "oldName": "secret", "team": "demo"}
+	for _, tt := range []struct {
+		passes [][]string // labels that are named, by one after the other
+		want   map[string]string
+	}{
+		{nil, all.Config.Labels},
+		{[][]string{nil}, nil},
+		{[][]string{nil, nil}, nil},
+		{[][]string{{"team"}, {"team"}}, map[string]string{"team": "demo"}},
+		{[][]string{{"team", "exitCode"}, {"exitCode"}}, map[string]string{"exitCode": "0"}},
+	} {
+		passed := all
+		for _, named := range tt.passes {
+			passed = passed.Passed(named)
+		}
+		if strings.Contains(fmt.Sprint(passed), "secret") != (tt.passes == nil) {
+			t.Errorf("%v: %v", tt.passes, passed)
+		}
+		c := passed.Container()
+		if diff := cmp.Diff(tt.want, c.Labels); diff != "" || c.Claims != (Claims{ExitCode: true, OldName: true}) {
+			t.Errorf("%v: %+v (-want +got):\n%s", tt.passes, c.Claims, diff)
+		}
+	}
+	none := Inspection{}
+	if c := none.Passed([]string{"team"}).Container(); c.Claims != (Claims{}) || c.Labels != nil {
+		t.Errorf("without labels: %+v", c)
 	}
 }
 
@@ -263,7 +299,7 @@ func TestWhatIsAskedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	stream.Close()
-	want := `{"type":["container","image"],"event":["create","start","die","oom","health_status","kill","stop","destroy","rename","pause","unpause",` +
+	want := `{"type":["container","image"],"event":["create","start","die","oom","health_status","kill","stop","destroy","rename","pause","unpause","update",` +
 		`"pull","load","import","tag","untag","delete"]}`
 	if diff := cmp.Diff(want, asked); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

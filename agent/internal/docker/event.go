@@ -22,6 +22,7 @@ const (
 	ActionRename  = "rename"
 	ActionPause   = "pause"
 	ActionUnpause = "unpause"
+	ActionUpdate  = "update"
 
 	ActionPull   = "pull"
 	ActionLoad   = "load"
@@ -36,7 +37,7 @@ const (
 // actions is what the engine is asked for; it sends health_status with its value behind a colon.
 var actions = [...]string{
 	ActionCreate, ActionStart, ActionDie, ActionOOM, ActionHealth, ActionKill,
-	ActionStop, ActionDestroy, ActionRename, ActionPause, ActionUnpause,
+	ActionStop, ActionDestroy, ActionRename, ActionPause, ActionUnpause, ActionUpdate,
 	ActionPull, ActionLoad, ActionImport, ActionTag, ActionUntag, ActionDelete,
 }
 
@@ -52,10 +53,13 @@ type Event struct {
 	Name     string // of the container, at that time, without the slash
 	OldName  string // of a rename
 	Image    string // reference of its image
-	ExitCode int    // of a die
+	ExitCode int    // of a die; [CodeUnknown] also when what the engine tells is no number
 	Signal   string // of a kill: a number, as the engine says it
 	Health   string // of a health_status: healthy, unhealthy or starting
 }
+
+// CodeUnknown is the exit code of a death of which the engine does not know it; a process may end with it, too.
+const CodeUnknown = 255
 
 // Message is one object of the events stream in the engine's own form, as far as it is read.
 type Message struct {
@@ -99,16 +103,13 @@ func parse(line []byte) (m Message, e Event, ok bool, err error) {
 	if !slices.Contains(types[:], m.Type) || m.Actor.ID == "" {
 		return Message{}, Event{}, false, nil
 	}
-	if e, err = m.event(); err != nil {
-		return Message{}, Event{}, false, fmt.Errorf("docker event %q: %w", shorten(line), err)
-	}
-	return m, e, true, nil
+	return m, m.event(), true, nil
 }
 
-func (m Message) event() (Event, error) {
+func (m Message) event() Event {
 	attributes := m.Actor.Attributes
 	if m.Type == typeImage {
-		return m.ofImage(), nil
+		return m.ofImage()
 	}
 	e := Event{
 		ID: m.Actor.ID, At: m.at(),
@@ -119,7 +120,7 @@ func (m Message) event() (Event, error) {
 	case ActionDie:
 		code, err := strconv.Atoi(attributes[attributeExitCode])
 		if err != nil {
-			return Event{}, fmt.Errorf("exitCode %q: expected a number", attributes[attributeExitCode])
+			code = CodeUnknown // a label has that name: the death is told all the same
 		}
 		e.ExitCode = code
 	case ActionKill:
@@ -129,7 +130,7 @@ func (m Message) event() (Event, error) {
 	case ActionHealth:
 		e.Health = strings.TrimSpace(detail)
 	}
-	return e, nil
+	return e
 }
 
 // ofImage is an event of an image: its name is an attribute, as its id may be of the content.

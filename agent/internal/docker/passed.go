@@ -16,9 +16,16 @@ func (s Summary) Passed(labels []string) Summary {
 	return s
 }
 
-// Passed leaves only the labels that are named.
+// Passed leaves only the labels that are named, and, without their text, those that make [Claims].
 func (a Inspection) Passed(labels []string) Inspection {
-	a.Config.Labels = only(a.Config.Labels, labels)
+	left := only(a.Config.Labels, labels)
+	for _, key := range claimable {
+		_, there := a.Config.Labels[key]
+		if _, named := left[key]; there && !named {
+			left[key] = ""
+		}
+	}
+	a.Config.Labels = left
 	return a
 }
 

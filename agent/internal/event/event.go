@@ -37,22 +37,31 @@ func (e Event) OOM() bool {
 	return e.Container.OOMKilled || e.Last.OOMKills > 0 && e.ExitCode == killed && !e.Requested
 }
 
-const (
-	// killed is the exit code of a process that KILL has ended.
-	killed = 137
+// killed is the exit code of a process that KILL has ended.
+const killed = 137
 
-	// codeLost is the exit code that an engine tells of a death when somebody else has already fetched the true one from containerd.
-	codeLost = 255
-)
-
-// ExitCode is how the life ended of whose death e tells; c is its container as it was last known. An engine that was killed fetches the codes
-// of what ended without it twice when it starts again: the first time it notes them, the second time it tells of them, and has found none.
+// ExitCode is how the life ended of whose death e tells; c is its container as it was last known. The engine's own note, which an inspect
+// shows, counts when the event does not say it: because a label stands in for it; or because the engine was killed. It then fetches the codes of
+// what ended without it twice when it starts again: the first time it notes them, the second time it tells of them, and has found none.
 func ExitCode(e docker.Event, c docker.Container) int {
-	noted := c.Status == "exited" && c.FinishedAt.After(c.StartedAt) && !c.StartedAt.After(e.At) && !c.FinishedAt.After(e.At.Add(skew))
-	if e.ExitCode == codeLost && noted {
+	switch {
+	case e.ExitCode != docker.CodeUnknown && !c.Claims.ExitCode:
+		return e.ExitCode
+	case noted(e, c):
 		return c.ExitCode
+	default:
+		return docker.CodeUnknown
 	}
-	return e.ExitCode
+}
+
+// noted says whether c is as it was after the death of which e tells, and before another life.
+func noted(e docker.Event, c docker.Container) bool {
+	switch c.Status {
+	case "exited", "restarting", "removing", "dead":
+	default:
+		return false
+	}
+	return c.FinishedAt.After(c.StartedAt) && !c.StartedAt.After(e.At) && !c.FinishedAt.After(e.At.Add(skew))
 }
 
 // Died is the number of the signal by which a die's process ended; ok is false when it ended by itself.

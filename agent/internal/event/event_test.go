@@ -59,6 +59,9 @@ func TestExitCode(t *testing.T) {
 		return docker.Container{Status: "exited", ExitCode: code, StartedAt: at(began), FinishedAt: at(ended)}
 	}
 	restarted, again := exited(7, 3, 2), exited(7, 1, 2)
+	claimed, waits := exited(7, 1, 3), exited(7, 1, 3)
+	claimed.Claims.ExitCode, waits.Status = true, "restarting"
+	notYet := docker.Container{Status: "running", StartedAt: at(1), Claims: claimed.Claims}
 	again.Status = "running" // by an event: the answer to what else is new is on its way
 	for _, tt := range []struct {
 		name string
@@ -76,6 +79,9 @@ func TestExitCode(t *testing.T) {
 		{"what is known is of a later end", 255, exited(7, 1, 9), 255},
 		{"what is known is of the life before", 255, restarted, 255},
 		{"it was started since", 255, again, 255},
+		{"it waits for its next start", 255, waits, 7},
+		{"a label stands in for the code", 0, claimed, 7},
+		{"and nobody has noted it", 0, notYet, 255},
 	} {
 		if got := ExitCode(docker.Event{Action: docker.ActionDie, ExitCode: tt.told, At: at(5)}, tt.c); got != tt.want {
 			t.Errorf("%s: got %d, expected %d", tt.name, got, tt.want)
