@@ -1,6 +1,9 @@
 package app
 
 import (
+	"bytes"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,5 +18,29 @@ func TestWriterOptions(t *testing.T) {
 	}
 	if o := writerOptions(&daemon.Daemon{}, Config{}); o.SpoolDir != "" {
 		t.Errorf("without a state_dir found %q, expected none", o.SpoolDir)
+	}
+}
+
+// Of two agents in one folder the first keeps it, and another one has it afterwards.
+func TestTwoAgentsInOneStateDir(t *testing.T) {
+	dir := t.TempDir() + "/state"
+	var said bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&said, nil))
+	first, unlock := stateOf(dir, log)
+	second, nothing := stateOf(dir, log)
+	nothing()
+	if first != dir || second != "" || strings.Count(said.String(), "another agent uses state_dir") != 1 {
+		t.Errorf("the first has %q, the second %q, and is told:\n%s", first, second, said.String())
+	}
+	unlock()
+	third, unlock := stateOf(dir, log)
+	defer unlock()
+	if third != dir {
+		t.Errorf("when the first has ended another one has %q", third)
+	}
+	if none, nothing := stateOf("", log); none != "" {
+		t.Errorf("without a state_dir found %q", none)
+	} else {
+		nothing()
 	}
 }

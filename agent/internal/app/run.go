@@ -10,7 +10,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"syscall"
 	"time"
@@ -20,6 +22,7 @@ import (
 	"nezuban/agent/daemon"
 	"nezuban/agent/deadman"
 	"nezuban/agent/influx"
+	"nezuban/agent/influx/spool"
 	"nezuban/agent/internal/cgroup"
 	"nezuban/agent/internal/cgroup/reference"
 	"nezuban/agent/internal/docker"
@@ -43,6 +46,8 @@ func Run(ctx context.Context, d *daemon.Daemon, cfg Config) error {
 			return fmt.Errorf("listen for health and metrics: %w", err)
 		}
 	}
+	state, unlock := stateOf(cfg.StateDir, d.Log)
+	defer unlock()
 	options := writerOptions(d, cfg)
 	var deadMan *deadman.Watch
 	if cfg.DeadMan != nil {
@@ -66,7 +71,7 @@ func Run(ctx context.Context, d *daemon.Daemon, cfg Config) error {
 		watching.Go(d.Guard(func() error { return s.kills.Run(watchCtx) }))
 	}
 	if cfg.DockerSocket != "" {
-		watching.Go(d.Guard(func() error { return follow(watchCtx, d, cfg, table, s.last, writer) }))
+		watching.Go(d.Guard(func() error { return follow(watchCtx, d, cfg, state, table, s.last, writer) }))
 	} else {
 		d.Log.Info("containers are not followed: docker_socket is empty")
 	}
@@ -93,12 +98,29 @@ func writerOptions(d *daemon.Daemon, cfg Config) influx.WriterOptions {
 	return options
 }
 
-// follow keeps to Docker until ctx ends.
-func follow(ctx context.Context, d *daemon.Daemon, cfg Config, table *docker.Table, last *lastSamples, writer pointWriter) error {
+// stateOf is where what was told of Docker is remembered. Two agents would take each other's word for their own: the second remembers nothing.
+func stateOf(dir string, log *slog.Logger) (state string, unlock func()) {
+	if dir == "" {
+		return "", func() {}
+	}
+	err := os.MkdirAll(dir, 0o700)
+	var lock *os.File
+	if err == nil {
+		lock, err = spool.Lock(dir)
+	}
+	if errors.Is(err, spool.ErrInUse) {
+		log.Warn("another agent uses state_dir: what this one has told does not outlive it", "state_dir", dir)
+		return "", func() {}
+	}
+	return dir, func() { _ = lock.Close() } // without a lock those who write there say what is wrong
+}
+
+// follow keeps to Docker until ctx ends; state is where it remembers.
+func follow(ctx context.Context, d *daemon.Daemon, cfg Config, state string, table *docker.Table, last *lastSamples, writer pointWriter) error {
 	client := docker.New(cfg.DockerSocket, cfg.Labels...)
 	defer client.Close()
-	seen := newMemory(cfg.StateDir, time.Now(), writer.Sync, d.Log)
-	told := newLedger(cfg.StateDir, bootID(), seen.seenUntil(), d.Log)
+	seen := newMemory(state, time.Now(), writer.Sync, d.Log)
+	told := newLedger(state, bootID(), seen.seenUntil(), d.Log)
 	return newFollower(client, table, last, writer, cfg.Host, seen, told).run(ctx, &session{
 		client: client, table: table, log: d.Log,
 		trouble: daemon.NewCondition(d.Log, "docker"), seen: event.NewSeen(),

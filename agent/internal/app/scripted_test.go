@@ -26,6 +26,8 @@ type scripted struct {
 	path   string
 	images atomic.Int64 // how often /info was asked for
 
+	listing atomic.Pointer[func()] // called before a list is answered
+
 	mu         sync.Mutex
 	containers map[string]string // inspect answer by id; "" hangs, absent is 404
 	asked      map[string]int    // how often, by path
@@ -86,6 +88,9 @@ func (s *scripted) count() map[string]int {
 }
 
 func (s *scripted) list(w http.ResponseWriter, _ *http.Request) {
+	if do := s.listing.Load(); do != nil {
+		(*do)()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	list := []docker.Summary{}
@@ -408,6 +413,26 @@ func TestTheClockIsPutBack(t *testing.T) {
 	memory.save()
 	if until := newMemory(filepath.Dir(memory.path), time.Now(), durable, testLog(t)).seenUntil(); until.IsZero() || until.Before(died.Add(-time.Minute)) {
 		t.Errorf("the next agent begins at %s", until)
+	}
+}
+
+// Docker is asked for its containers, and tells of much before it answers: nobody who passes that on has to wait for the agent.
+func TestTheStreamIsHeardWhileContainersAreAskedFor(t *testing.T) {
+	const events = 1000
+	s := newScripted(t)
+	s.set("web", answer("web", `"Status":"running","Pid":1`))
+	long := strings.Repeat("x", 2000) // all of them are more than a socket holds
+	tell := sync.OnceFunc(func() {
+		for i := range events {
+			s.events <- fmt.Sprintf(`{"Type":"container","Action":"kill","Actor":{"ID":"web","Attributes":{"name":"web","signal":"%d","image":%q}},"timeNano":%d}`, i, long, time.Now().UnixNano())
+		}
+	})
+	s.listing.Store(&tell)
+	written, table := following(t, s.path)
+	connected(t, table)
+	points := written.awaitPoints(t, events, influx.ContainerEvent, "web")
+	if diff := cmp.Diff("present running", text(points[0])); diff != "" {
+		t.Errorf("what was told first: (-want +got):\n%s", diff)
 	}
 }
 

@@ -24,6 +24,8 @@ const (
 	engineEvery    = 10 * time.Minute // starts programs of the engine's
 
 	inspectsAtOnce = 8
+
+	maxHeard = 4096 // events that wait while the containers are asked for
 )
 
 // errSlow says that the engine took a connection and then said nothing.
@@ -78,15 +80,20 @@ func (s *session) run(ctx context.Context) {
 
 // once is one connection, from the first request to the end of the stream. The
 // stream is opened before the containers are listed, so that nothing happens
-// between the two unseen; it is read after.
+// between the two unseen; what it says is told after.
 func (s *session) once(ctx context.Context) (connected bool, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	asked := time.Now()
 	slow := time.AfterFunc(callTimeout, func() { cancel(errSlow) })
 	stream, err := s.client.Events(ctx, s.memory.since(asked))
+	var heard <-chan heard
 	if err == nil {
+		var hearing sync.WaitGroup
+		heard = hear(ctx, stream, &hearing)
+		defer hearing.Wait()
 		defer stream.Close()
+		defer cancel(nil)
 	}
 	if !slow.Stop() {
 		return false, context.Cause(ctx)
@@ -108,25 +115,55 @@ func (s *session) once(ctx context.Context) (connected bool, err error) {
 	reconciling.Go(func() { cancel(s.reconcile(ctx)) }) // an engine that no longer lists has no events either
 	defer reconciling.Wait()
 	defer cancel(nil)
-	err = s.follow(ctx, stream)
+	err = s.follow(ctx, heard)
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
 	return true, err
 }
 
+// heard is what a stream said: an event, what was left out before it, or why the stream ended.
+type heard struct {
+	event    docker.Event
+	bad, end error
+}
+
+// hear takes what a stream says as it comes: who speaks must not wait until the containers have been asked for, and may not be that patient.
+func hear(ctx context.Context, stream *docker.Stream, hearing *sync.WaitGroup) <-chan heard {
+	all := make(chan heard, maxHeard)
+	hearing.Go(func() {
+		for {
+			var h heard
+			h.event, h.bad, h.end = stream.Next()
+			select {
+			case all <- h:
+			case <-ctx.Done():
+				return
+			}
+			if h.end != nil {
+				return
+			}
+		}
+	})
+	return all
+}
+
 // follow tells the events of a stream until it ends.
-func (s *session) follow(ctx context.Context, stream *docker.Stream) error {
+func (s *session) follow(ctx context.Context, all <-chan heard) error {
 	for {
-		e, bad, err := stream.Next()
-		if bad != nil {
-			s.log.Warn("an event of docker is left out", "error", bad)
-		}
-		if err != nil {
-			return err
-		}
-		if s.seen.First(e) {
-			s.sink.happened(ctx, e)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case h := <-all:
+			if h.bad != nil {
+				s.log.Warn("an event of docker is left out", "error", h.bad)
+			}
+			if h.end != nil {
+				return h.end
+			}
+			if s.seen.First(h.event) {
+				s.sink.happened(ctx, h.event)
+			}
 		}
 	}
 }
