@@ -148,12 +148,12 @@ func leftOut() []string {
 func TestTelegrafNames(t *testing.T) {
 	want := telegraf()
 	for _, m := range Measurements() {
-		for _, field := range strings.Fields(want[m.Name].fields) {
+		for field := range strings.FieldsSeq(want[m.Name].fields) {
 			if _, ok := m.Field(field); !ok {
 				t.Errorf("%s has no field %s", m.Name, field)
 			}
 		}
-		for _, tag := range strings.Fields(want[m.Name].tags) {
+		for tag := range strings.FieldsSeq(want[m.Name].tags) {
 			if !slices.Contains(m.Tags, tag) {
 				t.Errorf("%s has no tag %s", m.Name, tag)
 			}
