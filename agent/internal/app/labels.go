@@ -1,6 +1,7 @@
 package app
 
 import (
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -21,13 +22,13 @@ type labels struct {
 	keys    []string
 	log     *slog.Logger
 	values  map[string]map[string]bool // by key: what has become a tag
-	said    map[string]bool            // by key: that a value was left out
+	said    map[[2]string]bool         // by key and why: that a value was left out
 	counted map[string]bool            // by container id and key: that its label was left out
 	dropped int                        // of counted, since the start
 }
 
 func newLabels(keys []string, log *slog.Logger) *labels {
-	return &labels{keys: keys, log: log, values: make(map[string]map[string]bool), said: make(map[string]bool), counted: make(map[string]bool)}
+	return &labels{keys: keys, log: log, values: make(map[string]map[string]bool), said: make(map[[2]string]bool), counted: make(map[string]bool)}
 }
 
 // tags are the labels of a container, without those whose values are too many or too long.
@@ -38,11 +39,11 @@ func (l *labels) tags(c *docker.Container) []influx.Tag {
 		switch {
 		case !ok || value == "":
 		case len(value) > maxLabelBytes:
-			l.drop(c, key, "a value is longer than may be", maxLabelBytes)
+			l.drop(c, key, fmt.Sprintf("a value is longer than %d bytes", maxLabelBytes))
 		case !encodes(key, value):
-			l.drop(c, key, "a value has no line protocol", 0)
+			l.drop(c, key, "a value cannot be a tag, such as one with a line break")
 		case !l.values[key][value] && len(l.values[key]) >= maxLabelValues:
-			l.drop(c, key, "it has had as many values as may be", maxLabelValues)
+			l.drop(c, key, fmt.Sprintf("it has had %d values since the agent's start", maxLabelValues))
 		default:
 			if l.values[key] == nil {
 				l.values[key] = make(map[string]bool)
@@ -60,17 +61,17 @@ func encodes(key, value string) bool {
 	return err == nil
 }
 
-// drop notes that a container goes without a label, and says so the first time for each label.
-func (l *labels) drop(c *docker.Container, key, why string, bound int) {
+// drop notes that a container goes without a label, and says so the first time for each label and reason.
+func (l *labels) drop(c *docker.Container, key, why string) {
 	if id := c.ID + " " + key; !l.counted[id] {
 		l.counted[id] = true
 		l.dropped++
 	}
-	if l.said[key] {
+	if l.said[[2]string{key, why}] {
 		return
 	}
-	l.said[key] = true
-	l.log.Warn("containers go without a label", "label", key, "why", why, "bound", bound, "container", c.Name)
+	l.said[[2]string{key, why}] = true
+	l.log.Warn("containers go without a label", "label", key, "why", why, "container", c.Name)
 }
 
 // forget lets go of what was counted of containers that are not there any more.

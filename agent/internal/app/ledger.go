@@ -59,7 +59,7 @@ func newLedger(dir, boot string, settled time.Time, log *slog.Logger) *ledger {
 	case errors.Is(err, fs.ErrNotExist):
 		return l
 	case lives == nil:
-		log.Warn("what happened to containers while no agent ran is told by its time alone", "error", err)
+		log.Warn("it is not known which starts and deaths were told: some of while no agent ran may be told twice, or not", "error", err)
 		return l
 	case err != nil:
 		log.Warn("a start or a death may be told again", "error", err)

@@ -60,18 +60,25 @@ func bothIn(hierarchy cgroup.Hierarchy, files *kernel.Files) openBoth {
 
 // verifyAll compares all containers, also those behind one in which something differs.
 func verifyAll(running []docker.Container, open openBoth, out io.Writer) (agree bool, err error) {
-	agree = true
+	differ := 0
 	for _, c := range running {
 		same, err := verify(c, open, out)
 		if err != nil {
 			return false, fmt.Errorf("verify: container %s: %w", c.Name, err)
 		}
-		agree = agree && same
+		if !same {
+			differ++
+		}
 	}
-	if len(running) == 0 {
+	switch {
+	case len(running) == 0:
 		fmt.Fprintln(out, "no container runs")
+	case differ > 0:
+		fmt.Fprintf(out, "figures differ, containers: %d of %d\n", differ, len(running))
+	default:
+		fmt.Fprintf(out, "all figures agree, containers: %d\n", len(running))
 	}
-	return agree, nil
+	return differ == 0, nil
 }
 
 // runningContainers asks Docker for those that run, all of them or those named by name or by the beginning of their id.

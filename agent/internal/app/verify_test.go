@@ -346,13 +346,14 @@ func TestVerifySaysThatOneOfTwoDiffers(t *testing.T) {
 		name  string
 		names []string
 		agree bool
+		says  string
 		err   string
 	}{
-		{"none", nil, true, ""},
-		{"both agree", []string{"a", "b"}, true, ""},
-		{"the first differs", []string{"odd", "a"}, false, ""},
-		{"the second differs", []string{"a", "odd"}, false, ""},
-		{"one cannot be read", []string{"a", "broken"}, false, "verify: container broken: no controller"},
+		{"none", nil, true, "no container runs\n", ""},
+		{"both agree", []string{"a", "b"}, true, "all figures agree, containers: 2\n", ""},
+		{"the first differs", []string{"odd", "a"}, false, "figures differ, containers: 1 of 2\n", ""},
+		{"the second differs", []string{"a", "odd"}, false, "figures differ, containers: 1 of 2\n", ""},
+		{"one cannot be read", []string{"a", "broken"}, false, "", "verify: container broken: no controller"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var running []docker.Container
@@ -363,6 +364,9 @@ func TestVerifySaysThatOneOfTwoDiffers(t *testing.T) {
 			agree, err := verifyAll(running, open, &out)
 			if agree != tt.agree || (err == nil) != (tt.err == "") || err != nil && err.Error() != tt.err {
 				t.Errorf("found %v, %v, expected %v, %q\n%s", agree, err, tt.agree, tt.err, out.String())
+			}
+			if !strings.HasSuffix(out.String(), tt.says) {
+				t.Errorf("expected %q at the end of\n%s", tt.says, out.String())
 			}
 			if told := strings.Contains(out.String(), "DIFFERS"); told != slices.Contains(tt.names, "odd") {
 				t.Errorf("found\n%s", out.String())
