@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -41,6 +42,8 @@ type Daemon struct {
 // second signal ends the process at once. An error that is only the context's
 // own end counts as nil. That nobody reads standard output or standard error any
 // more ends no process: writing there fails from then on, and the log is lost.
+// Nor does SIGHUP, by which many a daemon reads its configuration again: the log
+// says that these do not.
 //
 // A panic in body, or in a function under [Daemon.Guard], is logged with its
 // stack, and reported to Sentry when there is a DSN.
@@ -49,7 +52,33 @@ func Main(opts Options, body func(ctx context.Context, d *Daemon) error) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // gives the second signal its usual meaning
-	return run(ctx, opts, os.Stderr, body)
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	return run(ctx, opts, os.Stderr, func(ctx context.Context, d *Daemon) error {
+		defer d.outlive(hangups)()
+		return body(ctx, d)
+	})
+}
+
+// outlive says of each hangup that it changes nothing, until the function that it returns is called.
+func (d *Daemon) outlive(hangups <-chan os.Signal) (stop func()) {
+	over := make(chan struct{})
+	var listening sync.WaitGroup
+	listening.Go(func() {
+		for {
+			select {
+			case <-hangups:
+				d.Log.Warn("SIGHUP changes nothing: the configuration is read at the start; restart after a change")
+			case <-over:
+				return
+			}
+		}
+	})
+	return func() {
+		close(over)
+		listening.Wait()
+	}
 }
 
 // run is Main without the process's own signals and streams.

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -213,6 +214,52 @@ func TestSignals(t *testing.T) {
 				t.Errorf("found exit code %d (%v), expected %d", code, cmd.ProcessState, test.code)
 			}
 		})
+	}
+}
+
+// SIGHUP, sent by habit so that the configuration is read again, ends nothing. The log says so, and TERM still works.
+func TestHangup(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0])
+	cmd.Env = append(os.Environ(), playEnv+"=ends")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var word string
+	if _, err := fmt.Fscanln(out, &word); err != nil || word != "running" {
+		t.Fatalf("found %q, %v", word, err)
+	}
+	log := bufio.NewScanner(stderr)
+	for range 2 {
+		if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		for log.Scan() && !strings.Contains(log.Text(), "SIGHUP") {
+		}
+		if !strings.Contains(log.Text(), "the configuration is read at the start") {
+			t.Fatalf("found %q in the log, %v", log.Text(), log.Err())
+		}
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	for log.Scan() {
+		if strings.Contains(log.Text(), "SIGHUP") {
+			t.Errorf("found one line more than there were signals: %s", log.Text())
+		}
+	}
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 0 {
+		t.Errorf("found exit code %d (%v), expected 0", code, cmd.ProcessState)
 	}
 }
 

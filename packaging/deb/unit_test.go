@@ -36,6 +36,21 @@ func understood(t *testing.T, analyze, unit string) {
 	}
 }
 
+// Whatever ends a daemon but systemctl, HUP and an exit code of 0 among them, it is started again, and never given up.
+func TestUnitsStartAgain(t *testing.T) {
+	for _, unit := range []string{"nezuban-agent.service", "nezuban-docker-proxy.service"} {
+		text, err := os.ReadFile(unit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{`(?m)^Restart=always$`, `(?m)^RestartSec=[1-9]`, `(?m)^StartLimitIntervalSec=0$`} {
+			if !regexp.MustCompile(want).Match(text) {
+				t.Errorf("%s: found no %s", unit, want)
+			}
+		}
+	}
+}
+
 // The agent needs no capability and no group but its own; of the proxy's the one other group is Docker's.
 func TestUnitsHaveNoMoreThanTheyNeed(t *testing.T) {
 	for unit, want := range map[string]map[string][]string{
