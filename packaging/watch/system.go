@@ -39,7 +39,7 @@ func system(ctx context.Context, s settings) ([]spec, error) {
 	}
 	return append(specs, spec{
 		name: "agent", path: s.bin("nezuban-agent"), args: []string{"run", "-config", filepath.Join(s.State, "agent.toml")},
-		ready: loopback(s.Ports.Agent, "/healthz"), // not /readyz: it runs without Docker too
+		ready: loopback(s.Ports.Agent, "/healthz"), // not /readyz, which waits for the first round
 	}), nil
 }
 

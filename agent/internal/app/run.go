@@ -31,6 +31,12 @@ import (
 	"nezuban/agent/internal/kernel"
 )
 
+// samples is what /readyz calls the rounds: an agent is ready as soon as it has sampled one, with or without Docker and its outputs.
+const samples = "samples"
+
+// errNoRound is what /readyz says before.
+var errNoRound = errors.New("no round yet")
+
 // spoolDir is where, in the state folder, what waits for the outputs is.
 const spoolDir = "spool"
 
@@ -46,6 +52,7 @@ func Run(ctx context.Context, d *daemon.Daemon, cfg Config) error {
 			return fmt.Errorf("listen for health and metrics: %w", err)
 		}
 	}
+	d.Health.Set(samples, errNoRound)
 	state, unlock := stateOf(cfg.StateDir, d.Log)
 	defer unlock()
 	options := writerOptions(d, cfg)
@@ -149,6 +156,7 @@ func newSampler(d *daemon.Daemon, cfg Config, table *docker.Table, writer pointW
 		open:          reference.Open,
 		files:         files,
 		last:          newLastSamples(),
+		health:        d.Health,
 		labels:        newLabels(cfg.Labels, d.Log),
 		owners:        make(map[string]*owner), there: make(map[string]bool),
 		containers: make(map[string]*watched),

@@ -132,6 +132,55 @@ func TestRunWithoutDocker(t *testing.T) {
 	}
 }
 
+// An agent is ready from its first round on, not before, and needs neither Docker nor an output for that.
+func TestRunIsReadyWithItsFirstRound(t *testing.T) {
+	for name, interval := range map[string]time.Duration{"no round for a long time": 24 * 365 * time.Hour, "a round each second": time.Second} {
+		t.Run(name, func(t *testing.T) {
+			address := testenv.FreeAddress(t)
+			begun := time.Now()
+			running(t, Config{
+				Host: testHost, Interval: interval, LogLevel: "info", Listen: address,
+				DockerSocket: filepath.Join(t.TempDir(), "docker.sock"),
+				Outputs:      []influx.Output{{Name: "away", URLs: []string{"http://" + testenv.FreeAddress(t)}, Bucket: "nezuban"}},
+			})
+			if interval > time.Second {
+				await(t, "an answer", func() bool { status, _ := get(t, address, "/readyz"); return status != 0 })
+				if status, body := get(t, address, "/readyz"); status != http.StatusServiceUnavailable || body != "samples: no round yet\n" {
+					t.Errorf("/readyz: %d %q, expected 503 and what is missing", status, body)
+				}
+				if status, _ := get(t, address, "/healthz"); status != http.StatusOK {
+					t.Errorf("/healthz: %d, expected 200", status)
+				}
+				return
+			}
+			await(t, "ready", func() bool { status, _ := get(t, address, "/readyz"); return status == http.StatusOK })
+			if took := time.Since(begun); took > interval+5*time.Second {
+				t.Errorf("ready after %s, expected it with the first round", took)
+			}
+		})
+	}
+}
+
+// get is what a running agent answers; 0 when nobody does.
+func get(t *testing.T, address, path string) (status int, body string) {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return 0, ""
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Error(err)
+	}
+	return res.StatusCode, string(text)
+}
+
 func (o *output) has(measurement string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()

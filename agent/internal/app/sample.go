@@ -39,6 +39,7 @@ type sampler struct {
 	hierarchy cgroup.Hierarchy
 	host      *host.Sampler
 	writer    pointWriter
+	health    *daemon.Health
 	started   time.Time
 	log       *slog.Logger
 	late      *time.Timer // fires when a round waits no longer for file systems
@@ -99,6 +100,7 @@ func (s *sampler) run(ctx context.Context) error {
 		begun := time.Now()
 		s.sample(at)
 		s.writer.WriteLines(&s.lines, s.heartbeat(influx.StateUp, time.Since(begun), at))
+		s.health.Set(samples, nil)
 		next := s.tickAfter(time.Now())
 		s.skipped += s.ticksBetween(at, next)
 		at = next
