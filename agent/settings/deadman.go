@@ -36,6 +36,7 @@ func (d DeadMan) Validate(v *tomlfile.Validator, from string, outputs []influx.O
 	}
 	c := deadman.Config{Program: from, Output: cmp.Or(d.Output, defaultRouterOutput), After: time.Duration(d.After), EventsURL: d.BaseURL, StateDir: stateDir}
 	switch {
+	case v.Said("dead_man", "events_key_file") || v.Said("dead_man", "url_file"): // there is one, which was not understood
 	case (d.EventsKeyFile == "") == (d.URLFile == ""):
 		v.Wrong(nil, "either events_key_file or url_file", "dead_man")
 	case d.EventsKeyFile != "":
@@ -43,7 +44,8 @@ func (d DeadMan) Validate(v *tomlfile.Validator, from string, outputs []influx.O
 	default:
 		d.webhook(v, &c)
 	}
-	if v.Clean() && !slices.ContainsFunc(outputs, func(o influx.Output) bool { return o.Name == c.Output }) {
+	unknown := len(outputs) == 0 || slices.ContainsFunc(outputs, func(o influx.Output) bool { return o.Name == "" }) // which was said
+	if !unknown && !slices.ContainsFunc(outputs, func(o influx.Output) bool { return o.Name == c.Output }) {
 		v.Wrong(c.Output, "the name of the [[output]] that is the router", "dead_man", "output")
 	}
 	if c.After == 0 {

@@ -11,16 +11,17 @@ import (
 // filter checks include and exclude of the i-th output of a program: each pattern is that of something which the program writes, and
 // something is left.
 func (o Output) filter(v *tomlfile.Validator, from string, i int) influx.Filter {
-	written := measurements(from)
+	written, known := measurements(from), true
 	for key, patterns := range map[string][]string{"include": o.Include, "exclude": o.Exclude} {
 		for j, pattern := range patterns {
 			if !slices.ContainsFunc(written, func(name string) bool { return influx.Match(pattern, name) }) {
+				known = false
 				v.Wrong(pattern, "a measurement that "+from+" writes, or a pattern of some with *"+suggest(pattern, written), "output", i, key, j)
 			}
 		}
 	}
 	f := influx.Filter{Include: o.Include, Exclude: o.Exclude}
-	if len(o.Exclude) > 0 && v.Clean() && !slices.ContainsFunc(written, f.Passes) {
+	if len(o.Exclude) > 0 && known && !slices.ContainsFunc(written, f.Passes) {
 		v.Wrong(strings.Join(o.Exclude, ", "), "patterns that leave something for the output", "output", i, "exclude")
 	}
 	return f

@@ -7,10 +7,17 @@
 package settings
 
 import (
+	"cmp"
+	"errors"
+	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
+	"unicode"
 
 	"nezuban/agent/influx"
 	"nezuban/agent/tomlfile"
@@ -22,6 +29,9 @@ type LookupEnv func(key string) (value string, ok bool)
 
 // defaultBucket is where points go when a configuration names no bucket.
 const defaultBucket = "nezuban"
+
+// maxFolder bounds the name of an output's folder in the spool, in bytes: file systems take 255.
+const maxFolder = 200
 
 // sentryEnv is read when a file names no sentry_dsn_file.
 const sentryEnv = "SENTRY_DSN"
@@ -37,17 +47,40 @@ type Daemon struct {
 // like is an example for listen; with optional it may be empty.
 func (d Daemon) Validate(v *tomlfile.Validator, env LookupEnv, like string, optional bool) (sentryDSN string) {
 	_, port, err := net.SplitHostPort(d.Listen)
+	_, noPort := strconv.ParseUint(port, 10, 16)
 	switch {
 	case d.Listen == "" && optional:
 	case (err != nil || port == "") && optional:
 		v.Wrong(d.Listen, `an address like "`+like+`", or ""`, "listen")
 	case err != nil || port == "":
 		v.Wrong(d.Listen, `an address like "`+like+`"`, "listen")
+	case noPort != nil:
+		v.Wrong(d.Listen, `an address like "`+like+`", with a port of at most 65535`, "listen")
 	}
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, d.LogLevel) {
 		v.Wrong(d.LogLevel, "debug, info, warn or error", "log_level")
 	}
 	return v.SecretFrom(env, sentryEnv, d.SentryDSNFile, "sentry_dsn_file")
+}
+
+// Name says that a text can be a name in every line and log: it is not empty, has neither a blank nor a backslash at its ends, for which line protocol
+// has no room, and nothing that cannot be printed.
+func Name(text string) bool {
+	return text != "" && strings.Trim(text, ` \`) == text && strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
+}
+
+// Folder refuses the path of a folder that can be none, because a file has it, or a part of it. One that is not there is made at need.
+// written is how the file has it, if it does.
+func Folder(v *tomlfile.Validator, written, path string, at ...any) {
+	found := cmp.Or(written, path)
+	info, err := os.Stat(path)
+	switch {
+	case path == "":
+	case err == nil && !info.IsDir():
+		v.Wrong(found, "a folder, or a path where none is yet: this is a file", at...)
+	case errors.Is(err, syscall.ENOTDIR):
+		v.Wrong(found, "a folder, or a path where none is yet: a part of it is a file", at...)
+	}
 }
 
 // Endpoint is where a service is, the token for it, and how it is reached.
@@ -86,6 +119,7 @@ func (e Endpoint) Validate(v *tomlfile.Validator, env LookupEnv, at ...any) Serv
 
 func (e Endpoint) urls(v *tomlfile.Validator, at []any) []string {
 	switch {
+	case e.URL == "" && len(e.URLs) == 0 && (v.Said(under(at, "url")...) || v.Said(under(at, "urls")...)):
 	case e.URL == "" && len(e.URLs) == 0:
 		v.Wrong(nil, `url = "http://…" or urls = […]`, at...)
 	case e.URL != "" && len(e.URLs) > 0:
@@ -105,9 +139,18 @@ func address(v *tomlfile.Validator, text string, at []any) {
 	switch {
 	case err == nil && u.User != nil:
 		v.Wrong(withoutUser(text), "an address without user and password", at...)
-	case err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "":
+	case err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "":
 		v.Wrong(withoutUser(text), "an address like http://127.0.0.1:17070", at...)
+	case strings.ContainsAny(text, "?#"):
+		v.Wrong(withoutUser(text), `an address without "?" and "#": only a path may follow the host`, at...)
+	case !isPort(cmp.Or(u.Port(), "80")):
+		v.Wrong(text, "an address with a port from 1 to 65535", at...)
 	}
+}
+
+func isPort(text string) bool {
+	port, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && port > 0
 }
 
 // withoutUser is a URL, be it a bad one, without what may be a user and a password.
@@ -160,6 +203,9 @@ func (d Database) Output(v *tomlfile.Validator, env LookupEnv, name string, at .
 	if d.Bucket == "" {
 		d.Bucket = defaultBucket
 	}
+	if d.Org == "" && (strings.HasPrefix(d.Bucket, "/") || strings.Count(d.Bucket, "/") > 1) { // with an organisation it is any name
+		v.Wrong(d.Bucket, `"database" or "database/retention policy", as there is no org`, under(at, "bucket")...)
+	}
 	service := d.Validate(v, env, at...)
 	return influx.Output{
 		Name: name, URLs: service.URLs, Token: service.Token, Username: d.Username, Password: d.password(v, env, at),
@@ -176,6 +222,7 @@ func (d Database) password(v *tomlfile.Validator, env LookupEnv, at []any) strin
 	case d.Username == "":
 	case d.TokenFile != "" || d.TokenEnv != "":
 		v.Wrong("username and a token", "one of them", here...)
+	case d.PasswordFile == "" && d.PasswordEnv == "" && (v.Said(under(at, "password_file")...) || v.Said(under(at, "password_env")...)):
 	case d.PasswordFile == "" && d.PasswordEnv == "":
 		v.Wrong(d.Username, "password_file or password_env beside it", here...)
 	case d.Org != "":
@@ -207,6 +254,11 @@ func Outputs(v *tomlfile.Validator, env LookupEnv, from string, written []Output
 			v.Wrong(nil, "a name for the log", "output", i, "name")
 		case named[o.Name]:
 			v.Wrong(o.Name, "a name that no other output has", "output", i, "name")
+		case !Name(o.Name):
+			v.Wrong(o.Name, "a name of printable characters, without a blank or a backslash at its ends", "output", i, "name")
+		case len(url.PathEscape(o.Name)) > maxFolder:
+			v.Wrong(o.Name, fmt.Sprintf("a shorter name: its folder, in which other characters than letters and digits count three or more, would have %d, and may have %d",
+				len(url.PathEscape(o.Name)), maxFolder), "output", i, "name")
 		}
 		named[o.Name] = true
 		output := o.Output(v, env, o.Name, "output", i)

@@ -49,6 +49,9 @@ func (v *Validator) Add(problems ...Problem) {
 	}
 }
 
+// Said reports whether a mistake was noted at a key, which then holds less than its file does.
+func (v *Validator) Said(path ...any) bool { return v.said[keyText(path)] }
+
 // Clean reports whether no mistake was found so far. A key that is missing from
 // a file with mistakes may only not have been understood.
 func (v *Validator) Clean() bool { return len(v.problems) == 0 }

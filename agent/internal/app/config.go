@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -35,6 +36,8 @@ const (
 	minSpoolBytes = 1 << 20
 	minSpoolAge   = time.Minute
 	maxSpoolAge   = 90 * 24 * time.Hour
+
+	maxHostBytes = 255 // as in DNS
 
 	stateDirEnv = "STATE_DIRECTORY" // set by systemd; read when the file names no state_dir
 )
@@ -95,21 +98,33 @@ func isLoopback(host string) bool {
 	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
+// socket is the path of docker_socket, which may be written as DOCKER_HOST has it.
+func (in file) socket(v *tomlfile.Validator) string {
+	path, isURL := strings.CutPrefix(in.DockerSocket, "unix://")
+	if strings.Contains(path, "://") || isURL && !filepath.IsAbs(path) {
+		v.Wrong(in.DockerSocket, `the path of a socket, like "`+defaultSocket+`"`, "docker_socket")
+	}
+	return v.Path(path)
+}
+
 func (in file) config(v *tomlfile.Validator, env settings.LookupEnv) Config {
 	cfg := Config{
-		Host: in.Host, Interval: time.Duration(in.Interval), CPUPerCore: in.CPUPerCore, DockerSocket: in.DockerSocket,
+		Host: in.Host, Interval: time.Duration(in.Interval), CPUPerCore: in.CPUPerCore, DockerSocket: in.socket(v),
 		StateDir: v.Path(in.StateDir), SpoolBytes: in.SpoolBytes, SpoolAge: time.Duration(in.SpoolAge),
 		Listen: in.Listen, LogLevel: in.LogLevel,
 	}
 	if cfg.StateDir == "" {
 		cfg.StateDir, _ = env(stateDirEnv)
 	}
+	settings.Folder(v, in.StateDir, cfg.StateDir, "state_dir")
 	if cfg.Host == "" {
 		name, err := os.Hostname()
 		if err != nil {
 			v.Wrong(nil, "a name, as this machine has none: "+err.Error(), "host")
 		}
 		cfg.Host = name
+	} else if !settings.Name(cfg.Host) || len(cfg.Host) > maxHostBytes {
+		v.Wrong(cfg.Host, fmt.Sprintf("a name of printable characters, at most %d bytes, without a blank or a backslash at its ends", maxHostBytes), "host")
 	}
 	if cfg.Interval < minInterval || cfg.Interval > maxInterval {
 		v.Wrong(cfg.Interval.String(), fmt.Sprintf("%s to %s", minInterval, maxInterval), "interval")

@@ -13,6 +13,7 @@ import (
 
 	"nezuban/agent/influx"
 	"nezuban/agent/internal/cgroup"
+	"nezuban/agent/settings"
 	"nezuban/agent/tomlfile"
 	"nezuban/packaging/testenv"
 )
@@ -21,7 +22,7 @@ import (
 func load(t *testing.T, text string) (Config, error) {
 	t.Helper()
 	dir := t.TempDir()
-	for name, content := range map[string]string{"agent.toml": text, "token": "s3cret\n", "empty": "\n", "lines": "a\nb\n"} {
+	for name, content := range map[string]string{"agent.toml": text, "token": "s3cret\n", "empty": "\n", "lines": "a\nb\n", "url": "https://example.org/hook\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(strings.ReplaceAll(content, "DIR", dir)), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -180,6 +181,106 @@ func TestLoadConfigNamesEveryMistake(t *testing.T) {
 				t.Errorf("the error tells a secret: %v", err)
 			}
 		})
+	}
+}
+
+// What would be good TOML and could never work: a line that cannot be written, a port that there is not, a part of a URL that nobody sends.
+func TestLoadConfigRefusesWhatCannotWork(t *testing.T) {
+	const output = "[[output]]\nname = \"a\"\nurl = \"http://h\"\n"
+	withURL := func(url string) string { return "[[output]]\nname = \"a\"\nurl = \"" + url + "\"\n" }
+	tests := []struct {
+		name, text string
+		want       []string // all problems; none: it is good
+	}{
+		{"a host of two lines", "host = \"a\\nb\"\n" + output, []string{`agent.toml:1: host: found "a\nb", expected a name of printable characters`}},
+		{"a host of blanks", "host = \" \"\n" + output, []string{`host: found " ", expected a name`}},
+		{"a host that ends with a backslash", "host = 'a\\'\n" + output, []string{`host: found "a\\", expected a name`}},
+		{"a long host", "host = \"" + strings.Repeat("a", 256) + "\"\n" + output, []string{`expected a name of printable characters, at most 255 bytes`}},
+		{"a host with blanks inside", "host = \"büro 2 (münchen)\"\n" + output, nil},
+		{"no such port to listen on", "listen = \"127.0.0.1:99999\"\n" + output, []string{`agent.toml:1: listen: found "127.0.0.1:99999", expected an address like "127.0.0.1:17073", with a port of at most 65535`}},
+		{"a port by name", "listen = \"127.0.0.1:http\"\n" + output, []string{`listen: found "127.0.0.1:http"`}},
+		{"any port", "listen = \"127.0.0.1:0\"\n" + output, nil},
+		{"no such port to send to", withURL("http://h:80860"), []string{`agent.toml:3: output[0].url: found "http://h:80860", expected an address with a port from 1 to 65535`}},
+		{"port 0 to send to", withURL("http://h:0"), []string{`output[0].url: found "http://h:0", expected an address with a port from 1 to 65535`}},
+		{"a port alone", withURL("http://:8086"), []string{`output[0].url: found "http://:8086", expected an address like`}},
+		{"a query", withURL("http://h/foo?x=1#z"), []string{`agent.toml:3: output[0].url: found "http://h/foo?x=1#z", expected an address without "?" and "#": only a path may follow the host`}},
+		{"an empty query", withURL("http://h?"), []string{`expected an address without "?" and "#"`}},
+		{"a fragment", withURL("http://h/#z"), []string{`expected an address without "?" and "#"`}},
+		{"a path", withURL("https://h:65535/foo/"), nil},
+		{"one of several addresses", "[[output]]\nname = \"a\"\nurls = [\"http://h\", \"http://h:70000\"]\n", []string{`output[0].urls[1]: found "http://h:70000"`}},
+		{"a list for url", "[[output]]\nname = \"a\"\nurl = [\"http://h\"]\n", []string{`agent.toml:3: output[0].url: found a list, expected a string`}},
+		{"a text for urls", "[[output]]\nname = \"a\"\nurls = \"http://h\"\n", []string{`agent.toml:3: output[0].urls: found "http://h", expected a list`}},
+		{"a number for a password", output + "username = \"u\"\npassword_file = 3\n", []string{`output[0].password_file: found 3, expected a string`}},
+		{"Docker over TCP", "docker_socket = \"tcp://127.0.0.1:2375\"\n" + output, []string{`agent.toml:1: docker_socket: found "tcp://127.0.0.1:2375", expected the path of a socket, like "/var/run/docker.sock"`}},
+		{"a socket's URL without a path", "docker_socket = \"unix://docker.sock\"\n" + output, []string{`docker_socket: found "unix://docker.sock", expected the path`}},
+		{"state in a file", "state_dir = \"token\"\n" + output, []string{`agent.toml:1: state_dir: found "token", expected a folder, or a path where none is yet: this is a file`}},
+		{"state below a file", "state_dir = \"token/state\"\n" + output, []string{`state_dir: found "token/state", expected a folder, or a path where none is yet: a part of it is a file`}},
+		{"state in a folder", "state_dir = \"DIR\"\n" + output, nil},
+		{"a long name", "[[output]]\nname = \"" + strings.Repeat("a", 300) + "\"\nurl = \"http://h\"\n", []string{`output[0].name: found "` + strings.Repeat("a", 80) + `"…, expected a shorter name: its folder, in which other characters than letters and digits count three or more, would have 300, and may have 200`}},
+		{"a name whose folder is long", "[[output]]\nname = \"" + strings.Repeat("ü", 40) + "\"\nurl = \"http://h\"\n", []string{`would have 240, and may have 200`}},
+		{"a name of two lines", "[[output]]\nname = \"a\\nb\"\nurl = \"http://h\"\n", []string{`output[0].name: found "a\nb", expected a name of printable characters`}},
+		{"a bucket of three parts", output + "bucket = \"a/b/c\"\n", []string{`agent.toml:4: output[0].bucket: found "a/b/c", expected "database" or "database/retention policy", as there is no org`}},
+		{"a bucket without a database", output + "bucket = \"/b\"\n", []string{`output[0].bucket: found "/b", expected "database"`}},
+		{"a bucket of an organisation", output + "org = \"o\"\nbucket = \"a/b/c\"\n", nil},
+		{"the dead man's output beside another mistake", "interval = \"5ms\"\nstate_dir = \"DIR\"\n[dead_man]\nurl_file = \"url\"\noutput = \"b\"\n" + output, []string{
+			`agent.toml:1: interval: found "5ms"`, `agent.toml:5: dead_man.output: found "b", expected the name of the [[output]] that is the router`,
+		}},
+		{"the dead man's output beside one whose name is not known", "state_dir = \"DIR\"\n[dead_man]\nurl_file = \"url\"\n[[output]]\nname = 3\nurl = \"http://h\"\n", []string{`output[0].name: found 3, expected a string`}},
+		{"a number for the dead man's key", "state_dir = \"DIR\"\n[dead_man]\nevents_key_file = 3\noutput = \"a\"\n" + output, []string{`dead_man.events_key_file: found 3, expected a string`}},
+		{"a filter that leaves nothing, beside another mistake", "interval = \"5ms\"\n" + output + "exclude = [\"*\"]\n", []string{`interval: found "5ms"`, `output[0].exclude: found "*", expected patterns that leave something`}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := load(t, tt.text)
+			if tt.want == nil {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			var problems tomlfile.Problems
+			if !errors.As(err, &problems) {
+				t.Fatalf("error %v, expected problems", err)
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("error\n%v\nexpected to contain\n%s", err, want)
+				}
+			}
+			if len(problems) != len(tt.want) {
+				t.Errorf("%d problems, expected %d:\n%v", len(problems), len(tt.want), err)
+			}
+		})
+	}
+}
+
+// docker_socket may be written as DOCKER_HOST has it, and from the folder of the file.
+func TestLoadConfigDockerSocket(t *testing.T) {
+	const output = "[[output]]\nname = \"a\"\nurl = \"http://h\"\n"
+	for text, want := range map[string]string{
+		"unix:///var/run/docker.sock": "/var/run/docker.sock", "/run/docker.sock": "/run/docker.sock", "docker.sock": "DIR/docker.sock", "": "",
+	} {
+		path := filepath.Join(t.TempDir(), "agent.toml")
+		if err := os.WriteFile(path, []byte("docker_socket = \""+text+"\"\n"+output), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cfg, err := LoadConfig(path, func(string) (string, bool) { return "", false })
+		if found := strings.Replace(cfg.DockerSocket, filepath.Dir(path), "DIR", 1); err != nil || found != want {
+			t.Errorf("%q: found %q, %v, expected %q", text, found, err, want)
+		}
+	}
+}
+
+// Each host name that a file may have can be written: no line is left out because of it.
+func TestHostsThatAreGoodCanBeWritten(t *testing.T) {
+	for _, host := range []string{"a\nb", "a\x00", " ", "a ", `a\`, `\a`, "a\u2028b", "büro 2", "a,b=c", "\ufffd", "a", "0"} {
+		_, err := influx.Encode(nil, []influx.Point{{
+			Measurement: influx.Agent, Tags: []influx.Tag{{Key: influx.TagHost, Value: host}},
+			Fields: []influx.Field{influx.String(influx.FieldState, influx.StateUp)}, Time: time.Unix(1, 0),
+		}})
+		if err != nil && settings.Name(host) {
+			t.Errorf("%q is a good name, and cannot be written: %v", host, err)
+		}
 	}
 }
 

@@ -109,6 +109,7 @@ func (in file) config(v *tomlfile.Validator, env settings.LookupEnv) Config {
 			cfg.StateDir = dir
 		}
 	}
+	settings.Folder(v, in.StateDir, cfg.StateDir, "state_dir")
 	period(v, cfg.Heartbeat, "heartbeat")
 	if cfg.Concurrency < 1 || cfg.Concurrency > maxConcurrency {
 		v.Wrong(cfg.Concurrency, fmt.Sprintf("a number of requests from 1 to %d", maxConcurrency), "concurrency")
