@@ -15,6 +15,7 @@ import (
 // parser's own decoder would stop at the first.
 type decoder struct {
 	file      *File
+	top       []field // of the whole text
 	problems  Problems
 	suggested int // unknown keys for which a near one was looked for
 }
@@ -109,10 +110,26 @@ func (d *decoder) unknown(key string, known []field, path []any) {
 	if len(names) > 0 {
 		expected = "one of " + strings.Join(names, ", ")
 	}
-	if d.suggested++; d.suggested <= maxSuggestions {
+	if header := d.strayed(key, path); header != "" {
+		expected += "; keys of the top level, as this one, stand before the first " + header
+	} else if d.suggested++; d.suggested <= maxSuggestions {
 		expected += DidYouMean(key, names)
 	}
 	d.refuse(phrase("unknown key "+quote(key)), expected, path)
+}
+
+// strayed is the header that a key of the top level stands behind by mistake: there it belongs to that table. "" for any other key.
+func (d *decoder) strayed(key string, path []any) string {
+	place, _ := d.file.Place(path[:len(path)-1]...)
+	if !place.Header || !slices.ContainsFunc(d.top, func(f field) bool { return f.matches(key) }) {
+		return ""
+	}
+	for i, step := range path {
+		if _, item := step.(int); item {
+			return "[[" + keyText(path[:i]) + "]]"
+		}
+	}
+	return "[" + keyText(path[:len(path)-1]) + "]"
 }
 
 func (d *decoder) mapping(target reflect.Value, found any, path []any) {

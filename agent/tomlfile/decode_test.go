@@ -138,6 +138,12 @@ func TestDecodeRefuses(t *testing.T) {
 		"string for a time":      {`since = "today"`, `c.toml:1: since: found "today", expected a time like 2026-11-30T09:00:00Z`},
 		"number for a duration":  {`every = 5`, `c.toml:1: every: found 5, expected a duration like "90s", "5m" or "1h30m"`},
 		"negative duration":      {`every = "-5m"`, `c.toml:1: every: found "-5m", expected a duration of zero or more, like "5m"`},
+		"too long a duration":    {`every = "99999999h1.5m"`, `c.toml:1: every: found "99999999h1.5m", expected a duration of at most 2562047h`},
+		"too long, and negative": {`every = "-99999999h"`, `c.toml:1: every: found "-99999999h", expected a duration like`},
+		"long, and no duration":  {`every = "99999999 h"`, `c.toml:1: every: found "99999999 h", expected a duration like`},
+		"strayed into a list":    {"[[rule]]\nlog = \"info\"", `c.toml:2: rule[0].log: found unknown key "log", expected one of id, for; keys of the top level, as this one, stand before the first [[rule]]`},
+		"strayed into a second":  {"[[rule]]\n[[rule]]\nevery = \"5m\"", `c.toml:3: rule[1].every: found unknown key "every", expected one of id, for; keys of the top level, as this one, stand before the first [[rule]]`},
+		"strayed, and inline":    {`rule = [{log = "info"}]`, `c.toml:1: rule[0].log: found unknown key "log", expected one of id, for`},
 		"string for a list":      {`tags = "a"`, `c.toml:1: tags: found "a", expected a list`},
 		"wrong item of a list":   {"tags = [\n\"a\",\n# why\n2]", `c.toml:4: tags[1]: found 2, expected a string`},
 		"list of a wrong length": {`pair = [1]`, `c.toml:1: pair: found a list of 1, expected a list of 2`},
@@ -189,7 +195,7 @@ func TestRead(t *testing.T) {
 		"just fits":   {path, 10, ""},
 		"too long":    {path, 9, "read " + path + ": found more than 9 bytes, expected at most that"},
 		"missing":     {filepath.Join(dir, "no"), 100, "read " + filepath.Join(dir, "no") + ": no such file or directory"},
-		"a directory": {dir, 100, "read " + dir + ": found d---------, expected a regular file"},
+		"a directory": {dir, 100, "read " + dir + ": found a folder, expected a regular file"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

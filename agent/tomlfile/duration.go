@@ -3,6 +3,8 @@ package tomlfile
 import (
 	"errors"
 	"fmt"
+	"math"
+	"strings"
 	"time"
 )
 
@@ -14,6 +16,10 @@ type Duration time.Duration
 // error is worded as what was expected.
 func (d *Duration) UnmarshalText(text []byte) error {
 	parsed, err := time.ParseDuration(string(text))
+	if err != nil && tooLong(string(text)) {
+		*d = math.MaxInt64 // which the range of its key refuses too, and names itself
+		return errors.New(expectedShorter)
+	}
 	if err != nil {
 		return errors.New(d.Expected())
 	}
@@ -22,6 +28,21 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	}
 	*d = Duration(parsed)
 	return nil
+}
+
+// expectedShorter is said of a duration for which there is no number; the range of its key says more, see [Validator.Add].
+const expectedShorter = "a duration of at most 2562047h"
+
+// tooLong says that a text which time.ParseDuration refuses has the form of a duration all the same: a number with a unit.
+func tooLong(text string) bool {
+	zeros := strings.Map(func(r rune) rune {
+		if '0' <= r && r <= '9' {
+			return '0'
+		}
+		return r
+	}, text)
+	_, err := time.ParseDuration(zeros)
+	return err == nil && strings.ContainsAny(text, "smh") && !strings.HasPrefix(text, "-")
 }
 
 // Expected says what a duration looks like in a file.

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"reflect"
 	"strings"
@@ -61,6 +62,9 @@ func Decode(name string, data []byte, into any) (*File, error) {
 		return f, Problems{syntaxProblem(name, string(data), err)}
 	}
 	d := decoder{file: f}
+	if target.Elem().Kind() == reflect.Struct {
+		d.top = fields(target.Elem().Type())
+	}
 	d.value(target.Elem(), tree, nil)
 	return f, d.problems.Err()
 }
@@ -84,7 +88,7 @@ func ReadRegular(path string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("read %s: %w", path, unwrapPath(err))
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("read %s: found %s, expected a regular file", path, info.Mode().Type())
+		return nil, &misfit{path, KindOf(info.Mode()), "a regular file"}
 	}
 	in, err := os.Open(path)
 	if err != nil {
@@ -96,9 +100,34 @@ func ReadRegular(path string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("read %s: %w", path, unwrapPath(err))
 	}
 	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("read %s: found more than %d bytes, expected at most that", path, limit)
+		return nil, &misfit{path, fmt.Sprintf("more than %d bytes", limit), "at most that"}
 	}
 	return data, nil
+}
+
+// misfit is that a file is there and is not of the kind, or the size, that is read.
+type misfit struct{ path, found, expected string }
+
+func (m *misfit) Error() string {
+	return fmt.Sprintf("read %s: found %s, expected %s", m.path, m.found, m.expected)
+}
+
+// KindOf names what stands at a path where a regular file is expected.
+func KindOf(mode fs.FileMode) string {
+	switch {
+	case mode.IsRegular():
+		return "a regular file"
+	case mode.IsDir():
+		return "a folder"
+	case mode&fs.ModeNamedPipe != 0:
+		return "a pipe"
+	case mode&fs.ModeSocket != 0:
+		return "a socket"
+	case mode&fs.ModeDevice != 0:
+		return "a device"
+	default:
+		return "a thing of mode " + mode.Type().String()
+	}
 }
 
 // unwrapPath takes the path out of an error that will be given it again.

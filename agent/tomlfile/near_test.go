@@ -39,7 +39,7 @@ func TestUnknownKeysNameTheNearOne(t *testing.T) {
 	_, err := Decode("c.toml", []byte("evry = \"5m\"\n[[rule]]\nfro = \"5m\"\nevery = \"5m\"\n"), &got)
 	want := `c.toml:1: evry: found unknown key "evry", expected one of name, on, count, port, small, ratio, every, since, tags, pair, labels, limit, extra, rule, layers, untold, log (did you mean "every"?)
 c.toml:3: rule[0].fro: found unknown key "fro", expected one of id, for (did you mean "for"?)
-c.toml:4: rule[0].every: found unknown key "every", expected one of id, for`
+c.toml:4: rule[0].every: found unknown key "every", expected one of id, for; keys of the top level, as this one, stand before the first [[rule]]`
 	if err == nil || err.Error() != want {
 		t.Errorf("found\n%v\nwant\n%s", err, want)
 	}

@@ -4,11 +4,14 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
 // maxSecretBytes is the longest secret that a file may hold.
 const maxSecretBytes = 64 << 10
+
+const expectedSecret = "a file that holds the secret in one line"
 
 // Validator gathers the mistakes of meaning of one file behind those that
 // [Decode] found: one for each key is enough. It is used by one goroutine.
@@ -39,9 +42,12 @@ func (v *Validator) Wrong(found any, expected string, path ...any) {
 	v.Add(v.file.Problem(found, expected, path...))
 }
 
-// Add notes mistakes that somebody else found in this file.
+// Add notes mistakes that somebody else found in this file. One at a key whose duration [Decode] found too long says what is allowed there.
 func (v *Validator) Add(problems ...Problem) {
 	for _, p := range problems {
+		if i := slices.IndexFunc(v.problems, func(said Problem) bool { return said.Key == p.Key && said.Expected == expectedShorter }); i >= 0 {
+			v.problems[i].Expected = p.Expected
+		}
 		if !v.said[p.Key] {
 			v.said[p.Key] = true
 			v.problems = append(v.problems, p)
@@ -77,13 +83,20 @@ func (v *Validator) Secret(name string, path ...any) string {
 	}
 	data, err := ReadRegular(v.Path(name), maxSecretBytes)
 	secret := strings.TrimSpace(string(data))
+	unfit, misfits := errors.AsType[*misfit](err)
 	switch {
+	case misfits:
+		v.Wrong(name, expectedSecret+", not "+unfit.found, path...)
 	case errors.Is(err, fs.ErrNotExist):
 		v.Wrong(name, "a file that exists", path...)
 	case errors.Is(err, fs.ErrPermission):
 		v.Wrong(name, "a file that may be read", path...)
-	case err != nil, secret == "", strings.ContainsAny(secret, "\r\n"):
-		v.Wrong(name, "a file that holds the secret in one line", path...)
+	case err != nil:
+		v.Wrong(name, expectedSecret+": "+err.Error(), path...)
+	case secret == "":
+		v.Wrong(name, expectedSecret+", not an empty one", path...)
+	case strings.ContainsAny(secret, "\r\n"):
+		v.Wrong(name, expectedSecret+", not in several", path...)
 		return ""
 	}
 	return secret

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"nezuban/agent/tomlfile"
 )
@@ -52,9 +53,9 @@ func TestValidatorSecret(t *testing.T) {
 		want, problem string
 	}{
 		{"one line", "s3cret\n", "s3cret", ""},
-		{"empty", "\n", "", "a file that holds the secret in one line"},
-		{"two lines", "s3cret\ns3cret\n", "", "a file that holds the secret in one line"},
-		{"huge", strings.Repeat("s3cret", 20_000), "", "a file that holds the secret in one line"},
+		{"empty", "\n", "", "a file that holds the secret in one line, not an empty one"},
+		{"two lines", "s3cret\ns3cret\n", "", "a file that holds the secret in one line, not in several"},
+		{"huge", strings.Repeat("s3cret", 20_000), "", "a file that holds the secret in one line, not more than 65536 bytes"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -81,12 +82,35 @@ func TestValidatorSecret(t *testing.T) {
 			t.Error("no mistake said")
 		}
 	})
+	t.Run("a folder", func(t *testing.T) {
+		v := validator(t, "token = \".\"\n")
+		if v.Secret(".", "token"); v.Err() == nil || !strings.HasSuffix(v.Err().Error(), `token: found ".", expected a file that holds the secret in one line, not a folder`) {
+			t.Errorf("found %v", v.Err())
+		}
+	})
 	t.Run("no such file", func(t *testing.T) {
 		v := validator(t, "token = \"none\"\n")
 		if v.Secret("none", "token"); !strings.Contains(v.Err().Error(), "a file that exists") {
 			t.Errorf("found %v", v.Err())
 		}
 	})
+}
+
+// Of a duration that is too long for a number it is the range of its key that is said, and what the file has.
+func TestValidatorNamesTheRangeOfATooLongDuration(t *testing.T) {
+	var into struct{ Every, Other tomlfile.Duration }
+	file, err := tomlfile.Decode("x.toml", []byte("every = \"99999999h\"\nother = \"99999999h\"\n"), &into)
+	v, err := tomlfile.NewValidator(file, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if time.Duration(into.Every) > time.Hour {
+		v.Wrong(into.Every.String(), "1s to 1h", "every")
+	}
+	want := "x.toml:1: every: found \"99999999h\", expected 1s to 1h\nx.toml:2: other: found \"99999999h\", expected a duration of at most 2562047h"
+	if v.Err() == nil || v.Err().Error() != want {
+		t.Errorf("found\n%v\nexpected\n%s", v.Err(), want)
+	}
 }
 
 func TestValidatorTakesRelativePathsFromTheFilesFolder(t *testing.T) {

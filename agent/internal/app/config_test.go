@@ -140,6 +140,9 @@ func TestLoadConfigNamesEveryMistake(t *testing.T) {
 		{"spool too small", "spool_max_bytes = 1000\n" + output, []string{"agent.toml:1: spool_max_bytes: found 1000, expected 1048576 or more"}},
 		{"spool too short", "spool_max_age = \"59s\"\n" + output, []string{`agent.toml:1: spool_max_age: found "59s", expected 1m0s to 2160h0m0s`}},
 		{"spool too long", "spool_max_age = \"2161h\"\n" + output, []string{`agent.toml:1: spool_max_age: found "2161h0m0s", expected 1m0s to 2160h0m0s`}},
+		{"spool much too long", "spool_max_age = \"99999999h\"\n" + output, []string{`agent.toml:1: spool_max_age: found "99999999h", expected 1m0s to 2160h0m0s`}},
+		{"interval in an output", output + "interval = \"5s\"\n", []string{`; keys of the top level, as this one, stand before the first [[output]]`}},
+		{"host in the dead man's switch", "state_dir = \"DIR\"\n[dead_man]\nurl_file = \"url\"\noutput = \"a\"\nhost = \"h\"\n" + output, []string{`agent.toml:5: dead_man.host: found unknown key "host", expected one of events_key_file, base_url, url_file, output, after; keys of the top level, as this one, stand before the first [dead_man]`}},
 		{"open to others", "listen = \"0.0.0.0:17073\"\n" + output, []string{`agent.toml:1: listen: found "0.0.0.0:17073", expected an address that only this machine reaches, like "127.0.0.1:17073"`}},
 		{"open to others, without an address", "listen = \":17073\"\n" + output, []string{`agent.toml:1: listen: found ":17073", expected an address that only this machine reaches`}},
 		{"labels", "labels = [\"team\", \"a b\", \"host\", \"team\"]\n" + output, []string{

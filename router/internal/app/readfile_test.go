@@ -21,9 +21,9 @@ func TestOnlyARegularFileIsRead(t *testing.T) {
 	}
 	write(t, filepath.Join(dir, "large"), strings.Repeat("#", schedule.MaxBytes+1))
 	tests := []struct{ name, path, want string }{
-		{"a pipe", pipe, "found p---------, expected a regular file"},
-		{"a device", os.DevNull, "found Dc---------, expected a regular file"},
-		{"a folder", dir, "found d---------, expected a regular file"},
+		{"a pipe", pipe, "found a pipe, expected a regular file"},
+		{"a device", os.DevNull, "found a device, expected a regular file"},
+		{"a folder", dir, "found a folder, expected a regular file"},
 		{"a byte too many", filepath.Join(dir, "large"), "found 524289 bytes, expected at most 524288"},
 		{"nothing", filepath.Join(dir, "none"), "no such file"},
 	}

@@ -441,7 +441,7 @@ func readFile(path string, limit int64) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("read %s: found %s, expected a regular file", path, info.Mode().Type())
+		return nil, fmt.Errorf("read %s: found %s, expected a regular file", path, tomlfile.KindOf(info.Mode()))
 	case info.Size() > limit:
 		return nil, fmt.Errorf("read %s: found %d bytes, expected at most %d", path, info.Size(), limit)
 	}
