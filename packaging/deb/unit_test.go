@@ -6,8 +6,10 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
+	"nezuban/docs"
 	"nezuban/packaging/testenv"
 )
 
@@ -48,6 +50,32 @@ func TestUnitsStartAgain(t *testing.T) {
 				t.Errorf("%s: found no %s", unit, want)
 			}
 		}
+	}
+}
+
+// The drop-in that lets labels pass is the same in both documents, takes the whole command of the unit, and adds to it.
+func TestDropInForLabels(t *testing.T) {
+	unit, err := os.ReadFile("nezuban-docker-proxy.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := regexp.MustCompile(`(?m)^ExecStart=.*$`).FindString(string(unit))
+	want := "[Service]\nExecStart=\n" + command + " -labels com.docker.compose.service,team\n"
+	page, err := docs.Page("agent.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme, err := os.ReadFile("README")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"docs/agent.md": page, "README": regexp.MustCompile(`(?m)^  `).ReplaceAllString(string(readme), "")} {
+		if !strings.Contains(text, want) || !strings.Contains(text, "/etc/systemd/system/nezuban-docker-proxy.service.d/labels.conf") {
+			t.Errorf("%s: found no drop-in for labels:\n%s", name, want)
+		}
+	}
+	if command == "" {
+		t.Error("the unit has no command")
 	}
 }
 

@@ -326,6 +326,14 @@ func TestLoadConfigOfThePackage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	unit, err := os.ReadFile(filepath.Join(filepath.Dir(path), "nezuban-agent.service"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// check-config, which systemd does not start, would find none in the environment.
+	if folder, ok := strings.CutPrefix(cfg.StateDir, "/var/lib/"); !ok || !strings.Contains(string(unit), "\nStateDirectory="+folder+"\n") {
+		t.Errorf("state_dir %q is not the unit's StateDirectory:\n%s", cfg.StateDir, unit)
+	}
 	socket, err := os.ReadFile(filepath.Join(filepath.Dir(path), "nezuban-docker-proxy.socket"))
 	if err != nil {
 		t.Fatal(err)

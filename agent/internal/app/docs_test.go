@@ -1,15 +1,21 @@
 package app
 
 import (
+	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"nezuban/agent/daemon"
+	"nezuban/agent/deadman"
+	"nezuban/agent/influx"
 	"nezuban/docs"
 	"nezuban/packaging/testenv"
 )
@@ -49,6 +55,30 @@ func TestDocsExamples(t *testing.T) {
 func TestDocsNameEveryKey(t *testing.T) {
 	known, _ := docs.Keys(reflect.TypeFor[file](), nil)
 	documented, err := docs.Cells("agent.md", "key in agent.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(known)
+	slices.Sort(documented)
+	if diff := cmp.Diff(known, documented); diff != "" {
+		t.Errorf("docs/agent.md (-known +documented):\n%s", diff)
+	}
+}
+
+// TestDocsNameEveryFigure compares the table of /metrics with what an agent has there of its own.
+func TestDocsNameEveryFigure(t *testing.T) {
+	var text bytes.Buffer
+	daemon.Main(daemon.Options{Name: "nezuban-agent", LogLevel: "error"}, func(_ context.Context, d *daemon.Daemon) error {
+		influx.NewWriter([]influx.Output{{Name: "a", URLs: []string{"http://127.0.0.1:1"}}}, influx.WriterOptions{Log: d.Log, Metrics: d.Metrics})
+		deadman.New(deadman.Config{Output: "a", StateDir: t.TempDir()}, d, nil)
+		d.Metrics.WritePrometheus(&text)
+		return nil
+	})
+	var known []string
+	for line := range strings.Lines(text.String()) {
+		known = append(known, regexp.MustCompile(`^[a-z_]+`).FindString(line))
+	}
+	documented, err := docs.Cells("agent.md", "figure")
 	if err != nil {
 		t.Fatal(err)
 	}
