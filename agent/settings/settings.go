@@ -243,7 +243,7 @@ type Output struct {
 
 // Outputs checks the [[output]] list of a program, one of influx's From constants. There is at least one.
 func Outputs(v *tomlfile.Validator, env LookupEnv, from string, written []Output) []influx.Output {
-	if len(written) == 0 && v.Clean() { // a file with mistakes may not have been read so far
+	if len(written) == 0 && v.Understood() { // else there may be one by another name
 		v.Wrong(nil, "at least one [[output]]", "output")
 	}
 	named := map[string]bool{}

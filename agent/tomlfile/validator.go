@@ -19,6 +19,8 @@ type Validator struct {
 	file     *File
 	problems Problems
 	said     map[string]bool // keys that have their problem already
+
+	understood bool // nothing was wrong before it came here
 }
 
 // NewValidator goes on where [Read] or [Decode] came to; err is theirs. An error
@@ -31,6 +33,7 @@ func NewValidator(file *File, err error) (*Validator, error) {
 	for _, p := range v.problems {
 		v.said[p.Key] = true
 	}
+	v.understood = len(v.problems) == 0
 	return v, nil
 }
 
@@ -58,9 +61,9 @@ func (v *Validator) Add(problems ...Problem) {
 // Said reports whether a mistake was noted at a key, which then holds less than its file does.
 func (v *Validator) Said(path ...any) bool { return v.said[keyText(path)] }
 
-// Clean reports whether no mistake was found so far. A key that is missing from
-// a file with mistakes may only not have been understood.
-func (v *Validator) Clean() bool { return len(v.problems) == 0 }
+// Understood reports whether [Decode] found no mistake. A key that is missing from
+// a file with such may only not have been understood.
+func (v *Validator) Understood() bool { return v.understood }
 
 // Err is all mistakes as [Problems], or nil.
 func (v *Validator) Err() error { return v.problems.Err() }

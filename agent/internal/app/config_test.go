@@ -230,6 +230,8 @@ func TestLoadConfigRefusesWhatCannotWork(t *testing.T) {
 		}},
 		{"the dead man's output beside one whose name is not known", "state_dir = \"DIR\"\n[dead_man]\nurl_file = \"url\"\n[[output]]\nname = 3\nurl = \"http://h\"\n", []string{`output[0].name: found 3, expected a string`}},
 		{"a number for the dead man's key", "state_dir = \"DIR\"\n[dead_man]\nevents_key_file = 3\noutput = \"a\"\n" + output, []string{`dead_man.events_key_file: found 3, expected a string`}},
+		{"no output beside another mistake", "interval = \"5ms\"\n", []string{`interval: found "5ms"`, `output: found nothing, expected at least one [[output]]`}},
+		{"outputs by a wrong name", "[[outputs]]\nname = \"a\"\n", []string{`outputs: found unknown key "outputs"`}},
 		{"a filter that leaves nothing, beside another mistake", "interval = \"5ms\"\n" + output + "exclude = [\"*\"]\n", []string{`interval: found "5ms"`, `output[0].exclude: found "*", expected patterns that leave something`}},
 	}
 	for _, tt := range tests {
