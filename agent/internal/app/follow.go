@@ -200,6 +200,7 @@ func (f *follower) present(ctx context.Context, containers []docker.Container, a
 			f.writer.WriteNow(points...)
 		}
 		f.ledger.keep(lives)
+		f.memory.settle(f.undecided()) // lest an agent that is killed soon begins anew
 	})
 }
 

@@ -206,6 +206,19 @@ func TestSilenceIsSeen(t *testing.T) {
 	}
 }
 
+// An agent that is killed soon after its start has left until when it has seen what happened.
+func TestMemoryIsThereSoon(t *testing.T) {
+	s := newScripted(t)
+	dir := t.TempDir()
+	begun := time.Now()
+	_, table, _ := followingWith(t, s.path, dir, newLastSamples())
+	connected(t, table)
+	await(t, "the file", func() bool { _, err := os.Stat(filepath.Join(dir, seenFile)); return err == nil })
+	if took := time.Since(begun); took > rememberEvery/2 {
+		t.Errorf("it is there after %s", took)
+	}
+}
+
 // Docker was restarted while no agent ran, and remembers no events.
 func TestDeathWhileNoAgentRan(t *testing.T) {
 	s := newScripted(t)
