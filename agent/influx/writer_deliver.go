@@ -22,12 +22,14 @@ func (s *sender) deliver(ctx context.Context, b batch) (settled bool, asked time
 	for range s.urls {
 		start := time.Now()
 		err := s.send(ctx, b.lines)
+		took := time.Since(start)
 		s.figures.requests.Inc()
-		s.figures.seconds.Add(time.Since(start).Seconds())
+		s.figures.seconds.Add(took.Seconds())
 		switch judge(err) {
 		case fateSent:
 			s.trouble.OK()
 			s.figures.sent.Add(lineCount(b.lines))
+			s.maxBytes = larger(s.maxBytes, len(b.lines), took)
 			s.store.settle(b)
 			s.opts.Tried(s.output.Name, began, nil)
 			return true, 0
@@ -79,16 +81,22 @@ func (s *sender) refuse(b batch, err error) {
 	}
 }
 
-// halve sends a batch that was too large again in smaller ones, and keeps to
-// that size from then on.
+// halve sends a batch that was too large again in smaller ones, from which on they grow again.
 func (s *sender) halve(b batch, err error) {
 	if lineCount(b.lines) <= 1 {
 		s.refuse(b, err)
 		return
 	}
-	s.maxBytes = len(b.lines) / 2
-	s.log.Info("server takes only smaller batches", "bytes", s.maxBytes)
+	s.shrink(b, "server takes only smaller batches")
 	s.figures.dropped.Add(s.store.halve(b))
+}
+
+// shrink makes the next batches smaller than one that was too much, and says why once a minute.
+func (s *sender) shrink(b batch, why string) {
+	s.maxBytes = smaller(len(b.lines))
+	if unsaid, say := s.shrunk.note(time.Now()); say {
+		s.log.Info(why, "bytes", s.maxBytes, "unsaid", unsaid)
+	}
 }
 
 // explain begins an error with what it means to an operator.
@@ -110,13 +118,13 @@ func (o Output) explain(err error) error {
 	}
 }
 
-// refusals lets one refusal a minute through to the log.
-type refusals struct {
+// seldom lets one message a minute through to the log.
+type seldom struct {
 	said   time.Time
 	unsaid int
 }
 
-func (r *refusals) note(now time.Time) (unsaid int, say bool) {
+func (r *seldom) note(now time.Time) (unsaid int, say bool) {
 	if now.Sub(r.said) < time.Minute {
 		r.unsaid++
 		return 0, false

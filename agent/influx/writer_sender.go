@@ -25,9 +25,10 @@ type sender struct {
 
 	over     *transport.Transport
 	urls     []endpoint
-	at       int // index of the URL in use
-	maxBytes int // of a batch; shrinks when the server says 413
-	refused  refusals
+	at       int    // index of the URL in use
+	maxBytes int    // of the next batch
+	refused  seldom // refusals
+	shrunk   seldom // words that batches get smaller
 
 	filtering sync.Mutex
 	sieve     sieve // filtering guards it
