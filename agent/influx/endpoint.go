@@ -8,9 +8,11 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	influxdb2 "github.com/influxdata/influxdb-client-go/v2"
@@ -24,6 +26,17 @@ const requestTimeout = 10 * time.Second
 type endpoint struct {
 	client influxdb2.Client
 	write  func(ctx context.Context, lines string) error
+}
+
+// slowError is that a server was reached, and did not answer in time: it, or the way to it, is slow.
+type slowError struct{ err error }
+
+func (e *slowError) Error() string { return e.err.Error() }
+func (e *slowError) Unwrap() error { return e.err }
+
+func isSlow(err error) bool {
+	_, ok := errors.AsType[*slowError](err)
+	return ok
 }
 
 // put writes lines. When the server says that the database is not there it is made, and the lines sent again.
@@ -55,7 +68,14 @@ func writer(client influxdb2.Client, o Output) func(ctx context.Context, lines s
 		if o.Gzip {
 			request.Header.Set("Content-Encoding", "gzip")
 		}
+		var reached atomic.Bool
+		request = request.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+			GotConn: func(httptrace.GotConnInfo) { reached.Store(true) },
+		}))
 		response, err := client.HTTPService().DoHTTPRequestWithResponse(request, nil)
+		if reached.Load() && errors.Is(err, context.DeadlineExceeded) {
+			return &slowError{err}
+		}
 		if err != nil {
 			return err
 		}

@@ -18,7 +18,7 @@ import (
 func (s *sender) deliver(ctx context.Context, b batch) (settled bool, asked time.Duration) {
 	began := time.Now()
 	var last error
-	answered := false
+	answered, slow := false, false
 	for range s.urls {
 		start := time.Now()
 		err := s.send(ctx, b.lines)
@@ -48,10 +48,13 @@ func (s *sender) deliver(ctx context.Context, b batch) (settled bool, asked time
 			break // our own end, not the server's fault
 		}
 		last = s.output.explain(err)
-		answered = answered || statusOf(err) != 0
+		answered, slow = answered || statusOf(err) != 0, slow || isSlow(err)
 		s.trouble.Failed(last)
 		asked = max(asked, retryAfter(err, time.Now()))
 		s.at = (s.at + 1) % len(s.urls)
+	}
+	if slow {
+		s.shrink(b, "server is slow and gets smaller batches")
 	}
 	s.figures.dropped.Add(s.store.giveBack(b, answered))
 	if last != nil {
@@ -103,6 +106,8 @@ func (s *sender) shrink(b batch, why string) {
 func (o Output) explain(err error) error {
 	status := statusOf(err)
 	switch {
+	case isSlow(err):
+		return fmt.Errorf("did not answer within %s: %w", requestTimeout, err)
 	case status == 0:
 		return fmt.Errorf("unreachable: %w", err)
 	case (status == http.StatusUnauthorized || status == http.StatusForbidden) && o.Username != "":
