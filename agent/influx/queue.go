@@ -76,6 +76,18 @@ func (q *queue) take(maxLines, maxBytes int) string {
 	return strings.Join(batch, "")
 }
 
+// pop removes the oldest block, "" when there is none.
+func (q *queue) pop() string {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.blocks) == 0 {
+		return ""
+	}
+	block := q.blocks[0]
+	q.removeFirst()
+	return block
+}
+
 // size is what waits now.
 func (q *queue) size() int {
 	q.mu.Lock()

@@ -75,8 +75,8 @@ func NewWriter(outputs []Output, opts WriterOptions) *Writer {
 	return w
 }
 
-// Write queues points for every output whose filter they pass, and returns as soon as they are written down, in its spool if it has one. What does not fit makes
-// the oldest lines go, which are counted. Points that have no line protocol are left out, counted, and named in the log.
+// Write queues points for every output whose filter they pass, and returns as soon as they are written down, in its spool if it has one, or, where
+// the disk does not answer, when diskPatience is over. What does not fit makes the oldest lines go, which are counted. Points that have no line protocol are left out, counted, and named in the log.
 //
 // Next on a sample's path: sender.deliver.
 func (w *Writer) Write(points ...Point) {
@@ -88,17 +88,19 @@ func (w *Writer) Write(points ...Point) {
 // split tells events, whose order counts, from all else.
 func split(points []Point) (events, samples []Point) {
 	for _, p := range points {
-		if isEvent(p) {
+		if isEvent(p.Measurement) {
 			events = append(events, p)
 		}
 	}
 	if len(events) == 0 {
 		return nil, points
 	}
-	return events, slices.DeleteFunc(slices.Clone(points), isEvent)
+	return events, slices.DeleteFunc(slices.Clone(points), func(p Point) bool { return isEvent(p.Measurement) })
 }
 
-func isEvent(p Point) bool { return p.Measurement == ContainerEvent || p.Measurement == DockerEvent }
+func isEvent(measurement string) bool {
+	return measurement == ContainerEvent || measurement == DockerEvent
+}
 
 func (w *Writer) write(kind spool.Kind, points []Point) {
 	encoded, err := Encode(nil, w.wanted(points))
@@ -129,13 +131,17 @@ func (w *Writer) WriteLines(lines *Lines, points ...Point) {
 	if lines.text, err = Encode(lines.text, w.wanted(points)); err != nil {
 		w.noteBad(err)
 	}
+	kept := false
 	for _, s := range w.senders {
-		s.push(spool.Sample, lines.text)
+		kept = s.push(spool.Sample, lines.text) || kept
+	}
+	if kept {
+		lines.text = nil
 	}
 }
 
 // Sync returns when all events that were written are on the disks of the spools, or sent: a loss of power does not lose them any
-// more. Outputs without a spool are not waited for.
+// more. Outputs without a spool are not waited for. A disk that does not answer is an error.
 func (w *Writer) Sync() error {
 	var errs []error
 	for _, s := range w.senders {

@@ -54,9 +54,9 @@ func (s *sender) deliver(ctx context.Context, b batch) (settled bool, asked time
 		s.at = (s.at + 1) % len(s.urls)
 	}
 	if slow {
-		s.shrink(b, "server is slow and gets smaller batches")
+		s.shrink(b, "no answer in time")
 	}
-	s.figures.dropped.Add(s.store.giveBack(b, answered))
+	s.store.giveBack(b, answered)
 	if last != nil {
 		s.opts.Tried(s.output.Name, began, last)
 	}
@@ -90,15 +90,15 @@ func (s *sender) halve(b batch, err error) {
 		s.refuse(b, err)
 		return
 	}
-	s.shrink(b, "server takes only smaller batches")
-	s.figures.dropped.Add(s.store.halve(b))
+	s.shrink(b, "too large")
+	s.store.halve(b)
 }
 
 // shrink makes the next batches smaller than one that was too much, and says why once a minute.
 func (s *sender) shrink(b batch, why string) {
 	s.maxBytes = smaller(len(b.lines))
 	if unsaid, say := s.shrunk.note(time.Now()); say {
-		s.log.Info(why, "bytes", s.maxBytes, "unsaid", unsaid)
+		s.log.Info("server gets smaller batches", "because", why, "bytes", s.maxBytes, "unsaid", unsaid)
 	}
 }
 

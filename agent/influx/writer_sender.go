@@ -43,14 +43,16 @@ func newSender(o Output, opts WriterOptions) *sender {
 		log:    opts.Log.With("output", o.Name),
 		opts:   opts,
 		store: store{
-			queue: queue{limit: opts.MaxBytes},
-			disk:  daemon.NewCondition(opts.Log, "spool of output "+o.Name),
+			queue:   queue{limit: opts.MaxBytes},
+			hand:    newHand(),
+			trouble: daemon.NewCondition(opts.Log, "spool of output "+o.Name),
 		},
 		wake:     make(chan struct{}, 1),
 		trouble:  daemon.NewCondition(opts.Log, "output "+o.Name),
 		maxBytes: maxBatchBytes,
 		sieve:    sieve{filter: o.Filter},
 	}
+	s.store.lost = func(lines int) { s.figures.dropped.Add(lines) }
 	s.store.openSpool(opts, o.Name)
 	s.before = s.store.stats().Lost
 	s.figures = newFigures(opts.Metrics, s)
@@ -63,15 +65,17 @@ func newSender(o Output, opts WriterOptions) *sender {
 	return s
 }
 
-// push takes in those of some lines that the output's filter lets pass.
-func (s *sender) push(kind spool.Kind, lines []byte) {
+// push takes in those of some lines that the output's filter lets pass. When it returns true, lines is no longer the caller's.
+func (s *sender) push(kind spool.Kind, lines []byte) (kept bool) {
 	if s.output.Filter.open() {
-		s.figures.dropped.Add(s.store.push(kind, lines))
-		return
+		return s.store.push(kind, lines)
 	}
 	s.filtering.Lock()
 	defer s.filtering.Unlock()
-	s.figures.dropped.Add(s.store.push(kind, s.sieve.lines(lines)))
+	if s.store.push(kind, s.sieve.lines(lines)) {
+		s.sieve.room = nil
+	}
+	return false
 }
 
 // sayFilter tells, once, what an output does not get, lest it be missed.
