@@ -3,6 +3,7 @@ package influx
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"time"
 
 	influxhttp "github.com/influxdata/influxdb-client-go/v2/api/http"
@@ -52,12 +53,20 @@ func statusOf(err error) int {
 	return 0
 }
 
-// locationOf is where a redirect leads.
+// locationOf is where a redirect leads, without user and query, which may be secrets.
 func locationOf(err error) string {
-	if answer, ok := errors.AsType[*influxhttp.Error](err); ok {
-		return answer.Header.Get("Location")
+	answer, ok := errors.AsType[*influxhttp.Error](err)
+	if !ok {
+		return ""
 	}
-	return ""
+	to, err := url.Parse(answer.Header.Get("Location"))
+	if err != nil {
+		return "what is no address"
+	}
+	if to.Opaque != "" { // nothing of it is known
+		return to.Scheme + ":…"
+	}
+	return (&url.URL{Scheme: to.Scheme, Host: to.Host, Path: to.Path}).String()
 }
 
 // retryAfter is how long the server asks to be left alone, 0 when it does not.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -28,18 +29,17 @@ func (s *sender) deliver(ctx context.Context, b batch) (settled bool, asked time
 		switch judge(err) {
 		case fateSent:
 			s.trouble.OK()
+			s.refusing.Store(false)
 			s.figures.sent.Add(lineCount(b.lines))
 			s.maxBytes = larger(s.maxBytes, len(b.lines), took)
 			s.store.settle(b)
 			s.opts.Tried(s.output.Name, began, nil)
 			return true, 0
-		case fateRefused:
-			s.trouble.OK()
+		case fateRefused: // the end of no trouble: it has accepted nothing
 			s.refuse(b, err)
 			s.opts.Tried(s.output.Name, began, s.output.explain(err))
 			return true, 0
 		case fateHalve:
-			s.trouble.OK()
 			s.halve(b, err)
 			return true, 0
 		case fateRetry:
@@ -77,10 +77,11 @@ func (s *sender) send(ctx context.Context, lines string) error {
 func (s *sender) refuse(b batch, err error) {
 	now, lines := time.Now(), lineCount(b.lines)
 	s.figures.refused.Add(lines)
+	s.refusing.Store(true)
 	aside := s.store.refuse(err.Error(), b.lines, now)
 	s.store.settle(b)
 	if unsaid, say := s.refused.note(now); say {
-		s.log.Error("server refused lines", "error", err, "lines_in_batch", lines, "batches_refused_unsaid", unsaid, "set_aside", aside)
+		s.log.Error("server refused lines", "error", inShort(err), "lines_in_batch", lines, "batches_refused_unsaid", unsaid, "set_aside", aside)
 	}
 }
 
@@ -102,25 +103,49 @@ func (s *sender) shrink(b batch, why string) {
 	}
 }
 
-// explain begins an error with what it means to an operator.
+// explain begins an error with what it means to an operator. What a server said is bounded.
 func (o Output) explain(err error) error {
-	status := statusOf(err)
+	status, said := statusOf(err), inShort(err)
+	unauthorized := status == http.StatusUnauthorized || status == http.StatusForbidden
 	switch {
 	case isSlow(err):
-		return fmt.Errorf("did not answer within %s: %w", requestTimeout, err)
+		return fmt.Errorf("did not answer within %s: %w", requestTimeout, said)
 	case status == 0:
-		return fmt.Errorf("unreachable: %w", err)
-	case (status == http.StatusUnauthorized || status == http.StatusForbidden) && o.Username != "":
-		return fmt.Errorf("user or password refused: %w", err)
-	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return fmt.Errorf("token refused: %w", err)
+		return fmt.Errorf("unreachable: %w", said)
+	case unauthorized && o.Username != "":
+		return fmt.Errorf("user or password refused: %w", said)
+	case unauthorized && o.Token != "":
+		return fmt.Errorf("token refused: %w", said)
+	case unauthorized:
+		return fmt.Errorf("answered %d, and no token and no user is configured: %w", status, said)
 	case status == http.StatusProxyAuthRequired:
-		return fmt.Errorf("the proxy asks for its user and password: %w", err)
-	case status >= 300 && status < 400:
-		return fmt.Errorf("answered %d, a redirect to %q, which is not followed: name the right address: %w", status, locationOf(err), err)
+		return fmt.Errorf("the proxy asks for its user and password: %w", said)
+	case status >= 300 && status < 400: // without its words, which may repeat the address with its secrets
+		return &wordsError{fmt.Sprintf("answered %d, a redirect to %q, which is not followed: name the right address", status, locationOf(err)), err}
 	default:
-		return fmt.Errorf("answered %d: %w", status, err)
+		return fmt.Errorf("answered %d: %w", status, said)
 	}
+}
+
+// maxSaid bounds an error in the log, in bytes.
+const maxSaid = 300
+
+// wordsError is an error in other words.
+type wordsError struct {
+	words string
+	err   error
+}
+
+func (e *wordsError) Error() string { return e.words }
+func (e *wordsError) Unwrap() error { return e.err }
+
+// inShort is an error on one line, and not longer than maxSaid: a server may answer with a page.
+func inShort(err error) error {
+	words := strings.Join(strings.Fields(err.Error()), " ")
+	if len(words) > maxSaid {
+		words = strings.ToValidUTF8(words[:maxSaid], "") + "…"
+	}
+	return &wordsError{words, err}
 }
 
 // seldom lets one message a minute through to the log.
@@ -157,7 +182,7 @@ func newFigures(set *metrics.Set, s *sender) figures {
 		return 0
 	})
 	set.GetOrCreateGauge(name("failing"), func() float64 {
-		if s.trouble.Failing() {
+		if s.trouble.Failing() || s.refusing.Load() {
 			return 1
 		}
 		return 0

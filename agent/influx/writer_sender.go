@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"nezuban/agent/daemon"
@@ -22,6 +23,8 @@ type sender struct {
 	wake    chan struct{} // holds one hurry
 	figures figures
 	trouble *daemon.Condition
+
+	refusing atomic.Bool // the newest batch whose fate is known was refused for good
 
 	over     *transport.Transport
 	urls     []endpoint
