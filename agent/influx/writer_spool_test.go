@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -200,8 +201,10 @@ func TestADiskThatTakesNoMore(t *testing.T) {
 	address, dir := testenv.FreeAddress(t), t.TempDir()
 	w := newRig(t, WriterOptions{SpoolDir: dir, SpoolBytes: 64 << 10}, Output{Name: "db", URLs: []string{"http://" + address}, Bucket: "db"})
 	w.Write(happening(0))
-	if err := os.RemoveAll(filepath.Join(dir, "db")); err != nil { // the next segment has no folder to be made in
-		t.Fatal(err)
+	for os.WriteFile(filepath.Join(dir, "db"), nil, 0o600) != nil { // the next segment has no folder, and none can be made
+		if err := os.RemoveAll(filepath.Join(dir, "db")); err != nil && !errors.Is(err, syscall.ENOTEMPTY) { // it may just be made again
+			t.Fatal(err)
+		}
 	}
 	written := 1
 	for ; w.log.count("is kept in memory only") == 0 && written < 5000; written++ {
@@ -307,4 +310,30 @@ func TestWhatIsTooOldGoes(t *testing.T) {
 			t.Errorf("found %d lines lost, expected the two that are older than an hour", lost)
 		}
 	})
+}
+
+// When somebody deletes the folder of a running writer, it goes on in a new one.
+func TestTheFolderOfAWriterIsDeleted(t *testing.T) {
+	address, dir := testenv.FreeAddress(t), t.TempDir()
+	w := newRig(t, WriterOptions{SpoolDir: filepath.Join(dir, "spool")}, Output{Name: "db", URLs: []string{"http://" + address}, Bucket: "db"})
+	w.Write(happening(0), sample(0))
+	await(t, "the trouble", func() bool { return w.log.count("unreachable") == 1 })
+	if err := os.RemoveAll(filepath.Join(dir, "spool")); err != nil {
+		t.Fatal(err)
+	}
+	w.WriteNow(happening(1), sample(1)) // into files that are deleted, unless they are missed already
+	await(t, "the loss", func() bool { return w.log.count("were deleted by somebody else") > 0 })
+	await(t, "the loss of both", func() bool { w.hurry(); return w.log.count("what waited in them is lost") == 2 })
+	w.Write(happening(2), sample(2))
+	server := listenAt(t, address)
+	await(t, "what came later", func() bool {
+		got := server.accepted()
+		return slices.Contains(got, eventLine(2)) && slices.Contains(got, sampleLine(2)) && w.Stats().Waiting == 0
+	})
+	if err := w.Sync(); err != nil || w.log.count("level=ERROR") != 2 {
+		t.Errorf("Sync: %v\n%s", err, w.log)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "spool", "db", "lock")); err != nil {
+		t.Error(err)
+	}
 }

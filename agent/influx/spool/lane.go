@@ -183,7 +183,11 @@ func (l *lane) write(lines []byte, at int64, now time.Time) (end int64, err erro
 // begin makes a segment, which has no record yet.
 func (l *lane) begin(now time.Time) error {
 	path := filepath.Join(l.dir, segmentName(l.next))
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	var file *os.File
+	err := l.inFolder(func() (err error) {
+		file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+		return err
+	})
 	if err != nil {
 		return err
 	}

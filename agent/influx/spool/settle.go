@@ -36,7 +36,9 @@ func (l *lane) settle(b *Batch, n int) error {
 	return err
 }
 
-func (l *lane) save() error { return l.progress.save(filepath.Join(l.dir, progressFile)) }
+func (l *lane) save() error {
+	return l.inFolder(func() error { return l.progress.save(filepath.Join(l.dir, progressFile)) })
+}
 
 // clean deletes the full segments of which nothing waits.
 func (l *lane) clean() {
