@@ -86,7 +86,8 @@ func TestWhatIsSaidOfAnAnswer(t *testing.T) {
 		err    error
 		want   string
 	}{
-		{Output{}, answered(401), "token refused: "},
+		{Output{Token: "t"}, answered(401), "token refused: "},
+		{Output{}, answered(401), "answered 401, and no token and no user is configured: "},
 		{Output{Username: "u"}, answered(401), "user or password refused: "},
 		{Output{Username: "u"}, answered(403), "user or password refused: "},
 		{Output{}, answered(407), "the proxy asks for its user and password: "},

@@ -84,7 +84,7 @@ func TestAgainstAnInfluxDBWithUsersAndTLS(t *testing.T) {
 			first.Write(sample(0), sample(1), happening(0))
 			refused := "user or password refused: 401 Unauthorized: " + wrong.says
 			if wrong.user == "" {
-				refused = "token refused: 401 Unauthorized: " + wrong.says
+				refused = "answered 401, and no token and no user is configured: 401 Unauthorized: " + wrong.says
 			}
 			await(t, "tries", func() bool { return first.figure("influxdb", "requests_total") >= 3 })
 			first.stop()
