@@ -35,6 +35,7 @@ type ledger struct {
 	path    string // empty: nothing outlives the agent
 	boot    string
 	trouble *daemon.Condition
+	disk    patient
 
 	filled bool                  // it has all containers that there were: others began since
 	seen   map[string]event.Life // by container id: what this agent has seen, told or not
@@ -190,10 +191,15 @@ func (l *ledger) tell(events []event.Event) {
 	case l.torn || l.lines > 2*len(l.told)+spareLines:
 		l.rewrite()
 	default:
-		err := l.add(text)
-		l.torn = err != nil
-		l.note(err)
+		l.write(func() error { return l.add(text) })
 	}
+}
+
+// write changes the file. It is written anew later if the disk does not take the change, or does not answer: nobody waits for that.
+func (l *ledger) write(change func() error) {
+	err := l.disk.do(change)
+	l.torn = err != nil
+	l.note(err)
 }
 
 func (l *ledger) add(text []byte) error {
@@ -215,9 +221,7 @@ func (l *ledger) rewrite() {
 		text = life.AppendLine(text, id)
 	}
 	l.lines = len(l.told)
-	err := replaceFile(l.path, string(text))
-	l.torn = err != nil
-	l.note(err)
+	l.write(func() error { return replaceFile(l.path, string(text)) })
 }
 
 func (l *ledger) note(err error) {

@@ -44,6 +44,7 @@ type memory struct {
 
 	saving sync.Mutex
 	saved  time.Time // what the file holds
+	disk   patient   // saving guards it
 }
 
 // newMemory reads what an earlier agent left in dir; an empty dir keeps nothing.
@@ -197,12 +198,20 @@ func (m *memory) save() {
 	if m.path == "" || settled.IsZero() || settled.Equal(m.saved) {
 		return
 	}
-	if err := m.told(); err != nil { // else a loss of power would leave a gap that nobody tells
-		m.trouble.Failed(fmt.Errorf("events are told again after a restart: %w", err))
-		return
+	err := m.disk.do(func() error {
+		if err := m.told(); err != nil { // else a loss of power would leave a gap that nobody tells
+			return fmt.Errorf("events are told again after a restart: %w", err)
+		}
+		if err := replaceFile(m.path, settled.UTC().Format(time.RFC3339Nano)+"\n"); err != nil {
+			return fmt.Errorf("deaths while no agent runs will not all be told: %w", err)
+		}
+		return nil
+	})
+	if errors.Is(err, errNoAnswer) {
+		err = fmt.Errorf("events are told again after a restart: %w", err)
 	}
-	if err := replaceFile(m.path, settled.UTC().Format(time.RFC3339Nano)+"\n"); err != nil {
-		m.trouble.Failed(fmt.Errorf("deaths while no agent runs will not all be told: %w", err))
+	if err != nil {
+		m.trouble.Failed(err)
 		return
 	}
 	m.saved = settled
