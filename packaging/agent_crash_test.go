@@ -373,7 +373,7 @@ func (c *agentCrashes) settle() {
 	missing := "any"
 	defer func() {
 		if c.t.Failed() {
-			c.t.Logf("nothing was told of %s", missing)
+			c.t.Logf("not all is told of %s", missing)
 		}
 	}()
 	eventually(c.t, agentPatience, "a start and a death of all is told", func() bool {
@@ -384,13 +384,13 @@ func (c *agentCrashes) settle() {
 		}
 		for name, s := range c.ends {
 			if !s.StartedAt.IsZero() && (len(starts[name]) == 0 || len(dies[name]) == 0) {
-				missing = name
+				missing = fmt.Sprintf("%s, which began at %s and ended at %s; told are starts %v and deaths %v", name, s.StartedAt, s.FinishedAt, starts[name], dies[name])
 				return false
 			}
 		}
 		for name, lives := range c.lives {
 			if len(starts[name]) < len(lives) || len(dies[name]) < len(lives)-1 {
-				missing = name
+				missing = fmt.Sprintf("%s, which had the lives %v; told are starts %v and deaths %v", name, lives, starts[name], dies[name])
 				return false
 			}
 		}
