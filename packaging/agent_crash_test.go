@@ -173,11 +173,14 @@ func (c *agentCrashes) breakThings(times int) {
 			c.pause(2000)
 			c.startAgent()
 		case 2:
+			before := c.followed()
 			c.restartEngine(func() {})
+			c.awaitFollowing(before)
 		case 3: // nobody looks while the engine forgets
 			c.killAgent()
 			c.restartEngine(func() { c.pause(500) })
 			c.startAgent()
+			c.awaitFollowing(0)
 		case 4:
 			c.outage()
 		}
@@ -217,6 +220,18 @@ func (c *agentCrashes) restartEngine(between func()) {
 	c.engine.Start()
 	c.note()
 	c.away = append(c.away, span{from, time.Now()})
+}
+
+// followed is how often the agent that runs has said that it follows the engine.
+func (c *agentCrashes) followed() int {
+	return strings.Count(c.agent.logged(), "following docker")
+}
+
+// awaitFollowing waits until the agent has looked at the engine that was started: an engine keeps of several lives of a container the last
+// alone, and nobody can tell of one that began and ended while no agent looked.
+func (c *agentCrashes) awaitFollowing(before int) {
+	c.t.Helper()
+	eventually(c.t, agentPatience, "the agent follows docker again", func() bool { return c.followed() > before })
 }
 
 // overflow keeps InfluxDB away until the agent has dropped something, and kills the agent on the way there.
