@@ -25,7 +25,7 @@ type Missed struct {
 
 // suspects are what may have gone unseen of one container.
 type suspects struct {
-	lost  []Event   // at most a start and a die, the older first
+	lost  []Event   // starts and dies, the older first
 	until time.Time // on our clock: then they were missed
 }
 
@@ -33,7 +33,7 @@ type suspects struct {
 func NewMissed() *Missed { return &Missed{pending: make(map[string]suspects)} }
 
 // Suspect compares what an inspect tells after the stream came back with what is known of the container's life. It remembers the
-// start and the death after that.
+// start and the death after that, and those of the lives before that it had suspected.
 func (m *Missed) Suspect(c docker.Container, known Life, now time.Time) {
 	var lost []Event
 	if c.StartedAt.After(known.Began) {
@@ -43,6 +43,12 @@ func (m *Missed) Suspect(c docker.Container, known Life, now time.Time) {
 		died := lostEvent(c, docker.ActionDie, c.FinishedAt)
 		died.ExitCode = c.ExitCode
 		lost = append(lost, died)
+	}
+	for _, before := range m.pending[c.ID].lost {
+		same := func(e Event) bool { return e.Action == before.Action && e.At.Equal(before.At) }
+		if before.Action != docker.ActionGone && before.At.Before(c.StartedAt) && !slices.ContainsFunc(lost, same) {
+			lost = append(lost, before) // of a life that the engine has overwritten by now
+		}
 	}
 	slices.SortFunc(lost, func(a, b Event) int { return a.At.Compare(b.At) })
 	delete(m.pending, c.ID)

@@ -121,6 +121,36 @@ func TestSuspect(t *testing.T) {
 	}
 }
 
+// An engine shows the last life of a container alone: what a look before has found of another one is not forgotten, and nothing is told twice.
+func TestSuspectAgain(t *testing.T) {
+	at := func(s int) time.Time { return start().Add(time.Duration(s) * time.Second) }
+	type look struct{ began, ended int } // seconds
+	for _, tt := range []struct {
+		name  string
+		looks []look
+		want  string
+	}{
+		{"the same again", []look{{3, 2}, {3, 2}}, "[die 2 start 3]"},
+		{"it has ended since", []look{{3, 2}, {3, 4}}, "[die 2 start 3 die 4]"},
+		{"and has begun again", []look{{3, 2}, {5, 4}}, "[die 2 start 3 die 4 start 5]"},
+		{"its end is noted anew", []look{{1, 3}, {1, 2}}, "[die 2]"},
+	} {
+		m := NewMissed()
+		for _, l := range tt.looks {
+			c := web()
+			c.StartedAt, c.FinishedAt = at(l.began), at(l.ended)
+			m.Suspect(c, Life{Began: at(1)}, at(10))
+		}
+		told := []string{}
+		for _, e := range m.Expire(at(20)) {
+			told = append(told, fmt.Sprint(e.Action, " ", int(e.At.Sub(start()).Seconds())))
+		}
+		if got := fmt.Sprint(told); got != tt.want {
+			t.Errorf("%s: found %s, expected %s", tt.name, got, tt.want)
+		}
+	}
+}
+
 func TestSeen(t *testing.T) {
 	s := NewSeen()
 	one := docker.Event{ID: "a", Action: docker.ActionDie, At: start()}
