@@ -60,6 +60,7 @@ func (f *follower) answered(ctx context.Context, id string, c docker.Container, 
 		f.table.Put(c)
 		if len(waiting) == 0 {
 			f.missed.Suspect(c, f.ledger.of(c, f.memory.seenUntil()), time.Now())
+			f.ledger.suspect(f.missed.Suspicion(id))
 		}
 	case errors.Is(err, docker.ErrNotFound) && len(waiting) == 0:
 		f.gone(id)

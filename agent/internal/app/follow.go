@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -178,6 +179,9 @@ func (f *follower) present(ctx context.Context, containers []docker.Container, a
 		for _, c := range containers {
 			points = append(points, presentPoint(f.hostName, c, now))
 			lives[c.ID] = f.ledger.of(c, f.memory.seenUntil())
+		}
+		f.inherit(containers, now)
+		for _, c := range containers {
 			f.missed.Suspect(c, lives[c.ID], now)
 		}
 		behind := f.leftBehind(lives)
@@ -199,9 +203,20 @@ func (f *follower) present(ctx context.Context, containers []docker.Container, a
 		if len(points) > 0 {
 			f.writer.WriteNow(points...)
 		}
-		f.ledger.keep(lives)
+		f.ledger.keep(lives, f.missed.Suspicions())
 		f.memory.settle(f.undecided()) // lest an agent that is killed soon begins anew
 	})
+}
+
+// inherit suspects what an agent that was killed had suspected.
+func (f *follower) inherit(containers []docker.Container, now time.Time) {
+	for _, s := range f.ledger.inherit() {
+		c := docker.Container{ID: s.ID, Name: s.Name, Image: s.Image}
+		if i := slices.IndexFunc(containers, func(c docker.Container) bool { return c.ID == s.ID }); i >= 0 {
+			c = containers[i]
+		}
+		f.missed.Restore(c, s, f.ledger.seen[s.ID], now)
+	}
 }
 
 // leftBehind are the containers that the table has and these are not: what is known of them stays for their last events, until the next list.

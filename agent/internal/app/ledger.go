@@ -2,13 +2,16 @@ package app
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +26,7 @@ const (
 	ledgerVersion  = "docker-lives 1"
 	maxLedgerBytes = 64 << 20
 	spareLines     = 1000 // that may be outdated before the file is written anew
+	suspicionMark  = "? " // begins the line of a suspicion
 	bootIDFile     = "/proc/sys/kernel/random/boot_id"
 )
 
@@ -30,7 +34,8 @@ const (
 // as soon as it is written: what Docker's list has and the ledger has not happened while nobody looked. It is for one goroutine.
 //
 // The file's first line has its version and the machine's boot; each other has a container's id, when its newest life began and
-// ended, and its name. Of several lines of one container the last counts.
+// ended, and its name; or, behind a mark, what is suspected of it and not told yet, as JSON. Of several lines of one kind and container
+// the last counts.
 type ledger struct {
 	path    string // empty: nothing outlives the agent
 	boot    string
@@ -39,9 +44,16 @@ type ledger struct {
 
 	filled bool                  // it has all containers that there were: others began since
 	seen   map[string]event.Life // by container id: what this agent has seen, told or not
-	told   map[string]event.Life // what the file has
+	kept                         // what the file has
+	left   []event.Suspicion     // by an agent that was killed
 	lines  int                   // of the file
 	torn   bool                  // it may end within a line, or be gone: nothing is added to it
+}
+
+// kept is what the file says.
+type kept struct {
+	told      map[string]event.Life      // by container id
+	suspected map[string]event.Suspicion // likewise; none is empty
 }
 
 // newLedger reads what an earlier agent left in dir; an empty dir keeps nothing. After another boot only what was settled by then counts:
@@ -49,71 +61,97 @@ type ledger struct {
 func newLedger(dir, boot string, settled time.Time, log *slog.Logger) *ledger {
 	l := &ledger{
 		boot: boot, trouble: daemon.NewCondition(log, "state_dir"),
-		seen: make(map[string]event.Life), told: make(map[string]event.Life),
+		seen: make(map[string]event.Life), kept: kept{make(map[string]event.Life), make(map[string]event.Suspicion)},
 	}
 	if dir == "" {
 		return l
 	}
 	l.path = filepath.Join(dir, ledgerFile)
-	lives, same, err := l.read()
+	file, same, err := l.read()
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return l
-	case lives == nil:
+	case file.told == nil:
 		log.Warn("it is not known which starts and deaths were told: some of while no agent ran may be told twice, or not", "error", err)
 		return l
 	case err != nil:
 		log.Warn("a start or a death may be told again", "error", err)
 	}
 	l.filled = true
-	for id, life := range lives {
+	for id, life := range file.told {
 		if !same {
 			life = life.Until(settled)
 		}
 		l.seen[id], l.told[id] = life, life
 	}
+	l.suspected = file.suspected
+	l.left = slices.Collect(maps.Values(file.suspected))
 	return l
 }
 
-// read gives what the file has, and whether it is of this boot. An error beside lives is of lines that are left out.
-func (l *ledger) read() (lives map[string]event.Life, same bool, err error) {
+// read gives what the file has, and whether it is of this boot. An error beside it is of lines that are left out.
+func (l *ledger) read() (found kept, same bool, err error) {
 	file, err := os.Open(l.path)
 	if err != nil {
-		return nil, false, err
+		return kept{}, false, err
 	}
 	defer file.Close()
 	data, err := io.ReadAll(io.LimitReader(file, maxLedgerBytes))
 	if err != nil {
-		return nil, false, err
+		return kept{}, false, err
 	}
-	lives, boot, err := parseLedger(data)
+	found, boot, err := parseLedger(data)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", l.path, err)
 	}
-	return lives, boot == l.boot, err
+	return found, boot == l.boot, err
 }
 
 // parseLedger reads the text of the file. A last line without an end was cut off by a crash.
-func parseLedger(data []byte) (lives map[string]event.Life, boot string, err error) {
+func parseLedger(data []byte) (found kept, boot string, err error) {
 	head, rest, _ := bytes.Cut(data, []byte("\n"))
 	boot, ok := strings.CutPrefix(string(head), ledgerVersion+" ")
 	if !ok {
-		return nil, "", fmt.Errorf("line 1: found %q, expected %q and the machine's boot", head[:min(len(head), 64)], ledgerVersion)
+		return kept{}, "", fmt.Errorf("line 1: found %q, expected %q and the machine's boot", head[:min(len(head), 64)], ledgerVersion)
 	}
-	lives = make(map[string]event.Life)
+	found = kept{make(map[string]event.Life), make(map[string]event.Suspicion)}
 	for n := 2; ; n++ {
 		line, more, whole := bytes.Cut(rest, []byte("\n"))
 		if !whole {
-			return lives, boot, err
+			return found, boot, err
 		}
-		id, life, bad := event.ParseLine(line)
-		if bad == nil {
-			lives[id] = life
-		} else if err == nil {
+		if bad := found.take(line); bad != nil && err == nil {
 			err = fmt.Errorf("line %d: %w", n, bad)
 		}
 		rest = more
 	}
+}
+
+// take reads one line.
+func (k kept) take(line []byte) error {
+	text, suspicion := bytes.CutPrefix(line, []byte(suspicionMark))
+	if !suspicion {
+		id, life, err := event.ParseLine(line)
+		if err == nil {
+			k.told[id] = life
+		}
+		return err
+	}
+	var s event.Suspicion
+	if err := json.Unmarshal(text, &s); err != nil || s.ID == "" {
+		return fmt.Errorf("found %q, expected what is suspected of a container, as JSON", text[:min(len(text), 100)])
+	}
+	k.suspect(s)
+	return nil
+}
+
+// suspect replaces what is suspected of a container.
+func (k kept) suspect(s event.Suspicion) {
+	if len(s.Lost) == 0 {
+		delete(k.suspected, s.ID)
+		return
+	}
+	k.suspected[s.ID] = s
 }
 
 // of is what is known of a container that there is; until says until when events were seen, for one that an agent without a ledger knew.
@@ -144,8 +182,45 @@ func (l *ledger) others(these map[string]event.Life) map[string]event.Life {
 	return found
 }
 
-// keep replaces what is known by these lives, which are all that there are.
-func (l *ledger) keep(lives map[string]event.Life) {
+// inherit gives what an agent that was killed had suspected and not told, once.
+func (l *ledger) inherit() []event.Suspicion {
+	left := l.left
+	l.left = nil
+	return left
+}
+
+// suspect notes what is suspected of a container and not told yet: it may be all that there is of a life that the engine overwrites.
+func (l *ledger) suspect(s event.Suspicion) {
+	before := l.suspected[s.ID]
+	s = before.With(s)
+	if !slices.Equal(s.Lost, before.Lost) {
+		l.append(l.suspicion(nil, s))
+	}
+}
+
+// suspicion replaces what is suspected of a container, and adds the line that says so.
+func (l *ledger) suspicion(to []byte, s event.Suspicion) []byte {
+	l.kept.suspect(s)
+	l.lines++
+	return appendSuspicion(to, s)
+}
+
+func appendSuspicion(to []byte, s event.Suspicion) []byte {
+	text, _ := json.Marshal(s) // of texts, times and a number
+	return fmt.Appendf(to, "%s%s\n", suspicionMark, text)
+}
+
+// keep replaces what is known by these lives, which are all that there are, and adds what is suspected.
+func (l *ledger) keep(lives map[string]event.Life, since []event.Suspicion) {
+	suspected := make(map[string]event.Suspicion)
+	for id, s := range l.suspected {
+		if _, there := lives[id]; there { // the death of it may be held, to see who asked for it
+			suspected[id] = s
+		}
+	}
+	for _, s := range since {
+		suspected[s.ID] = l.suspected[s.ID].With(s)
+	}
 	told := make(map[string]event.Life, len(lives))
 	for id, life := range lives {
 		if before, ok := l.told[id]; ok {
@@ -153,7 +228,7 @@ func (l *ledger) keep(lives map[string]event.Life) {
 		}
 		told[id] = life
 	}
-	l.seen, l.told, l.filled = lives, told, true
+	l.seen, l.kept, l.filled = lives, kept{told, suspected}, true
 	l.rewrite()
 }
 
@@ -179,16 +254,27 @@ func (l *ledger) tell(events []event.Event) {
 				l.lines++
 			}
 			delete(l.told, e.ID)
+			if _, ok := l.suspected[e.ID]; ok {
+				text = l.suspicion(text, event.Suspicion{ID: e.ID})
+			}
 		case docker.ActionStart, docker.ActionDie:
 			life := l.told[e.ID].With(e.Event)
 			l.told[e.ID] = life
 			text = life.AppendLine(text, e.ID)
 			l.lines++
+			if before, ok := l.suspected[e.ID]; ok {
+				text = l.suspicion(text, before.Without(e.Event))
+			}
 		}
 	}
+	l.append(text)
+}
+
+// append adds lines to the file, or writes it anew when it has grown long.
+func (l *ledger) append(text []byte) {
 	switch {
 	case l.path == "" || len(text) == 0:
-	case l.torn || l.lines > 2*len(l.told)+spareLines:
+	case l.torn || l.lines > 2*(len(l.told)+len(l.suspected))+spareLines:
 		l.rewrite()
 	default:
 		l.write(func() error { return l.add(text) })
@@ -220,7 +306,10 @@ func (l *ledger) rewrite() {
 	for id, life := range l.told {
 		text = life.AppendLine(text, id)
 	}
-	l.lines = len(l.told)
+	for _, s := range l.suspected {
+		text = appendSuspicion(text, s)
+	}
+	l.lines = len(l.told) + len(l.suspected)
 	l.write(func() error { return replaceFile(l.path, string(text)) })
 }
 

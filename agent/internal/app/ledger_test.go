@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,7 +46,7 @@ func TestLedgerOutlivesTheAgent(t *testing.T) {
 	if got, want := first.of(known("web"), noon()), (event.Life{Began: noon().Add(-time.Hour), Name: "web"}); got != want {
 		t.Errorf("without a ledger it is known until %v, expected %v", got, want)
 	}
-	first.keep(map[string]event.Life{"web": first.of(known("web"), noon()), "db": lifeOf(-10, -20)})
+	first.keep(map[string]event.Life{"web": first.of(known("web"), noon()), "db": lifeOf(-10, -20)}, nil)
 	if got := first.of(known("new"), noon()); got != (event.Life{Name: "new"}) {
 		t.Errorf("what begins later is known by %v", got)
 	}
@@ -75,11 +76,51 @@ func TestLedgerOutlivesTheAgent(t *testing.T) {
 	}
 }
 
+// What is suspected and not told outlives the agent too, until it is told.
+func TestSuspicionOutlivesTheAgent(t *testing.T) {
+	dir := t.TempDir()
+	at := func(s int) time.Time { return happened("", "", s).At }
+	died, began := event.Lost{Action: docker.ActionDie, At: at(2), Started: at(1), ExitCode: 3}, event.Lost{Action: docker.ActionStart, At: at(10), Started: at(10)}
+	of := func(id string, lost ...event.Lost) event.Suspicion {
+		return event.Suspicion{ID: id, Name: "its name", Image: "load:1", Lost: lost}
+	}
+	next := func() *ledger { return newLedger(dir, testBoot, noon(), testLog(t)) }
+	expect := func(when string, want ...event.Suspicion) {
+		t.Helper()
+		l := next()
+		got := l.inherit()
+		slices.SortFunc(got, func(a, b event.Suspicion) int { return strings.Compare(a.ID, b.ID) })
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: (-want +got):\n%s", when, diff)
+		}
+		if again := l.inherit(); again != nil {
+			t.Errorf("%s: suspected a second time: %v", when, again)
+		}
+	}
+	l := next()
+	l.keep(map[string]event.Life{"web": lifeOf(1, 0), "db": lifeOf(1, 0)}, []event.Suspicion{of("web", died), of("removed", died)})
+	expect("found when it began", of("removed", died), of("web", died))
+	l.suspect(of("web", began))
+	l.suspect(of("db", died))
+	l.suspect(of("db"))
+	expect("found later", of("db", died), of("removed", died), of("web", died, began))
+	l.keep(map[string]event.Life{"web": lifeOf(1, 0), "db": lifeOf(1, 0)}, nil)
+	expect("written anew without what is gone", of("db", died), of("web", died, began))
+	l.tell([]event.Event{happened("web", docker.ActionDie, 2)})
+	expect("the death was told", of("db", died), of("web", began))
+	l.tell([]event.Event{happened("db", docker.ActionDestroy, 3), happened("web", docker.ActionStart, 9)})
+	expect("all was told, one by Docker, a little earlier than it noted")
+	l.rewrite()
+	if text, err := os.ReadFile(l.path); err != nil || bytes.Contains(text, []byte("?")) {
+		t.Errorf("the file is\n%s\n%v", text, err)
+	}
+}
+
 // What is gone is forgotten, in memory and in the file.
 func TestLedgerIsBounded(t *testing.T) {
 	dir := t.TempDir()
 	l := newLedger(dir, testBoot, noon(), testLog(t))
-	l.keep(map[string]event.Life{"web": {}})
+	l.keep(map[string]event.Life{"web": {}}, nil)
 	for i := range 3 * spareLines {
 		id := fmt.Sprint("short-", i)
 		for n, action := range []string{docker.ActionStart, docker.ActionDie, docker.ActionDestroy} {
@@ -103,27 +144,45 @@ func TestLedgerIsBounded(t *testing.T) {
 func TestParseLedger(t *testing.T) {
 	head := ledgerVersion + " " + testBoot + "\n"
 	web := string(lifeOf(1, 2).AppendLine(nil, "web"))
+	suspected := func(actions ...string) string {
+		s := event.Suspicion{ID: "web"}
+		for _, action := range actions {
+			s.Lost = append(s.Lost, event.Lost{Action: action, At: noon(), ExitCode: 3})
+		}
+		return string(appendSuspicion(nil, s))
+	}
 	tests := []struct {
 		name, text string
-		want       []string // containers
+		want       []string // containers, and what is suspected of them
 		err        string
 	}{
 		{"whole", head + web, []string{"web"}, ""},
 		{"no container", head, nil, ""},
 		{"cut off", head + web + "db 17", []string{"web"}, ""},
 		{"a line that makes no sense", head + "db x y\n" + web, []string{"web"}, `line 2: found "db x y", expected a container's id, two times`},
+		{"a suspicion", head + web + suspected("die"), []string{"web", "? web die 3"}, ""},
+		{"a suspicion that is over", head + web + suspected("die") + suspected(), []string{"web"}, ""},
+		{"a suspicion that was replaced", head + suspected("start") + suspected("die"), []string{"? web die 3"}, ""},
+		{"a suspicion cut off", head + web + suspected("die") + suspected("start")[:20], []string{"web", "? web die 3"}, ""},
+		{"a suspicion that makes no sense", head + "? {]\n" + web, []string{"web"}, `line 2: found "{]", expected what is suspected of a container, as JSON`},
+		{"a suspicion of nothing", head + "? {}\n" + web, []string{"web"}, `line 2: found "{}", expected what is suspected`},
 		{"empty", "", nil, `line 1: found "", expected "docker-lives 1" and the machine's boot`},
 		{"of a later version", "docker-lives 2 x\n" + web, nil, `line 1: found "docker-lives 2 x", expected "docker-lives 1"`},
 		{"anything", strings.Repeat("\x00", 1000), nil, `expected "docker-lives 1"`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			lives, boot, err := parseLedger([]byte(tt.text))
+			found, boot, err := parseLedger([]byte(tt.text))
 			var ids []string
-			for id := range lives {
+			for id := range found.told {
 				ids = append(ids, id)
 			}
-			if diff := cmp.Diff(tt.want, ids); diff != "" || (lives != nil && boot != testBoot) {
+			for id, s := range found.suspected {
+				for _, l := range s.Lost {
+					ids = append(ids, fmt.Sprint("? ", id, " ", l.Action, " ", l.ExitCode))
+				}
+			}
+			if diff := cmp.Diff(tt.want, ids); diff != "" || (found.told != nil && boot != testBoot) {
 				t.Errorf("boot %q (-want +got):\n%s", boot, diff)
 			}
 			if (err == nil) != (tt.err == "") || (err != nil && !strings.Contains(err.Error(), tt.err)) || len(fmt.Sprint(err)) > 500 {
@@ -140,13 +199,13 @@ func TestLedgerCutAnywhere(t *testing.T) {
 	one := len(text)
 	text = lifeOf(1, 2).AppendLine(text, "web")
 	for cut := one; cut <= len(text); cut++ {
-		lives, _, err := parseLedger(text[:cut])
+		found, _, err := parseLedger(text[:cut])
 		want := lifeOf(1, 0)
 		if cut == len(text) {
 			want = lifeOf(1, 2)
 		}
-		if got := lives["web"]; err != nil || !got.Began.Equal(want.Began) || !got.Ended.Equal(want.Ended) {
-			t.Errorf("cut off after %d bytes: %v, %v, expected %v", cut, lives, err, want)
+		if got := found.told["web"]; err != nil || !got.Began.Equal(want.Began) || !got.Ended.Equal(want.Ended) {
+			t.Errorf("cut off after %d bytes: %v, %v, expected %v", cut, found, err, want)
 		}
 	}
 }
@@ -154,10 +213,16 @@ func TestLedgerCutAnywhere(t *testing.T) {
 func FuzzParseLedger(f *testing.F) {
 	f.Add([]byte(ledgerVersion + " f3a1\nweb 1 2\n"))
 	f.Add([]byte("docker-lives"))
+	f.Add([]byte(ledgerVersion + " f3a1\n? " + `{"id":"web","lost":[{"action":"die","at":"2026-11-22T12:00:00Z","exit":3}]}` + "\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		lives, _, err := parseLedger(data)
-		if lives == nil && err == nil {
+		found, _, err := parseLedger(data)
+		if found.told == nil && err == nil {
 			t.Error("nothing is read, and nothing is said")
+		}
+		for id, s := range found.suspected {
+			if id == "" || id != s.ID || len(s.Lost) == 0 {
+				t.Errorf("%q: suspects %+v", id, s)
+			}
 		}
 	})
 }
@@ -174,7 +239,7 @@ func TestLedgerThatMakesNoSense(t *testing.T) {
 	if got := l.of(known("web"), noon()); !got.Began.Equal(noon().Add(-time.Hour)) || !strings.Contains(log.String(), path) || !strings.Contains(log.String(), "line 1") {
 		t.Errorf("found %v; the log says\n%s", got, log.String())
 	}
-	l.keep(map[string]event.Life{"web": lifeOf(1, 0)})
+	l.keep(map[string]event.Life{"web": lifeOf(1, 0)}, nil)
 	if got := newLedger(dir, testBoot, noon(), testLog(t)).of(known("web"), noon()); !got.Began.Equal(lifeOf(1, 0).Began) {
 		t.Errorf("after it was written anew: %v", got)
 	}
@@ -184,7 +249,7 @@ func TestLedgerThatMakesNoSense(t *testing.T) {
 func TestLedgerIsWrittenAnewAfterAFailure(t *testing.T) {
 	dir := t.TempDir()
 	l := newLedger(dir, testBoot, noon(), testLog(t))
-	l.keep(map[string]event.Life{"web": {}, "db": {}})
+	l.keep(map[string]event.Life{"web": {}, "db": {}}, nil)
 	if err := os.Remove(filepath.Join(dir, ledgerFile)); err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +271,7 @@ func TestLedgerThatCannotBeKept(t *testing.T) {
 	}
 	var log bytes.Buffer
 	l := newLedger(dir, testBoot, noon(), slog.New(slog.NewTextHandler(&log, nil)))
-	l.keep(map[string]event.Life{"web": {}})
+	l.keep(map[string]event.Life{"web": {}}, nil)
 	l.tell([]event.Event{happened("web", docker.ActionStart, 1)})
 	l.tell([]event.Event{happened("web", docker.ActionDie, 2)})
 	if n := strings.Count(log.String(), "after a restart a start or a death may be told again"); n < 1 || n > 2 { // the folder, the file

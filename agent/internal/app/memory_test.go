@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -386,6 +387,59 @@ func TestAgentAwayAndBack(t *testing.T) {
 	for _, tt := range tests {
 		if diff := cmp.Diff(tt.want, texts(tt.of.of(influx.ContainerEvent, tt.container))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
+// An agent found by a look what Docker has no event for, and was killed before it told so; Docker, restarted once more, has another life of the
+// container to show. The next agent tells both.
+func TestWhatAKilledAgentHadFound(t *testing.T) {
+	s := newScripted(t)
+	dir := t.TempDir()
+	at := func(seconds int) string {
+		return noon().Add(time.Duration(seconds) * time.Second).Format(time.RFC3339Nano)
+	}
+	lives := func(state string, began, ended int) {
+		s.set("web", answer("web", fmt.Sprintf(`%s,"StartedAt":%q,"FinishedAt":%q`, state, at(began), at(ended))))
+	}
+	agent := func() (*follower, *recorder) {
+		client, written := docker.New(s.path), &recorder{}
+		t.Cleanup(client.Close)
+		memory := newMemory("", noon(), durable, testLog(t))
+		f := newFollower(client, docker.NewTable(), newLastSamples(), written, testHost, memory, newLedger(dir, testBoot, noon(), testLog(t)))
+		memory.begin(noon())
+		return f, written
+	}
+	look := func(f *follower) {
+		go f.present(t.Context(), inspectAll(t.Context(), f.client, []docker.Summary{{ID: "web"}}), noon())
+		(<-f.inbox)()
+	}
+	f, written := agent()
+	lives(`"Status":"running","Pid":1`, -10, -20)
+	look(f)
+	lives(`"Status":"exited","ExitCode":7`, 1, 2)
+	look(f)
+	if got := texts(written.of(influx.ContainerEvent, "web")); len(got) != 2 {
+		t.Fatalf("told before Docker could: %v", got)
+	}
+	lives(`"Status":"running","Pid":1,"ExitCode":0`, 5, 4)
+
+	for _, want := range [][]string{
+		{"present running", "start", "die 7 requested=false", "die 255 requested=false", "start"},
+		{"present running"}, // it was told
+	} {
+		f, written = agent()
+		look(f)
+		f.expire(f.missed.Next())
+		f.expire(f.judge.Next())
+		points := written.of(influx.ContainerEvent, "web")
+		if diff := cmp.Diff(want, texts(points)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		for _, p := range points[1:] {
+			if policy, _ := p.Text(influx.FieldRestartPolicy); policy != "always" {
+				t.Errorf("found %v, expected its restart policy", p)
+			}
 		}
 	}
 }

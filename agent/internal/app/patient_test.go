@@ -62,7 +62,7 @@ func TestLedgerOnADiskThatDoesNotAnswer(t *testing.T) {
 	dir := t.TempDir()
 	var log bytes.Buffer
 	l := newLedger(dir, testBoot, noon(), slog.New(slog.NewTextHandler(&log, nil)))
-	l.keep(map[string]event.Life{"web": {}, "db": {}})
+	l.keep(map[string]event.Life{"web": {}, "db": {}}, nil)
 	answer := hang(t, filepath.Join(dir, ledgerFile))
 	start := time.Now()
 	l.tell([]event.Event{happened("web", docker.ActionStart, 1)})

@@ -349,9 +349,15 @@ func TestDeathThatTheStreamLost(t *testing.T) {
 	ended := time.Now().UTC()
 	s.set("web", answer("web", `"Status":"exited","ExitCode":9,`+began+`,"FinishedAt":"`+ended.Format(time.RFC3339Nano)+`"`))
 	s.unset("gone")
-	for range 3 { // each minute
+	for minute := range 3 {
 		do(func() { f.listed(t.Context(), []docker.Summary{{ID: "web", State: "exited"}}) })
+		if minute == 0 && len(f.ledger.suspected["web"].Lost) != 1 {
+			t.Errorf("for an agent that comes after a kill the ledger has %v", f.ledger.suspected)
+		}
 		f.expire(f.missed.Next())
+	}
+	if len(f.ledger.suspected) > 0 {
+		t.Errorf("what is told is suspected still: %v", f.ledger.suspected)
 	}
 	for id, want := range map[string][]string{"web": {"present running", "die 9 requested=false"}, "gone": {"present running", "gone"}} {
 		points := written.of(influx.ContainerEvent, id)

@@ -16,7 +16,7 @@ import (
 // How the agent waits for Docker.
 const (
 	minRetry = 250 * time.Millisecond
-	maxRetry = 5 * time.Second
+	maxRetry = time.Second // Docker shows the last life of a container alone: what lives while nobody looks may go unseen
 
 	callTimeout    = 10 * time.Second // of a list, and of opening the stream
 	inspectTimeout = 3 * time.Second  // the engine answers none while a container starts

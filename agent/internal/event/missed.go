@@ -29,12 +29,32 @@ type suspects struct {
 	until time.Time // on our clock: then they were missed
 }
 
+// Lost is a start or a death that is suspected to have gone unseen, as it is kept over the agent's end.
+type Lost struct {
+	Action   string    `json:"action"`
+	At       time.Time `json:"at"`      // as the engine noted it
+	Started  time.Time `json:"started"` // when its life began
+	ExitCode int       `json:"exit"`    // of a death
+}
+
+// Suspicion is what is suspected of one container.
+type Suspicion struct {
+	ID    string `json:"id"`
+	Name  string `json:"name"`
+	Image string `json:"image"`
+	Lost  []Lost `json:"lost"` // the older first
+}
+
 // NewMissed makes a Missed that suspects nothing.
 func NewMissed() *Missed { return &Missed{pending: make(map[string]suspects)} }
 
 // Suspect compares what an inspect tells after the stream came back with what is known of the container's life. It remembers the
-// start and the death after that, and those of the lives before that it had suspected.
+// start and the death after that, and those of the lives before that it had suspected. A container that the list alone has shown says
+// nothing of its life.
 func (m *Missed) Suspect(c docker.Container, known Life, now time.Time) {
+	if !c.Known() {
+		return
+	}
 	var lost []Event
 	if c.StartedAt.After(known.Began) {
 		lost = append(lost, lostEvent(c, docker.ActionStart, c.StartedAt))
@@ -42,13 +62,17 @@ func (m *Missed) Suspect(c docker.Container, known Life, now time.Time) {
 	if c.FinishedAt.After(known.Ended) && !known.isOver(c) {
 		died := lostEvent(c, docker.ActionDie, c.FinishedAt)
 		died.ExitCode = c.ExitCode
+		if c.FinishedAt.Before(c.StartedAt) {
+			died.ExitCode = docker.CodeUnknown // the engine has forgotten it with the next start
+		}
 		lost = append(lost, died)
 	}
 	for _, before := range m.pending[c.ID].lost {
-		same := func(e Event) bool { return e.Action == before.Action && e.At.Equal(before.At) }
-		if before.Action != docker.ActionGone && before.At.Before(c.StartedAt) && !slices.ContainsFunc(lost, same) {
-			lost = append(lost, before) // of a life that the engine has overwritten by now
+		if before.Action == docker.ActionGone || !before.At.Before(c.StartedAt) {
+			continue
 		}
+		lost = slices.DeleteFunc(lost, func(e Event) bool { return e.Action == before.Action && e.At.Equal(before.At) })
+		lost = append(lost, before) // of a life that the engine has overwritten by now, with what it ended
 	}
 	slices.SortFunc(lost, func(a, b Event) int { return a.At.Compare(b.At) })
 	delete(m.pending, c.ID)
@@ -57,10 +81,76 @@ func (m *Missed) Suspect(c docker.Container, known Life, now time.Time) {
 	}
 }
 
-// SuspectGone remembers a container that ran, and that the engine did not have any more when it was asked.
+// SuspectGone remembers a container that ran, and that the engine did not have any more when it was asked; unless its end was suspected
+// before, which says more.
 func (m *Missed) SuspectGone(c docker.Container, asked, now time.Time) {
+	if p, ok := m.pending[c.ID]; ok && p.lost[len(p.lost)-1].Action == docker.ActionDie {
+		return
+	}
 	c.Status, c.PID = "", 0
 	m.pending[c.ID] = suspects{[]Event{lostEvent(c, docker.ActionGone, asked)}, now.Add(missedAfter)}
+}
+
+// Suspicion is what is suspected of a container. That one is gone is none: the next list shows it again.
+func (m *Missed) Suspicion(id string) Suspicion {
+	s := Suspicion{ID: id}
+	for _, e := range m.pending[id].lost {
+		if e.Action != docker.ActionGone {
+			s.Name, s.Image = e.Name, e.Image
+			s.Lost = append(s.Lost, Lost{e.Action, e.At, e.Container.StartedAt, e.ExitCode})
+		}
+	}
+	return s
+}
+
+// Suspicions are all of them.
+func (m *Missed) Suspicions() []Suspicion {
+	var all []Suspicion
+	for id := range m.pending {
+		if s := m.Suspicion(id); len(s.Lost) > 0 {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// Restore suspects what an agent did that was killed, as far as it is not known; c is the container as it is now. It comes before Suspect.
+func (m *Missed) Restore(c docker.Container, s Suspicion, known Life, now time.Time) {
+	var lost []Event
+	for _, l := range s.Lost {
+		if l.Action == docker.ActionStart && l.At.After(known.Began) || l.Action == docker.ActionDie && l.At.After(known.Ended) {
+			c.StartedAt = l.Started
+			e := lostEvent(c, l.Action, l.At)
+			e.ExitCode = l.ExitCode
+			lost = append(lost, e)
+		}
+	}
+	if len(lost) > 0 {
+		m.pending[c.ID] = suspects{lost, now.Add(missedAfter)}
+	}
+}
+
+// With adds what is suspected since. The engine shows one life: of what it shows, s may have another time.
+func (s Suspicion) With(since Suspicion) Suspicion {
+	if len(since.Lost) == 0 {
+		return s
+	}
+	var lost []Lost
+	for _, l := range s.Lost {
+		if l.At.Before(since.Lost[0].At) {
+			lost = append(lost, l)
+		}
+	}
+	since.Lost = append(lost, since.Lost...)
+	return since
+}
+
+// Without drops what an event that is told confirms, or what came before it.
+func (s Suspicion) Without(told docker.Event) Suspicion {
+	s.Lost = slices.DeleteFunc(slices.Clone(s.Lost), func(l Lost) bool {
+		return l.Action == told.Action && !l.At.After(told.At.Add(skew))
+	})
+	return s
 }
 
 // lostEvent is what the engine would have told.

@@ -20,6 +20,9 @@ func TestMissed(t *testing.T) {
 	// It may have begun before that end, or again after it.
 	begun := func(at int, c docker.Container) docker.Container {
 		c.StartedAt = start().Add(ms(at))
+		if c.FinishedAt.Before(c.StartedAt) {
+			c.ExitCode = 0
+		}
 		return c
 	}
 	back := start().Add(10 * time.Second)
@@ -44,8 +47,8 @@ func TestMissed(t *testing.T) {
 		{"a life of which the backlog has the end", begun(4000, ended(5000)), []step{{5020, docker.ActionDie, web(), 5000}}, []string{"10020 start 0"}},
 		{"a life of which the backlog has the start", begun(4000, ended(5000)), []step{{4010, docker.ActionStart, web(), 6000}}, []string{"12000 die 3"}},
 		{"a life of which the backlog has all", begun(4000, ended(5000)), []step{{4010, docker.ActionStart, web(), 6000}, {5020, docker.ActionDie, web(), 5000}}, nil},
-		{"restarted, and nobody saw it", begun(6000, ended(5000)), nil, []string{"12000 die 3", "12000 start 0"}},
-		{"restarted, and the backlog has the start", begun(6000, ended(5000)), []step{{6010, docker.ActionStart, web(), 4000}}, []string{"10010 die 3"}},
+		{"restarted, and nobody saw it", begun(6000, ended(5000)), nil, []string{"12000 die 255", "12000 start 0"}},
+		{"restarted, and the backlog has the start", begun(6000, ended(5000)), []step{{6010, docker.ActionStart, web(), 4000}}, []string{"10010 die 255"}},
 		{"restarted, and the backlog has the end", begun(6000, ended(5000)), []step{{5010, docker.ActionDie, web(), 5000}}, []string{"12000 start 0"}},
 		{"a life that nobody saw, and the next begins", begun(4000, ended(5000)), []step{{10500, docker.ActionStart, web(), 0}}, []string{"10500 start 0", "10500 die 3"}},
 		{"a short life whose start Docker tells after its end", begun(4000, ended(4005)), []step{{4008, docker.ActionStart, web(), 6000}, {4020, docker.ActionDie, web(), 6000}}, nil},
@@ -130,24 +133,104 @@ func TestSuspectAgain(t *testing.T) {
 		looks []look
 		want  string
 	}{
-		{"the same again", []look{{3, 2}, {3, 2}}, "[die 2 start 3]"},
-		{"it has ended since", []look{{3, 2}, {3, 4}}, "[die 2 start 3 die 4]"},
-		{"and has begun again", []look{{3, 2}, {5, 4}}, "[die 2 start 3 die 4 start 5]"},
-		{"its end is noted anew", []look{{1, 3}, {1, 2}}, "[die 2]"},
+		{"the same again", []look{{3, 2}, {3, 2}}, "[die 2 255 start 3 0]"},
+		{"it has ended since", []look{{3, 2}, {3, 4}}, "[die 2 255 start 3 0 die 4 7]"},
+		{"and has begun again", []look{{3, 2}, {5, 4}}, "[die 2 255 start 3 0 die 4 255 start 5 0]"},
+		{"and has begun again after a look at its end", []look{{3, 4}, {5, 4}}, "[start 3 0 die 4 7 start 5 0]"},
+		{"its end is noted anew", []look{{1, 3}, {1, 2}}, "[die 2 7]"},
 	} {
 		m := NewMissed()
 		for _, l := range tt.looks {
 			c := web()
 			c.StartedAt, c.FinishedAt = at(l.began), at(l.ended)
+			if l.ended > l.began { // else the engine has forgotten how
+				c.ExitCode = 7
+			}
 			m.Suspect(c, Life{Began: at(1)}, at(10))
 		}
 		told := []string{}
 		for _, e := range m.Expire(at(20)) {
-			told = append(told, fmt.Sprint(e.Action, " ", int(e.At.Sub(start()).Seconds())))
+			told = append(told, fmt.Sprint(e.Action, " ", int(e.At.Sub(start()).Seconds()), " ", e.ExitCode))
 		}
 		if got := fmt.Sprint(told); got != tt.want {
 			t.Errorf("%s: found %s, expected %s", tt.name, got, tt.want)
 		}
+	}
+}
+
+// What an agent has found and not told, the next one tells, unless it was told; whatever the engine shows by then.
+func TestRestore(t *testing.T) {
+	at := func(s int) time.Time { return start().Add(time.Duration(s) * time.Second) }
+	c := web()
+	c.StartedAt, c.FinishedAt, c.ExitCode = at(3), at(4), 7
+	killed := NewMissed()
+	killed.Suspect(c, Life{Began: at(1), Ended: at(2)}, at(10))
+	s := killed.Suspicion(c.ID)
+	if len(killed.Suspicions()) != 1 || len(s.Lost) != 2 || len(killed.Suspicion("another").Lost) != 0 {
+		t.Fatalf("suspected: %+v", killed.Suspicions())
+	}
+	later := web()
+	later.StartedAt, later.FinishedAt = at(9), at(8) // the engine has overwritten it twice
+	unheard := later
+	unheard.RestartPolicy = "" // it has not answered
+	for _, tt := range []struct {
+		name  string
+		known Life
+		want  string
+	}{
+		{"nothing of it was told", Life{Began: at(1), Ended: at(2)}, "[start 3 0 die 4 7 1s]"},
+		{"its start was told", Life{Began: at(3), Ended: at(2)}, "[die 4 7 1s]"},
+		{"all was told", Life{Began: at(3), Ended: at(4)}, "[]"},
+	} {
+		m := NewMissed()
+		m.Restore(docker.Container{ID: c.ID, Name: s.Name, Image: s.Image}, s, tt.known, at(20))
+		if got := restored(m, at(22)); got != tt.want {
+			t.Errorf("removed, and %s: found %s, expected %s", tt.name, got, tt.want)
+		}
+	}
+	for name, now := range map[string]docker.Container{"lives again": later, "is not answered about": unheard} {
+		m := NewMissed()
+		m.Restore(now, s, Life{Began: at(1), Ended: at(2)}, at(20))
+		m.Suspect(now, Life{Began: at(1), Ended: at(2)}, at(20))
+		want := "[start 3 0 die 4 7 1s die 8 255 start 9 0]"
+		if !now.Known() {
+			want = "[start 3 0 die 4 7 1s]"
+		}
+		if got := restored(m, at(22)); got != want {
+			t.Errorf("it %s: found %s, expected %s", name, got, want)
+		}
+	}
+}
+
+// restored are the times and codes of what is told at last, and how long who died had lived.
+func restored(m *Missed, now time.Time) string {
+	told := []string{}
+	for _, e := range m.Expire(now) {
+		text := fmt.Sprint(e.Action, " ", int(e.At.Sub(start()).Seconds()), " ", e.ExitCode)
+		if lived, ok := e.Lifetime(); ok && e.Action == docker.ActionDie {
+			text += fmt.Sprint(" ", lived)
+		}
+		told = append(told, text)
+	}
+	return fmt.Sprint(told)
+}
+
+// That a container is gone says less than how it ended.
+func TestGoneAfterItsEndWasSuspected(t *testing.T) {
+	c := web()
+	c.FinishedAt, c.ExitCode = start().Add(time.Second), 7
+	m := NewMissed()
+	m.Suspect(c, Life{Began: start()}, start())
+	m.SuspectGone(c, start(), start())
+	if lost := m.Expire(start().Add(missedAfter)); len(lost) != 1 || lost[0].Action != docker.ActionDie || lost[0].ExitCode != 7 {
+		t.Errorf("found %+v, expected its death", lost)
+	}
+	m.SuspectGone(c, start(), start())
+	if s := m.Suspicions(); s != nil {
+		t.Errorf("that it is gone is suspected over a restart: %+v", s)
+	}
+	if lost := m.Expire(start().Add(missedAfter)); len(lost) != 1 || lost[0].Action != docker.ActionGone {
+		t.Errorf("found %+v, expected that it is gone", lost)
 	}
 }
 
