@@ -47,27 +47,29 @@ func (f *follower) inspect(ctx context.Context, id string) (docker.Container, er
 func (f *follower) answered(ctx context.Context, id string, c docker.Container, err error) {
 	outdated := f.asked[id]
 	delete(f.asked, id)
-	waiting := f.waiting[id]
-	delete(f.waiting, id)
+	waits := len(f.waiting[id]) > 0
 	switch {
 	case err == nil && outdated:
-		if len(waiting) > 0 {
-			f.waiting[id] = waiting
-		}
 		f.ask(ctx, id)
 		return
 	case err == nil:
 		f.table.Put(c)
-		if len(waiting) == 0 {
+		if !waits {
 			f.missed.Suspect(c, f.ledger.of(c, f.memory.seenUntil()), time.Now())
 			f.ledger.suspect(f.missed.Suspicion(id))
 		}
-	case errors.Is(err, docker.ErrNotFound) && len(waiting) == 0:
+	case errors.Is(err, docker.ErrNotFound) && !waits:
 		f.gone(id)
-	case len(waiting) > 0:
-		if _, known := f.table.Find(id); !known {
-			f.table.Put(waiting[0].Container())
-		}
+	}
+	f.release(ctx, id)
+}
+
+// release applies the events that wait, in order, by what is known of the container now.
+func (f *follower) release(ctx context.Context, id string) {
+	waiting := f.waiting[id]
+	delete(f.waiting, id)
+	if _, known := f.table.Find(id); !known && len(waiting) > 0 {
+		f.table.Put(waiting[0].Container())
 	}
 	for _, e := range waiting {
 		f.apply(ctx, e)

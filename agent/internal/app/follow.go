@@ -280,6 +280,7 @@ func (f *follower) happened(ctx context.Context, e docker.Event) {
 			f.waiting[e.ID] = append(waiting, e)
 			return
 		}
+		f.release(ctx, e.ID)
 		c, known := f.table.Find(e.ID)
 		if !known && e.Action != docker.ActionDestroy || e.Action == docker.ActionDie && c.Claims.ExitCode {
 			f.waiting[e.ID] = append(f.waiting[e.ID], e)

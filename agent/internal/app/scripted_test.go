@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -232,6 +233,43 @@ func TestInspectThatHangs(t *testing.T) {
 		t.Errorf("an event of another container took %s", took)
 	}
 	written.awaitPoints(t, 1, influx.ContainerEvent, "stuck")
+}
+
+// However many events of a container come while Docker does not answer for it, they are told in their order.
+func TestManyEventsWhileAnInspectHangs(t *testing.T) {
+	for name, before := range map[string]string{
+		"nothing is known of it": "",
+		"Docker must be asked for its exit code": strings.Replace(answer("stuck", `"Status":"running","Pid":1,"StartedAt":"2026-01-01T00:00:00Z"`),
+			`"Image":"load:1"`, `"Image":"load:1","Labels":{"exitCode":"3"}`, 1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScripted(t)
+			if before != "" {
+				s.set("stuck", before)
+			}
+			written, table := following(t, s.path)
+			connected(t, table)
+			var want []string
+			if before != "" {
+				want = append(want, "present running")
+			}
+			s.set("stuck", "")
+			s.tell("stuck", "die")
+			for i := range 3 * maxWaiting {
+				s.tell("stuck", []string{"pause", "unpause"}[i%2])
+				want = append(want, []string{"pause", "unpause"}[i%2])
+			}
+			points := written.awaitPoints(t, len(want)+1, influx.ContainerEvent, "stuck")
+			got := texts(points)
+			die := slices.IndexFunc(got, func(text string) bool { return strings.HasPrefix(text, "die") })
+			if die < 0 {
+				t.Fatalf("no death among %v", got)
+			}
+			if diff := cmp.Diff(want, slices.Delete(got, die, die+1)); diff != "" { // the death is held, to see who asked for it
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
 }
 
 // Docker itself was restarted and remembers no events: a death that nobody saw
