@@ -68,7 +68,9 @@ type agentCrashes struct {
 	ends      map[string]state      // of the short ones
 	runs      []span                // of the agent
 	away      []span                // of the engine
-	overflown []span                // from when InfluxDB was stopped for the overflow until it was back
+	overflown []span                // from when InfluxDB was stopped, for the overflow or another time that was too long, until later drops were looked for
+	stopped   time.Time             // when InfluxDB was; zero once all that waited then has been sent
+	known     float64               // lines that the agent has dropped since its start, when that was looked at last
 
 	mu    sync.Mutex
 	asked map[string]int // exit code of each short container that the engine was asked to start, by name
@@ -127,10 +129,12 @@ func (c *agentCrashes) startAgent() {
 	c.agent = start(c.t, "nezuban-agent", "run", "-config", c.stack.path("agent.toml"))
 	c.stack.awaitReady("http://" + c.listen + "/readyz")
 	c.runs = append(c.runs, span{from: time.Now()})
+	c.known = 0
 }
 
 // killAgent ends the agent as a crash would; it may write on until the kill has come.
 func (c *agentCrashes) killAgent() {
+	c.noteDrops()
 	c.runs[len(c.runs)-1].to = time.Now()
 	c.agent.kill()
 }
@@ -200,6 +204,7 @@ func (c *agentCrashes) rest() {
 		}
 		return false
 	})
+	c.noteDrops()
 }
 
 // pause lets things happen for a time that is drawn, up to so many milliseconds.
@@ -237,8 +242,7 @@ func (c *agentCrashes) awaitFollowing(before int) {
 // overflow keeps InfluxDB away until the agent has dropped something, and kills the agent on the way there.
 func (c *agentCrashes) overflow() {
 	c.t.Helper()
-	s := span{from: time.Now()}
-	c.server.Stop()
+	c.stopInflux()
 	c.pause(8000)
 	c.killAgent()
 	c.startAgent()
@@ -248,19 +252,39 @@ func (c *agentCrashes) overflow() {
 	eventually(c.t, agentPatience, "what waited has been sent", func() bool {
 		return c.metric(`nezuban_output_queue_bytes{output="influxdb"}`) == 0
 	})
-	s.to = time.Now()
-	c.overflown = append(c.overflown, s)
+	c.noteDrops()
 }
 
-// outage stops InfluxDB for a moment. On a machine that has much to do the spool may overflow meanwhile, which the agent then says.
+// outage stops InfluxDB for a moment. On a machine that has much to do, or many containers, the spool may overflow until all that waited
+// has been sent, which the agent then says.
 func (c *agentCrashes) outage() {
 	c.t.Helper()
-	from, before := time.Now(), c.dropped()
-	c.server.Stop()
+	c.stopInflux()
 	c.pause(3000)
 	c.startInflux()
-	if c.dropped() > before {
-		c.overflown = append(c.overflown, span{from, time.Now()})
+	c.noteDrops()
+}
+
+func (c *agentCrashes) stopInflux() {
+	c.t.Helper()
+	c.noteDrops()
+	if c.stopped.IsZero() {
+		c.stopped = time.Now()
+	}
+	c.server.Stop()
+}
+
+// noteDrops looks whether the agent has dropped something since InfluxDB was stopped, and forgets that once nothing of then waits any more.
+func (c *agentCrashes) noteDrops() {
+	c.t.Helper()
+	waits := c.metric(`nezuban_output_queue_bytes{output="influxdb"}`)
+	dropped := c.dropped()
+	if dropped > c.known && !c.stopped.IsZero() {
+		c.overflown = append(c.overflown, span{c.stopped, time.Now()})
+		c.known = dropped
+	}
+	if waits == 0 {
+		c.stopped = time.Time{}
 	}
 }
 
