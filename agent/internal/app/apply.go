@@ -85,7 +85,7 @@ func (f *follower) gone(id string) {
 	}
 	c.Status, c.PID = "removing", 0
 	f.table.Put(c)
-	if f.ledger.runs(id) {
+	if f.ledger.runs(id) || f.missed.Begun(id) {
 		now := time.Now()
 		f.missed.SuspectGone(c, now, now)
 	}
@@ -107,9 +107,10 @@ func (f *follower) apply(ctx context.Context, e docker.Event) {
 	}
 	f.update(ctx, &c, e)
 	now := time.Now()
-	f.found(f.missed.Observe(e), now)
+	lost, owed := f.missed.Observe(e)
+	f.found(lost, now)
 	if told(e.Action) {
-		happened := event.Event{Event: e, Container: c}
+		happened := event.Event{Event: e, Container: c, Owed: owed}
 		if e.Action == docker.ActionDie {
 			happened.Last = f.last.of(e.ID, c.StartedAt)
 		}

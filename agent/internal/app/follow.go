@@ -11,7 +11,7 @@ import (
 	"nezuban/agent/internal/event"
 )
 
-// maxWaiting bounds the events of one container that wait for its first inspect.
+// maxWaiting bounds the events of one container that wait for an inspect.
 const maxWaiting = 64
 
 // follower keeps the table in step with Docker and writes container_event
@@ -32,7 +32,7 @@ type follower struct {
 	judge   *event.Judge
 	missed  *event.Missed
 	asked   map[string]bool           // by container id: an inspect is under way; true: and already outdated
-	waiting map[string][]docker.Event // of containers that nothing is known of yet
+	waiting map[string][]docker.Event // for an inspect: of containers that nothing is known of yet, or from a death on whose exit code is not
 	synced  time.Time                 // what the table holds is at least as new as this
 	latest  time.Time                 // of the clock, as it was read last
 	live    time.Time                 // since when there is a stream; zero: there is none
@@ -80,14 +80,14 @@ func (f *follower) loop(ended <-chan struct{}) {
 		case do := <-f.inbox:
 			do()
 		case now := <-timer.C:
-			f.expire(now)
+			f.due(now)
 		case now := <-tick.C:
 			f.clock(now)
 			f.remember(now)
 		case <-ended:
 			ended, last = nil, time.After(event.HoldFor)
 		case now := <-last:
-			f.expire(now.Add(event.HoldFor))
+			f.due(now.Add(event.HoldFor))
 			return
 		}
 	}
@@ -121,6 +121,14 @@ func (f *follower) arm(timer *time.Timer) {
 		return
 	}
 	timer.Reset(time.Until(next))
+}
+
+// due lets go what was held long enough, once all is heard that was told meanwhile: on a machine that stood still it may explain a death.
+func (f *follower) due(now time.Time) {
+	for range len(f.inbox) {
+		(<-f.inbox)()
+	}
+	f.expire(now)
 }
 
 func (f *follower) expire(now time.Time) {
@@ -180,7 +188,7 @@ func (f *follower) present(ctx context.Context, containers []docker.Container, a
 			points = append(points, presentPoint(f.hostName, c, now))
 			lives[c.ID] = f.ledger.of(c, f.memory.seenUntil())
 		}
-		f.inherit(containers, now)
+		f.inherit(containers, asked, now)
 		for _, c := range containers {
 			f.missed.Suspect(c, lives[c.ID], now)
 		}
@@ -208,14 +216,19 @@ func (f *follower) present(ctx context.Context, containers []docker.Container, a
 	})
 }
 
-// inherit suspects what an agent that was killed had suspected.
-func (f *follower) inherit(containers []docker.Container, now time.Time) {
+// inherit suspects what the agent before had suspected and not told.
+func (f *follower) inherit(containers []docker.Container, asked, now time.Time) {
 	for _, s := range f.ledger.inherit() {
-		c := docker.Container{ID: s.ID, Name: s.Name, Image: s.Image}
+		known := f.ledger.seen[s.ID]
 		if i := slices.IndexFunc(containers, func(c docker.Container) bool { return c.ID == s.ID }); i >= 0 {
-			c = containers[i]
+			f.missed.Restore(containers[i], s, known, now)
+			continue
 		}
-		f.missed.Restore(c, s, f.ledger.seen[s.ID], now)
+		c := docker.Container{ID: s.ID, Name: s.Name, Image: s.Image}
+		f.missed.Restore(c, s, known, now)
+		if f.missed.Begun(s.ID) {
+			f.missed.SuspectGone(c, asked, now)
+		}
 	}
 }
 
@@ -266,7 +279,7 @@ func (f *follower) listed(ctx context.Context, list []docker.Summary) {
 // policy decides what the event means. So does a death of which the event does
 // not say the exit code. Events of others go by.
 func (f *follower) happened(ctx context.Context, e docker.Event) {
-	f.do(ctx, func() {
+	f.do(context.WithoutCancel(ctx), func() { // it counts as seen: no later stream tells it
 		f.clock(time.Now())
 		f.memory.saw(e.At)
 		if e.OfImage {
@@ -276,11 +289,13 @@ func (f *follower) happened(ctx context.Context, e docker.Event) {
 			return
 		}
 		f.ledger.saw(e)
-		if waiting, ok := f.waiting[e.ID]; ok && len(waiting) < maxWaiting {
-			f.waiting[e.ID] = append(waiting, e)
-			return
+		if waiting := f.waiting[e.ID]; len(waiting) > 0 {
+			if len(waiting) < maxWaiting {
+				f.waiting[e.ID] = append(waiting, e)
+				return
+			}
+			f.release(ctx, e.ID)
 		}
-		f.release(ctx, e.ID)
 		c, known := f.table.Find(e.ID)
 		if !known && e.Action != docker.ActionDestroy || e.Action == docker.ActionDie && c.Claims.ExitCode {
 			f.waiting[e.ID] = append(f.waiting[e.ID], e)
@@ -307,7 +322,7 @@ func (f *follower) found(lost []event.Event, now time.Time) {
 func (f *follower) tell(events []event.Event) {
 	points := make([]influx.Point, 0, len(events))
 	for _, e := range events {
-		if e.Found || f.memory.isNew(e.At) {
+		if e.Found || e.Owed || f.memory.isNew(e.At) {
 			points = append(points, happenedPoint(f.hostName, e))
 			f.memory.saw(e.At)
 		}

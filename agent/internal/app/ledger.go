@@ -45,7 +45,7 @@ type ledger struct {
 	filled bool                  // it has all containers that there were: others began since
 	seen   map[string]event.Life // by container id: what this agent has seen, told or not
 	kept                         // what the file has
-	left   []event.Suspicion     // by an agent that was killed
+	left   []event.Suspicion     // by an agent that ended before it told
 	lines  int                   // of the file
 	torn   bool                  // it may end within a line, or be gone: nothing is added to it
 }
@@ -182,7 +182,7 @@ func (l *ledger) others(these map[string]event.Life) map[string]event.Life {
 	return found
 }
 
-// inherit gives what an agent that was killed had suspected and not told, once.
+// inherit gives what the agent before had suspected and not told, once.
 func (l *ledger) inherit() []event.Suspicion {
 	left := l.left
 	l.left = nil
@@ -263,7 +263,7 @@ func (l *ledger) tell(events []event.Event) {
 			text = life.AppendLine(text, e.ID)
 			l.lines++
 			if before, ok := l.suspected[e.ID]; ok {
-				text = l.suspicion(text, before.Without(e.Event))
+				text = l.suspicion(text, before.Without(e))
 			}
 		}
 	}

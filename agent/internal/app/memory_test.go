@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -391,47 +392,59 @@ func TestAgentAwayAndBack(t *testing.T) {
 	}
 }
 
-// An agent found by a look what Docker has no event for, and was killed before it told so; Docker, restarted once more, has another life of the
-// container to show. The next agent tells both.
-func TestWhatAKilledAgentHadFound(t *testing.T) {
-	s := newScripted(t)
-	dir := t.TempDir()
+// restarted is an agent that begins at noon with what is in dir, and does only what a test has it do. It is as good as killed when the
+// test goes on without it.
+func restarted(t *testing.T, s *scripted, dir string) (*follower, *recorder) {
+	t.Helper()
+	client, written := docker.New(s.path), &recorder{}
+	t.Cleanup(client.Close)
+	memory := newMemory("", noon(), durable, testLog(t))
+	memory.begin(noon())
+	return newFollower(client, docker.NewTable(), newLastSamples(), written, testHost, memory, newLedger(dir, testBoot, noon(), testLog(t))), written
+}
+
+// lookAt has an agent ask for a container, as at the begin of a stream.
+func lookAt(t *testing.T, f *follower, id string) {
+	t.Helper()
+	f.present(t.Context(), inspectAll(t.Context(), f.client, []docker.Summary{{ID: id}}), noon())
+	(<-f.inbox)()
+}
+
+// lives has Docker show a life of a container, in seconds from noon.
+func (s *scripted) lives(id, state string, began, ended int) {
 	at := func(seconds int) string {
 		return noon().Add(time.Duration(seconds) * time.Second).Format(time.RFC3339Nano)
 	}
-	lives := func(state string, began, ended int) {
-		s.set("web", answer("web", fmt.Sprintf(`%s,"StartedAt":%q,"FinishedAt":%q`, state, at(began), at(ended))))
-	}
-	agent := func() (*follower, *recorder) {
-		client, written := docker.New(s.path), &recorder{}
-		t.Cleanup(client.Close)
-		memory := newMemory("", noon(), durable, testLog(t))
-		f := newFollower(client, docker.NewTable(), newLastSamples(), written, testHost, memory, newLedger(dir, testBoot, noon(), testLog(t)))
-		memory.begin(noon())
-		return f, written
-	}
-	look := func(f *follower) {
-		go f.present(t.Context(), inspectAll(t.Context(), f.client, []docker.Summary{{ID: "web"}}), noon())
-		(<-f.inbox)()
-	}
-	f, written := agent()
-	lives(`"Status":"running","Pid":1`, -10, -20)
-	look(f)
-	lives(`"Status":"exited","ExitCode":7`, 1, 2)
-	look(f)
+	s.set(id, answer(id, fmt.Sprintf(`%s,"StartedAt":%q,"FinishedAt":%q`, state, at(began), at(ended))))
+}
+
+// letGo lets an agent tell what it holds.
+func letGo(f *follower) {
+	f.due(f.missed.Next())
+	f.due(f.judge.Next())
+}
+
+// An agent found by a look what Docker has no event for, and was killed before it told so; Docker, restarted once more, has another life of the
+// container to show. The next agent tells both.
+func TestWhatAKilledAgentHadFound(t *testing.T) {
+	s, dir := newScripted(t), t.TempDir()
+	f, written := restarted(t, s, dir)
+	s.lives("web", `"Status":"running","Pid":1`, -10, -20)
+	lookAt(t, f, "web")
+	s.lives("web", `"Status":"exited","ExitCode":7`, 1, 2)
+	lookAt(t, f, "web")
 	if got := texts(written.of(influx.ContainerEvent, "web")); len(got) != 2 {
 		t.Fatalf("told before Docker could: %v", got)
 	}
-	lives(`"Status":"running","Pid":1,"ExitCode":0`, 5, 4)
+	s.lives("web", `"Status":"running","Pid":1,"ExitCode":0`, 5, 4)
 
 	for _, want := range [][]string{
 		{"present running", "start", "die 7 requested=false", "die 255 requested=false", "start"},
 		{"present running"}, // it was told
 	} {
-		f, written = agent()
-		look(f)
-		f.expire(f.missed.Next())
-		f.expire(f.judge.Next())
+		f, written = restarted(t, s, dir)
+		lookAt(t, f, "web")
+		letGo(f)
 		points := written.of(influx.ContainerEvent, "web")
 		if diff := cmp.Diff(want, texts(points)); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
@@ -441,5 +454,83 @@ func TestWhatAKilledAgentHadFound(t *testing.T) {
 				t.Errorf("found %v, expected its restart policy", p)
 			}
 		}
+	}
+}
+
+// What began unseen and was removed unseen is gone, whether the agent that found its begin was killed or not.
+func TestWhatBeganUnseenIsGone(t *testing.T) {
+	for _, killed := range []bool{true, false} {
+		s, dir := newScripted(t), t.TempDir()
+		f, written := restarted(t, s, dir)
+		s.lives("web", `"Status":"exited"`, -20, -10)
+		lookAt(t, f, "web")
+		s.lives("web", `"Status":"running","Pid":1`, 1, -10)
+		lookAt(t, f, "web")
+		s.unset("web")
+		want := []string{"present exited", "present running", "start", "gone"}
+		if killed {
+			f, written = restarted(t, s, dir)
+			lookAt(t, f, "web")
+			want = want[2:]
+		} else {
+			f.listed(t.Context(), nil)
+			(<-f.inbox)()
+			(<-f.inbox)() // what Docker answered
+		}
+		letGo(f)
+		if diff := cmp.Diff(want, texts(written.of(influx.ContainerEvent, "web"))); diff != "" {
+			t.Errorf("killed: %v (-want +got):\n%s", killed, diff)
+		}
+	}
+}
+
+// Docker tells, when the agent is back, what it had not told the one before, though that saw later events: it is told, once.
+func TestWhatTheAgentBeforeWasNotTold(t *testing.T) {
+	s, dir := newScripted(t), t.TempDir()
+	f, _ := restarted(t, s, dir)
+	s.lives("web", `"Status":"running","Pid":1`, -10, -20)
+	lookAt(t, f, "web")
+	s.lives("web", `"Status":"exited","ExitCode":7`, -10, -5)
+	f, written := restarted(t, s, dir)
+	lookAt(t, f, "web")
+	for range 2 {
+		f.happened(t.Context(), docker.Event{ID: "web", Name: "web", Action: docker.ActionDie, ExitCode: 7, At: noon().Add(3*time.Millisecond - 5*time.Second)})
+		(<-f.inbox)()
+	}
+	letGo(f)
+	if diff := cmp.Diff([]string{"present exited", "die 7 requested=false"}, texts(written.of(influx.ContainerEvent, "web"))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// The machine stood still, or its disk, until all that was held is due: what Docker has told meanwhile counts first.
+func TestWhatIsHeardComesBeforeWhatIsDue(t *testing.T) {
+	s, dir := newScripted(t), t.TempDir()
+	f, written := restarted(t, s, dir)
+	s.lives("web", `"Status":"running","Pid":1`, -10, -20)
+	lookAt(t, f, "web")
+	s.lives("web", `"Status":"exited","ExitCode":7`, -10, 5)
+	lookAt(t, f, "web")
+	for i, action := range []string{docker.ActionKill, docker.ActionDie, docker.ActionStop} {
+		f.happened(t.Context(), docker.Event{ID: "web", Name: "web", Action: action, ExitCode: 7, At: noon().Add(5*time.Second + time.Duration(i)*time.Millisecond)})
+	}
+	letGo(f)
+	want := []string{"present running", "present exited", "kill ", "die 7 requested=true", "stop"}
+	if diff := cmp.Diff(want, texts(written.of(influx.ContainerEvent, "web"))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// An event that was heard counts as seen, and no later stream tells it: it is taken though its stream has ended.
+func TestAnEventOutlivesItsStream(t *testing.T) {
+	f, _ := restarted(t, newScripted(t), t.TempDir())
+	ended, end := context.WithCancel(t.Context())
+	end()
+	const events = 30
+	for range events {
+		f.happened(ended, docker.Event{ID: "web", Action: docker.ActionKill, At: noon()})
+	}
+	if n := len(f.inbox); n != events {
+		t.Errorf("%d of %d events are taken", n, events)
 	}
 }

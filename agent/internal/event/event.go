@@ -19,6 +19,7 @@ type Event struct {
 	Requested bool // of a die: somebody asked for it
 	Last      Last // of a die: what was measured before it
 	Found     bool // the engine has not told it: it was found by an inspect
+	Owed      bool // it was found by an inspect, and the engine tells it, however late: no agent has told it
 }
 
 // Last is the last that was measured of a container in its life.

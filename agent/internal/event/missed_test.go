@@ -2,6 +2,7 @@ package event
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,7 +22,7 @@ func TestMissed(t *testing.T) {
 	begun := func(at int, c docker.Container) docker.Container {
 		c.StartedAt = start().Add(ms(at))
 		if c.FinishedAt.Before(c.StartedAt) {
-			c.ExitCode = 0
+			c.Status, c.PID, c.ExitCode = "running", 1, 0
 		}
 		return c
 	}
@@ -53,6 +54,7 @@ func TestMissed(t *testing.T) {
 		{"a life that nobody saw, and the next begins", begun(4000, ended(5000)), []step{{10500, docker.ActionStart, web(), 0}}, []string{"10500 start 0", "10500 die 3"}},
 		{"a short life whose start Docker tells after its end", begun(4000, ended(4005)), []step{{4008, docker.ActionStart, web(), 6000}, {4020, docker.ActionDie, web(), 6000}}, nil},
 		{"what is neither start nor die says nothing", begun(4000, web()), []step{{4500, docker.ActionHealth, web(), 5500}}, []string{"12000 start 0"}},
+		{"removed before it could be told", ended(5000), []step{{10500, docker.ActionDestroy, web(), 0}}, []string{"10500 die 3"}},
 		{"another container's die", ended(5000), []step{{5020, docker.ActionDie, rm(), 5000}}, []string{"12000 die 3"}},
 	}
 	for _, tt := range tests {
@@ -65,7 +67,8 @@ func TestMissed(t *testing.T) {
 			}
 			for _, s := range tt.steps {
 				now := start().Add(ms(s.at + s.late))
-				for _, e := range m.Observe(s.event().Event) {
+				lost, _ := m.Observe(s.event().Event)
+				for _, e := range lost {
 					say(e, now)
 				}
 			}
@@ -143,8 +146,8 @@ func TestSuspectAgain(t *testing.T) {
 		for _, l := range tt.looks {
 			c := web()
 			c.StartedAt, c.FinishedAt = at(l.began), at(l.ended)
-			if l.ended > l.began { // else the engine has forgotten how
-				c.ExitCode = 7
+			if c.ExitCode = 7; l.ended < l.began { // the engine has forgotten how
+				c.Status, c.PID, c.ExitCode = "running", 1, 0
 			}
 			m.Suspect(c, Life{Began: at(1)}, at(10))
 		}
@@ -162,7 +165,7 @@ func TestSuspectAgain(t *testing.T) {
 func TestRestore(t *testing.T) {
 	at := func(s int) time.Time { return start().Add(time.Duration(s) * time.Second) }
 	c := web()
-	c.StartedAt, c.FinishedAt, c.ExitCode = at(3), at(4), 7
+	c.StartedAt, c.FinishedAt, c.ExitCode, c.OOMKilled = at(3), at(4), 7, true
 	killed := NewMissed()
 	killed.Suspect(c, Life{Began: at(1), Ended: at(2)}, at(10))
 	s := killed.Suspicion(c.ID)
@@ -171,6 +174,7 @@ func TestRestore(t *testing.T) {
 	}
 	later := web()
 	later.StartedAt, later.FinishedAt = at(9), at(8) // the engine has overwritten it twice
+	later.Status, later.PID, later.OOMKilled = "running", 1, true
 	unheard := later
 	unheard.RestartPolicy = "" // it has not answered
 	for _, tt := range []struct {
@@ -178,8 +182,8 @@ func TestRestore(t *testing.T) {
 		known Life
 		want  string
 	}{
-		{"nothing of it was told", Life{Began: at(1), Ended: at(2)}, "[start 3 0 die 4 7 1s]"},
-		{"its start was told", Life{Began: at(3), Ended: at(2)}, "[die 4 7 1s]"},
+		{"nothing of it was told", Life{Began: at(1), Ended: at(2)}, "[start 3 0 die 4 7 1s oom]"},
+		{"its start was told", Life{Began: at(3), Ended: at(2)}, "[die 4 7 1s oom]"},
 		{"all was told", Life{Began: at(3), Ended: at(4)}, "[]"},
 	} {
 		m := NewMissed()
@@ -192,9 +196,9 @@ func TestRestore(t *testing.T) {
 		m := NewMissed()
 		m.Restore(now, s, Life{Began: at(1), Ended: at(2)}, at(20))
 		m.Suspect(now, Life{Began: at(1), Ended: at(2)}, at(20))
-		want := "[start 3 0 die 4 7 1s die 8 255 start 9 0]"
+		want := "[start 3 0 die 4 7 1s oom die 8 255 start 9 0]"
 		if !now.Known() {
-			want = "[start 3 0 die 4 7 1s]"
+			want = "[start 3 0 die 4 7 1s oom]"
 		}
 		if got := restored(m, at(22)); got != want {
 			t.Errorf("it %s: found %s, expected %s", name, got, want)
@@ -202,7 +206,7 @@ func TestRestore(t *testing.T) {
 	}
 }
 
-// restored are the times and codes of what is told at last, and how long who died had lived.
+// restored are the times and codes of what is told at last, how long who died had lived, and whether for want of memory.
 func restored(m *Missed, now time.Time) string {
 	told := []string{}
 	for _, e := range m.Expire(now) {
@@ -210,9 +214,107 @@ func restored(m *Missed, now time.Time) string {
 		if lived, ok := e.Lifetime(); ok && e.Action == docker.ActionDie {
 			text += fmt.Sprint(" ", lived)
 		}
+		if e.Action == docker.ActionDie && e.Container.OOMKilled {
+			text += " oom"
+		}
 		told = append(told, text)
 	}
 	return fmt.Sprint(told)
+}
+
+// Whether the engine has forgotten how a life ended its state says: a clock that was put back makes the times say something else.
+func TestSuspectAfterTheClockWasPutBack(t *testing.T) {
+	at := func(s int) time.Time { return start().Add(time.Duration(s) * time.Second) }
+	for name, tt := range map[string]struct {
+		status       string
+		pid          int
+		began, ended time.Time
+		want         string
+	}{
+		"within its life":  {"exited", 0, at(100), at(50), "[die 50 7 oom start 100 0]"},
+		"between two":      {"running", 1, at(50), at(100), "[start 50 0 die 100 255]"},
+		"and it restarts":  {"restarting", 0, at(100), at(50), "[die 50 7 oom start 100 0]"},
+		"while it is held": {"paused", 1, at(50), at(100), "[start 50 0 die 100 255]"},
+	} {
+		c := web()
+		c.Status, c.PID, c.StartedAt, c.FinishedAt, c.ExitCode, c.OOMKilled = tt.status, tt.pid, tt.began, tt.ended, 7, true
+		m := NewMissed()
+		m.Suspect(c, Life{Began: at(1)}, at(10))
+		got := strings.ReplaceAll(restored(m, at(20)), " 50s", "")
+		if got != tt.want {
+			t.Errorf("%s: found %s, expected %s", name, got, tt.want)
+		}
+	}
+}
+
+// What was suspected and comes after all is owed, however old it is.
+func TestOwed(t *testing.T) {
+	c := web()
+	c.FinishedAt = start().Add(ms(5000))
+	for at, want := range map[int]bool{5003: true, 1000: false} {
+		m := NewMissed()
+		m.Suspect(c, Life{Began: start(), Ended: start()}, start())
+		if _, owed := m.Observe(step{at, docker.ActionDie, web(), 0}.event().Event); owed != want {
+			t.Errorf("a death at %d ms: owed is %v, expected %v", at, owed, want)
+		}
+	}
+	if _, owed := NewMissed().Observe(step{5003, docker.ActionDie, web(), 0}.event().Event); owed {
+		t.Error("what nobody suspected is owed")
+	}
+}
+
+// A stream that begins anew all the time puts nothing off for ever, and what is told is in the order of its times, also of two containers.
+func TestSuspectedForLongEnough(t *testing.T) {
+	at := func(s int) time.Time { return start().Add(time.Duration(s) * time.Second) }
+	m := NewMissed()
+	older, newer := web(), web()
+	older.ID, newer.ID = "older", "newer"
+	older.StartedAt, older.FinishedAt, older.ExitCode = at(1), at(2), 7
+	newer.StartedAt = at(3)
+	now := at(10)
+	for ; now.Before(at(60)); now = now.Add(time.Second) {
+		m.Suspect(newer, Life{}, now)
+		m.Suspect(older, Life{Began: at(1)}, now)
+		if told := restored(m, now); told != "[]" {
+			if told != "[die 2 7 1s start 3 0]" {
+				t.Errorf("found %s", told)
+			}
+			break
+		}
+	}
+	if waited := now.Sub(at(10)); waited != mostMissed {
+		t.Errorf("it waited %s, expected %s", waited, mostMissed)
+	}
+}
+
+// What the ledger has is as precise as what is told.
+func TestSuspicions(t *testing.T) {
+	at := func(s float64) time.Time { return start().Add(time.Duration(s * float64(time.Second))) }
+	lost := func(action string, when, began float64) Lost {
+		return Lost{Action: action, At: at(when), Started: at(began)}
+	}
+	loop := Suspicion{Lost: []Lost{
+		lost(docker.ActionDie, 2, 1), lost(docker.ActionStart, 2.1, 2.1),
+		lost(docker.ActionDie, 3, 2.1), lost(docker.ActionStart, 3.4, 3.4),
+	}}
+	die := Event{Event: docker.Event{Action: docker.ActionDie, At: at(2)}, Found: true}
+	if got := loop.Without(die).Lost; len(got) != 3 || !got[1].At.Equal(at(3)) {
+		t.Errorf("of a crash loop, whose first death is told, there is left %v", got)
+	}
+	die.Found, die.At = false, at(2.99) // the engine tells another time than it shows
+	if got := loop.Without(die).Lost; len(got) != 2 || got[0].Action != docker.ActionStart {
+		t.Errorf("of a crash loop, whose second death the engine told, there is left %v", got)
+	}
+	if got := loop.With(Suspicion{}).Lost; len(got) != 4 {
+		t.Errorf("nothing new, and there is left %v", got)
+	}
+	noted := Suspicion{Lost: []Lost{lost(docker.ActionDie, 5, 1)}}
+	if got := (Suspicion{Lost: []Lost{lost(docker.ActionDie, 2, 1)}}).With(noted).Lost; len(got) != 1 || !got[0].At.Equal(at(5)) {
+		t.Errorf("of an end that a killed engine has noted anew: %v", got)
+	}
+	if got := loop.With(Suspicion{Lost: []Lost{lost(docker.ActionDie, 5, 3.4)}}).Lost; len(got) != 4 || got[0].At != at(2) || got[3].At != at(5) {
+		t.Errorf("of a crash loop that went on: %v", got)
+	}
 }
 
 // That a container is gone says less than how it ended.
@@ -231,6 +333,49 @@ func TestGoneAfterItsEndWasSuspected(t *testing.T) {
 	}
 	if lost := m.Expire(start().Add(missedAfter)); len(lost) != 1 || lost[0].Action != docker.ActionGone {
 		t.Errorf("found %+v, expected that it is gone", lost)
+	}
+}
+
+// A container that is gone had begun unseen; its end is that it is gone, unless the engine tells it.
+func TestGoneAfterItsStartWasSuspected(t *testing.T) {
+	for name, tt := range map[string]struct {
+		steps []step
+		want  string
+	}{
+		"no event comes":     {nil, "[] [start 1 gone 3]"},
+		"its start comes":    {[]step{{1010, docker.ActionStart, web(), 0}}, "[] [gone 3]"},
+		"its end comes":      {[]step{{2000, docker.ActionDie, web(), 0}}, "[start] []"},
+		"its removal comes":  {[]step{{2000, docker.ActionDestroy, web(), 0}}, "[start] []"},
+		"all of that comes":  {[]step{{1010, docker.ActionStart, web(), 0}, {2000, docker.ActionDie, web(), 0}}, "[] []"},
+		"something of it is": {[]step{{2000, docker.ActionKill, web(), 0}}, "[] [start 1 gone 3]"},
+	} {
+		c := web()
+		c.Status, c.PID, c.StartedAt = "running", 1, start().Add(ms(1000))
+		m := NewMissed()
+		m.Suspect(c, Life{}, start())
+		if !m.Begun(c.ID) {
+			t.Errorf("%s: it is not said to have begun", name)
+		}
+		for range 2 { // each list
+			m.SuspectGone(c, start().Add(ms(3000)), start())
+		}
+		if m.Begun(c.ID) {
+			t.Errorf("%s: it is gone, and said to have begun", name)
+		}
+		first := []string{}
+		for _, s := range tt.steps {
+			lost, _ := m.Observe(s.event().Event)
+			for _, e := range lost {
+				first = append(first, e.Action)
+			}
+		}
+		last := []string{}
+		for _, e := range m.Expire(start().Add(missedAfter)) {
+			last = append(last, fmt.Sprint(e.Action, " ", int(e.At.Sub(start()).Seconds())))
+		}
+		if got := fmt.Sprint(first, " ", last); got != tt.want {
+			t.Errorf("%s: found %s, expected %s", name, got, tt.want)
+		}
 	}
 }
 
