@@ -30,6 +30,7 @@ type Events struct {
 	mu     sync.Mutex
 	alerts []Alert
 	events []Event
+	named  int // events that were given a key, or had one
 }
 
 // Event is one event as it was taken.
@@ -113,10 +114,11 @@ func (e *Events) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fakehttp.WriteJSON(w, http.StatusBadRequest, refused(why))
 		return
 	}
-	e.take(&in)
+	e.name(&in)
 	if e.raised != nil {
-		e.raised(&in)
+		e.raised(&in) // before the alert can be seen, which has its incident then
 	}
+	e.take(in)
 	if e.Changed != nil {
 		e.Changed()
 	}
@@ -145,14 +147,20 @@ func (e Event) wrong() string {
 	return ""
 }
 
-func (e *Events) take(in *Event) {
+// name gives an event without a key one of the API's own.
+func (e *Events) name(in *Event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if in.DedupKey == "" {
-		in.DedupKey = fmt.Sprintf("made-up-%d", len(e.events))
+	if e.named++; in.DedupKey == "" {
+		in.DedupKey = fmt.Sprintf("made-up-%d", e.named)
 	}
+}
+
+func (e *Events) take(in Event) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	in.RoutingKey = ""
-	e.events = append(e.events, *in)
+	e.events = append(e.events, in)
 	at := slices.IndexFunc(e.alerts, func(a Alert) bool { return a.Key == in.DedupKey && a.Status != "resolved" })
 	switch {
 	case in.Action == "trigger" && at < 0:

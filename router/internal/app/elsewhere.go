@@ -20,6 +20,7 @@ type elsewhere struct {
 	contacts func() *escalation.Contacts
 	trouble  *daemon.Condition
 	every    time.Duration // between two looks
+	apart    time.Duration // between two at least
 	soon     chan struct{} // holds one token when PagerDuty is to be asked at once
 
 	atOnce int // see raisedAtOnce
@@ -30,7 +31,7 @@ type elsewhere struct {
 }
 
 func newElsewhere(e *duty.Engine, p *pagerduty.Pager, contacts func() *escalation.Contacts, trouble *daemon.Condition) *elsewhere {
-	return &elsewhere{engine: e, pager: p, contacts: contacts, trouble: trouble, every: reconcileEvery, soon: make(chan struct{}, 1), atOnce: raisedAtOnce, raised: map[string]string{}}
+	return &elsewhere{engine: e, pager: p, contacts: contacts, trouble: trouble, every: reconcileEvery, apart: reconcileApart, soon: make(chan struct{}, 1), atOnce: raisedAtOnce, raised: map[string]string{}}
 }
 
 // The pause between two looks, also when webhooks ask for one, and how long one may take.
@@ -40,16 +41,19 @@ const (
 	reconcileWithin = 45 * time.Second
 )
 
-// run asks PagerDuty again and again until ctx ends. While it has nothing of ours, it is asked nothing.
+// run asks PagerDuty again and again until ctx ends. While it has nothing of ours, it is asked nothing. What was to be asked
+// about while a message was on its way may be about what that message has made, and is asked again once it is known.
 func (w *elsewhere) run(ctx context.Context) {
 	ticker := time.NewTicker(w.every)
 	defer ticker.Stop()
 	for {
+		again := false
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		case <-w.soon:
+			again = w.sending()
 		}
 		looking, cancel := context.WithTimeout(ctx, reconcileWithin)
 		err := w.reconcile(looking)
@@ -62,7 +66,10 @@ func (w *elsewhere) run(ctx context.Context) {
 		default:
 			w.trouble.OK()
 		}
-		pause(ctx, reconcileApart)
+		if again {
+			w.askSoon()
+		}
+		pause(ctx, w.apart)
 	}
 }
 
@@ -89,7 +96,7 @@ func (w *elsewhere) heed(ctx context.Context, e pagerduty.Event) error {
 	}
 	id, known := w.incidentOf(e)
 	if !known {
-		if w.raises() {
+		if w.raises() || w.sending() {
 			w.askSoon()
 		}
 		return nil

@@ -70,20 +70,20 @@ func (p impatient) Page(ctx context.Context, m page.Message) (string, error) {
 
 func newThere(t *testing.T) *there {
 	t.Helper()
-	return newThereBy(t, func(_ *fakepagerduty.Server, p page.Pager) page.Pager { return p })
+	return newThereBy(t, func(_ *there, p page.Pager) page.Pager { return p })
 }
 
 // newRaised is one whose first page was raised by an event, because the REST API failed: it stands on the service for events,
 // assigned to its chief.
 func newRaised(t *testing.T) *there {
 	t.Helper()
-	return newThereBy(t, func(account *fakepagerduty.Server, p page.Pager) page.Pager {
-		account.Fail(1, http.StatusServiceUnavailable)
+	return newThereBy(t, func(h *there, p page.Pager) page.Pager {
+		h.account.Fail(1, http.StatusServiceUnavailable)
 		return impatient{p}
 	})
 }
 
-func newThereBy(t *testing.T, prepare func(*fakepagerduty.Server, page.Pager) page.Pager) *there {
+func newThereBy(t *testing.T, prepare func(*there, page.Pager) page.Pager) *there {
 	t.Helper()
 	h := &there{T: t, account: fakepagerduty.New(t), store: &disk{}}
 	events := fakepagerduty.NewEvents(t)
@@ -116,7 +116,7 @@ func newThereBy(t *testing.T, prepare func(*fakepagerduty.Server, page.Pager) pa
 	h.shown = make(chan page.Message, 100)
 	ctx, cancel := context.WithCancel(t.Context())
 	d := &duty.Deliverer{
-		Engine: h.engine, Pagers: map[string]page.Pager{"pagerduty": prepare(h.account, pager), "terminal": shown(h.shown)}, Log: discard,
+		Engine: h.engine, Pagers: map[string]page.Pager{"pagerduty": prepare(h, pager), "terminal": shown(h.shown)}, Log: discard,
 		Guard: func(f func() error) func() error { return f }, Contacts: known, Link: func(string) string { return "" },
 	}
 	done := make(chan struct{})
@@ -236,14 +236,19 @@ func TestAMissingWebhookIsFoundByAsking(t *testing.T) {
 	}
 }
 
+// follow asks PagerDuty until the test ends.
+func (h *there) follow() {
+	ctx, cancel := context.WithCancel(h.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); h.watch.run(ctx) }()
+	h.Cleanup(func() { cancel(); <-done })
+}
+
 // PagerDuty is asked from time to time though nothing calls for it.
 func TestPagerDutyIsAskedAgainAndAgain(t *testing.T) {
 	h := newThere(t)
 	h.watch.every = 10 * time.Millisecond
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() { defer close(done); h.watch.run(ctx) }()
-	t.Cleanup(func() { cancel(); <-done })
+	h.follow()
 	h.account.Reassign(h.settled(1).ID, "PALICE", "PBOB")
 	select {
 	case m := <-h.shown:
@@ -462,6 +467,51 @@ func TestAWebhookOfAnUnknownIncidentMakesTheRouterAsk(t *testing.T) {
 				t.Errorf("asks %d times, %v, want %d", len(h.watch.soon), err, row.asks)
 			}
 		})
+	}
+}
+
+// overtaken is a pager whose first answer comes after the webhook by which bob has taken what it has raised, and after the look
+// for which that webhook asks.
+type overtaken struct {
+	page.Pager
+
+	*there
+}
+
+func (o overtaken) Page(ctx context.Context, m page.Message) (string, error) {
+	id, err := o.Pager.Page(ctx, m)
+	if m.Kind != page.KindTrigger {
+		return id, err
+	}
+	raised := o.account.Incidents()[0]
+	o.account.Acknowledge(raised.ID, "PBOB")
+	e := event("e1", pagerduty.EventAcknowledged, "PBOB", time.Now())
+	e.Key, e.IncidentID = "", raised.ID
+	if err := o.watch.heed(ctx, e); err != nil {
+		o.Error(err)
+	}
+	for looking, looked := within(o.T, 5*time.Second), false; looking.Err() == nil; time.Sleep(time.Millisecond) {
+		if waits := len(o.watch.soon) == 1; waits && looked {
+			break
+		} else if !waits {
+			looked = true
+		}
+	}
+	return id, err
+}
+
+// Somebody takes what an event has raised before the router knows that it has: it is asked about again until that is known.
+func TestAWebhookThatOvertakesTheAnswerIsNotLost(t *testing.T) {
+	h := newThereBy(t, func(h *there, p page.Pager) page.Pager {
+		h.account.Fail(1, http.StatusServiceUnavailable)
+		h.watch.apart = 50 * time.Millisecond
+		h.follow()
+		return overtaken{impatient{p}, h}
+	})
+	for ctx := within(t, 20*time.Second); h.only().AcknowledgedBy != "bob"; time.Sleep(5 * time.Millisecond) {
+		if ctx.Err() != nil {
+			t.Fatalf("bob has it in PagerDuty, and here it is %s:\n%s", h.only().State, h.noted())
+		}
 	}
 }
 

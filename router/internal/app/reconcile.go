@@ -58,6 +58,17 @@ func (w *elsewhere) raises() bool {
 	return slices.ContainsFunc(w.held(), func(h held) bool { return len(h.keys) > 0 })
 }
 
+// sending says that a message is on its way there: PagerDuty may have taken it already, and somebody have it, while its answer,
+// which names what it has raised, is still to come.
+func (w *elsewhere) sending() bool {
+	return slices.ContainsFunc(w.engine.IDs(), func(id string) bool {
+		_, rows, _ := w.engine.Look(id)
+		return slices.ContainsFunc(rows, func(row incident.Row) bool {
+			return row.Channel == incident.ChannelPagerDuty && row.Status == incident.RowSending
+		})
+	})
+}
+
 // raisedAtOnce bounds how many alerts of the service for events one look asks about, each by a request of its own: pages share
 // the limit of requests.
 const raisedAtOnce = 100
