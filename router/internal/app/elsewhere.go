@@ -42,7 +42,7 @@ const (
 )
 
 // run asks PagerDuty again and again until ctx ends. While it has nothing of ours, it is asked nothing. What was to be asked
-// about while a message was on its way may be about what that message has made, and is asked again once it is known.
+// about while a message was on its way may be about what that message has made, and is asked again until that is known.
 func (w *elsewhere) run(ctx context.Context) {
 	ticker := time.NewTicker(w.every)
 	defer ticker.Stop()
@@ -96,7 +96,7 @@ func (w *elsewhere) heed(ctx context.Context, e pagerduty.Event) error {
 	}
 	id, known := w.incidentOf(e)
 	if !known {
-		if w.raises() || w.sending() {
+		if w.sending() || w.raises() { // in this order: what is sent meanwhile raises
 			w.askSoon()
 		}
 		return nil

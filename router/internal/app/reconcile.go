@@ -58,13 +58,13 @@ func (w *elsewhere) raises() bool {
 	return slices.ContainsFunc(w.held(), func(h held) bool { return len(h.keys) > 0 })
 }
 
-// sending says that a message is on its way there: PagerDuty may have taken it already, and somebody have it, while its answer,
-// which names what it has raised, is still to come.
+// sending says that a message is on its way there, or was and will be again: PagerDuty may have taken it already, and somebody have
+// it, while the answer, which names what it has raised, is still to come.
 func (w *elsewhere) sending() bool {
 	return slices.ContainsFunc(w.engine.IDs(), func(id string) bool {
 		_, rows, _ := w.engine.Look(id)
 		return slices.ContainsFunc(rows, func(row incident.Row) bool {
-			return row.Channel == incident.ChannelPagerDuty && row.Status == incident.RowSending
+			return row.Channel == incident.ChannelPagerDuty && row.Attempt > 0 && !row.Done()
 		})
 	})
 }

@@ -61,8 +61,16 @@ func (b *Book) Heed(env Env, r Report) (Change, error) {
 	var change Change
 	switch r.Kind {
 	case ReportAcknowledged:
-		if inc.State != Resolved && inc.State != Triggered && (inc.AcknowledgedBy == r.By || b.echo(r)) {
-			return Change{}, nil
+		switch inc.State {
+		case Acknowledged, Snoozed:
+			if inc.AcknowledgedBy == r.By || b.echo(r) {
+				return Change{}, nil
+			}
+		case Triggered:
+			if b.lateEcho(r) {
+				return Change{}, nil
+			}
+		case Resolved: // its messages may speak for what is open
 		}
 		change = b.acknowledgedThere(env, inc, r)
 	case ReportResolved:
@@ -197,6 +205,22 @@ func (b *Book) echo(r Report) bool {
 	return slices.ContainsFunc(rows, func(row Row) bool {
 		return row.Channel == r.Channel && row.Kind == want && row.Attempt > 0 && equalSets(row.People, people)
 	})
+}
+
+// lateEcho says that a webhook tells of an acknowledgement that the router passed on, after which it was given away here, or nobody
+// had it any more: it happened before the provider was told of that.
+func (b *Book) lateEcho(r Report) bool {
+	passed, ended := false, false
+	for _, row := range b.rowsOf(r.Incident) {
+		switch {
+		case row.Channel != r.Channel || row.Attempt == 0:
+		case row.Kind == MessageAcknowledge:
+			passed, ended = equalSets(row.People, []string{r.By}), false
+		case row.Kind == MessageTrigger && passed && !ended:
+			ended = !r.At.Before(row.Began)
+		}
+	}
+	return passed && !ended && r.Event != ""
 }
 
 func equalSets(a, b []string) bool {

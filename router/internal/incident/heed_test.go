@@ -43,6 +43,9 @@ func TestHeed(t *testing.T) {
 		return func(w *world) { w.heed(reassigning(event, w.at(after), by, to...)) }
 	}
 	console := func(by string) step { return func(w *world) { w.acted(w.book.Acknowledge(w.env, "I001", by, "")) } }
+	to := func(by, person string) step {
+		return func(w *world) { w.acted(w.book.Reassign(w.env, "I001", by, person, "")) }
+	}
 	pass := func(d time.Duration) step { return func(w *world) { w.after(d); w.deliver(sentOK) } }
 	for _, row := range []struct {
 		name  string
@@ -72,6 +75,34 @@ func TestHeed(t *testing.T) {
 			"an echo of what alice did here, after bob took it over",
 			[]step{pass(0), console("alice"), pass(0), console("bob"), ack("e1", time.Second, "alice")},
 			Acknowledged, "bob", nil, "",
+		},
+		{
+			"an echo of what alice did here, after it was given to bob",
+			[]step{pass(0), console("alice"), pass(0), pass(3 * time.Second), to("alice", "bob"), ack("e1", time.Second, "alice")},
+			Triggered, "",
+			[]string{"trigger terminal bob", "trigger sms bob"},
+			"",
+		},
+		{
+			"an echo of what alice did here, after PagerDuty was told that it is given to her again",
+			[]step{pass(0), console("alice"), pass(0), pass(3 * time.Second), to("alice", "alice"), pass(0), ack("e1", time.Second, "alice")},
+			Triggered, "",
+			[]string{"trigger terminal bob"},
+			"",
+		},
+		{
+			"acknowledged after PagerDuty was told that it is given to her again",
+			[]step{pass(0), console("alice"), pass(0), pass(3 * time.Second), to("alice", "alice"), pass(0), ack("e1", 3*time.Second, "alice")},
+			Acknowledged, "alice",
+			[]string{"acknowledge pagerduty alice"},
+			"acknowledged by alice: in PagerDuty",
+		},
+		{
+			"acknowledged there by bob, to whom alice has given it here",
+			[]step{pass(0), console("alice"), pass(0), pass(3 * time.Second), to("alice", "bob"), ack("e1", 2*time.Second, "bob")},
+			Acknowledged, "bob",
+			[]string{"acknowledge pagerduty bob"},
+			"acknowledged by bob: in PagerDuty",
 		},
 		{"taken over there", []step{pass(0), console("alice"), pass(0), ack("e1", time.Second, "bob")}, Acknowledged, "bob", nil, "acknowledged by bob, after alice"},
 		{
