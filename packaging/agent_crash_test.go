@@ -177,6 +177,7 @@ func (c *agentCrashes) breakThings(times int) {
 			c.pause(2000)
 			c.startAgent()
 		case 2:
+			c.awaitFollowing(0)
 			before := c.followed()
 			c.restartEngine(func() {})
 			c.awaitFollowing(before)

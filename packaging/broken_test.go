@@ -19,6 +19,7 @@ func TestARouterWhoseOwnEtcdCannotGoOnTellsAndEnds(t *testing.T) {
 		t.Fatal("nothing is taken")
 	}
 	s.router.await(t, 10*time.Second, 0, "^PAGE alice TRIGGERED container-died host=web1 container=before")
+	s.sent(1)
 
 	pid := strconv.Itoa(s.router.cmd.Process.Pid)
 	if out, err := exec.CommandContext(t.Context(), prlimit, "--pid", pid, "--fsize=0:").CombinedOutput(); err != nil {

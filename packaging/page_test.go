@@ -96,14 +96,16 @@ func TestPagerDutyIsToldOnceAndAgainWhenItIsOver(t *testing.T) {
 func TestNotAcknowledgedTheSecondStepIsPagedOnTimeAsAReassignment(t *testing.T) {
 	account, config := newPagerDuty(t)
 	s := newStack(t, pagedBy("pagerduty", "pagerduty", "3s"), config)
-	s.post(die(time.Now()))
+	told := time.Now()
+	s.post(die(told))
 	first := await(t, account, 10*time.Second, status("triggered")).Incidents[0].History[0].At
 	second := await(t, account, 10*time.Second, func(s fakepagerduty.Snapshot) bool {
 		return len(s.Incidents) == 1 && fmt.Sprint(s.Incidents[0].Assignees) == "[PBOB]"
 	})
 	history := second.Incidents[0].History
-	if took := history[len(history)-1].At.Sub(first); took < 2*time.Second || took > 6*time.Second {
-		t.Errorf("the second step came %s after the first, want 3 s and a tick", took)
+	last := history[len(history)-1].At
+	if took := last.Sub(told); took < 3*time.Second || running(t, first, last) > 6*time.Second {
+		t.Errorf("the second step came %s after the event and %s after the first, want 3 s and a tick", took, last.Sub(first))
 	}
 }
 
@@ -124,6 +126,7 @@ func TestKilledBetweenTheEventAndThePage(t *testing.T) {
 	await(t, account, 10*time.Second, status("triggered"))
 	t.Logf("paged %s after the restart began, without a re-send", time.Since(restarted).Round(time.Millisecond))
 
+	s.sent(1)
 	before := s.command("nezuban-router", "incidents", "-json", "-config="+s.path("router.toml"))
 	if code, body := s.post(die(at)); code != http.StatusNoContent {
 		t.Fatalf("the same event again: found %d %s", code, body)
@@ -175,8 +178,14 @@ func TestPagerDutysRESTAPITakesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if took := opened[0].Opened.Sub(at); took < 5*time.Second || took > 11*time.Second || !strings.Contains(opened[0].Summary, "[for alice]") || !strings.HasSuffix(opened[0].Key, "-0") {
-		t.Errorf("after %s it got %+v", took, opened[0])
+	created := 0 // tries by the REST API
+	for _, r := range account.Requests() {
+		if r.Method == http.MethodPost && r.At.Before(opened[0].Opened) {
+			created++
+		}
+	}
+	if took := running(t, at, opened[0].Opened); created < 3 || took > 11*time.Second || !strings.Contains(opened[0].Summary, "[for alice]") || !strings.HasSuffix(opened[0].Key, "-0") {
+		t.Errorf("after %s and %d tries it got %+v", took, created, opened[0])
 	}
 	account.Acknowledge(account.Incidents()[0].ID, "PBOB")
 	s.becomes("acknowledged", "bob")

@@ -58,7 +58,7 @@ bucket = "nezuban"
 }
 
 func TestACheckIsDownWhenAQuorumOfLocationsAgreesAndNotBefore(t *testing.T) {
-	web := &target{t: t, addr: "127.0.0.1:0"}
+	web := &target{t: t, addr: testenv.FreeAddress(t)}
 	web.start()
 	dir := t.TempDir()
 	checks := fmt.Sprintf("locations = [\"tokyo\", \"frankfurt\", \"oregon\"]\n[[check]]\nname = \"shop\"\nurl = \"http://%s/\"\ninterval = \"1s\"\ntimeout = \"1s\"\n", web.addr)

@@ -45,6 +45,9 @@ func buildAndRun(m *testing.M) int {
 		}
 	}
 	binaries = dir
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go machine.watch(ctx)
 	return m.Run()
 }
 
@@ -179,6 +182,15 @@ func (s *stack) post(lines string) (int, string) {
 		s.t.Fatal(err)
 	}
 	return resp.StatusCode, string(body)
+}
+
+// sent waits until the router has stored that so many messages are sent, which a provider that has taken one, or a terminal that
+// shows it, does not say.
+func (s *stack) sent(n int) {
+	s.t.Helper()
+	eventually(s.t, 30*time.Second, fmt.Sprintf("%d messages are stored as sent", n), func() bool {
+		return strings.Count(s.command("nezuban-router", "state", "dump", "-config="+s.path("router.toml")), `"status":"sent"`) >= n
+	})
 }
 
 // incidents decodes the open incidents as `nezuban-router incidents -json` prints them.

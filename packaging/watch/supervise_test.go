@@ -29,8 +29,10 @@ func sh(name, script string) spec {
 	return spec{name: name, path: "/bin/sh", args: []string{"-c", script}}
 }
 
-// output collects what reaches the terminal.
+// output collects what reaches the terminal, and makes a file once that holds a text.
 type output struct {
+	text, file string // none: ""
+
 	mu  sync.Mutex
 	buf bytes.Buffer
 }
@@ -38,7 +40,11 @@ type output struct {
 func (o *output) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.buf.Write(p)
+	n, err := o.buf.Write(p)
+	if o.file != "" && strings.Contains(o.buf.String(), o.text) {
+		err = errors.Join(err, os.WriteFile(o.file, nil, 0o600))
+	}
+	return n, err
 }
 
 func (o *output) String() string {
@@ -75,6 +81,8 @@ func vital(s spec) spec {
 }
 
 func TestSupervise(t *testing.T) {
+	told := filepath.Join(t.TempDir(), "told") // made when what a row prints is printed
+	fourWhenTold := "while ! [ -e " + told + " ]; do sleep 0.02; done; exit 4"
 	rows := []struct {
 		name    string
 		specs   []spec
@@ -102,14 +110,14 @@ func TestSupervise(t *testing.T) {
 			name: "an optional one may end",
 			specs: []spec{
 				{name: "demo", path: "/bin/sh", args: []string{"-c", "exit 0"}, optional: true},
-				vital(sh("two", "sleep 0.3; exit 4")),
+				vital(sh("two", fourWhenTold)),
 			},
 			want:    []string{"two ended by itself (exit status 4)"},
 			printed: "demo ended (exit status 0)",
 		},
 		{
 			name:    "the death of any other is named, and the rest goes on",
-			specs:   []spec{sh("influxdb", "echo the disk is full >&2; exit 1"), vital(sh("router", "sleep 0.5; exit 4"))},
+			specs:   []spec{sh("influxdb", "echo the disk is full >&2; exit 1"), vital(sh("router", fourWhenTold))},
 			want:    []string{"router ended by itself (exit status 4)"},
 			printed: "the disk is full",
 		},
@@ -117,7 +125,13 @@ func TestSupervise(t *testing.T) {
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			var out output
-			err := supervise(t.Context(), row.specs, filepath.Join(t.TempDir(), "log"), &out, func() {})
+			if row.printed != "" {
+				out.text, out.file = row.printed, told
+				t.Cleanup(func() { _ = os.Remove(told) }) // it is not there when nothing was printed
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			err := supervise(ctx, row.specs, filepath.Join(t.TempDir(), "log"), &out, func() {})
 			if err == nil {
 				t.Fatal("supervise returned nil")
 			}

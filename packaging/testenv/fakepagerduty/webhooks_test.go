@@ -70,7 +70,11 @@ func TestWebhooks(t *testing.T) {
 			r := &receiver{statuses: row.statuses, slow: row.slow}
 			listening := httptest.NewServer(r)
 			t.Cleanup(listening.Close)
-			server.Subscribe(t, listening.URL, fakepagerduty.HookOptions{Timeout: 100 * time.Millisecond, Retry: time.Millisecond}, "a", "b")
+			options := fakepagerduty.HookOptions{Retry: time.Millisecond}
+			if row.slow > 0 {
+				options.Timeout = time.Second
+			}
+			server.Subscribe(t, listening.URL, options, "a", "b")
 			send(t, server, fakepagerduty.Token, fakepagerduty.Bot, http.MethodPost, "/incidents", fmt.Sprintf(create, "PALICE"))
 			row.do(server)
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
