@@ -17,7 +17,7 @@ type held struct {
 
 	providerID string   // of the incident on the router's service; "" when there is none
 	keys       []string // of the events that raised it on the service for events
-	moving     bool     // a message is on its way there: what is found may be behind it
+	moves      int      // see [incident.Moves]
 }
 
 // held lists what PagerDuty can be asked about: what is open, and what is resolved here and there and not filed away yet.
@@ -28,13 +28,12 @@ func (w *elsewhere) held() []held {
 		if !ok {
 			continue
 		}
-		h := held{Incident: inc}
+		h := held{Incident: inc, moves: incident.Moves(inc, rows, incident.ChannelPagerDuty)}
 		over := false
 		for _, row := range rows {
 			if row.Channel != incident.ChannelPagerDuty {
 				continue
 			}
-			h.moving = h.moving || !row.Done()
 			over = row.Kind == incident.MessageResolve && row.Status == incident.RowSent
 			there, keys := pagerduty.Ways(row.ProviderID)
 			if there != "" {
@@ -62,10 +61,8 @@ func (w *elsewhere) raises() bool {
 // it, while the answer, which names what it has raised, is still to come.
 func (w *elsewhere) sending() bool {
 	return slices.ContainsFunc(w.engine.IDs(), func(id string) bool {
-		_, rows, _ := w.engine.Look(id)
-		return slices.ContainsFunc(rows, func(row incident.Row) bool {
-			return row.Channel == incident.ChannelPagerDuty && row.Attempt > 0 && !row.Done()
-		})
+		inc, rows, _ := w.engine.Look(id)
+		return incident.Moves(inc, rows, incident.ChannelPagerDuty) < 0
 	})
 }
 
@@ -217,9 +214,5 @@ func changed(h held, s pagerduty.Standing) (incident.Report, bool) {
 
 // report is one of what was looked up.
 func (h held) report(kind incident.ReportKind, at time.Time) incident.Report {
-	rows := h.Rows
-	if h.moving {
-		rows = -1
-	}
-	return incident.Report{Incident: h.ID, Kind: kind, Channel: incident.ChannelPagerDuty, At: at, Rows: rows}
+	return incident.Report{Incident: h.ID, Kind: kind, Channel: incident.ChannelPagerDuty, At: at, Moves: h.moves}
 }

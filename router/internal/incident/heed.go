@@ -34,7 +34,7 @@ type Report struct {
 	To       []string  // reassigned: to whom, people of the rotation file
 	Taken    bool      // reopened: and acknowledged since, by the same
 	Keyed    bool      // of what was looked up: it is the one incident there whose state every message of the router has set
-	Rows     int       // of what was looked up: how many rows the incident had when it was asked for; -1: one was on its way there
+	Moves    int       // of what was looked up: what [Moves] said when it was asked for
 }
 
 const (
@@ -48,7 +48,7 @@ const (
 // is over, is the same as after [Book.Resolve].
 func (b *Book) Heed(env Env, r Report) (Change, error) {
 	inc, ok := b.Incident(r.Incident)
-	if !ok || b.deaf(env, inc, r) || b.moving(inc, r) {
+	if !ok || b.deaf(env, inc, r) || b.moving(env, inc, r) {
 		return Change{}, nil
 	}
 	if inc.State == Resolved {
@@ -183,12 +183,31 @@ func (inc *Incident) hear(r Report) {
 	}
 }
 
-// moving says that what was looked up may be behind what the router is doing there: the next look will tell.
-func (b *Book) moving(inc Incident, r Report) bool {
+// Moves counts what there is to tell of an incident, and what was tried at a channel; -1 while a message is on its way there, or
+// is to be sent again. What is looked up there is of the time in which this number holds.
+func Moves(inc Incident, rows []Row, channel string) int {
+	n := inc.Rows
+	for _, row := range rows {
+		if row.Channel == channel {
+			if n += row.Attempt; row.Attempt > 0 && !row.Done() {
+				return -1
+			}
+		}
+	}
+	return n
+}
+
+// moving says that what was looked up may be behind what the router is doing there: the next look will tell. Who is assigned there
+// is also not to be had from one who is to be told later.
+func (b *Book) moving(env Env, inc Incident, r Report) bool {
 	if r.Event != "" {
 		return false
 	}
-	return inc.Rows != r.Rows || slices.ContainsFunc(b.rowsOf(inc.ID), func(row Row) bool { return row.Channel == r.Channel && !row.Done() })
+	rows := b.rowsOf(inc.ID)
+	now := Moves(inc, rows, r.Channel)
+	return now < 0 || now != r.Moves || slices.ContainsFunc(rows, func(row Row) bool {
+		return row.Channel == r.Channel && !row.Done() && (r.Kind == ReportReassigned || !row.NotBefore.After(env.Now))
+	})
 }
 
 // echo says that a report only repeats what the router did there itself: an acknowledgement that it passed on, or whom it

@@ -38,7 +38,7 @@ func heedLook(t *testing.T, before func(l *looked), r Report) Change {
 	}
 	l.inc.Rows = len(l.rows)
 	w.after(time.Minute)
-	r.Incident, r.Channel, r.By, r.Person, r.Rows = "I001", ChannelPagerDuty, "alice", true, len(l.rows)
+	r.Incident, r.Channel, r.By, r.Person, r.Moves = "I001", ChannelPagerDuty, "alice", true, Moves(l.inc, l.rows, ChannelPagerDuty)
 	change, err := NewBook([]Incident{l.inc}, l.rows, nil).Heed(w.env, r)
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -144,23 +145,42 @@ func TestHeed(t *testing.T) {
 	}
 }
 
-// What was looked up may be behind what the router is doing at PagerDuty.
+// What was looked up may be behind what the router is doing at PagerDuty, but not behind what it will only do later.
 func TestHeedWhatWasLookedUp(t *testing.T) {
+	given := func(w *world) { w.acted(w.book.Reassign(w.env, "I001", "bob", "alice", "")) }
+	later := func(w *world) {
+		given(w)
+		row := w.book.Rows("I001")[1]
+		row.NotBefore = w.env.Now.Add(5 * time.Minute)
+		w.accept(Change{Rows: []Row{row}})
+	}
+	before := func(do func(w *world)) func(w *world) int {
+		return func(w *world) int {
+			n := moves(w)
+			do(w)
+			return n
+		}
+	}
+	fails := func(w *world) { given(w); w.deliver(Outcome{Err: errors.New("no answer")}) }
 	for _, row := range []struct {
 		name    string
 		meant   Report
-		asked   func(w *world) int // when it was looked up: how many rows there were
+		asked   func(w *world) int // when it was looked up: what [Moves] said
 		heeded  bool
 		between func(w *world)
 	}{
-		{"as it stands", Report{Kind: ReportAcknowledged, By: "alice", Person: true}, rows, true, nil},
-		{"resolved", Report{Kind: ReportResolved, By: "alice", Person: true}, rows, true, nil},
-		{"reassigned", Report{Kind: ReportReassigned, By: "somebody", To: []string{"bob"}}, rows, true, nil},
-		{"assigned as we know", Report{Kind: ReportReassigned, By: "somebody", To: []string{"alice"}}, rows, false, nil},
-		{"a message was added meanwhile", Report{Kind: ReportReassigned, By: "somebody", To: []string{"bob"}}, func(w *world) int { return rows(w) - 1 }, false, nil},
-		{"a message is on its way", Report{Kind: ReportReassigned, By: "somebody", To: []string{"carol"}}, rows, false, func(w *world) {
-			w.acted(w.book.Reassign(w.env, "I001", "bob", "alice", ""))
-		}},
+		{"as it stands", Report{Kind: ReportAcknowledged, By: "alice", Person: true}, moves, true, nil},
+		{"resolved", Report{Kind: ReportResolved, By: "alice", Person: true}, moves, true, nil},
+		{"reassigned", Report{Kind: ReportReassigned, By: "somebody", To: []string{"bob"}}, moves, true, nil},
+		{"assigned as we know", Report{Kind: ReportReassigned, By: "somebody", To: []string{"alice"}}, moves, false, nil},
+		{"a message was added meanwhile", Report{Kind: ReportReassigned, By: "somebody", To: []string{"bob"}}, func(w *world) int { return moves(w) - 1 }, false, nil},
+		{"a message is on its way", Report{Kind: ReportReassigned, By: "somebody", To: []string{"carol"}}, moves, false, given},
+		{"acknowledged, and a message is on its way", Report{Kind: ReportAcknowledged, By: "alice", Person: true}, moves, false, given},
+		{"acknowledged, and a message was tried meanwhile", Report{Kind: ReportAcknowledged, By: "alice", Person: true}, before(func(w *world) { w.deliver(sentOK) }), false, given},
+		{"acknowledged, and a message is to be tried again", Report{Kind: ReportAcknowledged, By: "alice", Person: true}, moves, false, fails},
+		{"acknowledged, and a message waits for its time", Report{Kind: ReportAcknowledged, By: "alice", Person: true}, moves, true, later},
+		{"acknowledged, and the time of a message has come", Report{Kind: ReportAcknowledged, By: "alice", Person: true}, before(func(w *world) { w.env.Now = w.env.Now.Add(5 * time.Minute) }), false, later},
+		{"assigned to another, and a message waits for its time", Report{Kind: ReportReassigned, By: "somebody", To: []string{"carol"}}, moves, false, later},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			w := newWorld(t, rotationText)
@@ -170,7 +190,7 @@ func TestHeedWhatWasLookedUp(t *testing.T) {
 				row.between(w)
 			}
 			r := row.meant
-			r.Incident, r.Channel, r.At, r.Rows = "I001", ChannelPagerDuty, start.Add(time.Second), row.asked(w)
+			r.Incident, r.Channel, r.At, r.Moves = "I001", ChannelPagerDuty, start.Add(time.Second), row.asked(w)
 			c, err := w.book.Heed(w.env, r)
 			if err != nil || c.Empty() == row.heeded {
 				t.Errorf("changes %+v, %v, want heeded %v", c, err, row.heeded)
@@ -179,7 +199,7 @@ func TestHeedWhatWasLookedUp(t *testing.T) {
 	}
 }
 
-func rows(w *world) int { return w.only().Rows }
+func moves(w *world) int { return Moves(w.only(), w.book.rowsOf("I001"), ChannelPagerDuty) }
 
 // An incident that has been silenced since is still open at the provider: whoever gets it there is told there, and nowhere else.
 func TestWhatIsSuppressedAndReassignedElsewherePagesNobody(t *testing.T) {
@@ -218,7 +238,7 @@ func TestHeedWhenTheClocksDiffer(t *testing.T) {
 	}
 	look := func(kind ReportKind, at time.Duration, to ...string) step {
 		return func(w *world) {
-			w.acted(w.book.Heed(w.env, Report{Incident: "I001", Channel: ChannelPagerDuty, Kind: kind, At: w.at(at), By: "somebody", To: to, Rows: rows(w)}))
+			w.acted(w.book.Heed(w.env, Report{Incident: "I001", Channel: ChannelPagerDuty, Kind: kind, At: w.at(at), By: "somebody", To: to, Moves: moves(w)}))
 			w.deliver(sentOK)
 		}
 	}
@@ -292,7 +312,7 @@ func TestHeedWhenTheClocksDiffer(t *testing.T) {
 				do(w)
 			}
 			r := row.meant(w)
-			r.Rows = rows(w)
+			r.Moves = moves(w)
 			w.acted(w.book.Heed(w.env, r))
 			if got := w.only(); got.State != row.state {
 				t.Errorf("it is %s since %s, want %s: %+v", got.State, got.Progress.Started, row.state, r)

@@ -83,7 +83,7 @@ func TestAResolvedIncidentThatIsOpenedAgainInPagerDuty(t *testing.T) {
 		{"the resolve that came before, delivered again", []func(w *world){byHand, again(time.Minute), byHand}, Triggered, nil, ""},
 		{"and acknowledged since: nobody is paged", []func(w *world){resolved, func(w *world) {
 			r := undo(ReportReopened, "", w.at(2*time.Minute), "alice")
-			r.Incident, r.Channel, r.Taken, r.Rows = "I001", ChannelPagerDuty, true, w.only().Rows
+			r.Incident, r.Channel, r.Taken, r.Moves = "I001", ChannelPagerDuty, true, moves(w)
 			w.acted(w.book.Heed(w.env, r))
 		}}, Acknowledged, nil, "acknowledged by alice in PagerDuty"},
 		{"once more over, when it fires and ends", []func(w *world){resolved, again(2 * time.Minute), func(w *world) {
