@@ -136,6 +136,7 @@ func TestTheLeadIsTakenOverWhenTheLeaderIsKilled(t *testing.T) {
 // TestARouterLosesNothingWhenEtcdIsAway stops the majority of etcd's members, and demands that nothing is taken meanwhile
 // and that all goes on by itself afterwards.
 func TestARouterLosesNothingWhenEtcdIsAway(t *testing.T) {
+	t.Parallel() // it mostly waits
 	account, config := newPagerDuty(t)
 	etcd := testenv.Etcd(t, 3)
 	all := newCluster(t, etcd, 2, config+apart)
@@ -318,6 +319,7 @@ func (s *stack) answer(path string) (int, string) {
 // TestTwoRoutersWithOneURLAreTold gives the second router the URL of the first, as a copied router.toml does. It cannot pass anything on,
 // and says why wherever somebody looks; a restart of the first, which finds what it was itself before, says nothing of the kind.
 func TestTwoRoutersWithOneURLAreTold(t *testing.T) {
+	t.Parallel() // it mostly waits
 	all := newCluster(t, testenv.Etcd(t, 1), 2, "")
 	first, second := all[0], all[1]
 	for _, s := range all {
@@ -348,6 +350,7 @@ func TestTwoRoutersWithOneURLAreTold(t *testing.T) {
 // TestAFollowerThatReachesNoLeaderIsNotReady lets the router that leads say that it is where nobody is. The other one finds out without
 // being sent anything, and is ready as soon as another router leads, which it reaches.
 func TestAFollowerThatReachesNoLeaderIsNotReady(t *testing.T) {
+	t.Parallel() // it mostly waits
 	all := newCluster(t, testenv.Etcd(t, 1), 2, "")
 	leader, follower := all[0], all[1]
 	for _, s := range all {

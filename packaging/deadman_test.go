@@ -45,6 +45,7 @@ func (s *stack) startSenders(events *fakepagerduty.EventsServer) {
 // TestTheRouterStopsAndThreeSendersOpenOneAlert holds the promise that somebody is told when the router itself is down: one
 // alert, however many senders find out, and its resolve when the router is back.
 func TestTheRouterStopsAndThreeSendersOpenOneAlert(t *testing.T) {
+	t.Parallel() // it mostly waits
 	events := fakepagerduty.NewEvents(t)
 	s := newStack(t, oncallText, "")
 	s.startSenders(events)
@@ -91,6 +92,7 @@ func TestTheRouterStopsAndThreeSendersOpenOneAlert(t *testing.T) {
 
 // The router tells a service outside that it is alive, again and again, until it is not.
 func TestTheRouterTellsThatItIsAlive(t *testing.T) {
+	t.Parallel() // it mostly waits
 	outside := fakehttp.New(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }, func(status int) any { return status })
 	s := newStack(t, oncallText, fmt.Sprintf("[dead_man]\nurl_file = %q\nevery = \"5s\"\n", secretFile(t, outside.URL+"/ping/SECRET")))
 	outside.Fail(1, http.StatusBadGateway) // what fails once goes on

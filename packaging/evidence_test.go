@@ -44,6 +44,7 @@ func (s *stack) take(points []influx.Point) {
 // one more bad result pages, which it would not by itself: the router knows the five hours from its own folder, or, when that is
 // lost as on a takeover, from InfluxDB.
 func TestAnObjectiveOutlivesItsRouter(t *testing.T) {
+	t.Parallel() // it mostly waits
 	database := testenv.Influxd(t)
 	for _, lost := range []bool{false, true} {
 		t.Run(fmt.Sprint("folder lost ", lost), func(t *testing.T) {

@@ -40,6 +40,7 @@ func (s *stack) deaths(from, n int) int {
 
 // TestAStateThatFillsIsToldAndAFullOneIsToldPastTheOutbox opens incidents until nothing fits any more.
 func TestAStateThatFillsIsToldAndAFullOneIsToldPastTheOutbox(t *testing.T) {
+	t.Parallel() // it mostly waits
 	s := smallStack(t)
 	s.startRouter()
 	accepted := 0
@@ -97,6 +98,7 @@ func TestAStateThatFillsIsToldAndAFullOneIsToldPastTheOutbox(t *testing.T) {
 
 // TestAFullDiskIsToldAndOvercome fills the disk of a running router and empties it again.
 func TestAFullDiskIsToldAndOvercome(t *testing.T) {
+	t.Parallel() // it mostly waits
 	testenv.Root(t)
 	s := smallStack(t)
 	s.smallDisk()
@@ -149,6 +151,7 @@ func (s *stack) fillDisk(left int64) (ballast string) {
 // TestARouterThatComesBackToAFullDiskTells kills a router in the middle of a page and fills its disk: when it is back it tells
 // past the outbox that it cannot go on, and the page goes out once there is room.
 func TestARouterThatComesBackToAFullDiskTells(t *testing.T) {
+	t.Parallel() // it mostly waits
 	testenv.Root(t)
 	account, config := newPagerDuty(t)
 	s := prepareStack(t, pagedBy("pagerduty", "terminal", "10m"), config+apart)

@@ -55,6 +55,7 @@ func handOver(t *testing.T, all []*stack) {
 // meanwhile; whoever is on call hears of it once, although both routers have led and could tell, and once that it is over, and what was
 // accepted before and what is accepted after are paged once.
 func TestAnOutageOfEtcdIsToldPastTheOutboxOnceAndThatItIsOver(t *testing.T) {
+	t.Parallel() // it mostly waits
 	const outage = 35 * time.Second
 	receiver := fakewebhook.New(t, fakewebhook.Secret)
 	etcd := testenv.Etcd(t, 3)
