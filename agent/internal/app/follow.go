@@ -14,6 +14,13 @@ import (
 // maxWaiting bounds the events of one container that wait for an inspect.
 const maxWaiting = 64
 
+// How late it may be for what is held before the machine is taken to have stood still, and for how long what Docker has told
+// meanwhile is then read before anything is let go.
+const (
+	stoodStill = 100 * time.Millisecond
+	catchUp    = 250 * time.Millisecond
+)
+
 // follower keeps the table in step with Docker and writes container_event
 // points. One goroutine, that of run, owns its state; the others hand it
 // functions to run there.
@@ -37,6 +44,7 @@ type follower struct {
 	latest  time.Time                 // of the clock, as it was read last
 	live    time.Time                 // since when there is a stream; zero: there is none
 	left    time.Time                 // since when there is none, after there was one
+	patient time.Time                 // until when nothing is let go, after a standstill
 }
 
 func newFollower(client *docker.Client, table *docker.Table, last *lastSamples, writer pointWriter, hostName string, seen *memory, told *ledger) *follower {
@@ -79,15 +87,16 @@ func (f *follower) loop(ended <-chan struct{}) {
 		select {
 		case do := <-f.inbox:
 			do()
-		case now := <-timer.C:
-			f.due(now)
+		case <-timer.C:
+			f.due(time.Now())
 		case now := <-tick.C:
 			f.clock(now)
 			f.remember(now)
 		case <-ended:
 			ended, last = nil, time.After(event.HoldFor)
 		case now := <-last:
-			f.due(now.Add(event.HoldFor))
+			f.hearAll()
+			f.expire(now.Add(event.HoldFor))
 			return
 		}
 	}
@@ -112,10 +121,7 @@ func (f *follower) drain(connecting *sync.WaitGroup) {
 
 // arm sets the timer to when something held must go.
 func (f *follower) arm(timer *time.Timer) {
-	next := f.judge.Next()
-	if m := f.missed.Next(); next.IsZero() || (!m.IsZero() && m.Before(next)) {
-		next = m
-	}
+	next := f.next()
 	if next.IsZero() {
 		timer.Reset(time.Hour)
 		return
@@ -123,12 +129,34 @@ func (f *follower) arm(timer *time.Timer) {
 	timer.Reset(time.Until(next))
 }
 
-// due lets go what was held long enough, once all is heard that was told meanwhile: on a machine that stood still it may explain a death.
+// next is when something held must go; zero when nothing is.
+func (f *follower) next() time.Time {
+	next := f.held()
+	if !next.IsZero() && next.Before(f.patient) {
+		return f.patient
+	}
+	return next
+}
+
+// held is until when the first of what is held is; zero when nothing is.
+func (f *follower) held() time.Time { return event.Earlier(f.judge.Next(), f.missed.Next()) }
+
+// due lets go what was held long enough, once all is heard that was told meanwhile, which may explain a death: on a machine that stood
+// still some of that is yet to be read.
 func (f *follower) due(now time.Time) {
+	f.hearAll()
+	if next := f.held(); f.patient.IsZero() && !next.IsZero() && now.Sub(next) >= stoodStill {
+		f.patient = now.Add(catchUp)
+		return
+	}
+	f.patient = time.Time{}
+	f.expire(now)
+}
+
+func (f *follower) hearAll() {
 	for range len(f.inbox) {
 		(<-f.inbox)()
 	}
-	f.expire(now)
 }
 
 func (f *follower) expire(now time.Time) {

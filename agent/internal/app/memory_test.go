@@ -521,6 +521,39 @@ func TestWhatIsHeardComesBeforeWhatIsDue(t *testing.T) {
 	}
 }
 
+// The machine stood still while Docker told why a container died, which nobody has read: it has a moment to be, and no longer.
+func TestWhatIsReadAfterAStandstillCounts(t *testing.T) {
+	for _, read := range []bool{true, false} {
+		s := newScripted(t)
+		f, written := restarted(t, s, t.TempDir())
+		s.lives("web", `"Status":"running","Pid":1`, -10, -20)
+		lookAt(t, f, "web")
+		tell := func(action string, after time.Duration) {
+			f.happened(t.Context(), docker.Event{ID: "web", Name: "web", Action: action, ExitCode: 137, At: noon().Add(after)})
+			f.hearAll()
+		}
+		tell(docker.ActionKill, time.Second)
+		tell(docker.ActionDie, 2*time.Second)
+		late := f.next().Add(stoodStill)
+		f.due(late)
+		if diff := cmp.Diff([]string{"present running", "kill "}, texts(written.of(influx.ContainerEvent, "web"))); diff != "" {
+			t.Errorf("at once (-want +got):\n%s", diff)
+		}
+		if next := f.next(); !next.Equal(late.Add(catchUp)) {
+			t.Errorf("what is held goes at %s, want %s", next, late.Add(catchUp))
+		}
+		want := []string{"present running", "kill ", "die 137 requested=false"}
+		if read {
+			tell(docker.ActionStop, 2500*time.Millisecond)
+			want = []string{"present running", "kill ", "die 137 requested=true", "stop"}
+		}
+		f.due(late.Add(time.Minute)) // it has stood still again
+		if diff := cmp.Diff(want, texts(written.of(influx.ContainerEvent, "web"))); diff != "" {
+			t.Errorf("read %v (-want +got):\n%s", read, diff)
+		}
+	}
+}
+
 // An event that was heard counts as seen, and no later stream tells it: it is taken though its stream has ended.
 func TestAnEventOutlivesItsStream(t *testing.T) {
 	f, _ := restarted(t, newScripted(t), t.TempDir())
