@@ -63,14 +63,14 @@ func (r *received) last(measurement, container string) influx.Point {
 	return influx.Point{}
 }
 
-// happened says whether an event was told.
-func (r *received) happened(container, action string) bool {
+// event is the first event of its kind, if one was told.
+func (r *received) event(container, action string) (p influx.Point, told bool) {
 	for _, p := range r.of(influx.ContainerEvent, container) {
 		if p.Tag(influx.TagAction) == action {
-			return true
+			return p, true
 		}
 	}
-	return false
+	return influx.Point{}, false
 }
 
 func field(p influx.Point, key string) int64 { v, _ := p.Int(key); return v }
@@ -174,11 +174,11 @@ func TestTheAgentAmongContainers(t *testing.T) {
 			t.Errorf("%s has a network of its own: %v", name, net)
 		}
 	}
-	if got.happened(parent, "die") {
+	if _, died := got.event(parent, "die"); died {
 		t.Errorf("a container whose child was killed died: %v", got.of(influx.ContainerEvent, parent))
 	}
-	eventually(t, "the death of a first process", func() bool { return got.happened(victim, "die") })
-	die := got.last(influx.ContainerEvent, victim)
+	var die influx.Point // Docker may tell of the want of memory after it
+	eventually(t, "the death of a first process", func() (died bool) { die, died = got.event(victim, "die"); return died })
 	requested, _ := die.Bool(influx.FieldRequested)
 	oom, _ := die.Bool(influx.FieldOOM)
 	if requested || field(die, influx.FieldExitCode) != 137 || v2 && !oom { // on v1 Docker alone tells, and may be too late

@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -254,15 +253,26 @@ func TestDockerProxy(t *testing.T) {
 // An agent that is killed while its output is away loses nothing that it had measured: the next one sends it.
 func TestWhatWaitsOutlivesAKill(t *testing.T) {
 	program := testenv.Build(t, "./agent")
-	var open atomic.Bool
 	var mu sync.Mutex
 	beats := map[string]int{} // heartbeats by their line, each with its time
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		if !open.Load() {
-			w.WriteHeader(http.StatusServiceUnavailable)
-			return
+	address := testenv.FreeAddress(t)
+	serve := func(answer http.HandlerFunc) *httptest.Server {
+		var lc net.ListenConfig
+		ln, err := lc.Listen(t.Context(), "tcp", address)
+		if err != nil {
+			t.Fatal(err)
 		}
+		server := &httptest.Server{Listener: ln, Config: &http.Server{Handler: answer}}
+		server.Start()
+		t.Cleanup(server.Close)
+		return server
+	}
+	away := serve(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})
+	take := func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
 		mu.Lock()
 		defer mu.Unlock()
 		for line := range strings.Lines(string(body)) {
@@ -271,9 +281,8 @@ func TestWhatWaitsOutlivesAKill(t *testing.T) {
 			}
 		}
 		w.WriteHeader(http.StatusNoContent)
-	}))
-	defer server.Close()
-	path := config(t, server.URL)
+	}
+	path := config(t, away.URL)
 	state := filepath.Join(filepath.Dir(path), "state")
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -310,7 +319,8 @@ func TestWhatWaitsOutlivesAKill(t *testing.T) {
 	}
 	_ = first.Wait()
 	before := written()
-	open.Store(true)
+	away.Close() // and with it all that the first has sent
+	serve(take)
 	second := start()
 	count := func() (lines int, most int) {
 		mu.Lock()

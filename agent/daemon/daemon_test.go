@@ -132,35 +132,44 @@ func TestRunExitCodes(t *testing.T) {
 
 // A crash goes to Sentry besides the log, with its stack.
 func TestCrashIsReported(t *testing.T) {
+	code, reports, log, took := crashed(t)
+	for tries := 1; took >= reportTimeout && tries < 5; tries++ { // the machine stood still until the report was given up
+		code, reports, log, took = crashed(t)
+	}
+	if code != 1 || len(reports) != 1 {
+		t.Fatalf("found exit code %d and %d reports, expected 1 and one", code, len(reports))
+	}
+	for _, want := range []string{"/api/7/envelope/", "out of luck", "nezuban-test@1.2", "crashed.func"} {
+		if !strings.Contains(reports[0], want) {
+			t.Errorf("expected %q in the report:\n%s", want, reports[0])
+		}
+	}
+	if !strings.Contains(log, `panic="out of luck"`) {
+		t.Errorf("expected the panic in the log too:\n%s", log)
+	}
+}
+
+// crashed runs a daemon that panics, beside a Sentry.
+func crashed(t *testing.T) (code int, reports []string, log string, took time.Duration) {
+	t.Helper()
 	var mu sync.Mutex
-	var reports []string
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		mu.Lock()
 		defer mu.Unlock()
 		reports = append(reports, r.URL.Path+" "+string(body))
 	}))
-	defer server.Close()
 	dsn := strings.Replace(server.URL, "http://", "http://publickey@", 1) + "/7"
-	var log strings.Builder
-	code := run(t.Context(), Options{Name: "nezuban-test", Version: "1.2", SentryDSN: dsn}, &log, func(_ context.Context, d *Daemon) error {
+	var text strings.Builder
+	start := time.Now()
+	code = run(t.Context(), Options{Name: "nezuban-test", Version: "1.2", SentryDSN: dsn}, &text, func(_ context.Context, d *Daemon) error {
 		var group errgroup.Group
 		group.Go(d.Guard(func() error { panic("out of luck") }))
 		return group.Wait()
 	})
-	mu.Lock()
-	defer mu.Unlock()
-	if code != 1 || len(reports) != 1 {
-		t.Fatalf("found exit code %d and %d reports, expected 1 and one", code, len(reports))
-	}
-	for _, want := range []string{"/api/7/envelope/", "out of luck", "nezuban-test@1.2", "TestCrashIsReported"} {
-		if !strings.Contains(reports[0], want) {
-			t.Errorf("expected %q in the report:\n%s", want, reports[0])
-		}
-	}
-	if !strings.Contains(log.String(), `panic="out of luck"`) {
-		t.Errorf("expected the panic in the log too:\n%s", &log)
-	}
+	took = time.Since(start)
+	server.Close() // which waits for its requests
+	return code, reports, text.String(), took
 }
 
 func TestCrashWithoutSentryServer(t *testing.T) {
@@ -201,15 +210,19 @@ func TestSignals(t *testing.T) {
 				if _, err := fmt.Fscanln(out, &word); err != nil {
 					t.Fatal(err)
 				}
-				if word == "ending" {
-					time.Sleep(50 * time.Millisecond) // the first signal's handler is being removed
-				}
 				if err := cmd.Process.Signal(s); err != nil {
 					t.Fatal(err)
 				}
 			}
+			var again sync.WaitGroup
+			again.Go(func() { // a signal that comes before the first one's handler is gone ends nothing
+				for test.play == "deaf" && cmd.Process.Signal(os.Interrupt) == nil {
+					time.Sleep(50 * time.Millisecond)
+				}
+			})
 			_, _ = io.Copy(io.Discard, out)
 			_ = cmd.Wait()
+			again.Wait()
 			if code := cmd.ProcessState.ExitCode(); code != test.code || ctx.Err() != nil {
 				t.Errorf("found exit code %d (%v), expected %d", code, cmd.ProcessState, test.code)
 			}

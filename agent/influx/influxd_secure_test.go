@@ -86,7 +86,7 @@ func TestAgainstAnInfluxDBWithUsersAndTLS(t *testing.T) {
 			if wrong.user == "" {
 				refused = "answered 401, and no token and no user is configured: 401 Unauthorized: " + wrong.says
 			}
-			await(t, "tries", func() bool { return first.figure("influxdb", "requests_total") >= 3 })
+			awaitFor(t, time.Minute, "tries", func() bool { return first.figure("influxdb", "requests_total") >= 3 })
 			first.stop()
 			if first.log.count(refused) != 1 || first.log.count("s3cret") != 0 {
 				t.Errorf("%s: expected %q once and no password:\n%s", wrong.name, refused, first.log)
@@ -97,7 +97,7 @@ func TestAgainstAnInfluxDBWithUsersAndTLS(t *testing.T) {
 				}
 			}
 			second := newRig(t, WriterOptions{SpoolDir: dir}, good(database))
-			await(t, "what waited", func() bool { return second.figure("influxdb", "lines_sent_total") == 3 })
+			awaitFor(t, time.Minute, "what waited", func() bool { return second.figure("influxdb", "lines_sent_total") == 3 })
 			second.stop()
 			if answer := rows(t, database); !strings.Contains(answer, ",2]") {
 				t.Errorf("%s: found %s, expected both samples", wrong.name, answer)
@@ -108,12 +108,12 @@ func TestAgainstAnInfluxDBWithUsersAndTLS(t *testing.T) {
 		tell(t, `CREATE DATABASE foreign`)
 		w := newRig(t, WriterOptions{SpoolDir: t.TempDir()}, good("foreign"))
 		w.Write(sample(0))
-		await(t, "the refusal", func() bool { return w.log.count("user or password refused: ") == 1 })
+		awaitFor(t, time.Minute, "the refusal", func() bool { return w.log.count("user or password refused: ") == 1 })
 		if w.log.count("not authorized to write to database") != 1 {
 			t.Errorf("expected the server's words:\n%s", w.log)
 		}
 		tell(t, `GRANT WRITE ON "foreign" TO "agent 1"`)
-		await(t, "the line", func() bool { return w.figure("influxdb", "lines_sent_total") == 1 })
+		awaitFor(t, time.Minute, "the line", func() bool { return w.figure("influxdb", "lines_sent_total") == 1 })
 	})
 	t.Run("Trust", func(t *testing.T) {
 		granted(t, "trust")
@@ -143,12 +143,12 @@ func TestAgainstAnInfluxDBWithUsersAndTLS(t *testing.T) {
 		dir := t.TempDir()
 		first := newRig(t, WriterOptions{SpoolDir: dir}, o)
 		first.Write(sample(0))
-		await(t, "the refusal", func() bool { return first.log.count("Proxy Authentication Required") == 1 })
+		awaitFor(t, time.Minute, "the refusal", func() bool { return first.log.count("Proxy Authentication Required") == 1 })
 		first.stop()
 		o.Transport.Proxy = "http://user:pr0xy%20s3cret@" + proxy.Host
 		second := newRig(t, WriterOptions{SpoolDir: dir}, o)
 		second.Write(sample(1))
-		await(t, "both lines", func() bool { return second.figure("influxdb", "lines_sent_total") == 2 })
+		awaitFor(t, time.Minute, "both lines", func() bool { return second.figure("influxdb", "lines_sent_total") == 2 })
 		second.stop()
 		if got, want := fmt.Sprint(proxy.Carried()), "[CONNECT "+strings.TrimPrefix(server, "https://")+"]"; got != want {
 			t.Errorf("the proxy carried %s, want %s", got, want)
@@ -198,7 +198,7 @@ func testRenewal(t *testing.T, ca *testenv.Authority, server string, good func(s
 		return func() bool { mu.Lock(); defer mu.Unlock(); return len(shown) == n }
 	}
 	w.Write(sample(0))
-	await(t, "the first certificate", seen(1))
+	awaitFor(t, time.Minute, "the first certificate", seen(1))
 	ca.Issue("agent")
 	writing, stop := context.WithCancel(t.Context())
 	next := 1
@@ -209,10 +209,10 @@ func testRenewal(t *testing.T, ca *testenv.Authority, server string, good func(s
 			next++
 		}
 	})
-	awaitFor(t, 2*tlsfile.LookEvery, "the second certificate", seen(2))
+	awaitFor(t, tlsfile.LookEvery+time.Minute, "the second certificate", seen(2))
 	stop()
 	writer.Wait()
-	await(t, "all lines", func() bool { return w.figure("influxdb", "lines_sent_total") == next })
+	awaitFor(t, time.Minute, "all lines", func() bool { return w.figure("influxdb", "lines_sent_total") == next })
 	if answer := rows(t, "renewed"); !strings.Contains(answer, fmt.Sprintf(",%d]", next)) {
 		t.Errorf("found %s, expected %d lines", answer, next)
 	}

@@ -38,7 +38,7 @@ func testReadBack(t *testing.T, server string) {
 		Fields:      []Field{Uint(FieldUsage, 12345), Float(FieldUsagePercent, 1.5), Bool("flag", true), String(FieldContainerID, `say "x"`)},
 		Time:        when,
 	})
-	await(t, "the line to be accepted", func() bool { return w.figure("influxdb", "lines_sent_total") == 1 })
+	awaitFor(t, time.Minute, "the line to be accepted", func() bool { return w.figure("influxdb", "lines_sent_total") == 1 })
 	if w.log.count("made the database") != 1 {
 		t.Errorf("expected the log to say that the database was made:\n%s", w.log)
 	}
@@ -97,13 +97,13 @@ func testConflict(t *testing.T, server string) {
 	o := Output{Name: "influxdb", URLs: []string{server}, Bucket: "conflict"}
 	w := newRig(t, WriterOptions{}, o)
 	w.Write(sample(0))
-	await(t, "the first line", func() bool { return w.figure("influxdb", "lines_sent_total") == 1 })
+	awaitFor(t, time.Minute, "the first line", func() bool { return w.figure("influxdb", "lines_sent_total") == 1 })
 	changed := sample(1)
 	changed.Fields = []Field{String("i", "text")}
 	w.Write(changed, sample(2))
-	await(t, "the refusal", func() bool { return w.figure("influxdb", "lines_refused_total") == 2 })
+	awaitFor(t, time.Minute, "the refusal", func() bool { return w.figure("influxdb", "lines_refused_total") == 2 })
 	w.Write(sample(3))
-	await(t, "the last line", func() bool { return w.figure("influxdb", "lines_sent_total") == 2 })
+	awaitFor(t, time.Minute, "the last line", func() bool { return w.figure("influxdb", "lines_sent_total") == 2 })
 	for _, want := range []string{"partial write", "field type conflict", "dropped=1"} {
 		if w.log.count(want) != 1 {
 			t.Errorf("expected %q once in the log:\n%s", want, w.log)
@@ -137,12 +137,12 @@ func testDownAtStart(t *testing.T, server string) {
 			w.Write(sample(next))
 			next++
 		}
-		await(t, "the trouble", func() bool { return w.log.count("unreachable") == episode })
+		awaitFor(t, time.Minute, "the trouble", func() bool { return w.log.count("unreachable") == episode })
 		up.Store(true)
 		w.WriteNow(sample(next))
 		next++
-		await(t, "the end of the trouble", func() bool { return w.log.count("trouble is over") == episode })
-		await(t, "all lines", func() bool { return w.figure("influxdb", "lines_sent_total") == next })
+		awaitFor(t, time.Minute, "the end of the trouble", func() bool { return w.log.count("trouble is over") == episode })
+		awaitFor(t, time.Minute, "all lines", func() bool { return w.figure("influxdb", "lines_sent_total") == next })
 		up.Store(false)
 	}
 	if answer := influxQL(t, server, "late", "SELECT count(i) FROM m"); !strings.Contains(answer, `,12]`) {

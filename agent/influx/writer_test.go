@@ -1,7 +1,9 @@
 package influx
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"math"
 	"net"
 	"net/http"
@@ -12,6 +14,7 @@ import (
 
 	"nezuban/packaging/testenv"
 
+	"github.com/VictoriaMetrics/metrics"
 	"go.uber.org/goleak"
 )
 
@@ -190,11 +193,18 @@ func TestWriterDropsTheOldestWhenFull(t *testing.T) {
 
 func TestWriterFlushesAtTheEnd(t *testing.T) {
 	server := newFakeServer(t, nil)
-	w := newRig(t, WriterOptions{FlushEvery: time.Hour, MaxBatch: 3}, Output{Name: "db", URLs: []string{server.URL}, Bucket: "db"})
+	w := NewWriter(
+		[]Output{{Name: "db", URLs: []string{server.URL}, Bucket: "db"}},
+		WriterOptions{Log: slog.New(slog.DiscardHandler), Metrics: metrics.NewSet(), MaxBatch: 3},
+	)
 	for i := range 10 {
 		w.Write(sample(i))
 	}
-	w.stop()
+	ended, end := context.WithCancel(t.Context())
+	end() // before anything is under way: what a stop cuts off is sent again
+	if err := w.Run(ended); err != nil {
+		t.Error(err)
+	}
 	if got := len(server.accepted()); got != 10 {
 		t.Errorf("found %d lines after the end, expected 10", got)
 	}

@@ -61,6 +61,13 @@ func (o *output) states() []influx.Point {
 	return found
 }
 
+// settled waits until the agent has sent something more: what came before it does not send again when it is stopped now.
+func (o *output) settled(t *testing.T) {
+	t.Helper()
+	before := len(o.states())
+	await(t, "one more heartbeat", func() bool { return len(o.states()) > before })
+}
+
 func state(p influx.Point) string { s, _ := p.Text(influx.FieldState); return s }
 
 // running runs an agent; the function stops it and waits for its end.
@@ -154,7 +161,7 @@ func TestRunIsReadyWithItsFirstRound(t *testing.T) {
 				return
 			}
 			await(t, "ready", func() bool { status, _ := get(t, address, "/readyz"); return status == http.StatusOK })
-			if took := time.Since(begun); took > interval+5*time.Second {
+			if took := time.Since(begun); took > interval+patience/2 {
 				t.Errorf("ready after %s, expected it with the first round", took)
 			}
 		})

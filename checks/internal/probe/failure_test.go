@@ -101,7 +101,10 @@ func TestProbeNames(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			c := checkOf("http://" + tt.host)
-			c.Timeout = 500 * time.Millisecond
+			c.Timeout = 30 * time.Second
+			if tt.host == "silent.example" {
+				c.Timeout = 500 * time.Millisecond
+			}
 			r := probeOnce(t, newProber(Options{Resolver: names}), c)
 			if r.Outcome != check.DNSError || r.Sick != tt.sick || !strings.Contains(r.Error, tt.errText) {
 				t.Errorf("found %s, sick %v, %q; expected dns_error, sick %v, %q", r.Outcome, r.Sick, r.Error, tt.sick, tt.errText)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,7 +18,10 @@ import (
 )
 
 func newProber(opts Options) *Prober {
-	opts.Location, opts.UserAgent, opts.Now = "tokyo", "nezuban-checks/test", time.Now
+	opts.Location, opts.UserAgent = "tokyo", "nezuban-checks/test"
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
 	return New(opts)
 }
 
@@ -172,37 +176,72 @@ func TestProbeTimeouts(t *testing.T) {
 		want      check.Outcome
 		errText   string
 	}{
-		{"no response", plain(untilClosed("")), check.Timeout, "not finished within 200ms, waiting for the response"},
-		{"half a header", plain(untilClosed("HTTP/1.1 200 OK\r\n")), check.Timeout, "not finished within 200ms, waiting for the response"},
-		{"no handshake", strings.Replace(plain(untilClosed("")), "http:", "https:", 1), check.Timeout, "not finished within 200ms, in the TLS handshake"},
-		{"slow body", plain(untilClosed("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")), check.BodyReadError, "after 4 bytes of the body: not finished within 200ms"},
+		{"no response", plain(untilClosed("")), check.Timeout, "not finished within 2s, waiting for the response"},
+		{"half a header", plain(untilClosed("HTTP/1.1 200 OK\r\n")), check.Timeout, "not finished within 2s, waiting for the response"},
+		{"no handshake", strings.Replace(plain(untilClosed("")), "http:", "https:", 1), check.Timeout, "not finished within 2s, in the TLS handshake"},
+		{"slow body", plain(untilClosed("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")), check.BodyReadError, "after 4 bytes of the body: not finished within 2s"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			c := checkOf(tt.url)
-			c.Timeout = 200 * time.Millisecond
+			c.Timeout = 2 * time.Second // the phase before must be over by then
 			start := time.Now()
 			r := probeOnce(t, newProber(Options{}), c)
 			if r.Outcome != tt.want || r.Error != tt.errText || r.Sick {
 				t.Errorf("found %s %q, sick %v; expected %s %q", r.Outcome, r.Error, r.Sick, tt.want, tt.errText)
 			}
-			if took := time.Since(start); took < c.Timeout || took > 3*time.Second {
+			if took := time.Since(start); took < c.Timeout || took > c.Timeout+3*time.Second {
 				t.Errorf("took %s", took)
 			}
 		})
 	}
 }
 
+// clock is one that a test moves; each look at it takes a millisecond.
+type clock struct {
+	mu    sync.Mutex
+	now   time.Time
+	looks int
+}
+
+func (c *clock) look() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.looks++
+	c.now = c.now.Add(time.Millisecond)
+	return c.now
+}
+
+func (c *clock) move(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// seen waits until the clock was looked at so often in all, or ctx ends.
+func (c *clock) seen(ctx context.Context, looks int) {
+	seen := func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.looks >= looks
+	}
+	for !seen() && ctx.Err() == nil {
+		time.Sleep(time.Millisecond)
+	}
+}
+
 func TestProbePhases(t *testing.T) {
+	now := clock{now: time.Unix(1000, 0)}
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if got := r.UserAgent(); got != "nezuban-checks/test" {
 			t.Errorf("user agent %q", got)
 		}
-		time.Sleep(30 * time.Millisecond)
+		now.move(30 * time.Millisecond)
 		w.WriteHeader(http.StatusOK)
 		_ = http.NewResponseController(w).Flush()
-		time.Sleep(60 * time.Millisecond)
+		now.seen(r.Context(), 10) // at the start, at both ends of three phases, at the request, its first byte and its header
+		now.move(60 * time.Millisecond)
 		_, _ = io.WriteString(w, "done")
 	}))
 	server.StartTLS()
@@ -212,16 +251,17 @@ func TestProbePhases(t *testing.T) {
 	names := fakeDNS(t, map[string]dnsAnswer{"example.com.": {ip: "127.0.0.1"}}) // a name in httptest's certificate
 
 	_, port, _ := net.SplitHostPort(server.Listener.Addr().String())
-	r := probeOnce(t, newProber(Options{RootCAs: roots, Resolver: names}), checkOf("https://example.com:"+port))
+	r := probeOnce(t, newProber(Options{RootCAs: roots, Resolver: names, Now: now.look}), checkOf("https://example.com:"+port))
 	if !r.OK() {
 		t.Fatalf("%s: %s", r.Outcome, r.Error)
 	}
-	p := r.Phases
-	if p.DNS <= 0 || p.Connect <= 0 || p.TLS <= 0 || p.FirstByte < 30*time.Millisecond || p.Transfer < 60*time.Millisecond {
-		t.Errorf("phases %+v", p)
+	const look = time.Millisecond
+	want := check.Phases{DNS: look, Connect: look, TLS: look, FirstByte: 30*time.Millisecond + look, Transfer: 60*time.Millisecond + 2*look}
+	if r.Phases != want {
+		t.Errorf("phases %+v, expected %+v", r.Phases, want)
 	}
-	if sum := p.DNS + p.Connect + p.TLS + p.FirstByte; r.ResponseTime < sum || r.ResponseTime > sum+p.Transfer {
-		t.Errorf("response time %s, phases before the body %s", r.ResponseTime, sum)
+	if want := 30*time.Millisecond + 9*look; r.ResponseTime != want {
+		t.Errorf("response time %s, expected %s", r.ResponseTime, want)
 	}
 }
 
