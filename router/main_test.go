@@ -43,8 +43,13 @@ func files(env *testscript.Env) error {
 	if err := listener.Close(); err != nil {
 		return err
 	}
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		return err
+	}
 	env.Setenv("ADDRESS", address)
-	env.Setenv("TZ", "Europe/Berlin")
+	env.Setenv("TZ", berlin.String())
+	env.Setenv("TOMORROW", time.Now().In(berlin).AddDate(0, 0, 1).Format(time.DateOnly))
 	env.Setenv("ZONEINFO", os.Getenv("ZONEINFO"))
 	for name, text := range map[string]string{
 		"router.toml": fmt.Sprintf("listen = %q\n[ingest]\nopen_on_loopback = true\n[[rule]]\nid = \"container-died\"\nkind = \"container_died\"\n"+
