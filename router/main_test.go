@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,6 +16,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"nezuban/packaging/testenv"
 )
 
 func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"nezuban-router": main}) }
@@ -25,7 +26,7 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"nezuban-rout
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:   "testdata",
-		Setup: files,
+		Setup: func(env *testscript.Env) error { return files(env, testenv.FreeAddress(t)) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"await": await, "exit-code": exitCode, "ready": ready, "remember": remember, "api": api, "post": post, "alert": alert,
 			"certificate": certificate, "append": appendTo,
@@ -34,17 +35,14 @@ func TestScripts(t *testing.T) {
 }
 
 // files writes what a router needs: alice is on call, bob comes after ten minutes, mute has no channel.
-func files(env *testscript.Env) error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func files(env *testscript.Env, address string) error {
+	berlin, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
 		return err
 	}
-	address := listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		return err
-	}
 	env.Setenv("ADDRESS", address)
-	env.Setenv("TZ", "Europe/Berlin")
+	env.Setenv("TZ", berlin.String())
+	env.Setenv("TOMORROW", time.Now().In(berlin).AddDate(0, 0, 1).Format(time.DateOnly))
 	env.Setenv("ZONEINFO", os.Getenv("ZONEINFO"))
 	for name, text := range map[string]string{
 		"router.toml": fmt.Sprintf("listen = %q\n[ingest]\nopen_on_loopback = true\n[[rule]]\nid = \"container-died\"\nkind = \"container_died\"\n"+

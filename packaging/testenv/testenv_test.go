@@ -64,6 +64,17 @@ func TestLeftOut(t *testing.T) {
 	}
 }
 
+func TestNoFreeAddressIsGivenTwice(t *testing.T) {
+	given := map[string]bool{}
+	for range 1000 { // of 20,000, so that by chance some would be the same
+		address := testenv.FreeAddress(t)
+		if given[address] {
+			t.Fatalf("%s is given twice", address)
+		}
+		given[address] = true
+	}
+}
+
 func TestInfluxdAnswersBothLanguages(t *testing.T) {
 	base := testenv.Influxd(t)
 	post := func(path, contentType, body string) (ok bool) {

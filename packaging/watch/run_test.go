@@ -46,12 +46,12 @@ func newTree(t *testing.T) *tree {
 	return &tree{dir: dir, env: append(os.Environ(), env...), ports: free}
 }
 
-// freePorts moves all ports to free ones, below the range that the kernel gives
-// to outgoing connections.
+// freePorts moves all ports to free ones, below the range that
+// testenv.FreeAddress takes its own from.
 func freePorts(t *testing.T) (env []string, free ports) {
 	t.Helper()
 	for range 100 {
-		base := 20000 + rand.IntN(10000)
+		base := 5000 + rand.IntN(4990)
 		s, err := settingsFrom(func(name string) string {
 			if !strings.HasSuffix(name, "_PORT") {
 				return ""

@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -52,25 +53,68 @@ func lead(t *testing.T, c *Conn, self Candidate) <-chan *Term {
 	return won
 }
 
-// within is the term that is won in time.
-func within(t *testing.T, d time.Duration, won <-chan *Term) *Term {
+// patience is how long a test waits for what no time is promised for.
+const patience = 30 * time.Second
+
+// leads is the term that is won.
+func leads(t *testing.T, won <-chan *Term) *Term {
 	t.Helper()
-	select {
-	case term := <-won:
-		t.Cleanup(term.Resign)
-		return term
-	case <-time.After(d):
-		t.Fatalf("nobody has won the lead within %s", d)
-		return nil
+	return within(t, patience, func() time.Duration { return 0 }, won)
+}
+
+// within is the term that is won in time; what slow grows by meanwhile does not count.
+func within(t *testing.T, d time.Duration, slow func() time.Duration, won <-chan *Term) *Term {
+	t.Helper()
+	for begun, before := time.Now(), slow(); time.Since(begun)-(slow()-before) < d; {
+		select {
+		case term := <-won:
+			t.Cleanup(term.Resign)
+			return term
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	t.Fatalf("nobody has won the lead within %s", d)
+	return nil
+}
+
+// slowness writes to etcd again and again, and says how much longer that has taken in all than it does on an idle machine: whoever
+// else waited for this process and for etcd had to wait as long.
+func slowness(t *testing.T, c *Conn) (untilNow func() time.Duration) {
+	t.Helper()
+	const every, try, idle = 20 * time.Millisecond, 500 * time.Millisecond, 70 * time.Millisecond // idle: with the pause before it
+	var mu sync.Mutex
+	var sum time.Duration
+	last := time.Now()
+	over := func() time.Duration { return max(0, time.Since(last)-idle) }
+	write := func() {
+		ctx, cancel := context.WithTimeout(t.Context(), try)
+		defer cancel()
+		if _, err := c.client.Put(ctx, "beside", ""); err == nil {
+			mu.Lock()
+			sum, last = sum+over(), time.Now()
+			mu.Unlock()
+		}
+	}
+	var writing sync.WaitGroup
+	writing.Go(func() {
+		for ; t.Context().Err() == nil; pause(t.Context(), every) {
+			write()
+		}
+	})
+	t.Cleanup(writing.Wait)
+	return func() time.Duration {
+		mu.Lock()
+		defer mu.Unlock()
+		return sum + over()
 	}
 }
 
 // until waits for a condition.
 func until(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !cond(); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !cond(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within 20 s", what)
+			t.Fatalf("%s: not within %s", what, patience)
 		}
 	}
 }
@@ -81,14 +125,14 @@ func TestTheLeadGoesOnWhenTheLeaderResignsAndOldTermsCannotWrite(t *testing.T) {
 	if err := b.reader().Commit(t.Context(), record.Batch{Change: sample("I2", 1, 1)}); !errors.Is(err, record.ErrFenced) {
 		t.Errorf("a reader while nobody leads: found %v, want ErrFenced", err)
 	}
-	first := within(t, 5*time.Second, lead(t, a, candidate("a", 0)))
-	next := lead(t, b, candidate("b", 0))
+	first := leads(t, lead(t, a, candidate("a", 0)))
+	next, slow := lead(t, b, candidate("b", 0)), slowness(t, b)
 	until(t, "b sees that a leads", func() bool { l, ok := b.Leader(); return ok && l.Name == "a" && l.URL == "http://a" })
 	if err := first.Store.Commit(t.Context(), record.Batch{Change: sample("I1", 1, 1)}); err != nil {
 		t.Fatal(err)
 	}
 	first.Resign()
-	second := within(t, 2*time.Second, next)
+	second := within(t, 2*time.Second, slow, next)
 	if err := first.Store.Commit(t.Context(), record.Batch{Change: sample("I2", 1, 1)}); !errors.Is(err, record.ErrFenced) {
 		t.Errorf("the old term: found %v, want record.ErrFenced", err)
 	}
@@ -97,7 +141,7 @@ func TestTheLeadGoesOnWhenTheLeaderResignsAndOldTermsCannotWrite(t *testing.T) {
 	}
 	// A router that leads again has a new term: what its old one still had in flight stays out.
 	second.Resign()
-	third := within(t, 2*time.Second, lead(t, a, candidate("a", 0)))
+	third := within(t, 2*time.Second, slow, lead(t, a, candidate("a", 0)))
 	if err := first.Store.Commit(t.Context(), record.Batch{Change: sample("I2", 1, 1)}); !errors.Is(err, record.ErrFenced) {
 		t.Errorf("the old term of the router that leads: found %v, want record.ErrFenced", err)
 	}
@@ -111,7 +155,7 @@ func TestALeaderIsKnownByItsLife(t *testing.T) {
 	cluster := testenv.Etcd(t, 1)
 	way := testenv.NewRelay(t, strings.TrimPrefix(cluster.Endpoints[0], "http://"))
 	a, b := connect(t, "http://"+way.Addr), connect(t, cluster.Endpoints...)
-	within(t, 5*time.Second, lead(t, a, candidate("a", 0)))
+	leads(t, lead(t, a, candidate("a", 0)))
 	if l, ok := a.Leader(); !ok || !l.Own || l.Lives() {
 		t.Errorf("of itself a leader finds %+v", l)
 	}
@@ -136,24 +180,19 @@ func TestALeaderThatIsCutOffStopsBeforeTheNextOneLeads(t *testing.T) {
 	cluster := testenv.Etcd(t, 1)
 	way := testenv.NewRelay(t, strings.TrimPrefix(cluster.Endpoints[0], "http://"))
 	a, b := connect(t, "http://"+way.Addr), connect(t, cluster.Endpoints...)
-	first := within(t, 5*time.Second, lead(t, a, candidate("a", 0)))
-	stopped := make(chan time.Time, 1)
-	context.AfterFunc(first.Context(), func() { stopped <- time.Now() })
-	next := lead(t, b, candidate("b", 0))
+	first := leads(t, lead(t, a, candidate("a", 0)))
+	next, slow := lead(t, b, candidate("b", 0)), slowness(t, b)
 	until(t, "b sees that a leads", func() bool { _, ok := b.Leader(); return ok })
 	cut := time.Now()
 	way.Cut()
-	within(t, 10*time.Second, next)
-	won := time.Now()
-	t.Logf("the lead was taken over %s after the cut", won.Sub(cut).Round(time.Millisecond))
-	select {
-	case at := <-stopped:
-		if !at.Before(won) || !errors.Is(context.Cause(first.Context()), ErrLeadLost) {
-			t.Errorf("the leader stopped at %s because of %v, the next led at %s", at, context.Cause(first.Context()), won)
-		}
-	default:
+	within(t, 10*time.Second, slow, next)
+	switch why := context.Cause(first.Context()); {
+	case why == nil:
 		t.Error("two routers lead")
+	case !errors.Is(why, ErrLeadLost):
+		t.Errorf("the leader stopped because of %v", why)
 	}
+	t.Logf("the lead was taken over %s after the cut", time.Since(cut).Round(time.Millisecond))
 }
 
 // What a term's store is doing when the lead is lost ends with it, however patient who asked is: nobody else may be kept waiting, or
@@ -162,10 +201,15 @@ func TestWhatIsUnderWayEndsWithTheLead(t *testing.T) {
 	cluster := testenv.Etcd(t, 1)
 	way := testenv.NewRelay(t, strings.TrimPrefix(cluster.Endpoints[0], "http://"))
 	a := connect(t, "http://"+way.Addr)
-	term := within(t, 5*time.Second, lead(t, a, candidate("a", 0)))
+	term := leads(t, lead(t, a, candidate("a", 0)))
+	slow := slowness(t, connect(t, cluster.Endpoints...))
 	way.Still()
-	ended := make(chan time.Time, 1)
-	context.AfterFunc(term.Context(), func() { ended <- time.Now() })
+	type moment struct {
+		at   time.Time
+		slow time.Duration
+	}
+	ended := make(chan moment, 1)
+	context.AfterFunc(term.Context(), func() { ended <- moment{time.Now(), slow()} })
 	patient, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	var asking sync.WaitGroup
@@ -180,7 +224,8 @@ func TestWhatIsUnderWayEndsWithTheLead(t *testing.T) {
 		})
 	}
 	asking.Wait()
-	if late := time.Since(<-ended); late > 500*time.Millisecond {
+	end := <-ended
+	if late := time.Since(end.at) - (slow() - end.slow); late > 500*time.Millisecond {
 		t.Errorf("it went on for %s after the lead was lost", late)
 	}
 	if l, ok := a.Leader(); ok {
@@ -188,11 +233,25 @@ func TestWhatIsUnderWayEndsWithTheLead(t *testing.T) {
 	}
 }
 
+// Where the members that are left need most of a lease to go on, on a busy machine, no lead can survive: another cluster is tried.
 func TestTheLeadSurvivesTheEndOfAMember(t *testing.T) {
+	shown := false
+	for try := 1; try <= 3 && !shown && !t.Failed(); try++ {
+		t.Run(fmt.Sprint(try), func(t *testing.T) { shown = survives(t) })
+	}
+	if !shown && !t.Failed() {
+		t.Error("found no cluster that goes on in time")
+	}
+}
+
+// survives kills each member in turn; false when the lead was lost, and etcd was away for too long.
+func survives(t *testing.T) bool {
+	t.Helper()
 	cluster := testenv.Etcd(t, 3)
-	a := connect(t, cluster.Endpoints...)
-	term := within(t, 5*time.Second, lead(t, a, candidate("a", 0)))
+	a, slow := connect(t, cluster.Endpoints...), slowness(t, connect(t, cluster.Endpoints...))
+	term := leads(t, lead(t, a, candidate("a", 0)))
 	for i := range 3 {
+		before := slow()
 		cluster.Kill(i)
 		until(t, "a commit is taken", func() bool {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
@@ -200,17 +259,23 @@ func TestTheLeadSurvivesTheEndOfAMember(t *testing.T) {
 			return term.Store.Commit(ctx, record.Batch{Change: sample("I1", 1, i+1)}) == nil || term.Context().Err() != nil
 		})
 		if err := context.Cause(term.Context()); err != nil {
-			t.Fatalf("with member %d killed: %v", i, err)
+			away := slow() - before
+			t.Logf("with member %d killed, and etcd away for %s: %v", i, away.Round(time.Millisecond), err)
+			if away < leaseTTL-beatEvery {
+				t.Error("etcd was there in time")
+			}
+			return false
 		}
 		cluster.Start(i)
 	}
+	return true
 }
 
 // A router that follows says so when etcd is away, though nothing breaks off what it waits for, and leads soon after it is back.
 func TestAFollowerWhoseEtcdIsAwaySaysSoAndLeadsWhenItIsBack(t *testing.T) {
 	cluster := testenv.Etcd(t, 1)
 	a, b := connect(t, cluster.Endpoints...), connect(t, cluster.Endpoints...)
-	within(t, 5*time.Second, lead(t, a, candidate("a", 0)))
+	leads(t, lead(t, a, candidate("a", 0)))
 	said := make(chan error, 100)
 	self := candidate("b", 0)
 	self.Trouble = func(err error) { said <- err }
@@ -218,7 +283,7 @@ func TestAFollowerWhoseEtcdIsAwaySaysSoAndLeadsWhenItIsBack(t *testing.T) {
 	until(t, "b sees that a leads", func() bool { l, ok := b.Leader(); return ok && l.Name == "a" })
 	cluster.Kill(0)
 	killed := time.Now()
-	for deadline := time.After(12 * time.Second); ; {
+	for deadline := time.After(patience); ; {
 		select {
 		case err := <-said:
 			if err == nil {
@@ -226,21 +291,21 @@ func TestAFollowerWhoseEtcdIsAwaySaysSoAndLeadsWhenItIsBack(t *testing.T) {
 			}
 			t.Logf("after %s: %v", time.Since(killed).Round(100*time.Millisecond), err)
 		case <-deadline:
-			t.Fatal("nothing was said for 12 s")
+			t.Fatalf("nothing was said for %s", patience)
 		}
 		break
 	}
 	<-time.After(time.Until(killed.Add(25 * time.Second))) // long enough for the client's own pauses to grow
 	cluster.Start(0)
 	back := time.Now()
-	within(t, 10*time.Second, next)
+	within(t, 10*time.Second, slowness(t, connect(t, cluster.Endpoints...)), next)
 	t.Logf("leads %s after etcd was back", time.Since(back).Round(100*time.Millisecond))
 }
 
 func TestARouterWithAWrongClockDoesNotTakeOver(t *testing.T) {
 	cluster := testenv.Etcd(t, 1)
 	a, ahead, good := connect(t, cluster.Endpoints...), connect(t, cluster.Endpoints...), connect(t, cluster.Endpoints...)
-	first := within(t, 5*time.Second, lead(t, a, candidate("a", 0)))
+	first := leads(t, lead(t, a, candidate("a", 0)))
 	said := make(chan error, 100)
 	wrong := candidate("ahead", 3*time.Second)
 	wrong.Trouble = func(err error) { said <- err }
@@ -253,10 +318,10 @@ func TestARouterWithAWrongClockDoesNotTakeOver(t *testing.T) {
 			return false
 		}
 	})
-	next := lead(t, good, candidate("good", -time.Second))
+	next, slow := lead(t, good, candidate("good", -time.Second)), slowness(t, good)
 	until(t, "the good one sees the leader's time", func() bool { return good.clock.offset() != 0 })
 	first.Resign()
-	within(t, 10*time.Second, next)
+	within(t, 10*time.Second, slow, next)
 	select {
 	case <-never:
 		t.Error("the router whose clock is 3 s ahead leads")
@@ -269,7 +334,7 @@ func TestARouterWithAWrongClockLeadsWhenNobodyElseDoes(t *testing.T) {
 	cluster := testenv.Etcd(t, 1)
 	a, ahead := connect(t, cluster.Endpoints...), connect(t, cluster.Endpoints...)
 	ahead.patience = 2 * time.Second // else 30 s
-	first := within(t, 5*time.Second, lead(t, a, candidate("a", 0)))
+	first := leads(t, lead(t, a, candidate("a", 0)))
 	said := make(chan error, 100)
 	wrong := candidate("ahead", 3*time.Second)
 	wrong.Trouble = func(err error) { said <- err }
@@ -282,9 +347,9 @@ func TestARouterWithAWrongClockLeadsWhenNobodyElseDoes(t *testing.T) {
 			return false
 		}
 	})
-	first.Resign()
 	left := time.Now()
-	within(t, 10*time.Second, won)
+	first.Resign()
+	within(t, 10*time.Second, slowness(t, a), won)
 	if took := time.Since(left); took < ahead.patience {
 		t.Errorf("it leads after %s, before anybody else had %s", took, ahead.patience)
 	}
@@ -346,7 +411,7 @@ func TestWhatIsWrongWithAClusterIsSaid(t *testing.T) {
 			case tt.want == "" && err != nil:
 				t.Error(err)
 			case tt.want == "":
-				within(t, 5*time.Second, lead(t, c, candidate("a", 0)))
+				leads(t, lead(t, c, candidate("a", 0)))
 			case err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), cluster.Endpoints[0]) || strings.Contains(err.Error(), "guess"):
 				t.Errorf("found %v, want %q", err, tt.want)
 			}

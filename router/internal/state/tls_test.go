@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"strings"
 	"testing"
-	"time"
 
 	"nezuban/packaging/testenv"
 )
@@ -49,7 +48,7 @@ func TestAClusterThatAsksForCertificatesAndAPassword(t *testing.T) {
 			case tt.want == "" && err != nil:
 				t.Error(err)
 			case tt.want == "":
-				within(t, 10*time.Second, lead(t, c, candidate("a", 0)))
+				leads(t, lead(t, c, candidate("a", 0)))
 			case err == nil || !strings.Contains(err.Error(), tt.want):
 				t.Errorf("found %v, want %q", err, tt.want)
 			case strings.Contains(err.Error(), "i/o timeout"):

@@ -26,8 +26,9 @@ import (
 // hostile is text as a sender may choose it.
 const hostile = `</td><script>document.title="owned"</script><img src=x onerror=alert(1)>`
 
-// house is a board, an actor and a watch with one incident.
+// house is a board, an actor and a watch with one incident, three minutes after it was opened.
 type house struct {
+	now       time.Time
 	mu        sync.Mutex
 	incident  incident.Incident
 	timeline  []incident.Entry
@@ -39,13 +40,15 @@ type house struct {
 }
 
 func newHouse() *house {
-	at := time.Now().Add(-3 * time.Minute)
+	now := time.Now()
+	at := now.Add(-3 * time.Minute)
 	alert := incident.Alert{
 		Key: "k", Rule: "died", Kind: incident.KindOccurrence, Firing: true, Severity: incident.SeverityPage,
 		Labels: map[string]string{"host": "h1", "container_name": "api"}, Summary: "api died " + hostile, At: at,
 		Reason: "exit 7 " + hostile, Runbook: "https://wiki.example/api?a=1&b=2", Source: "https://graphs.example/api?a=1&b=2", Before: []incident.Mark{{At: at.Add(-time.Minute), Text: "container api was replaced " + hostile}},
 	}
 	return &house{
+		now: now,
 		incident: incident.Incident{
 			ID: "2026-1", State: incident.Triggered, Severity: incident.SeverityPage, OpenedAt: at,
 			Alerts: map[string]incident.AlertState{"k": {Alert: alert, Count: 2, First: at}}, Entries: 1,
@@ -198,7 +201,7 @@ func newSite(t *testing.T) *site {
 		Store: &access.Memory{}, Now: time.Now,
 	})
 	server := httptest.NewServer(web.New(web.Options{
-		Board: h, Actor: h, Gate: gate, Watch: h, Reach: h.reached, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Board: h, Actor: h, Gate: gate, Watch: h, Reach: h.reached, Now: func() time.Time { return h.now }, Log: slog.New(slog.DiscardHandler),
 		ChecksFile: func() []byte { return []byte("[[check]]\n") }, Open: h.open, File: rotationFile(t),
 	}))
 	t.Cleanup(server.Close)

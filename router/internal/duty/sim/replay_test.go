@@ -15,30 +15,46 @@ import (
 var nights = []uint64{2239, 91, 107, 196, 228, 3, 7, 27}
 
 // TestASeedIsTheSameNightAgain runs seeds three times, as a long run does and twice as the printed command does, and wants
-// the same: what a seed of a long run has shown can be seen again, line by line. Two of them may differ: whoever has the
-// processor for 10 ms by the real clock, on a busy machine, is sent to the end of the line. Under the race detector all do: it
-// changes the order of goroutines on purpose.
+// the same: what a seed of a long run has shown can be seen again, line by line. Half of them may differ at first; these are compared
+// again by themselves, up to three times: whoever has the processor for 10 ms by the real clock, on a busy machine, is sent to the
+// end of the line. Under the race detector all differ: it changes the order of goroutines on purpose.
 func TestASeedIsTheSameNightAgain(t *testing.T) {
-	const mayDiffer = 2
+	const mayDiffer, tries = 4, 3
 	differing := make([]string, len(nights))
 	t.Run("nights", func(t *testing.T) {
 		for i, seed := range nights {
 			t.Run(fmt.Sprint(seed), func(t *testing.T) {
 				t.Parallel()
-				first, summary := traced(t, seed)
-				again, _ := traced(t, seed)
-				if at, one, other := difference(first, again); at > 0 {
-					differing[i] = fmt.Sprintf("seed %d, line %d of the trace:\n\t%s\n\t%s", seed, at, one, other)
-				} else if short := untraced(t, seed); short != summary {
-					differing[i] = fmt.Sprintf("seed %d, with a trace and without:\n\t%s\n\t%s", seed, summary, short)
-				}
+				differing[i] = another(t, seed)
 			})
 		}
 	})
-	differing = slices.DeleteFunc(differing, func(text string) bool { return text == "" })
-	if len(differing) > mayDiffer {
-		t.Errorf("of %d nights %d were others when they came again:\n%s", len(nights), len(differing), strings.Join(differing, "\n"))
+	if others := slices.DeleteFunc(slices.Clone(differing), func(text string) bool { return text == "" }); len(others) > mayDiffer {
+		t.Errorf("of %d nights %d were others when they came again", len(nights), len(others))
 	}
+	for i, seed := range nights {
+		for try := 0; try < tries && differing[i] != ""; try++ {
+			t.Log(differing[i])
+			differing[i] = another(t, seed)
+		}
+		if differing[i] != "" {
+			t.Errorf("it is another night each time that it comes again: %s", differing[i])
+		}
+	}
+}
+
+// another says in what a seed's night differs when it comes again; "": it is the same.
+func another(t *testing.T, seed uint64) string {
+	t.Helper()
+	first, summary := traced(t, seed)
+	again, _ := traced(t, seed)
+	if at, one, other := difference(first, again); at > 0 {
+		return fmt.Sprintf("seed %d, line %d of the trace:\n\t%s\n\t%s", seed, at, one, other)
+	}
+	if short := untraced(t, seed); short != summary {
+		return fmt.Sprintf("seed %d, with a trace and without:\n\t%s\n\t%s", seed, summary, short)
+	}
+	return ""
 }
 
 // traced runs a seed as replay does, and returns its trace by lines and what it says at the end.

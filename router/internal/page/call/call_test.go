@@ -19,10 +19,13 @@ import (
 
 const alicesNumber = "+4915112345678"
 
+// soon is the timeout of what is never answered. Elsewhere it is a minute: no pause of the machine is taken for silence.
+const soon = time.Second
+
 func configFor(server *faketwilio.Server) call.Config {
 	return call.Config{Config: twilio.Config{
 		BaseURL: server.URL + "/", AccountSID: faketwilio.AccountSID, AuthToken: faketwilio.AuthToken, From: faketwilio.From,
-		Timeout: 300 * time.Millisecond,
+		Timeout: time.Minute,
 	}}
 }
 
@@ -81,15 +84,16 @@ func TestCallThatAKeyAcknowledges(t *testing.T) {
 }
 
 func TestRepeatSaysSo(t *testing.T) {
-	for name, misbehave := range map[string]func(*faketwilio.Server){
-		"500 then 201":       func(s *faketwilio.Server) { s.Fail(1, 500) },
-		"made, not answered": func(s *faketwilio.Server) { s.Swallow(1) },
-		"429":                func(s *faketwilio.Server) { s.Limit(1, nil) },
+	for name, misbehave := range map[string]func(*faketwilio.Server, *call.Config){
+		"500 then 201":       func(s *faketwilio.Server, _ *call.Config) { s.Fail(1, 500) },
+		"made, not answered": func(s *faketwilio.Server, c *call.Config) { s.Swallow(1); c.Timeout = soon },
+		"429":                func(s *faketwilio.Server, _ *call.Config) { s.Limit(1, nil) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := faketwilio.New(t)
-			p, m := call.New(configFor(server)), message(page.KindTrigger)
-			misbehave(server)
+			config, m := configFor(server), message(page.KindTrigger)
+			misbehave(server, &config)
+			p := call.New(config)
 			if _, err := p.Page(t.Context(), m); err == nil || page.IsPermanent(err) {
 				t.Fatalf("first try: %v, want an error worth another try", err)
 			}
@@ -174,7 +178,7 @@ func TestClassification(t *testing.T) {
 			s.Fail(1, 503)
 		}, false, 0, "code 20503"},
 		{"unreachable", func(_ *faketwilio.Server, c *call.Config, _ *page.Message) { c.BaseURL = "http://127.0.0.1:1" }, false, 0, "refused"},
-		{"hangs", func(s *faketwilio.Server, _ *call.Config, _ *page.Message) { s.Hang() }, false, 0, "no answer within 300ms"},
+		{"hangs", func(s *faketwilio.Server, c *call.Config, _ *page.Message) { s.Hang(); c.Timeout = soon }, false, 0, "no answer within 1s"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			server := faketwilio.New(t)

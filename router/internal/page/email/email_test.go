@@ -20,9 +20,12 @@ import (
 	"nezuban/router/internal/page/email"
 )
 
+// soon is the timeout of a step that is never answered. Elsewhere it is a minute: no pause of the machine is taken for silence.
+const soon = time.Second
+
 func configFor(server *fakesmtp.Server) email.Config {
 	return email.Config{
-		Server: server.Addr, From: mail.Address{Name: "Nezuban", Address: "nezuban@example.org"}, Roots: server.Roots, Timeout: 500 * time.Millisecond,
+		Server: server.Addr, From: mail.Address{Name: "Nezuban", Address: "nezuban@example.org"}, Roots: server.Roots, Timeout: time.Minute,
 	}
 }
 
@@ -173,7 +176,7 @@ func TestClassification(t *testing.T) {
 		return func(s *fakesmtp.Server, _ *email.Config, _ *page.Message) { s.Refuse(phase, code, text) }
 	}
 	hang := func(phase fakesmtp.Phase) func(*fakesmtp.Server, *email.Config, *page.Message) {
-		return func(s *fakesmtp.Server, _ *email.Config, _ *page.Message) { s.Hang(phase) }
+		return func(s *fakesmtp.Server, c *email.Config, _ *page.Message) { s.Hang(phase); c.Timeout = soon }
 	}
 	drop := func(phase fakesmtp.Phase) func(*fakesmtp.Server, *email.Config, *page.Message) {
 		return func(s *fakesmtp.Server, _ *email.Config, _ *page.Message) { s.Drop(phase) }
@@ -221,14 +224,14 @@ func TestClassification(t *testing.T) {
 			c.TLS, c.Roots = email.Implicit, x509.NewCertPool()
 		}, false, "connect: TLS: tls: failed to verify"},
 		{"unreachable", fakesmtp.Options{}, func(_ *fakesmtp.Server, c *email.Config, _ *page.Message) { c.Server = "127.0.0.1:1" }, false, "connect: dial tcp 127.0.0.1:1"},
-		{"hangs before the greeting", fakesmtp.Options{}, hang(fakesmtp.Greeting), false, "greeting: no answer within 500ms"},
+		{"hangs before the greeting", fakesmtp.Options{}, hang(fakesmtp.Greeting), false, "greeting: no answer within 1s"},
 		{"hangs before TLS", fakesmtp.Options{}, func(s *fakesmtp.Server, c *email.Config, _ *page.Message) {
-			c.TLS = email.Implicit
+			c.TLS, c.Timeout = email.Implicit, soon
 			s.Hang(fakesmtp.Greeting)
-		}, false, "connect: no answer within 500ms"},
-		{"hangs at EHLO", fakesmtp.Options{}, hang(fakesmtp.Hello), false, "EHLO: no answer within 500ms"},
-		{"hangs at the sender", fakesmtp.Options{}, hang(fakesmtp.Mail), false, "MAIL FROM: no answer within 500ms"},
-		{"hangs at the recipient", fakesmtp.Options{}, hang(fakesmtp.Rcpt), false, "RCPT TO: no answer within 500ms"},
+		}, false, "connect: no answer within 1s"},
+		{"hangs at EHLO", fakesmtp.Options{}, hang(fakesmtp.Hello), false, "EHLO: no answer within 1s"},
+		{"hangs at the sender", fakesmtp.Options{}, hang(fakesmtp.Mail), false, "MAIL FROM: no answer within 1s"},
+		{"hangs at the recipient", fakesmtp.Options{}, hang(fakesmtp.Rcpt), false, "RCPT TO: no answer within 1s"},
 		{"connection lost at EHLO", fakesmtp.Options{}, drop(fakesmtp.Hello), false, "EHLO: "},
 		{"connection lost at the recipient", fakesmtp.Options{}, drop(fakesmtp.Rcpt), false, "RCPT TO: "},
 	} {
@@ -254,8 +257,10 @@ func TestClassification(t *testing.T) {
 func TestNoAnswerToTheMail(t *testing.T) {
 	server := fakesmtp.New(t, fakesmtp.Options{})
 	server.Hang(fakesmtp.Data)
-	_, err := email.New(configFor(server)).Page(t.Context(), message(page.KindTrigger))
-	if err == nil || page.IsPermanent(err) || !strings.Contains(err.Error(), "DATA: no answer within 500ms") {
+	config := configFor(server)
+	config.Timeout = soon
+	_, err := email.New(config).Page(t.Context(), message(page.KindTrigger))
+	if err == nil || page.IsPermanent(err) || !strings.Contains(err.Error(), "DATA: no answer within 1s") {
 		t.Errorf("found %v", err)
 	}
 }
@@ -287,7 +292,6 @@ func TestCallersEndIsKept(t *testing.T) {
 	server := fakesmtp.New(t, fakesmtp.Options{})
 	server.Hang(fakesmtp.Rcpt)
 	config := configFor(server)
-	config.Timeout = time.Minute
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {

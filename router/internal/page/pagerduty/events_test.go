@@ -13,12 +13,12 @@ import (
 )
 
 // both starts an account, its Events API, and a pager that has both.
-func both(t *testing.T) (*fakepagerduty.Server, *fakepagerduty.EventsServer, *pagerduty.Pager) {
+func both(t *testing.T, timeout time.Duration) (*fakepagerduty.Server, *fakepagerduty.EventsServer, *pagerduty.Pager) {
 	t.Helper()
 	server, _ := account(t)
 	events := fakepagerduty.NewEvents(t)
 	c := configFor(server)
-	c.EventsURL, c.EventsKey = events.URL, fakepagerduty.RoutingKey
+	c.EventsURL, c.EventsKey, c.Timeout = events.URL, fakepagerduty.RoutingKey, timeout
 	return server, events, pagerduty.New(c)
 }
 
@@ -33,6 +33,7 @@ func TestEventsTakeWhatTheRESTAPIDoesNot(t *testing.T) {
 	for _, row := range []struct {
 		name      string
 		since     time.Duration
+		timeout   time.Duration
 		wrong     func(*fakepagerduty.Server, *fakepagerduty.EventsServer)
 		incidents int // at PagerDuty's REST API
 		alerts    int
@@ -40,48 +41,48 @@ func TestEventsTakeWhatTheRESTAPIDoesNot(t *testing.T) {
 		again     time.Duration // how soon another try is asked for; 0: none
 		says      string
 	}{
-		{"all is well", 0, nil, 1, 0, "PI00001", 0, ""},
-		{"it has failed, and works again", time.Minute, nil, 1, 0, "PI00001", 0, ""},
-		{"500 at first", 0, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Fail(1, 500) }, 0, 0, "rest?", time.Second, ""},
-		{"500 for 3 s: the next try comes in time", 3 * time.Second, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Fail(1, 500) }, 0, 0, "rest?", 7 * time.Second, ""},
-		{"500 for 7 s: the next try would come 8 s later", 7 * time.Second, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Fail(1, 500) }, 0, 1, "rest? events/" + alertKey, 0, ""},
-		{"500 for 11 s", 11 * time.Second, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Fail(1, 500) }, 0, 1, "rest? events/" + alertKey, 0, ""},
-		{"429 without headers", 11 * time.Second, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Limit(2, nil) }, 0, 1, "events/" + alertKey, 0, ""},
-		{"429 with headers: the pause concerns the REST API alone", 11 * time.Second, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) {
+		{"all is well", 0, time.Minute, nil, 1, 0, "PI00001", 0, ""},
+		{"it has failed, and works again", time.Minute, time.Minute, nil, 1, 0, "PI00001", 0, ""},
+		{"500 at first", 0, time.Minute, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Fail(1, 500) }, 0, 0, "rest?", time.Second, ""},
+		{"500 for 3 s: the next try comes in time", 3 * time.Second, time.Minute, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Fail(1, 500) }, 0, 0, "rest?", 7 * time.Second, ""},
+		{"500 for 7 s: the next try would come 8 s later", 7 * time.Second, time.Minute, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Fail(1, 500) }, 0, 1, "rest? events/" + alertKey, 0, ""},
+		{"500 for 11 s", 11 * time.Second, time.Minute, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Fail(1, 500) }, 0, 1, "rest? events/" + alertKey, 0, ""},
+		{"429 without headers", 11 * time.Second, time.Minute, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Limit(2, nil) }, 0, 1, "events/" + alertKey, 0, ""},
+		{"429 with headers: the pause concerns the REST API alone", 11 * time.Second, time.Minute, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) {
 			s.Limit(1, http.Header{"Ratelimit-Reset": {"60"}, "Ratelimit-Remaining": {"0"}})
 		}, 0, 1, "events/" + alertKey, 0, ""},
-		{"429 that asks to wait long, at first: the next try comes in time for the Events API", 0, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) {
+		{"429 that asks to wait long, at first: the next try comes in time for the Events API", 0, time.Minute, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) {
 			s.Limit(1, http.Header{"Retry-After": {"300"}})
 		}, 0, 0, "", 10 * time.Second, ""},
-		{"created, but unknown: no alert beside it", 11 * time.Second, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Swallow(1) }, 1, 0, "PI00001", 0, ""},
-		{"created, but unknown, and the look-up is limited at first", 11 * time.Second, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) {
+		{"created, but unknown: no alert beside it", 11 * time.Second, soon, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Swallow(1) }, 1, 0, "PI00001", 0, ""},
+		{"created, but unknown, and the look-up is limited at first", 11 * time.Second, soon, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) {
 			s.Swallow(1)
 			s.FailReads(1, 429)
 		}, 1, 0, "PI00001", 0, ""},
-		{"created, but unknown, and cannot be looked up", 11 * time.Second, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) {
+		{"created, but unknown, and cannot be looked up", 11 * time.Second, soon, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) {
 			s.Swallow(1)
 			s.FailReads(2, 500)
 		}, 1, 1, "rest? events/" + alertKey, 0, ""},
-		{"refused for good: the next channel's affair", time.Minute, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Fail(1, 403) }, 0, 0, "", 0, "403"},
-		{"both fail", 11 * time.Second, func(s *fakepagerduty.Server, e *fakepagerduty.EventsServer) {
+		{"refused for good: the next channel's affair", time.Minute, time.Minute, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Fail(1, 403) }, 0, 0, "", 0, "403"},
+		{"both fail", 11 * time.Second, time.Minute, func(s *fakepagerduty.Server, e *fakepagerduty.EventsServer) {
 			s.Fail(1, 503)
 			e.Fail(1, 429)
 		}, 0, 0, "rest?", time.Second, "Event object is invalid: Too Many Requests"},
-		{"both fail, and the Events API asks to wait long: the REST API need not", 11 * time.Second, func(s *fakepagerduty.Server, e *fakepagerduty.EventsServer) {
+		{"both fail, and the Events API asks to wait long: the REST API need not", 11 * time.Second, time.Minute, func(s *fakepagerduty.Server, e *fakepagerduty.EventsServer) {
 			s.Fail(1, 503)
 			e.Limit(1, http.Header{"Retry-After": {"300"}})
 		}, 0, 0, "rest?", time.Second, "Too Many Requests"},
-		{"both fail, and the REST API asks to wait long: the Events API need not", 11 * time.Second, func(s *fakepagerduty.Server, e *fakepagerduty.EventsServer) {
+		{"both fail, and the REST API asks to wait long: the Events API need not", 11 * time.Second, time.Minute, func(s *fakepagerduty.Server, e *fakepagerduty.EventsServer) {
 			s.Limit(2, http.Header{"Retry-After": {"300"}})
 			e.Fail(1, 503)
 		}, 0, 0, "", time.Second, "Service Unavailable"},
-		{"the Events API refuses: in its own words", 11 * time.Second, func(s *fakepagerduty.Server, e *fakepagerduty.EventsServer) {
+		{"the Events API refuses: in its own words", 11 * time.Second, time.Minute, func(s *fakepagerduty.Server, e *fakepagerduty.EventsServer) {
 			s.Fail(1, 503)
 			e.Fail(1, 400)
 		}, 0, 0, "rest?", time.Second, "answered 400: Event object is invalid: Bad Request"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			server, events, p := both(t)
+			server, events, p := both(t, row.timeout)
 			if row.wrong != nil {
 				row.wrong(server, events)
 			}
@@ -111,24 +112,25 @@ func TestEventsTakeWhatTheRESTAPIDoesNot(t *testing.T) {
 func TestWhatFollowsGoesTheSameWay(t *testing.T) {
 	for _, row := range []struct {
 		name      string
+		timeout   time.Duration
 		open      func(t *testing.T, server *fakepagerduty.Server, p *pagerduty.Pager) string
 		incident  string // its status at the REST API in the end; "": none there
 		asksREST  bool
 		wantAlert string
 	}{
-		{"by REST", func(t *testing.T, _ *fakepagerduty.Server, p *pagerduty.Pager) string {
+		{"by REST", time.Minute, func(t *testing.T, _ *fakepagerduty.Server, p *pagerduty.Pager) string {
 			return mustPage(t, p, trigger(alice))
 		}, "resolved", true, ""},
-		{"by events", func(t *testing.T, s *fakepagerduty.Server, p *pagerduty.Pager) string {
+		{"by events", time.Minute, func(t *testing.T, s *fakepagerduty.Server, p *pagerduty.Pager) string {
 			s.Limit(2, nil)
 			return mustPage(t, p, failing(trigger(alice), time.Minute))
 		}, "", false, "resolved"},
-		{"by both, of which one is not known", func(t *testing.T, s *fakepagerduty.Server, p *pagerduty.Pager) string {
+		{"by both, of which one is not known", soon, func(t *testing.T, s *fakepagerduty.Server, p *pagerduty.Pager) string {
 			s.Swallow(1)
 			s.FailReads(2, 500)
 			return mustPage(t, p, failing(trigger(alice), time.Minute))
 		}, "resolved", true, "resolved"},
-		{"by events at first, the next step by REST", func(t *testing.T, s *fakepagerduty.Server, p *pagerduty.Pager) string {
+		{"by events at first, the next step by REST", time.Minute, func(t *testing.T, s *fakepagerduty.Server, p *pagerduty.Pager) string {
 			s.Limit(2, nil)
 			m := trigger(bob)
 			m.ProviderID = mustPage(t, p, failing(trigger(alice), time.Minute))
@@ -137,7 +139,7 @@ func TestWhatFollowsGoesTheSameWay(t *testing.T) {
 		}, "resolved", true, "resolved"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			server, events, p := both(t)
+			server, events, p := both(t, row.timeout)
 			id := row.open(t, server, p)
 			before := len(server.Requests())
 			for _, kind := range []page.Kind{page.KindAcknowledge, page.KindUpdate, page.KindResolve} {
@@ -176,7 +178,7 @@ func status(all []fakepagerduty.Incident) string {
 
 // What one API has taken is said again when the other fails: that changes nothing there.
 func TestAResolveThatFailsInOneWayIsTriedAgain(t *testing.T) {
-	server, events, p := both(t)
+	server, events, p := both(t, soon)
 	server.Swallow(1)
 	server.FailReads(2, 500)
 	m := trigger(alice)
@@ -197,7 +199,7 @@ func TestAResolveThatFailsInOneWayIsTriedAgain(t *testing.T) {
 // The pause that one API asks for does not hold up what is said by the other.
 func TestAResolveThatFailsInBothWaysWaitsForTheSoonerOne(t *testing.T) {
 	for _, row := range []struct{ rest, events string }{{"60", "300"}, {"300", "60"}} {
-		server, events, p := both(t)
+		server, events, p := both(t, soon)
 		server.Swallow(1)
 		server.FailReads(2, 500)
 		m := trigger(alice)
@@ -213,7 +215,7 @@ func TestAResolveThatFailsInBothWaysWaitsForTheSoonerOne(t *testing.T) {
 
 // A request that was not made, because PagerDuty has asked to wait, has left nothing there that would have to be looked for.
 func TestWhatWasNotSentMayNotHaveArrived(t *testing.T) {
-	server, _, p := both(t)
+	server, _, p := both(t, time.Minute)
 	server.Limit(1, http.Header{"Ratelimit-Reset": {"60"}})
 	mustPage(t, p, failing(trigger(alice), time.Minute))
 	m := failing(trigger(bob), time.Minute)

@@ -21,7 +21,10 @@ var (
 	bob   = page.Recipient{Person: "bob", Address: "PBOB"}
 )
 
-// account starts an account with alice and bob, and a pager for it whose requests end soon.
+// soon is the timeout of what is never answered. Elsewhere it is a minute: no pause of the machine is taken for silence.
+const soon = time.Second
+
+// account starts an account with alice and bob, and a pager for it.
 func account(t *testing.T) (*fakepagerduty.Server, *pagerduty.Pager) {
 	t.Helper()
 	server := fakepagerduty.New(t)
@@ -33,7 +36,7 @@ func account(t *testing.T) (*fakepagerduty.Server, *pagerduty.Pager) {
 func configFor(server *fakepagerduty.Server) pagerduty.Config {
 	return pagerduty.Config{
 		BaseURL: server.URL, Token: fakepagerduty.Token, From: fakepagerduty.Bot, ServiceID: fakepagerduty.Service,
-		Timeout: 300 * time.Millisecond,
+		Timeout: time.Minute,
 	}
 }
 
@@ -147,16 +150,21 @@ func TestLaterStepOfOneResolvedAtPagerDutyIsAnError(t *testing.T) {
 }
 
 func TestFailureThenSuccessIsOneIncident(t *testing.T) {
-	for name, misbehave := range map[string]func(*fakepagerduty.Server){
-		"500 then 201":                           func(s *fakepagerduty.Server) { s.Fail(1, 500) },
-		"500, look-up 500, then 201":             func(s *fakepagerduty.Server) { s.Fail(1, 500); s.FailReads(1, 500) },
-		"created, never answered, look-up fails": func(s *fakepagerduty.Server) { s.Swallow(1); s.FailReads(1, 503) },
-		"429 without headers":                    func(s *fakepagerduty.Server) { s.Limit(1, nil) },
+	for name, misbehave := range map[string]func(*fakepagerduty.Server, *pagerduty.Config){
+		"500 then 201":               func(s *fakepagerduty.Server, _ *pagerduty.Config) { s.Fail(1, 500) },
+		"500, look-up 500, then 201": func(s *fakepagerduty.Server, _ *pagerduty.Config) { s.Fail(1, 500); s.FailReads(1, 500) },
+		"created, never answered, look-up fails": func(s *fakepagerduty.Server, c *pagerduty.Config) {
+			s.Swallow(1)
+			s.FailReads(1, 503)
+			c.Timeout = soon
+		},
+		"429 without headers": func(s *fakepagerduty.Server, _ *pagerduty.Config) { s.Limit(1, nil) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			server, p := account(t)
-			misbehave(server)
-			m := trigger(alice)
+			server, _ := account(t)
+			config, m := configFor(server), trigger(alice)
+			misbehave(server, &config)
+			p := pagerduty.New(config)
 			if _, err := p.Page(t.Context(), m); err == nil || page.IsPermanent(err) {
 				t.Fatalf("first try: %v, want an error worth another try", err)
 			}
@@ -170,9 +178,11 @@ func TestFailureThenSuccessIsOneIncident(t *testing.T) {
 }
 
 func TestCreatedButNeverAnsweredIsFoundAtOnce(t *testing.T) {
-	server, p := account(t)
+	server, _ := account(t)
 	server.Swallow(1)
-	id := mustPage(t, p, trigger(alice))
+	config := configFor(server)
+	config.Timeout = soon
+	id := mustPage(t, pagerduty.New(config), trigger(alice))
 	if got := only(t, server); got.ID != id {
 		t.Errorf("id %q, want %q", id, got.ID)
 	}
@@ -253,7 +263,7 @@ func TestClassification(t *testing.T) {
 			s.Limit(1, http.Header{"Retry-After": {"9"}})
 		}, false, 9 * time.Second, "429"},
 		{"unreachable", func(_ *fakepagerduty.Server, c *pagerduty.Config, _ *page.Message) { c.BaseURL = "http://127.0.0.1:1" }, false, 0, "refused"},
-		{"hangs", func(s *fakepagerduty.Server, _ *pagerduty.Config, _ *page.Message) { s.Hang() }, false, 0, "no answer within 300ms"},
+		{"hangs", func(s *fakepagerduty.Server, c *pagerduty.Config, _ *page.Message) { s.Hang(); c.Timeout = soon }, false, 0, "no answer within 1s"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			server, _ := account(t)
@@ -308,7 +318,7 @@ func TestAnswerThatNamesNoIncident(t *testing.T) {
 
 // An event that nobody says to have taken is tried again, with its key.
 func TestAnswerThatNamesNoEvent(t *testing.T) {
-	server, events, p := both(t)
+	server, events, p := both(t, time.Minute)
 	server.Fail(2, 500)
 	events.Garble(`{}`)
 	m := failing(trigger(alice), time.Minute)

@@ -16,8 +16,11 @@ import (
 	"nezuban/router/internal/page/slack"
 )
 
+// soon is the timeout of what is never answered. Elsewhere it is a minute: no pause of the machine is taken for silence.
+const soon = time.Second
+
 func configFor(server *fakeslack.Server) slack.Config {
-	return slack.Config{BaseURL: server.URL + "/", Token: fakeslack.Token, Timeout: 300 * time.Millisecond}
+	return slack.Config{BaseURL: server.URL + "/", Token: fakeslack.Token, Timeout: time.Minute}
 }
 
 func message(kind page.Kind) page.Message {
@@ -103,17 +106,22 @@ func TestThreadThatIsNoMore(t *testing.T) {
 }
 
 func TestFailureThenSuccessIsOneMessage(t *testing.T) {
-	for name, misbehave := range map[string]func(*fakeslack.Server){
-		"500 then 200":                        func(s *fakeslack.Server) { s.Fail(1, 500) },
-		"refused for now":                     func(s *fakeslack.Server) { s.Refuse("chat.postMessage", "service_unavailable") },
-		"broken there":                        func(s *fakeslack.Server) { s.Refuse("chat.postMessage", "fatal_error") },
-		"sent, never answered, look-up fails": func(s *fakeslack.Server) { s.Swallow(1); s.FailReads(1, 503) },
-		"429":                                 func(s *fakeslack.Server) { s.Limit(1, nil) },
+	for name, misbehave := range map[string]func(*fakeslack.Server, *slack.Config){
+		"500 then 200":    func(s *fakeslack.Server, _ *slack.Config) { s.Fail(1, 500) },
+		"refused for now": func(s *fakeslack.Server, _ *slack.Config) { s.Refuse("chat.postMessage", "service_unavailable") },
+		"broken there":    func(s *fakeslack.Server, _ *slack.Config) { s.Refuse("chat.postMessage", "fatal_error") },
+		"sent, never answered, look-up fails": func(s *fakeslack.Server, c *slack.Config) {
+			s.Swallow(1)
+			s.FailReads(1, 503)
+			c.Timeout = soon
+		},
+		"429": func(s *fakeslack.Server, _ *slack.Config) { s.Limit(1, nil) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := fakeslack.New(t)
-			p, m := slack.New(configFor(server)), message(page.KindTrigger)
-			misbehave(server)
+			config, m := configFor(server), message(page.KindTrigger)
+			misbehave(server, &config)
+			p := slack.New(config)
 			if _, err := p.Page(t.Context(), m); err == nil || page.IsPermanent(err) {
 				t.Fatalf("first try: %v, want an error worth another try", err)
 			}
@@ -129,7 +137,9 @@ func TestFailureThenSuccessIsOneMessage(t *testing.T) {
 func TestSentButNeverAnsweredIsFoundAtOnce(t *testing.T) {
 	server := fakeslack.New(t)
 	server.Swallow(1)
-	id := mustPage(t, slack.New(configFor(server)), message(page.KindTrigger))
+	config := configFor(server)
+	config.Timeout = soon
+	id := mustPage(t, slack.New(config), message(page.KindTrigger))
 	if sent := server.Messages(); len(sent) != 1 || sent[0].Channel+"/"+sent[0].TS != id {
 		t.Errorf("id %q, sent %+v, want one", id, sent)
 	}
@@ -214,7 +224,7 @@ func TestClassification(t *testing.T) {
 		{"repeat, look-up fails", func(s *fakeslack.Server, _ *slack.Config, m *page.Message) { m.Repeat = true; s.FailReads(1, 503) }, false, 0, "conversations.history: answered 503"},
 		{"unreachable", func(_ *fakeslack.Server, c *slack.Config, _ *page.Message) { c.BaseURL = "http://127.0.0.1:1" }, false, 0, "refused"},
 		{"wrong base URL", func(_ *fakeslack.Server, c *slack.Config, _ *page.Message) { c.BaseURL = "http://bad host" }, true, 0, "base URL"},
-		{"hangs", func(s *fakeslack.Server, _ *slack.Config, _ *page.Message) { s.Hang() }, false, 0, "no answer within 300ms"},
+		{"hangs", func(s *fakeslack.Server, c *slack.Config, _ *page.Message) { s.Hang(); c.Timeout = soon }, false, 0, "no answer within 1s"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			server := fakeslack.New(t)

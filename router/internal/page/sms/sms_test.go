@@ -16,10 +16,13 @@ import (
 
 const alicesNumber = "+4915112345678"
 
+// soon is the timeout of what is never answered. Elsewhere it is a minute: no pause of the machine is taken for silence.
+const soon = time.Second
+
 func configFor(server *faketwilio.Server) twilio.Config {
 	return twilio.Config{
 		BaseURL: server.URL + "/", AccountSID: faketwilio.AccountSID, AuthToken: faketwilio.AuthToken, From: faketwilio.From,
-		Timeout: 300 * time.Millisecond,
+		Timeout: time.Minute,
 	}
 }
 
@@ -58,17 +61,22 @@ func TestSend(t *testing.T) {
 }
 
 func TestFailureThenSuccessIsOneMessage(t *testing.T) {
-	for name, misbehave := range map[string]func(*faketwilio.Server){
-		"500 then 201":                        func(s *faketwilio.Server) { s.Fail(1, 500) },
-		"500, look-up 500, then 201":          func(s *faketwilio.Server) { s.Fail(1, 500); s.FailReads(1, 500) },
-		"sent, never answered, look-up fails": func(s *faketwilio.Server) { s.Swallow(1); s.FailReads(1, 503) },
-		"sent, answered by something between": func(s *faketwilio.Server) { s.Garble(`{"ok":true}`); s.FailReads(1, 503) },
-		"429":                                 func(s *faketwilio.Server) { s.Limit(1, nil) },
+	for name, misbehave := range map[string]func(*faketwilio.Server, *twilio.Config){
+		"500 then 201":               func(s *faketwilio.Server, _ *twilio.Config) { s.Fail(1, 500) },
+		"500, look-up 500, then 201": func(s *faketwilio.Server, _ *twilio.Config) { s.Fail(1, 500); s.FailReads(1, 500) },
+		"sent, never answered, look-up fails": func(s *faketwilio.Server, c *twilio.Config) {
+			s.Swallow(1)
+			s.FailReads(1, 503)
+			c.Timeout = soon
+		},
+		"sent, answered by something between": func(s *faketwilio.Server, _ *twilio.Config) { s.Garble(`{"ok":true}`); s.FailReads(1, 503) },
+		"429":                                 func(s *faketwilio.Server, _ *twilio.Config) { s.Limit(1, nil) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := faketwilio.New(t)
-			p, m := sms.New(configFor(server)), trigger()
-			misbehave(server)
+			config, m := configFor(server), trigger()
+			misbehave(server, &config)
+			p := sms.New(config)
 			if _, err := p.Page(t.Context(), m); err == nil || page.IsPermanent(err) {
 				t.Fatalf("first try: %v, want an error worth another try", err)
 			}
@@ -84,7 +92,9 @@ func TestFailureThenSuccessIsOneMessage(t *testing.T) {
 func TestSentButNeverAnsweredIsFoundAtOnce(t *testing.T) {
 	server := faketwilio.New(t)
 	server.Swallow(1)
-	id := mustPage(t, sms.New(configFor(server)), trigger())
+	config := configFor(server)
+	config.Timeout = soon
+	id := mustPage(t, sms.New(config), trigger())
 	if sent := server.Messages(); len(sent) != 1 || sent[0].SID != id {
 		t.Errorf("id %q, sent %+v, want one", id, sent)
 	}
@@ -184,7 +194,7 @@ func TestClassification(t *testing.T) {
 		}, false, 3 * time.Second, "code 20429"},
 		{"repeat, look-up fails", func(s *faketwilio.Server, _ *twilio.Config, m *page.Message) { m.Repeat = true; s.FailReads(1, 503) }, false, 0, "code 20503"},
 		{"unreachable", func(_ *faketwilio.Server, c *twilio.Config, _ *page.Message) { c.BaseURL = "http://127.0.0.1:1" }, false, 0, "refused"},
-		{"hangs", func(s *faketwilio.Server, _ *twilio.Config, _ *page.Message) { s.Hang() }, false, 0, "no answer within 300ms"},
+		{"hangs", func(s *faketwilio.Server, c *twilio.Config, _ *page.Message) { s.Hang(); c.Timeout = soon }, false, 0, "no answer within 1s"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			server := faketwilio.New(t)

@@ -39,9 +39,17 @@ func secrets(t *testing.T, texts ...string) (all []webhook.Secret) {
 	return all
 }
 
+// soon is the timeout of what is never answered. Elsewhere it is a minute: no pause of the machine is taken for silence.
+const soon = time.Second
+
 func pager(t *testing.T, texts ...string) *webhook.Pager {
 	t.Helper()
-	return webhook.New(webhook.Config{Secrets: secrets(t, texts...), Timeout: 300 * time.Millisecond})
+	return webhook.New(configFor(t, texts...))
+}
+
+func configFor(t *testing.T, texts ...string) webhook.Config {
+	t.Helper()
+	return webhook.Config{Secrets: secrets(t, texts...), Timeout: time.Minute}
 }
 
 func message(kind page.Kind, address string) page.Message {
@@ -101,17 +109,18 @@ func TestEveryKindIsDelivered(t *testing.T) {
 func TestRepeatHasTheSameId(t *testing.T) {
 	for _, row := range []struct {
 		name      string
-		misbehave func(*fakewebhook.Server)
+		misbehave func(*fakewebhook.Server, *webhook.Config)
 		doubled   int
 	}{
-		{"500 then 204", func(s *fakewebhook.Server) { s.Fail(1, 500) }, 0},
-		{"taken, not answered", func(s *fakewebhook.Server) { s.Swallow(1) }, 1},
-		{"429", func(s *fakewebhook.Server) { s.Limit(1, nil) }, 0},
+		{"500 then 204", func(s *fakewebhook.Server, _ *webhook.Config) { s.Fail(1, 500) }, 0},
+		{"taken, not answered", func(s *fakewebhook.Server, c *webhook.Config) { s.Swallow(1); c.Timeout = soon }, 1},
+		{"429", func(s *fakewebhook.Server, _ *webhook.Config) { s.Limit(1, nil) }, 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			server := fakewebhook.New(t, fakewebhook.Secret)
-			p, m := pager(t, fakewebhook.Secret), message(page.KindTrigger, server.URL)
-			row.misbehave(server)
+			config, m := configFor(t, fakewebhook.Secret), message(page.KindTrigger, server.URL)
+			row.misbehave(server, &config)
+			p := webhook.New(config)
 			if _, err := p.Page(t.Context(), m); err == nil || page.IsPermanent(err) {
 				t.Fatalf("first try: %v, want an error worth another try", err)
 			}
@@ -141,33 +150,39 @@ func TestEachSecretSigns(t *testing.T) {
 func TestClassification(t *testing.T) {
 	for _, row := range []struct {
 		name      string
-		misbehave func(*fakewebhook.Server, *page.Message)
+		misbehave func(*fakewebhook.Server, *webhook.Config, *page.Message)
 		permanent bool
 		after     time.Duration
 		says      string
 	}{
-		{"nobody", func(_ *fakewebhook.Server, m *page.Message) { m.People = nil }, true, 0, "one person, found 0"},
-		{"no URL", func(_ *fakewebhook.Server, m *page.Message) { m.People[0].Address = "" }, true, 0, "carol has no URL"},
-		{"no host", func(_ *fakewebhook.Server, m *page.Message) { m.People[0].Address = "https://" }, true, 0, "URL cannot be used"},
-		{"another scheme", func(_ *fakewebhook.Server, m *page.Message) { m.People[0].Address = "file:///etc/passwd" }, true, 0, "URL cannot be used"},
-		{"not a URL", func(_ *fakewebhook.Server, m *page.Message) { m.People[0].Address = "http://a b/" }, true, 0, "URL cannot be used"},
-		{"redirect", func(s *fakewebhook.Server, _ *page.Message) { s.Fail(1, 307) }, true, 0, "answered 307"},
-		{"400", func(s *fakewebhook.Server, _ *page.Message) { s.Fail(1, 400) }, true, 0, "answered 400"},
-		{"410", func(s *fakewebhook.Server, _ *page.Message) { s.Fail(1, 410) }, true, 0, "answered 410"},
-		{"408", func(s *fakewebhook.Server, _ *page.Message) { s.Fail(1, 408) }, false, 0, "answered 408"},
-		{"502", func(s *fakewebhook.Server, _ *page.Message) { s.Fail(1, 502) }, false, 0, "answered 502"},
-		{"429 with Retry-After", func(s *fakewebhook.Server, _ *page.Message) { s.Limit(1, http.Header{"Retry-After": {"7"}}) }, false, 7 * time.Second, "answered 429"},
-		{"429 with an absurd Retry-After", func(s *fakewebhook.Server, _ *page.Message) {
+		{"nobody", func(_ *fakewebhook.Server, _ *webhook.Config, m *page.Message) { m.People = nil }, true, 0, "one person, found 0"},
+		{"no URL", func(_ *fakewebhook.Server, _ *webhook.Config, m *page.Message) { m.People[0].Address = "" }, true, 0, "carol has no URL"},
+		{"no host", func(_ *fakewebhook.Server, _ *webhook.Config, m *page.Message) { m.People[0].Address = "https://" }, true, 0, "URL cannot be used"},
+		{"another scheme", func(_ *fakewebhook.Server, _ *webhook.Config, m *page.Message) {
+			m.People[0].Address = "file:///etc/passwd"
+		}, true, 0, "URL cannot be used"},
+		{"not a URL", func(_ *fakewebhook.Server, _ *webhook.Config, m *page.Message) { m.People[0].Address = "http://a b/" }, true, 0, "URL cannot be used"},
+		{"redirect", func(s *fakewebhook.Server, _ *webhook.Config, _ *page.Message) { s.Fail(1, 307) }, true, 0, "answered 307"},
+		{"400", func(s *fakewebhook.Server, _ *webhook.Config, _ *page.Message) { s.Fail(1, 400) }, true, 0, "answered 400"},
+		{"410", func(s *fakewebhook.Server, _ *webhook.Config, _ *page.Message) { s.Fail(1, 410) }, true, 0, "answered 410"},
+		{"408", func(s *fakewebhook.Server, _ *webhook.Config, _ *page.Message) { s.Fail(1, 408) }, false, 0, "answered 408"},
+		{"502", func(s *fakewebhook.Server, _ *webhook.Config, _ *page.Message) { s.Fail(1, 502) }, false, 0, "answered 502"},
+		{"429 with Retry-After", func(s *fakewebhook.Server, _ *webhook.Config, _ *page.Message) {
+			s.Limit(1, http.Header{"Retry-After": {"7"}})
+		}, false, 7 * time.Second, "answered 429"},
+		{"429 with an absurd Retry-After", func(s *fakewebhook.Server, _ *webhook.Config, _ *page.Message) {
 			s.Limit(1, http.Header{"Retry-After": {"999999999"}})
 		}, false, 5 * time.Minute, "answered 429"},
-		{"unreachable", func(_ *fakewebhook.Server, m *page.Message) { m.People[0].Address = "http://127.0.0.1:1/" }, false, 0, "refused"},
-		{"hangs", func(s *fakewebhook.Server, _ *page.Message) { s.Hang() }, false, 0, "no answer in time"},
+		{"unreachable", func(_ *fakewebhook.Server, _ *webhook.Config, m *page.Message) {
+			m.People[0].Address = "http://127.0.0.1:1/"
+		}, false, 0, "refused"},
+		{"hangs", func(s *fakewebhook.Server, c *webhook.Config, _ *page.Message) { s.Hang(); c.Timeout = soon }, false, 0, "no answer in time"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			server := fakewebhook.New(t, fakewebhook.Secret)
-			m := message(page.KindTrigger, server.URL)
-			row.misbehave(server, &m)
-			_, err := pager(t, fakewebhook.Secret).Page(t.Context(), m)
+			config, m := configFor(t, fakewebhook.Secret), message(page.KindTrigger, server.URL)
+			row.misbehave(server, &config, &m)
+			_, err := webhook.New(config).Page(t.Context(), m)
 			if err == nil || page.IsPermanent(err) != row.permanent || page.RetryAfter(err) != row.after {
 				t.Fatalf("error %v: permanent %v, after %v; want %v, %v", err, page.IsPermanent(err), page.RetryAfter(err), row.permanent, row.after)
 			}
@@ -185,8 +200,7 @@ func TestAnUnknownCertificateIsRefused(t *testing.T) {
 	asked := false
 	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked = true }))
 	defer server.Close()
-	patient := webhook.New(webhook.Config{Secrets: secrets(t, fakewebhook.Secret), Timeout: time.Minute})
-	_, err := patient.Page(t.Context(), message(page.KindTrigger, server.URL))
+	_, err := pager(t, fakewebhook.Secret).Page(t.Context(), message(page.KindTrigger, server.URL))
 	if err == nil || page.IsPermanent(err) || !strings.Contains(err.Error(), "not to be trusted") || asked {
 		t.Errorf("found %v, asked: %v", err, asked)
 	}
@@ -224,7 +238,11 @@ func TestNoSecretAndNoURLInErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			address := base + "/T0/private-path?token=private-token"
-			_, err := pager(t, fakewebhook.Secret).Page(t.Context(), message(page.KindTrigger, address))
+			config := configFor(t, fakewebhook.Secret)
+			if base == hanging.URL {
+				config.Timeout = soon
+			}
+			_, err := webhook.New(config).Page(t.Context(), message(page.KindTrigger, address))
 			if err == nil {
 				t.Fatal("no error")
 			}
