@@ -44,6 +44,7 @@ type follower struct {
 	latest  time.Time                 // of the clock, as it was read last
 	live    time.Time                 // since when there is a stream; zero: there is none
 	left    time.Time                 // since when there is none, after there was one
+	waited  time.Time                 // what was held until then has had that
 	patient time.Time                 // until when nothing is let go, after a standstill
 }
 
@@ -145,11 +146,10 @@ func (f *follower) held() time.Time { return event.Earlier(f.judge.Next(), f.mis
 // still some of that is yet to be read.
 func (f *follower) due(now time.Time) {
 	f.hearAll()
-	if next := f.held(); f.patient.IsZero() && !next.IsZero() && now.Sub(next) >= stoodStill {
-		f.patient = now.Add(catchUp)
+	if next := f.held(); !next.IsZero() && !next.Equal(f.waited) && now.Sub(next) >= stoodStill {
+		f.patient, f.waited = now.Add(catchUp), next
 		return
 	}
-	f.patient = time.Time{}
 	f.expire(now)
 }
 

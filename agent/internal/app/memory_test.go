@@ -556,6 +556,15 @@ func TestWhatIsReadAfterAStandstillCounts(t *testing.T) {
 		if diff := cmp.Diff(want, texts(written.of(influx.ContainerEvent, "web"))); diff != "" {
 			t.Errorf("read %v (-want +got):\n%s", read, diff)
 		}
+		tell(docker.ActionStart, 3*time.Second)
+		tell(docker.ActionKill, 4*time.Second)
+		tell(docker.ActionDie, 5*time.Second)
+		f.due(f.next().Add(stoodStill)) // the next standstill is another one
+		tell(docker.ActionStop, 5500*time.Millisecond)
+		want = append(want, "start", "kill ", "die 137 requested=true", "stop")
+		if diff := cmp.Diff(want, texts(written.of(influx.ContainerEvent, "web"))); diff != "" {
+			t.Errorf("read %v, the second time (-want +got):\n%s", read, diff)
+		}
 	}
 }
 

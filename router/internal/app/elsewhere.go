@@ -42,10 +42,11 @@ const (
 )
 
 // run asks PagerDuty again and again until ctx ends. While it has nothing of ours, it is asked nothing. What was to be asked
-// about while a message was on its way may be about what that message has made, and is asked again until that is known.
+// about while a message was on its way may be about what that message has made, and is asked again until that is known, for as long as lies between two looks.
 func (w *elsewhere) run(ctx context.Context) {
 	ticker := time.NewTicker(w.every)
 	defer ticker.Stop()
+	var asked chase
 	for {
 		again := false
 		select {
@@ -53,7 +54,7 @@ func (w *elsewhere) run(ctx context.Context) {
 			return
 		case <-ticker.C:
 		case <-w.soon:
-			again = w.sending()
+			again = asked.again(w.sending(), time.Now(), w.every)
 		}
 		looking, cancel := context.WithTimeout(ctx, reconcileWithin)
 		err := w.reconcile(looking)
@@ -71,6 +72,20 @@ func (w *elsewhere) run(ctx context.Context) {
 		}
 		pause(ctx, w.apart)
 	}
+}
+
+// chase is looks that follow each other soon, while a message is on its way. The zero value has not begun.
+type chase struct{ since time.Time }
+
+// again says whether there is to be another one, until for long it has been in vain: a message may be put off for hours.
+func (c *chase) again(sending bool, now time.Time, long time.Duration) bool {
+	switch {
+	case !sending:
+		c.since = time.Time{}
+	case c.since.IsZero():
+		c.since = now
+	}
+	return sending && now.Sub(c.since) < long
 }
 
 // kinds are the events that matter here.

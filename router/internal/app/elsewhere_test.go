@@ -515,6 +515,21 @@ func TestAWebhookThatOvertakesTheAnswerIsNotLost(t *testing.T) {
 	}
 }
 
+// A message that is put off for hours does not make the router ask every few seconds for as long.
+func TestPagerDutyIsNotAskedSoonForEver(t *testing.T) {
+	var c chase
+	at := func(seconds int) time.Time { return time.Unix(int64(seconds), 0) }
+	for _, row := range []struct {
+		at      int
+		sending bool
+		again   bool
+	}{{0, false, false}, {10, true, true}, {69, true, true}, {70, true, false}, {3000, true, false}, {3005, false, false}, {3010, true, true}, {3070, true, false}} {
+		if got := c.again(row.sending, at(row.at), time.Minute); got != row.again {
+			t.Errorf("at %d s it is asked again: %v", row.at, got)
+		}
+	}
+}
+
 // PagerDuty is asked only while it has something of ours that is not filed away.
 func TestPagerDutyIsNotAskedForNothing(t *testing.T) {
 	h := newThere(t)

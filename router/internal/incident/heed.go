@@ -67,7 +67,7 @@ func (b *Book) Heed(env Env, r Report) (Change, error) {
 				return Change{}, nil
 			}
 		case Triggered:
-			if b.lateEcho(r) {
+			if b.lateEcho(env, r) {
 				return Change{}, nil
 			}
 		case Resolved: // its messages may speak for what is open
@@ -226,20 +226,22 @@ func (b *Book) echo(r Report) bool {
 	})
 }
 
-// lateEcho says that a webhook tells of an acknowledgement that the router passed on, after which it was given away here, or nobody
-// had it any more: it happened before the provider was told of that.
-func (b *Book) lateEcho(r Report) bool {
+// lateEcho says that a report tells of an acknowledgement that the router passed on, after which it was given away here, or nobody had
+// it any more: it happened when that was passed on, and before the provider was told of anything since. What is looked up holds now: when
+// the provider was told since, it is news.
+func (b *Book) lateEcho(env Env, r Report) bool {
+	at := r.At.Add(env.Ahead)
 	passed, ended := false, false
 	for _, row := range b.rowsOf(r.Incident) {
 		switch {
-		case row.Channel != r.Channel || row.Attempt == 0:
+		case row.Channel != r.Channel || !row.mayHaveArrived():
 		case row.Kind == MessageAcknowledge:
-			passed, ended = equalSets(row.People, []string{r.By}), false
+			passed, ended = equalSets(row.People, []string{r.By}) && at.Sub(row.Began) < lookBehind, false
 		case row.Kind == MessageTrigger && passed && !ended:
-			ended = !r.At.Before(row.Began)
+			ended = r.Event == "" || !at.Before(row.FirstTry)
 		}
 	}
-	return passed && !ended && r.Event != ""
+	return passed && !ended
 }
 
 func equalSets(a, b []string) bool {

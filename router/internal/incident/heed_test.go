@@ -44,6 +44,9 @@ func TestHeed(t *testing.T) {
 		return func(w *world) { w.heed(reassigning(event, w.at(after), by, to...)) }
 	}
 	console := func(by string) step { return func(w *world) { w.acted(w.book.Acknowledge(w.env, "I001", by, "")) } }
+	back := func(event string, after time.Duration) step {
+		return func(w *world) { w.heed(Report{Kind: ReportUnacknowledged, Event: event, At: w.at(after)}) }
+	}
 	to := func(by, person string) step {
 		return func(w *world) { w.acted(w.book.Reassign(w.env, "I001", by, person, "")) }
 	}
@@ -94,6 +97,20 @@ func TestHeed(t *testing.T) {
 		{
 			"acknowledged after PagerDuty was told that it is given to her again",
 			[]step{pass(0), console("alice"), pass(0), pass(3 * time.Second), to("alice", "alice"), pass(0), ack("e1", 3*time.Second, "alice")},
+			Acknowledged, "alice",
+			[]string{"acknowledge pagerduty alice"},
+			"acknowledged by alice: in PagerDuty",
+		},
+		{
+			"acknowledged there anew by alice, of whom PagerDuty had taken it: told after the router has called her again",
+			[]step{pass(0), console("alice"), pass(0), pass(15 * time.Minute), back("e1", 15*time.Minute), pass(0), ack("e2", 15*time.Minute-time.Second, "alice"), ack("e3", 15*time.Minute+time.Second, "alice")},
+			Acknowledged, "alice",
+			[]string{"acknowledge pagerduty alice"},
+			"acknowledged by alice: in PagerDuty",
+		},
+		{
+			"acknowledged there anew by alice, before the router has called her again",
+			[]step{pass(0), console("alice"), pass(0), pass(15 * time.Minute), back("e1", 15*time.Minute-2*time.Second), ack("e2", 15*time.Minute-time.Second, "alice")},
 			Acknowledged, "alice",
 			[]string{"acknowledge pagerduty alice"},
 			"acknowledged by alice: in PagerDuty",
@@ -161,6 +178,14 @@ func TestHeedWhatWasLookedUp(t *testing.T) {
 			return n
 		}
 	}
+	givenAway := func(w *world) {
+		w.acted(w.book.Acknowledge(w.env, "I001", "alice", ""))
+		w.deliver(sentOK)
+		w.acted(w.book.Reassign(w.env, "I001", "alice", "bob", ""))
+		row := w.book.Rows("I001")[2]
+		row.NotBefore = w.env.Now.Add(5 * time.Minute)
+		w.accept(Change{Rows: []Row{row}})
+	}
 	fails := func(w *world) { given(w); w.deliver(Outcome{Err: errors.New("no answer")}) }
 	for _, row := range []struct {
 		name    string
@@ -180,6 +205,14 @@ func TestHeedWhatWasLookedUp(t *testing.T) {
 		{"acknowledged, and a message is to be tried again", Report{Kind: ReportAcknowledged, By: "alice", Person: true}, moves, false, fails},
 		{"acknowledged, and a message waits for its time", Report{Kind: ReportAcknowledged, By: "alice", Person: true}, moves, true, later},
 		{"acknowledged, and the time of a message has come", Report{Kind: ReportAcknowledged, By: "alice", Person: true}, before(func(w *world) { w.env.Now = w.env.Now.Add(5 * time.Minute) }), false, later},
+		{"acknowledged by who has given it away since, and who has it is to be told later", Report{Kind: ReportAcknowledged, By: "alice", Person: true}, moves, false, givenAway},
+		{"acknowledged by who has given it away, of which PagerDuty has been told since", Report{Kind: ReportAcknowledged, By: "alice", Person: true}, moves, true, func(w *world) {
+			w.acted(w.book.Acknowledge(w.env, "I001", "alice", ""))
+			w.deliver(sentOK)
+			w.after(5 * time.Second)
+			w.acted(w.book.Reassign(w.env, "I001", "alice", "alice", ""))
+			w.deliver(sentOK)
+		}},
 		{"assigned to another, and a message waits for its time", Report{Kind: ReportReassigned, By: "somebody", To: []string{"carol"}}, moves, false, later},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -44,6 +44,7 @@ type Conn struct {
 	quota     int64                  // bytes: of the embedded member
 	leader    atomic.Pointer[Leader] // as last seen; nil: nobody leads
 	clock     clock
+	stands    atomic.Bool   // the embedded member stands still: it would never end
 	broken    chan error    // holds why the embedded member cannot go on
 	shedding  atomic.Bool   // timelines are not kept for now
 	refusing  atomic.Bool   // no further incidents are opened for now
@@ -105,6 +106,7 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 
 // fatal notes why the embedded member cannot go on.
 func (c *Conn) fatal(err error) {
+	c.stands.Store(true)
 	select {
 	case c.broken <- err:
 	default: // what came first is why
@@ -124,8 +126,8 @@ func (c *Conn) Embedded() bool { return c.server != nil }
 func (c *Conn) Close() {
 	c.close.Do(func() {
 		_ = c.client.Close() // what was answered is on disk
-		if c.server != nil && len(c.broken) == 0 {
-			c.server.Close() // one that stands still would never return
+		if c.server != nil && !c.stands.Load() {
+			c.server.Close()
 		}
 	})
 }

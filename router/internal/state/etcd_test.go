@@ -64,6 +64,23 @@ func TestAStateFolderMayHaveAnyName(t *testing.T) {
 	}
 }
 
+// A member that stands still never ends: nobody waits for its end, though why it stands still has been read.
+func TestNobodyWaitsForAMemberThatStandsStill(t *testing.T) {
+	s := open(t, t.TempDir())
+	server := s.conn.server
+	s.conn.fatal(errors.New("the disk is gone"))
+	if err := <-s.conn.Broken(); err == nil {
+		t.Error("why it stands still is not told")
+	}
+	s.conn.Close()
+	select {
+	case <-server.Server.StopNotify():
+		t.Error("its end was awaited")
+	default:
+		server.Close()
+	}
+}
+
 // TestTheEmbeddedMemberOpensNoPort looks at what this process listens on: the state is nobody else's, on this machine either.
 func TestTheEmbeddedMemberOpensNoPort(t *testing.T) {
 	before := ports(t)

@@ -126,7 +126,7 @@ func TestTheLeadGoesOnWhenTheLeaderResignsAndOldTermsCannotWrite(t *testing.T) {
 		t.Errorf("a reader while nobody leads: found %v, want ErrFenced", err)
 	}
 	first := leads(t, lead(t, a, candidate("a", 0)))
-	next, slow := lead(t, b, candidate("b", 0)), slowness(t, b)
+	next, slow := lead(t, b, candidate("b", 0)), slowness(t, connect(t, cluster.Endpoints...))
 	until(t, "b sees that a leads", func() bool { l, ok := b.Leader(); return ok && l.Name == "a" && l.URL == "http://a" })
 	if err := first.Store.Commit(t.Context(), record.Batch{Change: sample("I1", 1, 1)}); err != nil {
 		t.Fatal(err)
@@ -181,7 +181,7 @@ func TestALeaderThatIsCutOffStopsBeforeTheNextOneLeads(t *testing.T) {
 	way := testenv.NewRelay(t, strings.TrimPrefix(cluster.Endpoints[0], "http://"))
 	a, b := connect(t, "http://"+way.Addr), connect(t, cluster.Endpoints...)
 	first := leads(t, lead(t, a, candidate("a", 0)))
-	next, slow := lead(t, b, candidate("b", 0)), slowness(t, b)
+	next, slow := lead(t, b, candidate("b", 0)), slowness(t, connect(t, cluster.Endpoints...))
 	until(t, "b sees that a leads", func() bool { _, ok := b.Leader(); return ok })
 	cut := time.Now()
 	way.Cut()
@@ -318,7 +318,7 @@ func TestARouterWithAWrongClockDoesNotTakeOver(t *testing.T) {
 			return false
 		}
 	})
-	next, slow := lead(t, good, candidate("good", -time.Second)), slowness(t, good)
+	next, slow := lead(t, good, candidate("good", -time.Second)), slowness(t, connect(t, cluster.Endpoints...))
 	until(t, "the good one sees the leader's time", func() bool { return good.clock.offset() != 0 })
 	first.Resign()
 	within(t, 10*time.Second, slow, next)
@@ -349,7 +349,7 @@ func TestARouterWithAWrongClockLeadsWhenNobodyElseDoes(t *testing.T) {
 	})
 	left := time.Now()
 	first.Resign()
-	within(t, 10*time.Second, slowness(t, a), won)
+	within(t, 10*time.Second, slowness(t, connect(t, cluster.Endpoints...)), won)
 	if took := time.Since(left); took < ahead.patience {
 		t.Errorf("it leads after %s, before anybody else had %s", took, ahead.patience)
 	}
