@@ -44,7 +44,7 @@ type follower struct {
 	latest  time.Time                 // of the clock, as it was read last
 	live    time.Time                 // since when there is a stream; zero: there is none
 	left    time.Time                 // since when there is none, after there was one
-	waited  time.Time                 // what was held until then has had that
+	waited  time.Time                 // until when that was held for which patient was set
 	patient time.Time                 // until when nothing is let go, after a standstill
 }
 
