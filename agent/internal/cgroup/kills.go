@@ -39,8 +39,8 @@ func NewKills() (*Kills, error) {
 }
 
 // Watch has told called, by the goroutine of [Kills.Run], with the number of processes that were killed in the cgroup at a place
-// since it began, each time that the kernel counts there. It replaces what was watched under the id. Where v1 counts the memory,
-// and where the cgroup has ended, it does nothing.
+// since it began, each time that the kernel counts there, until another watch takes its place under the id, or [Kills.Forget] ends it.
+// told must not call back. Where v1 counts the memory, and where the cgroup has ended, Watch does nothing.
 func (k *Kills) Watch(id string, place Place, told func(kills uint64)) error {
 	k.Forget(id)
 	dir := place.Dirs[memory]
@@ -61,7 +61,7 @@ func (k *Kills) Watch(id string, place Place, told func(kills uint64)) error {
 	return nil
 }
 
-// Forget ends a watch, if there is one of this id.
+// Forget ends a watch, if there is one of this id: nothing is told of it from now on.
 func (k *Kills) Forget(id string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -102,17 +102,15 @@ func (k *Kills) close() {
 	k.fd = -1
 }
 
-// look reads what a watch has announced, or all of them where the kernel has announced more than it could keep.
+// look reads what a watch has announced, or all of them where the kernel has announced more than it could keep, and tells it before anybody
+// can end the watch.
 func (k *Kills) look(n int32, mask uint32) {
-	var due []watch
 	k.mu.Lock()
+	defer k.mu.Unlock()
 	for at, w := range k.byWatch {
-		if at == n || mask&syscall.IN_Q_OVERFLOW != 0 {
-			due = append(due, w)
+		if at != n && mask&syscall.IN_Q_OVERFLOW == 0 {
+			continue
 		}
-	}
-	k.mu.Unlock()
-	for _, w := range due {
 		text, err := os.ReadFile(w.path)
 		if err != nil {
 			continue // it has ended
