@@ -53,7 +53,9 @@ func (f *follower) answered(ctx context.Context, id string, c docker.Container, 
 		f.ask(ctx, id)
 		return
 	case err == nil:
-		f.table.Put(c)
+		if _, is := f.parted[id]; !is { // it is of before the destroy
+			f.table.Put(c)
+		}
 		if !waits {
 			f.missed.Suspect(c, f.ledger.of(c, f.memory.seenUntil()), time.Now())
 			f.ledger.suspect(f.missed.Suspicion(id))
@@ -68,7 +70,7 @@ func (f *follower) answered(ctx context.Context, id string, c docker.Container, 
 func (f *follower) release(ctx context.Context, id string) {
 	waiting := f.waiting[id]
 	delete(f.waiting, id)
-	if _, known := f.table.Find(id); !known && len(waiting) > 0 {
+	if _, known := f.find(id); !known && len(waiting) > 0 {
 		f.table.Put(waiting[0].Container())
 	}
 	for _, e := range waiting {
@@ -93,7 +95,7 @@ func (f *follower) gone(id string) {
 
 // apply brings the table up to date with an event and has it judged.
 func (f *follower) apply(ctx context.Context, e docker.Event) {
-	c, known := f.table.Find(e.ID)
+	c, known := f.find(e.ID)
 	if !known {
 		c = e.Container()
 	}
@@ -134,9 +136,10 @@ func told(action string) bool {
 func (f *follower) update(ctx context.Context, c *docker.Container, e docker.Event) {
 	if e.Action == docker.ActionDestroy {
 		f.table.Delete(e.ID)
+		f.parted[e.ID] = parted{*c, time.Now()}
 		return
 	}
-	if e.At.Before(f.synced) {
+	if _, is := f.parted[e.ID]; is || e.At.Before(f.synced) {
 		return
 	}
 	if e.Name != "" {

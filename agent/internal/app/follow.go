@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -20,6 +21,9 @@ const (
 	stoodStill = 100 * time.Millisecond
 	catchUp    = 250 * time.Millisecond
 )
+
+// lastWords is for how long at least a container is known after its destroy: the stop of a container that removes itself may come behind it.
+const lastWords = 10 * time.Second
 
 // follower keeps the table in step with Docker and writes container_event
 // points. One goroutine, that of run, owns its state; the others hand it
@@ -40,6 +44,7 @@ type follower struct {
 	missed  *event.Missed
 	asked   map[string]bool           // by container id: an inspect is under way; true: and already outdated
 	waiting map[string][]docker.Event // for an inspect: of containers that nothing is known of yet, or from a death on whose exit code is not
+	parted  map[string]parted         // by container id: those destroyed just now
 	synced  time.Time                 // what the table holds is at least as new as this
 	latest  time.Time                 // of the clock, as it was read last
 	live    time.Time                 // since when there is a stream; zero: there is none
@@ -48,12 +53,18 @@ type follower struct {
 	patient time.Time                 // until when nothing is let go, after a standstill
 }
 
+// parted is a container as it was when it was destroyed.
+type parted struct {
+	docker.Container
+	at time.Time // on our clock
+}
+
 func newFollower(client *docker.Client, table *docker.Table, last *lastSamples, writer pointWriter, hostName string, seen *memory, told *ledger) *follower {
 	return &follower{
 		client: client, table: table, last: last, writer: writer, hostName: hostName, memory: seen, ledger: told,
 		inbox: make(chan func(), 256), slots: make(chan struct{}, inspectsAtOnce),
 		judge: event.NewJudge(), missed: event.NewMissed(),
-		asked: make(map[string]bool), waiting: make(map[string][]docker.Event),
+		asked: make(map[string]bool), waiting: make(map[string][]docker.Event), parted: make(map[string]parted),
 	}
 }
 
@@ -172,9 +183,18 @@ func (f *follower) do(ctx context.Context, fn func()) {
 	}
 }
 
+// find gives what is known of a container, or was until it was destroyed just now.
+func (f *follower) find(id string) (docker.Container, bool) {
+	if p, ok := f.parted[id]; ok {
+		return p.Container, true
+	}
+	return f.table.Find(id)
+}
+
 // remember notes until when events were seen: a stream that is silent means that
 // nothing happened, once it has told what was before it.
 func (f *follower) remember(now time.Time) {
+	maps.DeleteFunc(f.parted, func(_ string, p parted) bool { return now.Sub(p.at) >= lastWords })
 	quiet := now.Add(-quietFor)
 	if !f.live.IsZero() && quiet.After(f.live) {
 		f.memory.saw(quiet)
@@ -324,7 +344,7 @@ func (f *follower) happened(ctx context.Context, e docker.Event) {
 			}
 			f.release(ctx, e.ID)
 		}
-		c, known := f.table.Find(e.ID)
+		c, known := f.find(e.ID)
 		if !known && e.Action != docker.ActionDestroy || e.Action == docker.ActionDie && c.Claims.ExitCode {
 			f.waiting[e.ID] = append(f.waiting[e.ID], e)
 			f.askAnew(ctx, e.ID)

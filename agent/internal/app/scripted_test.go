@@ -205,6 +205,44 @@ func TestContainerGoneBeforeInspect(t *testing.T) {
 	}
 }
 
+// docker stop of a container under --rm: Docker may tell that it stopped after that it was destroyed, and what was asked of it before may be
+// answered then. All is told with what is known of it, and nothing of it stays.
+func TestStoppedAfterItsDestroy(t *testing.T) {
+	s := newScripted(t)
+	client, table, written := docker.New(s.path), docker.NewTable(), &recorder{}
+	t.Cleanup(client.Close)
+	f := newFollower(client, table, newLastSamples(), written, testHost, newMemory("", time.Now(), durable, testLog(t)), newLedger("", "", time.Time{}, testLog(t)))
+	c := docker.Container{ID: "job", Name: "job", Status: "running", PID: 1, RestartPolicy: "no", AutoRemove: true}
+	table.Replace([]docker.Container{c})
+	for _, action := range []string{docker.ActionKill, docker.ActionDie, docker.ActionDestroy} {
+		go f.happened(t.Context(), docker.Event{ID: c.ID, Name: c.Name, Action: action, At: time.Now(), Signal: "15"})
+		(<-f.inbox)()
+	}
+	f.asked[c.ID] = false // after its death, and answered before its destroy
+	f.answered(t.Context(), c.ID, c, nil)
+	go f.happened(t.Context(), docker.Event{ID: c.ID, Name: c.Name, Action: docker.ActionStop, At: time.Now()})
+	(<-f.inbox)()
+	points := written.of(influx.ContainerEvent, c.Name)
+	if diff := cmp.Diff([]string{"kill 15", "die 0 requested=true", "destroy", "stop"}, texts(points)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for _, p := range points {
+		policy, _ := p.Text(influx.FieldRestartPolicy)
+		if removes, known := p.Bool(influx.FieldAutoRemove); !known || !removes || policy != "no" {
+			t.Errorf("found %v, expected its restart policy and that it removes itself", p)
+		}
+	}
+	if all := table.All(); len(all) > 0 {
+		t.Errorf("the table still has %v", all)
+	}
+	if f.remember(time.Now()); len(f.parted) != 1 {
+		t.Errorf("known at once: %v", f.parted)
+	}
+	if f.remember(time.Now().Add(lastWords)); len(f.parted) > 0 {
+		t.Errorf("known for ever: %v", f.parted)
+	}
+}
+
 // That Docker has killed for want of memory is told, and kept in the table until the next start.
 func TestOutOfMemoryIsTold(t *testing.T) {
 	s := newScripted(t)
