@@ -2,6 +2,7 @@ package testenv_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -64,14 +65,37 @@ func TestLeftOut(t *testing.T) {
 	}
 }
 
+// asked is set for the process that TestNoFreeAddressIsGivenTwice starts.
+const asked = "NEZUBAN_TEST_ADDRESSES"
+
 func TestNoFreeAddressIsGivenTwice(t *testing.T) {
 	given := map[string]bool{}
-	for range 1000 { // of 20,000, so that by chance some would be the same
+	for range 1000 { // of 10,000, so that by chance some would be the same
 		address := testenv.FreeAddress(t)
 		if given[address] {
 			t.Fatalf("%s is given twice", address)
 		}
 		given[address] = true
+		if os.Getenv(asked) != "" {
+			fmt.Println(address)
+		}
+	}
+	if os.Getenv(asked) != "" {
+		return
+	}
+	other := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestNoFreeAddressIsGivenTwice$")
+	other.Env = append(os.Environ(), asked+"=1")
+	said, err := other.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	for line := range strings.Lines(string(said)) {
+		if address := strings.TrimSpace(line); given[address] {
+			t.Fatalf("%s is given to two processes", address)
+		}
+	}
+	if n := strings.Count(string(said), "127.0.0.1:"); n != 1000 {
+		t.Errorf("another process was given %d addresses, want 1000", n)
 	}
 }
 
