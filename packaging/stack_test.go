@@ -158,11 +158,20 @@ func (s *stack) awaitReady(url string) {
 // command runs one of the programs to its end and returns what it printed.
 func (s *stack) command(name string, args ...string) string {
 	s.t.Helper()
+	out, err := s.try(name, args...)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return out
+}
+
+// try is the same where the program may end with an error.
+func (s *stack) try(name string, args ...string) (string, error) {
 	out, err := exec.CommandContext(s.t.Context(), program(name), args...).CombinedOutput()
 	if err != nil {
-		s.t.Fatalf("%s %q: %v\n%s", name, args, err, out)
+		return "", fmt.Errorf("%s %q: %w\n%s", name, args, err, out)
 	}
-	return strings.TrimSpace(string(out))
+	return strings.TrimSpace(string(out)), nil
 }
 
 // post sends line protocol to the router and returns the status and body of its answer.
@@ -196,10 +205,18 @@ func (s *stack) sent(n int) {
 // incidents decodes the open incidents as `nezuban-router incidents -json` prints them.
 func (s *stack) incidents(into any) {
 	s.t.Helper()
-	lines := strings.Split(strings.TrimSpace(s.command("nezuban-router", "incidents", "-json", "-config="+s.path("router.toml"))), "\n")
-	if err := json.Unmarshal([]byte("["+strings.Join(lines, ",")+"]"), into); err != nil {
+	if err := s.askIncidents(into); err != nil {
 		s.t.Fatal(err)
 	}
+}
+
+// askIncidents is the same of a router that may not answer now.
+func (s *stack) askIncidents(into any) error {
+	text, err := s.try("nezuban-router", "incidents", "-json", "-config="+s.path("router.toml"))
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal([]byte("["+strings.ReplaceAll(text, "\n", ",")+"]"), into)
 }
 
 // metric is one of the router's figures; 0 when it has none of this name yet.
@@ -321,8 +338,8 @@ func (p *process) kill() {
 func (p *process) await(t *testing.T, within time.Duration, skip int, pattern string) string {
 	t.Helper()
 	re := regexp.MustCompile(pattern)
-	deadline := time.After(within)
-	for {
+	wait := newPatience(within)
+	for ended := false; ; {
 		p.mu.Lock()
 		lines, more := p.lines, p.more
 		p.mu.Unlock()
@@ -331,12 +348,17 @@ func (p *process) await(t *testing.T, within time.Duration, skip int, pattern st
 				return line
 			}
 		}
+		if ended {
+			t.Fatalf("the process ended before it printed %s", pattern)
+		}
+		if wait.over() {
+			t.Fatalf("no line %s within %s; printed so far:\n%s", pattern, within, strings.Join(lines, "\n"))
+		}
 		select {
 		case <-more:
 		case <-p.done:
-			t.Fatalf("the process ended before it printed %s", pattern)
-		case <-deadline:
-			t.Fatalf("no line %s within %s; printed so far:\n%s", pattern, within, strings.Join(lines, "\n"))
+			ended = true // what it printed last is looked at once more
+		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
@@ -356,12 +378,10 @@ func (p *process) matching(pattern string) []string {
 // eventually polls until cond holds.
 func eventually(t *testing.T, within time.Duration, what string, cond func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(within)
-	for !cond() {
-		if time.Now().After(deadline) {
+	for wait := newPatience(within); !cond(); time.Sleep(20 * time.Millisecond) {
+		if wait.over() {
 			t.Fatalf("not within %s: %s", within, what)
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 }
 
