@@ -172,7 +172,7 @@ func scan(t *testing.T, method, address string) string {
 func pressTheButton(t *testing.T, link string) {
 	t.Helper()
 	ctx, cancel := chromedp.NewExecAllocator(t.Context(),
-		chromedp.ExecPath(testenv.Chromium(t)), chromedp.UserDataDir(t.TempDir()),
+		chromedp.ExecPath(testenv.Chromium(t)), // its folder is chromedp's, which ends what still writes there before it removes it
 		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true), chromedp.Flag("disable-dev-shm-usage", true),
@@ -283,8 +283,8 @@ func TestPagerDutysOwnApp(t *testing.T) {
 				s.becomes(row.want[0], row.want[1])
 			}
 			await(t, account, 20*time.Second, func(fakepagerduty.Snapshot) bool {
-				all := account.Deliveries()
-				return len(all) >= 2 && !slices.ContainsFunc(all, func(d fakepagerduty.Delivery) bool { return d.Status != http.StatusAccepted })
+				all := answers(account)
+				return len(all) >= 2 && !slices.ContainsFunc(all, func(status int) bool { return status != http.StatusAccepted })
 			})
 			if account.Disabled() {
 				t.Error("PagerDuty has disabled the webhooks")
@@ -337,6 +337,16 @@ func TestWhatIsUndoneInPagerDutysOwnApp(t *testing.T) {
 	}
 }
 
+// answers are with what each webhook was answered in the end. One that a router could not answer in time, or take in now, is sent again.
+func answers(account *fakepagerduty.Server) (statuses []int) {
+	for _, d := range account.Deliveries() {
+		if d.Status != 0 && d.Status != http.StatusServiceUnavailable {
+			statuses = append(statuses, d.Status)
+		}
+	}
+	return statuses
+}
+
 // Webhooks that somebody else sends are dropped, which is PagerDuty's affair, and change nothing.
 func TestAnUnsignedWebhookChangesNothing(t *testing.T) {
 	url, public := outside(t)
@@ -347,11 +357,9 @@ func TestAnUnsignedWebhookChangesNothing(t *testing.T) {
 	s.post(die(time.Now()))
 	opened := await(t, account, 20*time.Second, status("triggered")).Incidents[0]
 	account.Resolve(opened.ID, "PALICE")
-	await(t, account, 20*time.Second, func(fakepagerduty.Snapshot) bool { return len(account.Deliveries()) == 2 })
-	for _, d := range account.Deliveries() {
-		if d.Status != http.StatusUnauthorized {
-			t.Errorf("answered %d", d.Status)
-		}
+	await(t, account, 20*time.Second, func(fakepagerduty.Snapshot) bool { return len(answers(account)) == 2 })
+	if all := answers(account); !slices.Equal(all, []int{http.StatusUnauthorized, http.StatusUnauthorized}) {
+		t.Errorf("answered %d", all)
 	}
 	if now := s.shown(); strings.Contains(now, "resolved_at") {
 		t.Errorf("it is %s", now)

@@ -48,7 +48,7 @@ func TestWebhooks(t *testing.T) {
 		statuses []int
 		slow     int
 		do       func(s *fakepagerduty.Server)
-		want     string // the statuses of all tries, the creation first; 0: not answered in time
+		want     string // the statuses of all tries, the creation first; 0: not answered in time, once or more often
 		disabled bool
 	}{
 		{"taken", []int{202}, 0, func(s *fakepagerduty.Server) { s.Acknowledge("PI00001", "PALICE") }, "[202 202]", false},
@@ -83,7 +83,10 @@ func TestWebhooks(t *testing.T) {
 			err := server.Await(ctx, func() bool {
 				statuses = nil
 				for _, d := range server.Deliveries() {
-					statuses = append(statuses, d.Status)
+					again := len(statuses) > 0 && statuses[len(statuses)-1] == 0 && d.Status == 0
+					if !again && (d.Status != 0 || row.slow > 0) { // else nobody had the time to answer
+						statuses = append(statuses, d.Status)
+					}
 				}
 				return fmt.Sprint(statuses) == row.want
 			})
