@@ -2,6 +2,7 @@ package testenv_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -64,14 +65,42 @@ func TestLeftOut(t *testing.T) {
 	}
 }
 
+// TestNoFreeAddressIsGivenTwice takes so many of the 20,000 addresses that by chance some would be the same, and has another process do
+// so beside it.
 func TestNoFreeAddressIsGivenTwice(t *testing.T) {
+	const many, another = 1000, "NEZUBAN_TEST_ADDRESSES"
 	given := map[string]bool{}
-	for range 1000 { // of 20,000, so that by chance some would be the same
+	for range many {
 		address := testenv.FreeAddress(t)
 		if given[address] {
 			t.Fatalf("%s is given twice", address)
 		}
 		given[address] = true
+	}
+	if os.Getenv(another) != "" {
+		for address := range given {
+			fmt.Println(address)
+		}
+		return
+	}
+	other := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestNoFreeAddressIsGivenTwice$")
+	other.Env = append(os.Environ(), another+"=1")
+	out, err := other.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	theirs := 0
+	for line := range strings.Lines(string(out)) {
+		address := strings.TrimSpace(line)
+		if given[address] {
+			t.Errorf("%s is given to another process too", address)
+		}
+		if strings.HasPrefix(address, "127.0.0.1:") {
+			theirs++
+		}
+	}
+	if theirs != many {
+		t.Errorf("the other process was given %d addresses, want %d", theirs, many)
 	}
 }
 
