@@ -122,7 +122,8 @@ func (s *stack) startRouter() {
 	s.awaitReady("http://" + s.addr + "/readyz")
 }
 
-// startAgent starts an agent that writes to the router, and to more outputs.
+// startAgent starts an agent that writes to the router, and to more outputs, and waits until it follows Docker: what happens before that is
+// nothing that it tells.
 func (s *stack) startAgent(host, more string) *process {
 	s.t.Helper()
 	socket := testenv.Docker(s.t)
@@ -139,6 +140,7 @@ bucket = "nezuban"
 %s`, host, socket, listen, s.addr, more), 0o644)
 	p := start(s.t, "nezuban-agent", "run", "-config", s.path("agent.toml"))
 	s.awaitReady("http://" + listen + "/readyz")
+	eventually(s.t, 30*time.Second, "the agent follows Docker", func() bool { return strings.Contains(p.logged(), "following docker") })
 	return p
 }
 
@@ -317,12 +319,13 @@ func (p *process) kill() {
 	<-p.done
 }
 
-// await returns the first line, of those after the first `skip`, that matches.
+// await returns the first line, of those after the first `skip`, that matches. The machine must have run for so long before it gives up.
 func (p *process) await(t *testing.T, within time.Duration, skip int, pattern string) string {
 	t.Helper()
 	re := regexp.MustCompile(pattern)
-	deadline := time.After(within)
-	for {
+	for begun := time.Now(); ; {
+		over := p.over() // before its lines are looked at: the last may come with its end
+		left := within - machine.ran(begun, time.Now())
 		p.mu.Lock()
 		lines, more := p.lines, p.more
 		p.mu.Unlock()
@@ -331,13 +334,27 @@ func (p *process) await(t *testing.T, within time.Duration, skip int, pattern st
 				return line
 			}
 		}
+		switch {
+		case over:
+			t.Fatalf("the process ended before it printed %s", pattern)
+		case left <= 0:
+			t.Fatalf("no line %s within %s; printed so far:\n%s", pattern, within, strings.Join(lines, "\n"))
+		}
 		select {
 		case <-more:
 		case <-p.done:
-			t.Fatalf("the process ended before it printed %s", pattern)
-		case <-deadline:
-			t.Fatalf("no line %s within %s; printed so far:\n%s", pattern, within, strings.Join(lines, "\n"))
+		case <-time.After(left):
 		}
+	}
+}
+
+// over says that the process has ended, and that all its lines are there.
+func (p *process) over() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -353,12 +370,12 @@ func (p *process) matching(pattern string) []string {
 	return found
 }
 
-// eventually polls until cond holds.
+// eventually polls until cond holds. The machine must have run for so long before it gives up, and cond have failed after that.
 func eventually(t *testing.T, within time.Duration, what string, cond func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(within)
-	for !cond() {
-		if time.Now().After(deadline) {
+	begun := time.Now()
+	for late := false; !cond(); late = machine.ran(begun, time.Now()) > within {
+		if late {
 			t.Fatalf("not within %s: %s", within, what)
 		}
 		time.Sleep(20 * time.Millisecond)

@@ -12,6 +12,7 @@ import (
 type stalls struct {
 	mu  sync.Mutex
 	all []stall
+	due time.Time // of the next tick: who looks may run again sooner than who notes
 }
 
 type stall struct{ from, to time.Time }
@@ -25,7 +26,8 @@ const (
 
 // watch looks how late its own ticks come until ctx ends.
 func (s *stalls) watch(ctx context.Context) {
-	for due := time.Now().Add(stallTick); ; due = time.Now().Add(stallTick) {
+	for {
+		s.tick(time.Now())
 		timer := time.NewTimer(stallTick)
 		select {
 		case <-ctx.Done():
@@ -33,12 +35,17 @@ func (s *stalls) watch(ctx context.Context) {
 			return
 		case <-timer.C:
 		}
-		if now := time.Now(); now.Sub(due) >= stallLeast {
-			s.mu.Lock()
-			s.all = append(s.all, stall{due, now})
-			s.mu.Unlock()
-		}
 	}
+}
+
+// tick notes for how long the machine stood still before now, and when it is to tick again.
+func (s *stalls) tick(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.due.IsZero() && now.Sub(s.due) >= stallLeast {
+		s.all = append(s.all, stall{s.due, now})
+	}
+	s.due = now.Add(stallTick)
 }
 
 // within is for how long the machine stood still between two times.
@@ -48,8 +55,14 @@ func (s *stalls) within(from, to time.Time) (still time.Duration) {
 	for _, one := range s.all {
 		still += max(earlier(to, one.to).Sub(later(from, one.from)), 0)
 	}
+	if !s.due.IsZero() && to.Sub(s.due) >= stallLeast { // not noted yet
+		still += max(to.Sub(later(from, s.due)), 0)
+	}
 	return still
 }
+
+// ran is how much of the time between two the machine ran.
+func (s *stalls) ran(from, to time.Time) time.Duration { return to.Sub(from) - s.within(from, to) }
 
 func earlier(a, b time.Time) time.Time {
 	if b.Before(a) {
@@ -77,9 +90,9 @@ func running(t *testing.T, from, to time.Time) time.Duration {
 
 func TestStalls(t *testing.T) {
 	at := func(ms int) time.Time { return time.UnixMilli(int64(ms)) }
-	s := stalls{all: []stall{{at(100), at(300)}, {at(500), at(600)}}}
+	s := stalls{all: []stall{{at(100), at(300)}, {at(500), at(600)}}, due: at(900)}
 	for _, row := range []struct{ from, to, want int }{
-		{0, 50, 0}, {0, 100, 0}, {0, 1000, 300}, {200, 550, 150}, {120, 180, 60}, {300, 500, 0}, {600, 700, 0},
+		{0, 50, 0}, {0, 100, 0}, {0, 900, 300}, {0, 1000, 400}, {200, 550, 150}, {120, 180, 60}, {300, 500, 0}, {600, 700, 0}, {700, 940, 0}, {700, 950, 50}, {920, 1000, 80},
 	} {
 		if got := s.within(at(row.from), at(row.to)); got != time.Duration(row.want)*time.Millisecond {
 			t.Errorf("between %d and %d: found %s, want %d ms", row.from, row.to, got, row.want)
