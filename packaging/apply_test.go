@@ -207,20 +207,26 @@ func TestWhatWasAppliedSurvivesAKillAtRandom(t *testing.T) {
 	ended := 0
 	for round := range 6 {
 		router := s.router
-		killed := make(chan struct{})
-		time.AfterFunc(time.Duration(100+random.IntN(400))*time.Millisecond, func() { defer close(killed); router.kill() })
+		killed, life := make(chan struct{}), time.Duration(100+random.IntN(400))*time.Millisecond
 		last := ""
 		for n, alive := 0, true; alive; n++ {
 			text := oncallText + fmt.Sprintf("# round %d, file %d\n", round, n)
 			s.write("next.toml", text, 0o644)
-			if printed, code := s.apply("next.toml", "--json"); code == 0 {
+			printed, code := s.apply("next.toml", "--json")
+			if code == 0 {
 				var v struct{ Hash string }
 				if err := json.Unmarshal([]byte(printed), &v); err != nil {
 					t.Fatal(err)
 				}
 				last = v.Hash
 				ended++
+				if n == 0 { // from now on there is something to lose, however long that took
+					time.AfterFunc(life, func() { defer close(killed); router.kill() })
+				}
 				continue
+			}
+			if n == 0 {
+				t.Fatalf("round %d: exit code %d: %s", round, code, printed)
 			}
 			<-killed
 			alive = false
