@@ -248,11 +248,14 @@ func TestAnIncidentIsOpenedSnoozedAndHandedOnFromTheCommandLine(t *testing.T) {
 		t.Errorf("the same key opened %q beside %s", again, id)
 	}
 	s.command("nezuban-router", "note", "-by", "alice", config, id, "asked the provider")
+	s.sent(1) // else the start would send it again, which is not the end of the snooze
 	s.command("nezuban-router", "snooze", "-by", "alice", "-for", "2s", config, id)
-	s.sent(1)       // else the start would send it again, which is not the end of the snooze
-	s.router.kill() // what was said survives
+	before := s.router
+	before.kill() // what was said survives
 	s.startRouter()
-	s.router.await(t, 10*time.Second, 0, "^PAGE alice TRIGGERED manual.*the shop is slow")
+	if len(before.matching("^PAGE alice TRIGGERED manual.*the shop is slow")) == 1 { // else the machine stood still, and it was over before the kill
+		s.router.await(t, 10*time.Second, 0, "^PAGE alice TRIGGERED manual.*the shop is slow")
+	}
 	s.command("nezuban-router", "reassign", "-by", "alice", "-to", "bob", config, id)
 	s.router.await(t, 5*time.Second, 0, "^PAGE bob TRIGGERED manual.*alice has given it to you")
 	s.command("nezuban-router", "ack", "-by", "bob", config, id)
