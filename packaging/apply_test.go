@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"nezuban/oncall/schedule"
 	"nezuban/packaging/testenv"
 )
 
@@ -171,8 +172,9 @@ func TestARefusedApplyIsToldToWhoeverIsOnCall(t *testing.T) {
 		t.Errorf("found %d %s", code, body)
 	}
 	s.router.await(t, 10*time.Second, 0, `^PAGE alice TRIGGERED nezuban-rotation-refused.*oncall\.toml:1: zone: found "Mars"`)
-	if code, body := s.put(strings.Repeat("#", 10<<20)); code != http.StatusRequestEntityTooLarge {
-		t.Errorf("10 MiB: found %d %s", code, body)
+	// A little more is read to its end. Of much more the rest is cut off, and a sender that stands still meanwhile may miss the answer.
+	if code, body := s.put(strings.Repeat("#", schedule.MaxBytes+100<<10)); code != http.StatusRequestEntityTooLarge {
+		t.Errorf("more than MaxBytes: found %d %s", code, body)
 	}
 	if people, _ := s.onCall(); people[0] != "alice" {
 		t.Errorf("found %v on call", people)
@@ -207,20 +209,26 @@ func TestWhatWasAppliedSurvivesAKillAtRandom(t *testing.T) {
 	ended := 0
 	for round := range 6 {
 		router := s.router
-		killed := make(chan struct{})
-		time.AfterFunc(time.Duration(100+random.IntN(400))*time.Millisecond, func() { defer close(killed); router.kill() })
+		killed, life := make(chan struct{}), time.Duration(100+random.IntN(400))*time.Millisecond
 		last := ""
 		for n, alive := 0, true; alive; n++ {
 			text := oncallText + fmt.Sprintf("# round %d, file %d\n", round, n)
 			s.write("next.toml", text, 0o644)
-			if printed, code := s.apply("next.toml", "--json"); code == 0 {
+			printed, code := s.apply("next.toml", "--json")
+			if code == 0 {
 				var v struct{ Hash string }
 				if err := json.Unmarshal([]byte(printed), &v); err != nil {
 					t.Fatal(err)
 				}
 				last = v.Hash
 				ended++
+				if n == 0 { // from now on there is something to lose, however long that took
+					time.AfterFunc(life, func() { defer close(killed); router.kill() })
+				}
 				continue
+			}
+			if n == 0 {
+				t.Fatalf("round %d: exit code %d: %s", round, code, printed)
 			}
 			<-killed
 			alive = false

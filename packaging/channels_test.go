@@ -90,6 +90,7 @@ func TestCalls(t *testing.T) {
 func TestTheRateOfAProviderIsKept(t *testing.T) {
 	account := faketwilio.New(t)
 	s := newStack(t, pagedBy("sms", "terminal", "10m"), twilioConfig(t, "sms", account)+"messages_per_minute = 6\n"+apart)
+	reported := time.Now()
 	if code := s.deaths(0, 7); code != http.StatusNoContent {
 		t.Fatalf("found %d", code)
 	}
@@ -97,8 +98,9 @@ func TestTheRateOfAProviderIsKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if sixth, last := got.Messages[5].At, got.Messages[6].At; last.Sub(sixth) < 5*time.Second {
-		t.Errorf("the seventh message came %s after the sixth, want 10 s", last.Sub(sixth))
+	// Its turn comes by when the first ones went, of which the fake may have heard late.
+	if took := got.Messages[6].At.Sub(reported); took < 10*time.Second {
+		t.Errorf("the seventh message came %s after the deaths, want 10 s or more", took)
 	}
 }
 

@@ -29,11 +29,16 @@ func TestAKilledContainerPagesWhoIsOnCallAndAStartResolvesIt(t *testing.T) {
 	person := strings.Fields(strings.TrimPrefix(who, "on call: "))[0]
 
 	run(t, name, nil, "sleep")
-	killed := time.Now()
 	docker(t, "kill", name)
 	line := s.router.await(t, 20*time.Second, 0, "^PAGE "+person+" TRIGGERED container-died host=web1 container="+name)
-	if took := running(t, killed, time.Now()); took > 2*time.Second {
-		t.Errorf("the page came %s after the kill, want at most 2 s", took)
+	paged := time.Now()
+	// By the engine's book: the command that kills has to start first, and to end.
+	died, err := time.Parse(time.RFC3339Nano, docker(t, "inspect", "-f", "{{.State.FinishedAt}}", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if took := running(t, died, paged); took > 2*time.Second {
+		t.Errorf("the page came %s after the death, want at most 2 s", took)
 	}
 	if !strings.Contains(line, "137") || !strings.Contains(line, "on call for primary") {
 		t.Errorf("the page says neither how nor why: %s", line)
@@ -42,29 +47,71 @@ func TestAKilledContainerPagesWhoIsOnCallAndAStartResolvesIt(t *testing.T) {
 	s.router.await(t, 5*time.Second, 0, "^PAGE "+person+" RESOLVED container-died host=web1 container="+name)
 }
 
+// meant ends a container on request, and gives its name. The engine says why only after the death, for which the agent waits a second: of
+// an engine that stands still between the two nobody can tell in time, and another container is ended.
+func meant(t *testing.T, part string, end func(name string)) string {
+	t.Helper()
+	program := testenv.Command(t, "docker", "docker.io")
+	for range 10 {
+		name := containerName(t, part)
+		told := start(t, program, "events", "--since", time.Now().UTC().Format(time.RFC3339Nano), "--filter", "container="+name, "--format", "{{.Action}} {{.TimeNano}}")
+		end(name)
+		told.await(t, 10*time.Second, 0, "^(stop|destroy) ")
+		took := explained(told.output())
+		told.stop(t)
+		if took <= time.Second {
+			return name
+		}
+		t.Logf("the engine said only %s after the death of %s that it was meant", took, name)
+	}
+	t.Fatalf("the engine never says in time why a container of %s has died", part)
+	return ""
+}
+
+// explained is how long after a container's last death the engine has told that somebody stopped or removed it.
+func explained(events []string) time.Duration {
+	var died, why int64
+	for _, event := range events {
+		var action string
+		var at int64
+		_, _ = fmt.Sscan(event, &action, &at) // else it is an action of more words, which says neither
+		switch action {
+		case "die":
+			died = at
+		case "stop", "destroy":
+			why = at
+		}
+	}
+	return time.Duration(why - died)
+}
+
 func TestWhatMendsItselfOrWasMeantPagesNobody(t *testing.T) {
 	testenv.Docker(t)
-	s := newStack(t, oncallText, "")
+	s := newStack(t, oncallText, apart)
 	s.startAgent("web1", "")
-	stopped, deaf := containerName(t, "stopped"), containerName(t, "deaf")
-	removed, recreated := containerName(t, "removed"), containerName(t, "recreated")
-	always, crashed := containerName(t, "always"), containerName(t, "rm")
-
-	run(t, stopped, nil, "sleep")
-	docker(t, "stop", stopped)
-	run(t, deaf, nil, "deaf")
-	docker(t, "stop", "-t", "1", deaf) // killed in the end: exit 137
-	run(t, removed, nil, "sleep")
-	docker(t, "rm", "-f", removed)
-	run(t, recreated, nil, "sleep")
-	docker(t, "rm", "-f", recreated)
+	stopped := meant(t, "stopped", func(name string) {
+		run(t, name, nil, "sleep")
+		docker(t, "stop", name)
+	})
+	deaf := meant(t, "deaf", func(name string) {
+		run(t, name, nil, "deaf")
+		docker(t, "stop", "-t", "1", name) // killed in the end: exit 137
+	})
+	remove := func(name string) {
+		run(t, name, nil, "sleep")
+		docker(t, "rm", "-f", name)
+	}
+	removed, recreated := meant(t, "removed", remove), meant(t, "recreated", remove)
 	run(t, recreated, nil, "sleep")
 	// One death only: it exits by itself after some seconds, and its second life is ended by a stop before it can again.
-	run(t, always, []string{"--restart", "always"}, "exit", "7", "after", "7s")
-	eventually(t, 30*time.Second, always+" was restarted", func() bool {
-		return docker(t, "inspect", "-f", "{{.RestartCount}} {{.State.Restarting}}", always) == "1 false"
+	always := meant(t, "always", func(name string) {
+		run(t, name, []string{"--restart", "always"}, "exit", "7", "after", "7s")
+		eventually(t, 30*time.Second, name+" was restarted", func() bool {
+			return docker(t, "inspect", "-f", "{{.RestartCount}} {{.State.Restarting}}", name) == "1 false"
+		})
+		docker(t, "stop", name)
 	})
-	docker(t, "stop", always)
+	crashed := containerName(t, "rm")
 	run(t, crashed, []string{"--rm"}, "exit", "9")
 
 	s.router.await(t, 10*time.Second, 0, "^PAGE alice TRIGGERED container-died host=web1 container="+crashed)
@@ -86,7 +133,6 @@ func TestAContainerThatDiesWhileTheAgentIsAwayPagesWhenItIsBack(t *testing.T) {
 	s := newStack(t, oncallText, "")
 	agent := s.startAgent("web1", "")
 	run(t, name, nil, "sleep")
-	eventually(t, 10*time.Second, "the agent follows Docker", func() bool { return strings.Contains(agent.logged(), "following docker") })
 	eventually(t, 10*time.Second, "the agent has told of the start", func() bool { return s.metric("nezuban_ingest_points_total") > 0 })
 	agent.stop(t)
 	docker(t, "kill", name)
@@ -202,10 +248,14 @@ func TestAnIncidentIsOpenedSnoozedAndHandedOnFromTheCommandLine(t *testing.T) {
 		t.Errorf("the same key opened %q beside %s", again, id)
 	}
 	s.command("nezuban-router", "note", "-by", "alice", config, id, "asked the provider")
+	s.sent(1) // else the start would send it again, which is not the end of the snooze
 	s.command("nezuban-router", "snooze", "-by", "alice", "-for", "2s", config, id)
-	s.router.kill() // what was said survives
+	before := s.router
+	before.kill() // what was said survives
 	s.startRouter()
-	s.router.await(t, 10*time.Second, 0, "^PAGE alice TRIGGERED manual.*the shop is slow")
+	if len(before.matching("^PAGE alice TRIGGERED manual.*the shop is slow")) == 1 { // else the machine stood still, and it was over before the kill
+		s.router.await(t, 10*time.Second, 0, "^PAGE alice TRIGGERED manual.*the shop is slow")
+	}
 	s.command("nezuban-router", "reassign", "-by", "alice", "-to", "bob", config, id)
 	s.router.await(t, 5*time.Second, 0, "^PAGE bob TRIGGERED manual.*alice has given it to you")
 	s.command("nezuban-router", "ack", "-by", "bob", config, id)

@@ -57,6 +57,8 @@ func TestAnObjectiveOutlivesItsRouter(t *testing.T) {
 				more += fmt.Sprintf("[influxdb]\nurl = %q\nbucket = \"lost\"\n", database)
 			}
 			s := newStack(t, oncallText, more)
+			// What is counted from then on is kept a line each. What is there at the first look is packed into less than is awaited below.
+			eventually(t, 30*time.Second, "the router to begin to keep results", func() bool { return keptBytes(s.path("state/evidence")) > 0 })
 			now := time.Now().Truncate(time.Second)
 			before := results(now.Add(-5*time.Hour), now, func(n int) bool { return n == 100 || n == 200 })
 			s.take(before)

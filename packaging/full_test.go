@@ -45,7 +45,7 @@ func TestAStateThatFillsIsToldAndAFullOneIsToldPastTheOutbox(t *testing.T) {
 	s.startRouter()
 	accepted := 0
 	fill := func(until func(status int) bool) {
-		for end := time.Now().Add(90 * time.Second); time.Now().Before(end); {
+		for wait := newPatience(90 * time.Second); !wait.over(); {
 			status := s.deaths(accepted, 25)
 			if status == 204 {
 				accepted += 25

@@ -74,7 +74,7 @@ func TestAnOutageOfEtcdIsToldPastTheOutboxOnceAndThatItIsOver(t *testing.T) {
 		}
 	}
 	eventually(t, 20*time.Second, "a report is taken", func() bool { return all[0].report("earlier") })
-	await(20*time.Second, "earlier", told{triggers: 1})
+	await(10*time.Second, "earlier", told{triggers: 1})
 
 	handOver(t, all) // now both know by which means people are reached
 	eventually(t, 20*time.Second, "all that was told is stored", func() bool {
@@ -102,8 +102,8 @@ func TestAnOutageOfEtcdIsToldPastTheOutboxOnceAndThatItIsOver(t *testing.T) {
 	etcd.Start(0)
 	etcd.Start(1)
 	await(30*time.Second, stateUnwritable, told{triggers: 1, resolves: 1})
-	eventually(t, 20*time.Second, "a report is taken again", func() bool { return all[1].report("later") })
-	await(20*time.Second, "later", told{triggers: 1})
+	eventually(t, 10*time.Second, "a report is taken again", func() bool { return all[1].report("later") })
+	await(10*time.Second, "later", told{triggers: 1})
 	for what, want := range map[string]told{stateUnwritable: {1, 1}, "earlier": {1, 0}, "later": {1, 0}} {
 		if got := toldOf(receiver, what); got != want {
 			t.Errorf("%s: found %+v, want %+v", what, got, want)

@@ -96,7 +96,7 @@ func TestTheSameErrorAHundredTimesIsOneIncident(t *testing.T) {
 	if !hub.Flush(time.Minute) { // one after another, each on disk before it is answered
 		t.Fatal("the SDK could not send its events")
 	}
-	s.router.await(t, 20*time.Second, 0, "^PAGE alice TRIGGERED error-seen project=shop")
+	s.router.await(t, 5*time.Second, 0, "^PAGE alice TRIGGERED error-seen project=shop")
 	var listed []struct {
 		Alerts map[string]struct{ Count int }
 	}

@@ -122,7 +122,8 @@ func (s *stack) startRouter() {
 	s.awaitReady("http://" + s.addr + "/readyz")
 }
 
-// startAgent starts an agent that writes to the router, and to more outputs.
+// startAgent starts an agent that writes to the router, and to more outputs, and waits until it follows Docker: what happens before that is
+// nothing that it tells.
 func (s *stack) startAgent(host, more string) *process {
 	s.t.Helper()
 	socket := testenv.Docker(s.t)
@@ -139,6 +140,7 @@ bucket = "nezuban"
 %s`, host, socket, listen, s.addr, more), 0o644)
 	p := start(s.t, "nezuban-agent", "run", "-config", s.path("agent.toml"))
 	s.awaitReady("http://" + listen + "/readyz")
+	eventually(s.t, 30*time.Second, "the agent follows Docker", func() bool { return strings.Contains(p.logged(), "following docker") })
 	return p
 }
 
@@ -334,7 +336,7 @@ func (p *process) kill() {
 	<-p.done
 }
 
-// await returns the first line, of those after the first `skip`, that matches.
+// await returns the first line, of those after the first `skip`, that matches. The machine must have run for so long before it gives up.
 func (p *process) await(t *testing.T, within time.Duration, skip int, pattern string) string {
 	t.Helper()
 	re := regexp.MustCompile(pattern)
@@ -375,7 +377,7 @@ func (p *process) matching(pattern string) []string {
 	return found
 }
 
-// eventually polls until cond holds.
+// eventually polls until cond holds. The machine must have run for so long before it gives up.
 func eventually(t *testing.T, within time.Duration, what string, cond func() bool) {
 	t.Helper()
 	for wait := newPatience(within); !cond(); time.Sleep(20 * time.Millisecond) {

@@ -84,6 +84,9 @@ func running(t *testing.T, from, to time.Time) time.Duration {
 	return to.Sub(from) - still
 }
 
+// ran is how much of the time between two the machine ran.
+func (s *stalls) ran(from, to time.Time) time.Duration { return to.Sub(from) - s.within(from, to) }
+
 // patience is for how long something is awaited, by how much of the time the machine ran: while it stood still nothing could come.
 type patience struct {
 	from   time.Time
@@ -95,7 +98,7 @@ func newPatience(within time.Duration) patience { return patience{time.Now(), wi
 // over says that it has been awaited for long enough.
 func (p patience) over() bool {
 	now := time.Now()
-	return now.Sub(p.from) > p.within && now.Sub(p.from)-machine.within(p.from, now) > p.within
+	return now.Sub(p.from) > p.within && machine.ran(p.from, now) > p.within
 }
 
 // patiently is a context that ends when something has been awaited for long enough.

@@ -131,6 +131,16 @@ func TestScriptedAnswersComeInOrder(t *testing.T) {
 	}
 }
 
+func TestAwaitLooksOnceMoreWhenItsContextEnds(t *testing.T) {
+	server, _ := counter(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	looks := 0
+	if err := server.Await(ctx, func() bool { looks++; return looks == 2 }); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAwaitEndsWithItsContext(t *testing.T) {
 	server, _ := counter(t)
 	if err := server.Await(within(t, 10*time.Millisecond), func() bool { return false }); err == nil {
