@@ -2,11 +2,13 @@ package testenv_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -72,6 +74,49 @@ func TestNoFreeAddressIsGivenTwice(t *testing.T) {
 			t.Fatalf("%s is given twice", address)
 		}
 		given[address] = true
+	}
+}
+
+const addressesEnv = "NEZUBAN_TEST_ADDRESSES"
+
+// someAddresses are so many that of two processes each by itself would by chance take some of the other's.
+func someAddresses(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	for range 500 { // of 20,000
+		all = append(all, testenv.FreeAddress(t))
+	}
+	return all
+}
+
+// TestAddressesChild is no test: it is the process that TestNoFreeAddressIsGivenToTwoProcesses starts.
+func TestAddressesChild(t *testing.T) {
+	if os.Getenv(addressesEnv) != "" {
+		fmt.Println(strings.Join(someAddresses(t), "\n"))
+	}
+}
+
+// The tests of several packages run at the same time, and a port is free until the program that it is for listens on it.
+func TestNoFreeAddressIsGivenToTwoProcesses(t *testing.T) {
+	own := someAddresses(t)
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestAddressesChild$")
+	cmd.Env = append(os.Environ(), addressesEnv+"=1")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	others := 0
+	for line := range strings.Lines(string(out)) {
+		address := strings.TrimSpace(line)
+		if strings.HasPrefix(address, "127.0.0.1:") {
+			others++
+		}
+		if slices.Contains(own, address) {
+			t.Errorf("%s is given to another process too", address)
+		}
+	}
+	if others != len(own) {
+		t.Errorf("the other process has taken %d addresses, want %d", others, len(own))
 	}
 }
 
