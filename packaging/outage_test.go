@@ -37,8 +37,7 @@ func toldOf(receiver *fakewebhook.Server, what string) told {
 // handOver makes the other one of two routers lead, while the one that led lives on.
 func handOver(t *testing.T, all []*stack) {
 	t.Helper()
-	at := -1
-	eventually(t, 20*time.Second, "a router leads", func() bool { at = leading(all); return at >= 0 })
+	at := leads(t, all)
 	signal := func(s syscall.Signal) {
 		t.Helper()
 		if err := all[at].router.cmd.Process.Signal(s); err != nil {

@@ -133,7 +133,7 @@ func newThereBy(t *testing.T, prepare func(*there, page.Pager) page.Pager) *ther
 func (h *there) settled(incidents int) fakepagerduty.Incident {
 	h.Helper()
 	var last []fakepagerduty.Incident
-	for ctx := within(h.T, 10*time.Second); ; {
+	for ctx := within(h.T, 30*time.Second); ; {
 		done := true
 		_, rows, _ := h.engine.Look("I001")
 		for _, row := range rows {
@@ -177,7 +177,7 @@ func (h *there) only() incident.Incident {
 
 func (h *there) look() {
 	h.Helper()
-	if err := h.watch.reconcile(within(h.T, 10*time.Second)); err != nil {
+	if err := h.watch.reconcile(within(h.T, 30*time.Second)); err != nil {
 		h.Fatal(err)
 	}
 }

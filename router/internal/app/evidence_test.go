@@ -18,8 +18,9 @@ import (
 	"nezuban/router/internal/state/record"
 )
 
-// objectiveEngine is an engine with one objective, about check shop.
-func objectiveEngine(t *testing.T) *duty.Engine {
+// objectiveEngine is an engine with one objective, about check shop, whose clock stands still: what is counted is kept by its age in
+// whole steps, and of two engines one could be a step further.
+func objectiveEngine(t *testing.T, now time.Time) *duty.Engine {
 	t.Helper()
 	var c rule.Config
 	f, err := tomlfile.Decode("router.toml", []byte("[[slo]]\nid = \"shop-availability\"\ncheck = \"shop\"\nobjective = 99.9\n"), &c)
@@ -30,7 +31,7 @@ func objectiveEngine(t *testing.T) *duty.Engine {
 	if err := problems.Err(); err != nil {
 		t.Fatal(err)
 	}
-	e := duty.New(duty.Options{Store: &disk{}, Now: time.Now, NewID: duty.NewID, Log: discard, Rules: set}, record.Stored{})
+	e := duty.New(duty.Options{Store: &disk{}, Now: func() time.Time { return now }, NewID: duty.NewID, Log: discard, Rules: set}, record.Stored{})
 	rotation, err := schedule.Parse("oncall.toml", []byte(pagerDutyRotation))
 	if err != nil {
 		t.Fatal(err)
@@ -52,13 +53,14 @@ func seeResult(t *testing.T, e *duty.Engine, at time.Time) {
 func TestEvidenceIsKeptWhenTheDiskTakesItAgain(t *testing.T) {
 	dir := t.TempDir()
 	folder := filepath.Join(dir, evidenceDir)
-	e := objectiveEngine(t)
+	now := time.Now()
+	e := objectiveEngine(t, now)
 	k := &keeper{engine: e, store: evidence.New(folder), trouble: daemon.NewCondition(discard, "evidence")}
-	now := time.Now().Truncate(time.Second).Add(-time.Hour)
+	first := now.Truncate(time.Second).Add(-time.Hour)
 	counted := 0
 	see := func() {
 		counted++
-		seeResult(t, e, now.Add(time.Duration(counted)*time.Minute))
+		seeResult(t, e, first.Add(time.Duration(counted)*time.Minute))
 	}
 	if err := os.WriteFile(folder, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -89,7 +91,7 @@ func TestEvidenceIsKeptWhenTheDiskTakesItAgain(t *testing.T) {
 	if err := k.keep(); err != nil {
 		t.Fatal(err)
 	}
-	again := objectiveEngine(t)
+	again := objectiveEngine(t, now)
 	newest, err := evidence.New(folder).Read(again)
 	if err != nil || newest.IsZero() {
 		t.Fatalf("the newest is of %s, %v", newest, err)

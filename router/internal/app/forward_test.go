@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"nezuban/oncall/schedule"
+	"nezuban/packaging/testenv"
 	"nezuban/router/internal/access"
 	"nezuban/router/internal/state"
 )
@@ -104,8 +105,7 @@ func TestAFollowerPassesOnWhatItIsSent(t *testing.T) {
 }
 
 func TestWhatCannotBePassedOnIsToBeSentAgain(t *testing.T) {
-	gone := httptest.NewServer(nil)
-	gone.Close()
+	gone := "http://" + testenv.FreeAddress(t)
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it is passed on again") }))
 	defer other.Close()
 	tests := []struct {
@@ -115,7 +115,7 @@ func TestWhatCannotBePassedOnIsToBeSentAgain(t *testing.T) {
 		by     string
 	}{
 		{"nobody leads", state.Leader{}, false, ""},
-		{"the leader does not answer", state.Leader{URL: gone.URL}, true, ""},
+		{"the leader does not answer", state.Leader{URL: gone}, true, ""},
 		{"the leader is this router, not ready yet", state.Leader{URL: "http://own:1"}, true, ""},
 		{"it was passed on already", state.Leader{URL: other.URL}, true, other.URL},
 	}

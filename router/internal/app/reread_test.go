@@ -85,7 +85,7 @@ func TestObjectivesGoOnReadingWhenInfluxDBWasAway(t *testing.T) {
 	defer server.Close()
 
 	var log strings.Builder
-	e := objectiveEngine(t)
+	e := objectiveEngine(t, now)
 	r := &router{
 		d: &daemon.Daemon{Log: slog.New(slog.NewTextHandler(&log, nil))}, engine: e, keeper: &keeper{},
 		cfg: Config{history: &influx.Output{Name: "influxdb", URLs: []string{server.URL}, Bucket: "nezuban"}},
@@ -100,7 +100,7 @@ func TestObjectivesGoOnReadingWhenInfluxDBWasAway(t *testing.T) {
 			t.Errorf("request %d came %s after the one before, want a little more than %s", i+1, gap, least)
 		}
 	}
-	want := objectiveEngine(t)
+	want := objectiveEngine(t, now)
 	for _, at := range s.sums {
 		want.CountSums("shop", []rule.Sum{{At: at, Counts: window.Counts{Total: 7}}})
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 
 	"nezuban/agent/daemon"
+	"nezuban/packaging/testenv"
 	"nezuban/router/internal/state"
 )
 
@@ -64,15 +65,14 @@ func TestWhatIsInTheWayIsNamed(t *testing.T) {
 	private.Config.ErrorLog = slog.NewLogLogger(discard.Handler(), slog.LevelError)
 	private.StartTLS()
 	defer private.Close()
-	gone := httptest.NewServer(nil)
-	gone.Close()
+	gone := "http://" + testenv.FreeAddress(t)
 	leads, follows, foreign := httptest.NewServer(answering("true")), httptest.NewServer(answering("false")), httptest.NewServer(answering(""))
 	defer leads.Close()
 	defer follows.Close()
 	defer foreign.Close()
 	for _, tt := range []struct{ name, url, want string }{
 		{"the leader", leads.URL, ""},
-		{"nobody", gone.URL, "connection refused"},
+		{"nobody", gone, "connection refused"},
 		{"an authority that is not trusted", private.URL, "x509: "},
 		{"another router", follows.URL, "a router answers that does not lead"},
 		{"something else", foreign.URL, "no router answers: found 200 OK"},
@@ -93,11 +93,10 @@ func TestWhatIsInTheWayIsNamed(t *testing.T) {
 
 // Requests that cannot be passed on are counted, and why is logged once however many they are, and once when it is over.
 func TestWhyNothingIsPassedOnIsLoggedOnce(t *testing.T) {
-	gone := httptest.NewServer(nil)
-	gone.Close()
+	gone := "http://" + testenv.FreeAddress(t)
 	var log strings.Builder
 	d := &daemon.Daemon{Log: slog.New(slog.NewTextHandler(&log, nil)), Health: &daemon.Health{}, Metrics: metrics.NewSet()}
-	f := newForwarder("http://own:1", func() (state.Leader, bool) { return state.Leader{URL: gone.URL}, true }, func() {}, d)
+	f := newForwarder("http://own:1", func() (state.Leader, bool) { return state.Leader{URL: gone}, true }, func() {}, d)
 	defer f.close()
 	for range 3 {
 		if w := ask(f, httptest.NewRequest("POST", "http://localhost/write", strings.NewReader("x"))); !strings.Contains(w.Body.String(), "this router cannot reach the one that leads") {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"nezuban/oncall/schedule"
+	"nezuban/packaging/testenv"
 	"nezuban/router/internal/access"
 	"nezuban/router/internal/client"
 	"nezuban/router/internal/incident"
@@ -213,8 +214,7 @@ func TestCommandsAboutIncidents(t *testing.T) {
 
 func TestErrorsForPeople(t *testing.T) {
 	_, url := router(t)
-	gone := httptest.NewServer(http.NotFoundHandler())
-	gone.Close()
+	gone := "http://" + testenv.FreeAddress(t)
 	elsewhere := httptest.NewServer(http.RedirectHandler(url, http.StatusTemporaryRedirect))
 	defer elsewhere.Close()
 	talkative := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -232,7 +232,7 @@ func TestErrorsForPeople(t *testing.T) {
 		{"router in trouble", func() error { _, err := dial(t, url, "act").Resolve(t.Context(), "stuck", "alice", ""); return err }, "answered 503: the router cannot do this now, try again later: its log says why"},
 		{"no room", func() error { _, err := dial(t, url, "act").Resolve(t.Context(), "full", "alice", ""); return err }, "try again later: the state is full: the disk has 92 MiB left"},
 		{"router not running", func() error {
-			_, err := dial(t, gone.URL, "act").Resolve(t.Context(), "2026-1", "alice", "")
+			_, err := dial(t, gone, "act").Resolve(t.Context(), "2026-1", "alice", "")
 			return err
 		}, "is it running?"},
 		{"something else there", func() error {

@@ -142,7 +142,7 @@ func (w *watch) expect(t *testing.T, wanted ...string) {
 		select {
 		case said := <-w.sent:
 			found = append(found, said)
-		case <-time.After(10 * time.Second):
+		case <-time.After(30 * time.Second):
 		}
 	}
 	slices.Sort(found)
