@@ -23,7 +23,6 @@ func TestABackupOfARunningRouterIsRestoredWithoutSendingAnythingAgain(t *testing
 	config := "-config=" + s.path("router.toml")
 	s.post(event("shop", "die", time.Now(), ",exit_code=7i,requested=false"))
 	s.router.await(t, 5*time.Second, 0, "^PAGE alice TRIGGERED container-died")
-	s.sent(1) // else a backup takes it for one that nobody has got
 	file := filepath.Join(t.TempDir(), "state.backup")
 	s.command("nezuban-router", "state", "backup", config, file)
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {

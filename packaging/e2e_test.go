@@ -20,7 +20,7 @@ import (
 func TestAKilledContainerPagesWhoIsOnCallAndAStartResolvesIt(t *testing.T) {
 	testenv.Docker(t)
 	name := containerName(t, "killed")
-	s := newStack(t, oncallText, "")
+	s := newStack(t, oncallText, apart) // others use this Docker too, and their containers die
 	s.startAgent("web1", "")
 	who := s.command("nezuban-oncall", "who", s.path("oncall.toml"))
 	if !strings.Contains(strings.Join(s.router.output(), "\n"), who) {
@@ -130,7 +130,7 @@ func TestWhatMendsItselfOrWasMeantPagesNobody(t *testing.T) {
 func TestAContainerThatDiesWhileTheAgentIsAwayPagesWhenItIsBack(t *testing.T) {
 	testenv.Docker(t)
 	name := containerName(t, "away")
-	s := newStack(t, oncallText, "")
+	s := newStack(t, oncallText, apart) // others use this Docker too, and their containers die
 	agent := s.startAgent("web1", "")
 	run(t, name, nil, "sleep")
 	eventually(t, 10*time.Second, "the agent has told of the start", func() bool { return s.metric("nezuban_ingest_points_total") > 0 })
