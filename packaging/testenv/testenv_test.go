@@ -83,7 +83,7 @@ const addressesEnv = "NEZUBAN_TEST_ADDRESSES"
 func someAddresses(t *testing.T) []string {
 	t.Helper()
 	var all []string
-	for range 500 { // of 20,000
+	for range 300 { // of 20,000
 		all = append(all, testenv.FreeAddress(t))
 	}
 	return all
