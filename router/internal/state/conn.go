@@ -52,6 +52,7 @@ type Conn struct {
 	room      atomic.Pointer[Space]
 	compacted int64         // revision; only Tend's caller uses it
 	patience  time.Duration // for somebody else to lead, when the clock is wrong
+	lease     time.Duration // after which a term of this process is over when it is not heard of
 	close     sync.Once
 }
 
@@ -74,7 +75,7 @@ func reconnect() grpc.ConnectParams {
 // Connect starts the embedded member, or finds the external cluster and makes sure that it lets this router in. It gives up
 // after 30 s; the error names the endpoints and what to do.
 func Connect(ctx context.Context, o Options) (*Conn, error) {
-	c := &Conn{endpoints: o.Endpoints, dir: o.Dir, quota: cmp.Or(o.QuotaBytes, defaultQuota), broken: make(chan error, 1), full: make(chan struct{}, 1), patience: lastResort}
+	c := &Conn{endpoints: o.Endpoints, dir: o.Dir, quota: cmp.Or(o.QuotaBytes, defaultQuota), broken: make(chan error, 1), full: make(chan struct{}, 1), patience: lastResort, lease: leaseTTL}
 	var err error
 	if len(o.Endpoints) == 0 {
 		c.server, c.client, err = startEmbedded(ctx, o.Dir, c.quota, c.fatal)

@@ -237,7 +237,7 @@ func (c *Conn) stand(ctx context.Context, self Candidate) (*Term, error) {
 	asking, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
 	asked := time.Now() // the lease may count from here
-	lease, err := c.client.Grant(asking, int64(leaseTTL/time.Second))
+	lease, err := c.client.Grant(asking, int64(c.lease/time.Second))
 	if err != nil {
 		return nil, err
 	}
@@ -250,7 +250,7 @@ func (c *Conn) stand(ctx context.Context, self Candidate) (*Term, error) {
 	}
 	term := c.term(ctx, resp.Header.Revision, self)
 	term.lease = lease.ID
-	term.lost = time.AfterFunc(time.Until(asked.Add(leaseTTL)), func() { term.end(ErrLeadLost) })
+	term.lost = time.AfterFunc(time.Until(asked.Add(c.lease)), func() { term.end(ErrLeadLost) })
 	term.keeping.Go(term.keep)
 	if err := term.Store.upgrade(term.ctx); err != nil {
 		term.Resign()

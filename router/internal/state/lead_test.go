@@ -7,7 +7,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"nezuban/packaging/testenv"
 	"nezuban/router/internal/state/record"
@@ -21,6 +25,14 @@ func connect(t *testing.T, endpoints ...string) *Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
+	return c
+}
+
+// steady makes a connection whose terms outlast a machine that stands still for a while, where it is not looked at how they are lost.
+func steady(t *testing.T, endpoints ...string) *Conn {
+	t.Helper()
+	c := connect(t, endpoints...)
+	c.lease = time.Minute
 	return c
 }
 
@@ -121,7 +133,7 @@ func until(t *testing.T, what string, cond func() bool) {
 
 func TestTheLeadGoesOnWhenTheLeaderResignsAndOldTermsCannotWrite(t *testing.T) {
 	cluster := testenv.Etcd(t, 1)
-	a, b := connect(t, cluster.Endpoints...), connect(t, cluster.Endpoints...)
+	a, b := steady(t, cluster.Endpoints...), steady(t, cluster.Endpoints...)
 	if err := b.reader().Commit(t.Context(), record.Batch{Change: sample("I2", 1, 1)}); !errors.Is(err, record.ErrFenced) {
 		t.Errorf("a reader while nobody leads: found %v, want ErrFenced", err)
 	}
@@ -271,6 +283,78 @@ func survives(t *testing.T) bool {
 	return true
 }
 
+// halting is an etcd that lets whoever keeps a lease wait at times, and agrees to all else.
+type halting struct {
+	clientv3.KV
+	clientv3.Lease
+
+	begun time.Time
+	away  [][2]time.Duration // since then, from and until
+}
+
+func (h halting) KeepAliveOnce(ctx context.Context, _ clientv3.LeaseID) (*clientv3.LeaseKeepAliveResponse, error) {
+	for _, span := range h.away {
+		if since := time.Since(h.begun); since >= span[0] && since < span[1] {
+			pause(ctx, span[1]-since)
+		}
+	}
+	return &clientv3.LeaseKeepAliveResponse{TTL: 5}, ctx.Err()
+}
+
+func (halting) Grant(context.Context, int64) (*clientv3.LeaseGrantResponse, error) {
+	return &clientv3.LeaseGrantResponse{ID: 1}, nil
+}
+
+func (halting) Revoke(context.Context, clientv3.LeaseID) (*clientv3.LeaseRevokeResponse, error) {
+	return &clientv3.LeaseRevokeResponse{}, nil
+}
+
+func (halting) Get(context.Context, string, ...clientv3.OpOption) (*clientv3.GetResponse, error) {
+	return &clientv3.GetResponse{}, nil
+}
+
+func (halting) Txn(context.Context) clientv3.Txn { return agreed{} }
+
+type agreed struct{}
+
+func (a agreed) If(...clientv3.Cmp) clientv3.Txn  { return a }
+func (a agreed) Then(...clientv3.Op) clientv3.Txn { return a }
+func (a agreed) Else(...clientv3.Op) clientv3.Txn { return a }
+
+func (agreed) Commit() (*clientv3.TxnResponse, error) {
+	return &clientv3.TxnResponse{Header: &etcdserverpb.ResponseHeader{Revision: 1}, Succeeded: true}, nil
+}
+
+// As long as etcd answers once in a while within what is left of the lease, the lead is kept.
+func TestALeaseIsKeptWheneverEtcdAnswers(t *testing.T) {
+	const ms = time.Millisecond
+	for _, tt := range []struct {
+		name string
+		away [][2]time.Duration
+		kept bool
+	}{
+		{"away twice, and there in between", [][2]time.Duration{{900 * ms, 3100 * ms}, {3500 * ms, 5100 * ms}}, true},
+		{"away for nearly as long as the lease lasts", [][2]time.Duration{{900 * ms, 4900 * ms}}, true},
+		{"away for longer", [][2]time.Duration{{900 * ms, 5100 * ms}}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := halting{begun: time.Now(), away: tt.away}
+				c := &Conn{client: &clientv3.Client{KV: h, Lease: h}, lease: leaseTTL}
+				term, err := c.stand(t.Context(), candidate("a", 0))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer term.Resign()
+				time.Sleep(3 * leaseTTL)
+				if why := context.Cause(term.Context()); (why == nil) != tt.kept || !tt.kept && !errors.Is(why, ErrLeadLost) {
+					t.Errorf("found %v, want it kept: %t", why, tt.kept)
+				}
+			})
+		})
+	}
+}
+
 // A router that follows says so when etcd is away, though nothing breaks off what it waits for, and leads soon after it is back.
 func TestAFollowerWhoseEtcdIsAwaySaysSoAndLeadsWhenItIsBack(t *testing.T) {
 	cluster := testenv.Etcd(t, 1)
@@ -304,7 +388,7 @@ func TestAFollowerWhoseEtcdIsAwaySaysSoAndLeadsWhenItIsBack(t *testing.T) {
 
 func TestARouterWithAWrongClockDoesNotTakeOver(t *testing.T) {
 	cluster := testenv.Etcd(t, 1)
-	a, ahead, good := connect(t, cluster.Endpoints...), connect(t, cluster.Endpoints...), connect(t, cluster.Endpoints...)
+	a, ahead, good := steady(t, cluster.Endpoints...), connect(t, cluster.Endpoints...), connect(t, cluster.Endpoints...)
 	first := leads(t, lead(t, a, candidate("a", 0)))
 	said := make(chan error, 100)
 	wrong := candidate("ahead", 3*time.Second)
@@ -332,7 +416,7 @@ func TestARouterWithAWrongClockDoesNotTakeOver(t *testing.T) {
 // A wrong clock is better than nobody.
 func TestARouterWithAWrongClockLeadsWhenNobodyElseDoes(t *testing.T) {
 	cluster := testenv.Etcd(t, 1)
-	a, ahead := connect(t, cluster.Endpoints...), connect(t, cluster.Endpoints...)
+	a, ahead := steady(t, cluster.Endpoints...), connect(t, cluster.Endpoints...)
 	ahead.patience = 2 * time.Second // else 30 s
 	first := leads(t, lead(t, a, candidate("a", 0)))
 	said := make(chan error, 100)

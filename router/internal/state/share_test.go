@@ -52,7 +52,7 @@ func (a *Archive) has(i int) bool {
 
 func TestEveryRouterFilesWhatTheLeaderHasClosed(t *testing.T) {
 	cluster := testenv.Etcd(t, 1)
-	leader, follower := connect(t, cluster.Endpoints...), connect(t, cluster.Endpoints...)
+	leader, follower := steady(t, cluster.Endpoints...), connect(t, cluster.Endpoints...)
 	store, own, other := leads(t, lead(t, leader, candidate("a", 0))).Store, newArchive(t), newArchive(t)
 	filed(t, store, own, 0, 3) // while the other one was away
 	for key, value := range map[string]string{closedPrefix + "broken": "{", closedPrefix + "../I9": `{"version":1}`} {

@@ -81,7 +81,7 @@ func TestARouterThatOverwritesALotNeverStaysFull(t *testing.T) {
 // has led, or leads by now, may have done that already. To give the room back to the disk is the cluster's operator's.
 func TestTwoRoutersTendOneCluster(t *testing.T) {
 	cluster := testenv.Etcd(t, 1, "-quota", fmt.Sprint(16<<20))
-	one, other := connect(t, cluster.Endpoints...), connect(t, cluster.Endpoints...)
+	one, other := steady(t, cluster.Endpoints...), connect(t, cluster.Endpoints...)
 	term := leads(t, lead(t, one, candidate("one", 0)))
 	first, err := one.client.Get(t.Context(), record.LeaderKey)
 	if err != nil {

@@ -58,13 +58,15 @@ func (t *Term) Resign() {
 	t.conn.leader.Store(nil)
 }
 
-// keep keeps the lease and says this router's time until the term ends.
+// keep keeps the lease and says this router's time until the term ends. A beat for which etcd had no answer is followed by the next at
+// once: there is not much left of the lease.
 func (t *Term) keep() {
-	for {
-		pause(t.ctx, beatEvery)
+	for begun := time.Now(); ; {
+		pause(t.ctx, time.Until(begun.Add(beatEvery)))
 		if t.ctx.Err() != nil {
 			return
 		}
+		begun = time.Now()
 		if err := t.beat(); err != nil {
 			t.end(err)
 			return
@@ -82,7 +84,7 @@ func (t *Term) beat() error {
 	} else if err != nil {
 		return nil // the timer ends the term when no beat succeeds in time
 	}
-	t.lost.Reset(time.Until(sent.Add(leaseTTL)))
+	t.lost.Reset(time.Until(sent.Add(t.conn.lease)))
 	value, err := t.self.record()
 	if err == nil {
 		err = t.Store.transact(ctx, []clientv3.Op{clientv3.OpPut(record.LeaderKey, value, clientv3.WithLease(t.lease))})
