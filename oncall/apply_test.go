@@ -25,16 +25,14 @@ func TestApply(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/apply",
 		Setup: func(env *testscript.Env) error {
-			r := &playedRouter{}
+			r := &playedRouter{silent: map[string]int{}}
 			plain, encrypted := httptest.NewServer(r), httptest.NewTLSServer(r)
-			gone := httptest.NewServer(r)
-			gone.Close()
 			env.Defer(plain.Close)
 			env.Defer(encrypted.Close)
 			env.Values["router"] = r
 			env.Setenv("ROUTER", plain.URL)
 			env.Setenv("TLS", encrypted.URL)
-			env.Setenv("GONE", gone.URL)
+			env.Setenv("GONE", "http://127.0.0.1:1")
 			env.Setenv("OTHER", strings.Replace(plain.URL, "127.0.0.1", "0.0.0.0", 1)) // this machine, by an address that is not loopback's
 			env.Setenv("USER", "alice")
 			ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: encrypted.Certificate().Raw})
@@ -44,13 +42,19 @@ func TestApply(t *testing.T) {
 	})
 }
 
-// received checks how many requests came so far, and that the last one held these words: received 2 by=alice.
+// received checks how many requests came so far of those that are answered, that no other came twice, and that the last one held
+// these words: received 2 by=alice.
 func received(ts *testscript.TestScript, _ bool, args []string) {
 	r := ts.Value("router").(*playedRouter)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if want, err := strconv.Atoi(args[0]); err != nil || len(r.requests) != want {
 		ts.Fatalf("found %d requests, want %s: %q", len(r.requests), args[0], r.requests)
+	}
+	for how, n := range r.silent {
+		if n > 1 {
+			ts.Fatalf("found %d requests for %s, want one: that may have taken effect", n, how)
+		}
 	}
 	for _, word := range args[1:] {
 		if last := r.requests[len(r.requests)-1]; !strings.Contains(last, word) {
@@ -63,13 +67,18 @@ func received(ts *testscript.TestScript, _ bool, args []string) {
 type playedRouter struct {
 	mu       sync.Mutex
 	requests []string
+	silent   map[string]int // requests that get no answer, by how: whoever waits for a short time alone may be gone before one comes
 }
 
 func (p *playedRouter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	p.mu.Lock()
-	p.requests = append(p.requests, r.Method+" "+r.URL.String()+" "+r.Header.Get("Authorization"))
-	p.mu.Unlock()
 	how, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	p.mu.Lock()
+	if how == "hang" || how == "drip" {
+		p.silent[how]++
+	} else {
+		p.requests = append(p.requests, r.Method+" "+r.URL.String()+" "+r.Header.Get("Authorization"))
+	}
+	p.mu.Unlock()
 	say := func(status int, body string) {
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, body)

@@ -28,11 +28,14 @@ func TestMain(m *testing.M) {
 	})
 }
 
+// scriptCommands are those that scripts have beside testscript's.
+var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){"exit-code": exitCode}
+
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:   "testdata",
 		Setup: wrongZones,
-		Cmds:  map[string]func(*testscript.TestScript, bool, []string){"exit-code": exitCode},
+		Cmds:  scriptCommands,
 	})
 }
 

@@ -29,6 +29,8 @@ type Request struct {
 	At     time.Time // of arrival
 	Status int       // of the answer; 0: none was given, or not yet
 	Gone   bool      // the client went away while it was held back or swallowed
+
+	Swallowed bool // it has taken effect, and gets no answer
 }
 
 // Test is what a server needs of its test; any [testing.TB] will do.
@@ -129,7 +131,7 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 		s.serve(answer, r)
 	}
 	if play.swallow {
-		s.Changed()
+		s.note(number, func(r *Request) { r.Swallowed = true })
 		s.released(number, r, nil)
 		return
 	}

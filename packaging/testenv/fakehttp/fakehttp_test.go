@@ -2,6 +2,7 @@ package fakehttp_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"sync"
@@ -145,5 +146,22 @@ func TestAwaitEndsWithItsContext(t *testing.T) {
 	server, _ := counter(t)
 	if err := server.Await(within(t, 10*time.Millisecond), func() bool { return false }); err == nil {
 		t.Error("no error")
+	}
+}
+
+// A client that is impatient gives up what is swallowed, and waits for everything else.
+func TestImpatientGivesUpWhatIsSwallowed(t *testing.T) {
+	server, effects := counter(t)
+	client := server.Impatient()
+	for n, swallowed := range []int{0, 1, 0, 1} {
+		server.Swallow(swallowed)
+		answer, err := client.Post(server.URL, "", nil)
+		if err == nil {
+			_, err = io.ReadAll(answer.Body)
+			_ = answer.Body.Close()
+		}
+		if errors.Is(err, context.DeadlineExceeded) != (swallowed == 1) || (err != nil) != (swallowed == 1) || effects.Load() != int64(n+1) {
+			t.Errorf("%d swallowed: found %v, %d effects", swallowed, err, effects.Load())
+		}
 	}
 }

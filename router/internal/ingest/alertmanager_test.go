@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -113,8 +112,10 @@ func TestARealPrometheusFiresSendsAgainAndResolves(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write("rules.yml", "groups: [{name: tills, rules: [{alert: TillStuck, expr: till_stuck > 0, labels: {severity: critical}, annotations: {summary: 'stuck at {{ $value }}'}}]}]\n")
-	write("prometheus.yml", fmt.Sprintf(`global: {scrape_interval: 1s, evaluation_interval: 1s}
+	// A scrape that comes too late says nothing of the till. What is evaluated every 3 s is said to be over 12 s later: so late it does
+	// not arrive.
+	write("rules.yml", "groups: [{name: tills, rules: [{alert: TillStuck, expr: 'last_over_time(till_stuck[5m]) > 0', labels: {severity: critical}, annotations: {summary: 'stuck at {{ $value }}'}}]}]\n")
+	write("prometheus.yml", fmt.Sprintf(`global: {scrape_interval: 1s, evaluation_interval: 3s}
 rule_files: [rules.yml]
 scrape_configs: [{job_name: till, static_configs: [{targets: [%q]}]}]
 alerting: {alertmanagers: [{static_configs: [{targets: [%q]}]}]}
@@ -123,7 +124,7 @@ alerting: {alertmanagers: [{static_configs: [{targets: [%q]}]}]}
 
 	seen := func(what string, cond func([]incident.Alert) bool) []incident.Alert {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if err := s.await(ctx, cond); err != nil {
 			t.Fatalf("%s: %v; found %+v", what, err, s.reported())
@@ -147,14 +148,8 @@ alerting: {alertmanagers: [{static_configs: [{targets: [%q]}]}]}
 // startPrometheus runs one until the test ends.
 func startPrometheus(t *testing.T, program, dir string) {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := ln.Addr().String()
-	_ = ln.Close()
 	cmd := exec.CommandContext(t.Context(), program, "--config.file="+filepath.Join(dir, "prometheus.yml"), "--storage.tsdb.path="+filepath.Join(dir, "data"),
-		"--web.listen-address="+addr, "--rules.alert.resend-delay=1s")
+		"--web.listen-address="+testenv.FreeAddress(t), "--rules.alert.resend-delay=1s")
 	log := &strings.Builder{}
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

@@ -31,6 +31,8 @@ import (
 )
 
 const (
+	patience = time.Minute // with each provider: no pause of the machine is taken for silence
+
 	ackURL = "https://ack.example.org/a/01JINCIDENT-0/abc"
 	answer = "https://ack.example.org/hooks/call/01JINCIDENT-0/abc"
 )
@@ -66,7 +68,9 @@ func TestHostileNamesThroughEveryChannel(t *testing.T) {
 		"pagerduty": {"PALICE", func(t *testing.T, m page.Message) string {
 			server := fakepagerduty.New(t)
 			server.AddUser("PALICE", "alice@example.com")
-			deliver(t, pagerduty.New(pagerduty.Config{BaseURL: server.URL, Token: fakepagerduty.Token, From: fakepagerduty.Bot, ServiceID: fakepagerduty.Service}), m)
+			deliver(t, pagerduty.New(pagerduty.Config{
+				BaseURL: server.URL, Token: fakepagerduty.Token, From: fakepagerduty.Bot, ServiceID: fakepagerduty.Service, Timeout: patience,
+			}), m)
 			return server.Incidents()[0].Title + "\n" + server.Incidents()[0].Details
 		}},
 		"pagerduty, by an event": {"PALICE", func(t *testing.T, m page.Message) string {
@@ -75,7 +79,7 @@ func TestHostileNamesThroughEveryChannel(t *testing.T) {
 			m.Failing = time.Minute
 			deliver(t, pagerduty.New(pagerduty.Config{
 				BaseURL: server.URL, Token: fakepagerduty.Token, From: fakepagerduty.Bot, ServiceID: fakepagerduty.Service,
-				EventsURL: events.URL, EventsKey: fakepagerduty.RoutingKey,
+				EventsURL: events.URL, EventsKey: fakepagerduty.RoutingKey, Timeout: patience,
 			}), m)
 			return events.Taken()[0].Payload.Summary + "\n" + events.Taken()[0].Payload.Source
 		}},
@@ -99,7 +103,7 @@ func TestHostileNamesThroughEveryChannel(t *testing.T) {
 		}},
 		"email": {fakesmtp.Alice, func(t *testing.T, m page.Message) string {
 			server := fakesmtp.New(t, fakesmtp.Options{})
-			deliver(t, email.New(email.Config{Server: server.Addr, From: mail.Address{Address: "nezuban@example.org"}, Roots: server.Roots}), m)
+			deliver(t, email.New(email.Config{Server: server.Addr, From: mail.Address{Address: "nezuban@example.org"}, Roots: server.Roots, Timeout: patience}), m)
 			got := server.Mails()[0]
 			if len(got.To) != 1 || strings.Count(got.HTML, "<a ") != 1 || strings.Count(got.HTML, "<") != strings.Count(got.HTML, ">") || strings.Contains(got.HTML, "<img") || strings.Contains(got.HTML, "<script") {
 				t.Errorf("to %q:\n%s", got.To, got.HTML)
@@ -108,7 +112,7 @@ func TestHostileNamesThroughEveryChannel(t *testing.T) {
 		}},
 		"slack": {fakeslack.Alice, func(t *testing.T, m page.Message) string {
 			server := fakeslack.New(t)
-			deliver(t, slack.New(slack.Config{BaseURL: server.URL, Token: fakeslack.Token}), m)
+			deliver(t, slack.New(slack.Config{BaseURL: server.URL, Token: fakeslack.Token, Timeout: patience}), m)
 			got := server.Messages()[0]
 			links := []string{ackURL}
 			if m.Runbook != "" {
@@ -126,7 +130,7 @@ func TestHostileNamesThroughEveryChannel(t *testing.T) {
 				t.Fatal(err)
 			}
 			m.People[0].Address = server.URL
-			deliver(t, webhook.New(webhook.Config{Secrets: []webhook.Secret{secret}}), m)
+			deliver(t, webhook.New(webhook.Config{Secrets: []webhook.Secret{secret}, Timeout: patience}), m)
 			got, err := server.WaitFor(t.Context(), 1)
 			if err != nil {
 				t.Fatal(err)
@@ -169,5 +173,7 @@ func deliver(t *testing.T, p page.Pager, m page.Message) {
 }
 
 func account(server *faketwilio.Server) twilio.Config {
-	return twilio.Config{BaseURL: server.URL, AccountSID: faketwilio.AccountSID, AuthToken: faketwilio.AuthToken, From: faketwilio.From}
+	return twilio.Config{
+		BaseURL: server.URL, AccountSID: faketwilio.AccountSID, AuthToken: faketwilio.AuthToken, From: faketwilio.From, Timeout: patience,
+	}
 }

@@ -91,9 +91,10 @@ func TestHide(t *testing.T) {
 	}
 }
 
-// A storm of pages must not dial anew for each of them.
+// A storm of pages must not dial anew for each of them. Now and then one may: net/http closes a connection whose request it does
+// not know to be written within 50 ms of the answer, as when the machine stands still between the two.
 func TestConnectionsAreKeptForAllAttemptsThatAChannelMakesAtOnce(t *testing.T) {
-	const at = 32
+	const at, rounds = 32, 10
 	var dialled atomic.Int64
 	arrived := make(chan struct{}, at)
 	release := make(chan struct{})
@@ -109,7 +110,8 @@ func TestConnectionsAreKeptForAllAttemptsThatAChannelMakesAtOnce(t *testing.T) {
 	provider.Start()
 	t.Cleanup(provider.Close)
 	client := attempt.NewClient(nil, time.Minute)
-	for range 3 {
+	for round := 0; ; round++ {
+		before := dialled.Load()
 		var attempts sync.WaitGroup
 		for range at {
 			attempts.Go(func() {
@@ -130,8 +132,14 @@ func TestConnectionsAreKeptForAllAttemptsThatAChannelMakesAtOnce(t *testing.T) {
 			release <- struct{}{}
 		}
 		attempts.Wait()
-	}
-	if n := dialled.Load(); n > at {
-		t.Errorf("%d connections for %d attempts at a time, want no more than those", n, at)
+		switch n := dialled.Load() - before; {
+		case round == 0 && n == at:
+		case round == 0:
+			t.Errorf("%d connections for %d attempts at a time, want one for each", n, at)
+		case n == 0:
+			return
+		case round == rounds:
+			t.Fatalf("%d connections anew for %d attempts, want that those before are kept", n, at)
+		}
 	}
 }

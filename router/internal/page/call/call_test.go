@@ -19,7 +19,7 @@ import (
 
 const alicesNumber = "+4915112345678"
 
-// soon is the timeout of what is never answered. Elsewhere it is a minute: no pause of the machine is taken for silence.
+// soon is the timeout where nothing is ever answered. Elsewhere it is a minute: no pause of the machine is taken for silence.
 const soon = time.Second
 
 func configFor(server *faketwilio.Server) call.Config {
@@ -86,7 +86,7 @@ func TestCallThatAKeyAcknowledges(t *testing.T) {
 func TestRepeatSaysSo(t *testing.T) {
 	for name, misbehave := range map[string]func(*faketwilio.Server, *call.Config){
 		"500 then 201":       func(s *faketwilio.Server, _ *call.Config) { s.Fail(1, 500) },
-		"made, not answered": func(s *faketwilio.Server, c *call.Config) { s.Swallow(1); c.Timeout = soon },
+		"made, not answered": func(s *faketwilio.Server, c *call.Config) { s.Swallow(1); c.HTTPClient = s.Impatient() },
 		"429":                func(s *faketwilio.Server, _ *call.Config) { s.Limit(1, nil) },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"testing"
+	"time"
 
 	"nezuban/packaging/testenv/fakehttp"
 	"nezuban/packaging/testenv/fakepagerduty"
@@ -91,7 +92,7 @@ func TestAcknowledgeOvertakenByAnother(t *testing.T) {
 				fakehttp.WriteJSON(w, http.StatusBadRequest, map[string]any{"error": map[string]any{"code": code, "message": "Too late"}})
 			}))
 			defer server.Close()
-			p := pagerduty.New(pagerduty.Config{BaseURL: server.URL, Token: "t", From: "f", ServiceID: "s"})
+			p := pagerduty.New(pagerduty.Config{BaseURL: server.URL, Token: "t", From: "f", ServiceID: "s", Timeout: time.Minute})
 			if id := mustPage(t, p, change(page.KindAcknowledge, "")); id != "P1" {
 				t.Errorf("provider id %q", id)
 			}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"nezuban/packaging/testenv/fakepagerduty"
@@ -13,12 +14,12 @@ import (
 )
 
 // both starts an account, its Events API, and a pager that has both.
-func both(t *testing.T, timeout time.Duration) (*fakepagerduty.Server, *fakepagerduty.EventsServer, *pagerduty.Pager) {
+func both(t *testing.T) (*fakepagerduty.Server, *fakepagerduty.EventsServer, *pagerduty.Pager) {
 	t.Helper()
 	server, _ := account(t)
 	events := fakepagerduty.NewEvents(t)
 	c := configFor(server)
-	c.EventsURL, c.EventsKey, c.Timeout = events.URL, fakepagerduty.RoutingKey, timeout
+	c.EventsURL, c.EventsKey, c.HTTPClient = events.URL, fakepagerduty.RoutingKey, server.Impatient()
 	return server, events, pagerduty.New(c)
 }
 
@@ -33,7 +34,6 @@ func TestEventsTakeWhatTheRESTAPIDoesNot(t *testing.T) {
 	for _, row := range []struct {
 		name      string
 		since     time.Duration
-		timeout   time.Duration
 		wrong     func(*fakepagerduty.Server, *fakepagerduty.EventsServer)
 		incidents int // at PagerDuty's REST API
 		alerts    int
@@ -41,69 +41,71 @@ func TestEventsTakeWhatTheRESTAPIDoesNot(t *testing.T) {
 		again     time.Duration // how soon another try is asked for; 0: none
 		says      string
 	}{
-		{"all is well", 0, time.Minute, nil, 1, 0, "PI00001", 0, ""},
-		{"it has failed, and works again", time.Minute, time.Minute, nil, 1, 0, "PI00001", 0, ""},
-		{"500 at first", 0, time.Minute, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Fail(1, 500) }, 0, 0, "rest?", time.Second, ""},
-		{"500 for 3 s: the next try comes in time", 3 * time.Second, time.Minute, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Fail(1, 500) }, 0, 0, "rest?", 7 * time.Second, ""},
-		{"500 for 7 s: the next try would come 8 s later", 7 * time.Second, time.Minute, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Fail(1, 500) }, 0, 1, "rest? events/" + alertKey, 0, ""},
-		{"500 for 11 s", 11 * time.Second, time.Minute, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Fail(1, 500) }, 0, 1, "rest? events/" + alertKey, 0, ""},
-		{"429 without headers", 11 * time.Second, time.Minute, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Limit(2, nil) }, 0, 1, "events/" + alertKey, 0, ""},
-		{"429 with headers: the pause concerns the REST API alone", 11 * time.Second, time.Minute, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) {
+		{"all is well", 0, nil, 1, 0, "PI00001", 0, ""},
+		{"it has failed, and works again", time.Minute, nil, 1, 0, "PI00001", 0, ""},
+		{"500 at first", 0, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Fail(1, 500) }, 0, 0, "rest?", time.Second, ""},
+		{"500 for 3 s: the next try comes in time", 3 * time.Second, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Fail(1, 500) }, 0, 0, "rest?", 7 * time.Second, ""},
+		{"500 for 7 s: the next try would come 8 s later", 7 * time.Second, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Fail(1, 500) }, 0, 1, "rest? events/" + alertKey, 0, ""},
+		{"500 for 11 s", 11 * time.Second, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Fail(1, 500) }, 0, 1, "rest? events/" + alertKey, 0, ""},
+		{"429 without headers", 11 * time.Second, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Limit(2, nil) }, 0, 1, "events/" + alertKey, 0, ""},
+		{"429 with headers: the pause concerns the REST API alone", 11 * time.Second, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) {
 			s.Limit(1, http.Header{"Ratelimit-Reset": {"60"}, "Ratelimit-Remaining": {"0"}})
 		}, 0, 1, "events/" + alertKey, 0, ""},
-		{"429 that asks to wait long, at first: the next try comes in time for the Events API", 0, time.Minute, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) {
+		{"429 that asks to wait long, at first: the next try comes in time for the Events API", 0, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) {
 			s.Limit(1, http.Header{"Retry-After": {"300"}})
 		}, 0, 0, "", 10 * time.Second, ""},
-		{"created, but unknown: no alert beside it", 11 * time.Second, soon, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Swallow(1) }, 1, 0, "PI00001", 0, ""},
-		{"created, but unknown, and the look-up is limited at first", 11 * time.Second, soon, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) {
+		{"created, but unknown: no alert beside it", 11 * time.Second, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Swallow(1) }, 1, 0, "PI00001", 0, ""},
+		{"created, but unknown, and the look-up is limited at first", 11 * time.Second, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) {
 			s.Swallow(1)
 			s.FailReads(1, 429)
 		}, 1, 0, "PI00001", 0, ""},
-		{"created, but unknown, and cannot be looked up", 11 * time.Second, soon, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) {
+		{"created, but unknown, and cannot be looked up", 11 * time.Second, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) {
 			s.Swallow(1)
 			s.FailReads(2, 500)
 		}, 1, 1, "rest? events/" + alertKey, 0, ""},
-		{"refused for good: the next channel's affair", time.Minute, time.Minute, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Fail(1, 403) }, 0, 0, "", 0, "403"},
-		{"both fail", 11 * time.Second, time.Minute, func(s *fakepagerduty.Server, e *fakepagerduty.EventsServer) {
+		{"refused for good: the next channel's affair", time.Minute, func(s *fakepagerduty.Server, _ *fakepagerduty.EventsServer) { s.Fail(1, 403) }, 0, 0, "", 0, "403"},
+		{"both fail", 11 * time.Second, func(s *fakepagerduty.Server, e *fakepagerduty.EventsServer) {
 			s.Fail(1, 503)
 			e.Fail(1, 429)
 		}, 0, 0, "rest?", time.Second, "Event object is invalid: Too Many Requests"},
-		{"both fail, and the Events API asks to wait long: the REST API need not", 11 * time.Second, time.Minute, func(s *fakepagerduty.Server, e *fakepagerduty.EventsServer) {
+		{"both fail, and the Events API asks to wait long: the REST API need not", 11 * time.Second, func(s *fakepagerduty.Server, e *fakepagerduty.EventsServer) {
 			s.Fail(1, 503)
 			e.Limit(1, http.Header{"Retry-After": {"300"}})
 		}, 0, 0, "rest?", time.Second, "Too Many Requests"},
-		{"both fail, and the REST API asks to wait long: the Events API need not", 11 * time.Second, time.Minute, func(s *fakepagerduty.Server, e *fakepagerduty.EventsServer) {
+		{"both fail, and the REST API asks to wait long: the Events API need not", 11 * time.Second, func(s *fakepagerduty.Server, e *fakepagerduty.EventsServer) {
 			s.Limit(2, http.Header{"Retry-After": {"300"}})
 			e.Fail(1, 503)
 		}, 0, 0, "", time.Second, "Service Unavailable"},
-		{"the Events API refuses: in its own words", 11 * time.Second, time.Minute, func(s *fakepagerduty.Server, e *fakepagerduty.EventsServer) {
+		{"the Events API refuses: in its own words", 11 * time.Second, func(s *fakepagerduty.Server, e *fakepagerduty.EventsServer) {
 			s.Fail(1, 503)
 			e.Fail(1, 400)
 		}, 0, 0, "rest?", time.Second, "answered 400: Event object is invalid: Bad Request"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			server, events, p := both(t, row.timeout)
-			if row.wrong != nil {
-				row.wrong(server, events)
-			}
-			id, err := p.Page(t.Context(), failing(trigger(alice), row.since))
-			if id != row.id || len(server.Incidents()) != row.incidents || len(events.Alerts()) != row.alerts {
-				t.Errorf("it is %q: %+v and %+v; %v", id, server.Incidents(), events.Alerts(), err)
-			}
-			switch retry := err != nil && !page.IsPermanent(err); {
-			case (err != nil) != (row.again > 0 || row.says != ""), retry != (row.again > 0):
-				t.Errorf("found %v", err)
-			case err != nil && (!strings.Contains(err.Error(), row.says) || strings.Contains(err.Error(), fakepagerduty.RoutingKey)):
-				t.Errorf("said %v, want %q", err, row.says)
-			case retry && page.RetryAfter(err) > row.again:
-				t.Errorf("asks to wait %s", page.RetryAfter(err))
-			}
-			if alerts := events.Alerts(); len(alerts) == 1 && (alerts[0].Key != alertKey || !strings.Contains(alerts[0].Summary, "[for alice]")) {
-				t.Errorf("the alert is %+v", alerts[0])
-			}
-			if said := p.Explain(trigger(alice), id); (said != "") != (row.alerts == 1) {
-				t.Errorf("explained by %q", said)
-			}
+			synctest.Test(t, func(t *testing.T) { // in which no time passes while the network is waited for: no pause of the machine is one of a try
+				server, events, p := both(t)
+				if row.wrong != nil {
+					row.wrong(server, events)
+				}
+				id, err := p.Page(t.Context(), failing(trigger(alice), row.since))
+				if id != row.id || len(server.Incidents()) != row.incidents || len(events.Alerts()) != row.alerts {
+					t.Errorf("it is %q: %+v and %+v; %v", id, server.Incidents(), events.Alerts(), err)
+				}
+				switch retry := err != nil && !page.IsPermanent(err); {
+				case (err != nil) != (row.again > 0 || row.says != ""), retry != (row.again > 0):
+					t.Errorf("found %v", err)
+				case err != nil && (!strings.Contains(err.Error(), row.says) || strings.Contains(err.Error(), fakepagerduty.RoutingKey)):
+					t.Errorf("said %v, want %q", err, row.says)
+				case retry && page.RetryAfter(err) > row.again:
+					t.Errorf("asks to wait %s", page.RetryAfter(err))
+				}
+				if alerts := events.Alerts(); len(alerts) == 1 && (alerts[0].Key != alertKey || !strings.Contains(alerts[0].Summary, "[for alice]")) {
+					t.Errorf("the alert is %+v", alerts[0])
+				}
+				if said := p.Explain(trigger(alice), id); (said != "") != (row.alerts == 1) {
+					t.Errorf("explained by %q", said)
+				}
+			})
 		})
 	}
 }
@@ -112,25 +114,24 @@ func TestEventsTakeWhatTheRESTAPIDoesNot(t *testing.T) {
 func TestWhatFollowsGoesTheSameWay(t *testing.T) {
 	for _, row := range []struct {
 		name      string
-		timeout   time.Duration
 		open      func(t *testing.T, server *fakepagerduty.Server, p *pagerduty.Pager) string
 		incident  string // its status at the REST API in the end; "": none there
 		asksREST  bool
 		wantAlert string
 	}{
-		{"by REST", time.Minute, func(t *testing.T, _ *fakepagerduty.Server, p *pagerduty.Pager) string {
+		{"by REST", func(t *testing.T, _ *fakepagerduty.Server, p *pagerduty.Pager) string {
 			return mustPage(t, p, trigger(alice))
 		}, "resolved", true, ""},
-		{"by events", time.Minute, func(t *testing.T, s *fakepagerduty.Server, p *pagerduty.Pager) string {
+		{"by events", func(t *testing.T, s *fakepagerduty.Server, p *pagerduty.Pager) string {
 			s.Limit(2, nil)
 			return mustPage(t, p, failing(trigger(alice), time.Minute))
 		}, "", false, "resolved"},
-		{"by both, of which one is not known", soon, func(t *testing.T, s *fakepagerduty.Server, p *pagerduty.Pager) string {
+		{"by both, of which one is not known", func(t *testing.T, s *fakepagerduty.Server, p *pagerduty.Pager) string {
 			s.Swallow(1)
 			s.FailReads(2, 500)
 			return mustPage(t, p, failing(trigger(alice), time.Minute))
 		}, "resolved", true, "resolved"},
-		{"by events at first, the next step by REST", time.Minute, func(t *testing.T, s *fakepagerduty.Server, p *pagerduty.Pager) string {
+		{"by events at first, the next step by REST", func(t *testing.T, s *fakepagerduty.Server, p *pagerduty.Pager) string {
 			s.Limit(2, nil)
 			m := trigger(bob)
 			m.ProviderID = mustPage(t, p, failing(trigger(alice), time.Minute))
@@ -139,7 +140,7 @@ func TestWhatFollowsGoesTheSameWay(t *testing.T) {
 		}, "resolved", true, "resolved"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			server, events, p := both(t, row.timeout)
+			server, events, p := both(t)
 			id := row.open(t, server, p)
 			before := len(server.Requests())
 			for _, kind := range []page.Kind{page.KindAcknowledge, page.KindUpdate, page.KindResolve} {
@@ -178,7 +179,7 @@ func status(all []fakepagerduty.Incident) string {
 
 // What one API has taken is said again when the other fails: that changes nothing there.
 func TestAResolveThatFailsInOneWayIsTriedAgain(t *testing.T) {
-	server, events, p := both(t, soon)
+	server, events, p := both(t)
 	server.Swallow(1)
 	server.FailReads(2, 500)
 	m := trigger(alice)
@@ -199,7 +200,7 @@ func TestAResolveThatFailsInOneWayIsTriedAgain(t *testing.T) {
 // The pause that one API asks for does not hold up what is said by the other.
 func TestAResolveThatFailsInBothWaysWaitsForTheSoonerOne(t *testing.T) {
 	for _, row := range []struct{ rest, events string }{{"60", "300"}, {"300", "60"}} {
-		server, events, p := both(t, soon)
+		server, events, p := both(t)
 		server.Swallow(1)
 		server.FailReads(2, 500)
 		m := trigger(alice)
@@ -215,7 +216,7 @@ func TestAResolveThatFailsInBothWaysWaitsForTheSoonerOne(t *testing.T) {
 
 // A request that was not made, because PagerDuty has asked to wait, has left nothing there that would have to be looked for.
 func TestWhatWasNotSentMayNotHaveArrived(t *testing.T) {
-	server, _, p := both(t, time.Minute)
+	server, _, p := both(t)
 	server.Limit(1, http.Header{"Ratelimit-Reset": {"60"}})
 	mustPage(t, p, failing(trigger(alice), time.Minute))
 	m := failing(trigger(bob), time.Minute)

@@ -21,7 +21,7 @@ var (
 	bob   = page.Recipient{Person: "bob", Address: "PBOB"}
 )
 
-// soon is the timeout of what is never answered. Elsewhere it is a minute: no pause of the machine is taken for silence.
+// soon is the timeout where nothing is ever answered. Elsewhere it is a minute: no pause of the machine is taken for silence.
 const soon = time.Second
 
 // account starts an account with alice and bob, and a pager for it.
@@ -156,7 +156,7 @@ func TestFailureThenSuccessIsOneIncident(t *testing.T) {
 		"created, never answered, look-up fails": func(s *fakepagerduty.Server, c *pagerduty.Config) {
 			s.Swallow(1)
 			s.FailReads(1, 503)
-			c.Timeout = soon
+			c.HTTPClient = s.Impatient()
 		},
 		"429 without headers": func(s *fakepagerduty.Server, _ *pagerduty.Config) { s.Limit(1, nil) },
 	} {
@@ -181,7 +181,7 @@ func TestCreatedButNeverAnsweredIsFoundAtOnce(t *testing.T) {
 	server, _ := account(t)
 	server.Swallow(1)
 	config := configFor(server)
-	config.Timeout = soon
+	config.HTTPClient = server.Impatient()
 	id := mustPage(t, pagerduty.New(config), trigger(alice))
 	if got := only(t, server); got.ID != id {
 		t.Errorf("id %q, want %q", id, got.ID)
@@ -318,7 +318,7 @@ func TestAnswerThatNamesNoIncident(t *testing.T) {
 
 // An event that nobody says to have taken is tried again, with its key.
 func TestAnswerThatNamesNoEvent(t *testing.T) {
-	server, events, p := both(t, time.Minute)
+	server, events, p := both(t)
 	server.Fail(2, 500)
 	events.Garble(`{}`)
 	m := failing(trigger(alice), time.Minute)

@@ -16,7 +16,7 @@ import (
 	"nezuban/router/internal/page/slack"
 )
 
-// soon is the timeout of what is never answered. Elsewhere it is a minute: no pause of the machine is taken for silence.
+// soon is the timeout where nothing is ever answered. Elsewhere it is a minute: no pause of the machine is taken for silence.
 const soon = time.Second
 
 func configFor(server *fakeslack.Server) slack.Config {
@@ -113,7 +113,7 @@ func TestFailureThenSuccessIsOneMessage(t *testing.T) {
 		"sent, never answered, look-up fails": func(s *fakeslack.Server, c *slack.Config) {
 			s.Swallow(1)
 			s.FailReads(1, 503)
-			c.Timeout = soon
+			c.HTTPClient = s.Impatient()
 		},
 		"429": func(s *fakeslack.Server, _ *slack.Config) { s.Limit(1, nil) },
 	} {
@@ -138,7 +138,7 @@ func TestSentButNeverAnsweredIsFoundAtOnce(t *testing.T) {
 	server := fakeslack.New(t)
 	server.Swallow(1)
 	config := configFor(server)
-	config.Timeout = soon
+	config.HTTPClient = server.Impatient()
 	id := mustPage(t, slack.New(config), message(page.KindTrigger))
 	if sent := server.Messages(); len(sent) != 1 || sent[0].Channel+"/"+sent[0].TS != id {
 		t.Errorf("id %q, sent %+v, want one", id, sent)

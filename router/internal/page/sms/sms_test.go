@@ -16,7 +16,7 @@ import (
 
 const alicesNumber = "+4915112345678"
 
-// soon is the timeout of what is never answered. Elsewhere it is a minute: no pause of the machine is taken for silence.
+// soon is the timeout where nothing is ever answered. Elsewhere it is a minute: no pause of the machine is taken for silence.
 const soon = time.Second
 
 func configFor(server *faketwilio.Server) twilio.Config {
@@ -67,7 +67,7 @@ func TestFailureThenSuccessIsOneMessage(t *testing.T) {
 		"sent, never answered, look-up fails": func(s *faketwilio.Server, c *twilio.Config) {
 			s.Swallow(1)
 			s.FailReads(1, 503)
-			c.Timeout = soon
+			c.HTTPClient = s.Impatient()
 		},
 		"sent, answered by something between": func(s *faketwilio.Server, _ *twilio.Config) { s.Garble(`{"ok":true}`); s.FailReads(1, 503) },
 		"429":                                 func(s *faketwilio.Server, _ *twilio.Config) { s.Limit(1, nil) },
@@ -93,7 +93,7 @@ func TestSentButNeverAnsweredIsFoundAtOnce(t *testing.T) {
 	server := faketwilio.New(t)
 	server.Swallow(1)
 	config := configFor(server)
-	config.Timeout = soon
+	config.HTTPClient = server.Impatient()
 	id := mustPage(t, sms.New(config), trigger())
 	if sent := server.Messages(); len(sent) != 1 || sent[0].SID != id {
 		t.Errorf("id %q, sent %+v, want one", id, sent)

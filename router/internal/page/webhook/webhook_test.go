@@ -39,7 +39,7 @@ func secrets(t *testing.T, texts ...string) (all []webhook.Secret) {
 	return all
 }
 
-// soon is the timeout of what is never answered. Elsewhere it is a minute: no pause of the machine is taken for silence.
+// soon is the timeout where nothing is ever answered. Elsewhere it is a minute: no pause of the machine is taken for silence.
 const soon = time.Second
 
 func pager(t *testing.T, texts ...string) *webhook.Pager {
@@ -113,7 +113,7 @@ func TestRepeatHasTheSameId(t *testing.T) {
 		doubled   int
 	}{
 		{"500 then 204", func(s *fakewebhook.Server, _ *webhook.Config) { s.Fail(1, 500) }, 0},
-		{"taken, not answered", func(s *fakewebhook.Server, c *webhook.Config) { s.Swallow(1); c.Timeout = soon }, 1},
+		{"taken, not answered", func(s *fakewebhook.Server, c *webhook.Config) { s.Swallow(1); c.HTTPClient = s.Impatient() }, 1},
 		{"429", func(s *fakewebhook.Server, _ *webhook.Config) { s.Limit(1, nil) }, 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -228,12 +228,10 @@ func TestNoSecretAndNoURLInErrors(t *testing.T) {
 	refusing := fakewebhook.New(t, nextSecret) // answers 401 and repeats the URL
 	loose := httptest.NewTLSServer(http.NotFoundHandler())
 	defer loose.Close()
-	closed := httptest.NewServer(http.NotFoundHandler())
-	closed.Close()
 	hanging := fakewebhook.New(t, fakewebhook.Secret)
 	hanging.Hang()
 	for name, base := range map[string]string{
-		"refused and repeated": refusing.URL, "closed": closed.URL, "not trusted": loose.URL, "hangs": hanging.URL,
+		"refused and repeated": refusing.URL, "closed": "http://127.0.0.1:1", "not trusted": loose.URL, "hangs": hanging.URL,
 		"not HTTP": "https" + strings.TrimPrefix(refusing.URL, "http"), "broken": "http://hooks of carol",
 	} {
 		t.Run(name, func(t *testing.T) {
