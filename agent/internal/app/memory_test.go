@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -566,6 +567,35 @@ func TestWhatIsReadAfterAStandstillCounts(t *testing.T) {
 			t.Errorf("read %v, the second time (-want +got):\n%s", read, diff)
 		}
 	}
+}
+
+// The agent was told to end after a death, and the machine stood still for longer than that is held: why the container died counts, though it
+// is read late.
+func TestTheEndAwaitsWhatIsReadAfterAStandstill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		written := &recorder{}
+		f := newFollower(nil, docker.NewTable(), newLastSamples(), written, testHost, newMemory("", time.Now(), durable, testLog(t)), newLedger("", "", time.Time{}, testLog(t)))
+		f.table.Put(docker.Container{ID: "web", Name: "web", Status: "running", PID: 1, RestartPolicy: "no"})
+		at := time.Now()
+		tell := func(action string) {
+			f.happened(t.Context(), docker.Event{ID: "web", Name: "web", Action: action, ExitCode: 137, At: at})
+		}
+		tell(docker.ActionKill)
+		tell(docker.ActionDie)
+		f.hearAll()
+		const before, still = 10 * time.Millisecond, 2 * event.HoldFor
+		time.AfterFunc(before, func() { f.inbox <- func() { time.Sleep(still) } })
+		time.AfterFunc(before+still+catchUp/2, func() { tell(docker.ActionStop) })
+		ended := make(chan struct{})
+		close(ended)
+		f.loop(ended)
+		if diff := cmp.Diff([]string{"kill ", "die 137 requested=true", "stop"}, texts(written.of(influx.ContainerEvent, "web"))); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		if took := time.Since(at); took > before+still+catchUp {
+			t.Errorf("the end took %s", took)
+		}
+	})
 }
 
 // An event that was heard counts as seen, and no later stream tells it: it is taken though its stream has ended.
