@@ -83,13 +83,23 @@ func TestAShortLifeIsSampled(t *testing.T) {
 		Outputs: []influx.Output{{Name: "there", URLs: []string{o.server.URL}, Bucket: "nezuban"}},
 	})
 	o.awaitPoints(t, 1, influx.ContainerEvent, there) // Docker is followed
-	name := e.run(spec{Cmd: []string{"exit", "0", "after", "2s"}})
-	events := o.awaitPoints(t, 2, influx.ContainerEvent, name)
-	if age, ok := events[1].Int(influx.FieldLastAgeNs); !ok || text(events[1]) != "die 0 requested=false" || age > (2*time.Second).Nanoseconds() {
-		t.Errorf("found %v", events[1])
+
+	const lives = 5 // the machine may stand still for most of one
+	for range lives {
+		name := e.run(spec{Cmd: []string{"exit", "0", "after", "2s"}})
+		died := o.awaitPoints(t, 2, influx.ContainerEvent, name)[1]
+		if text(died) != "die 0 requested=false" {
+			t.Fatalf("found %v", died)
+		}
+		if age, ok := died.Int(influx.FieldLastAgeNs); !ok || age > (2*time.Second).Nanoseconds() {
+			t.Logf("found %v", died)
+			continue
+		}
+		cpu := o.awaitPoints(t, 1, influx.ContainerCPU, name)
+		if len(cpu) > len(firstLooks)+1 { // the minute may be full just then
+			t.Errorf("sampled %d times", len(cpu))
+		}
+		return
 	}
-	cpu := o.awaitPoints(t, 1, influx.ContainerCPU, name)
-	if len(cpu) > len(firstLooks)+1 { // the minute may be full just then
-		t.Errorf("sampled %d times", len(cpu))
-	}
+	t.Errorf("of none of %d deaths it is told what was measured in the 2 s before", lives)
 }

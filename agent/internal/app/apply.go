@@ -148,6 +148,9 @@ func (f *follower) update(ctx context.Context, c *docker.Container, e docker.Eve
 	switch e.Action {
 	case docker.ActionStart:
 		c.Status, c.OOMKilled = "running", false
+		if c.FinishedAt.After(c.StartedAt) { // it is of the life before; of this one Docker may answer when that is over too
+			c.StartedAt = e.At
+		}
 		if !c.Running() {
 			f.ask(ctx, e.ID)
 		}

@@ -134,11 +134,16 @@ func (e *engine) start(name string) { e.t.Helper(); e.post("/containers/"+name+"
 func (e *engine) kill(name string)  { e.t.Helper(); e.post("/containers/"+name+"/kill", nil) }
 
 // stop is docker stop, with seconds of grace, of a container that says when it listens.
-func (e *engine) stop(name, seconds string) {
+func (e *engine) stop(name, seconds string) (took time.Duration) {
 	e.t.Helper()
 	e.awaitReady(name)
+	begun := time.Now()
 	e.post("/containers/"+name+"/stop?t="+seconds, nil)
+	return time.Since(begun)
 }
+
+// soon is how long a stop may take at most of which Docker must have told in time, however slow its disk is.
+const soon = event.HoldFor / 2
 
 // restart is docker restart, likewise.
 func (e *engine) restart(name, seconds string) {
@@ -278,10 +283,11 @@ func followingWith(t testing.TB, path, stateDir string, last *lastSamples) (writ
 	log := testLog(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
+	seen := newMemory(stateDir, time.Now(), durable, log)
+	told := newLedger(stateDir, testBoot, seen.seenUntil(), log)
 	go func() {
 		defer close(done)
-		seen := newMemory(stateDir, time.Now(), durable, log)
-		f := newFollower(client, table, last, written, testHost, seen, newLedger(stateDir, testBoot, seen.seenUntil(), log))
+		f := newFollower(client, table, last, written, testHost, seen, told)
 		if err := f.run(ctx, &session{client: client, table: table, log: log, trouble: daemon.NewCondition(log, "docker"), seen: event.NewSeen()}); err != nil {
 			t.Errorf("follower: %v", err)
 		}
@@ -290,6 +296,8 @@ func followingWith(t testing.TB, path, stateDir string, last *lastSamples) (writ
 		cancel()
 		<-done
 		client.Close()
+		seen.landed()
+		told.landed()
 	})
 	t.Cleanup(stop)
 	return written, table, stop

@@ -94,6 +94,7 @@ func (f *follower) loop(ended <-chan struct{}) {
 	tick := time.NewTicker(rememberEvery)
 	defer tick.Stop()
 	var last <-chan time.Time
+	var atLast time.Time
 	for ended != nil || !f.judge.Next().IsZero() {
 		f.arm(timer)
 		select {
@@ -105,9 +106,14 @@ func (f *follower) loop(ended <-chan struct{}) {
 			f.clock(now)
 			f.remember(now)
 		case <-ended:
-			ended, last = nil, time.After(event.HoldFor)
-		case now := <-last:
+			ended, last, atLast = nil, time.After(event.HoldFor), time.Now().Add(event.HoldFor)
+		case <-last:
 			f.hearAll()
+			now := time.Now()
+			if !atLast.IsZero() && now.Sub(atLast) >= stoodStill { // as in due, once
+				last, atLast = time.After(catchUp), time.Time{}
+				continue
+			}
 			f.expire(now.Add(event.HoldFor))
 			return
 		}

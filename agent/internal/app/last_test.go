@@ -4,9 +4,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"nezuban/agent/influx"
+	"nezuban/agent/internal/cgroup"
 	"nezuban/agent/internal/docker"
 	"nezuban/agent/internal/event"
+	"nezuban/agent/internal/kernel"
 )
 
 // A death is told with what was measured last, how old that was, and what ended it.
@@ -80,5 +84,34 @@ func TestWantOfMemoryIsOfOneLife(t *testing.T) {
 			t.Errorf("after %s: %v", action, c.OOMKilled)
 		}
 		f.table.Put(func() docker.Container { c, _ := f.table.Find("a"); c.PID = 5; return c }()) // nobody is asked
+	}
+}
+
+// A container began and died again before Docker had answered for its new life: nothing of the life before is told of that death.
+func TestALifeThatEndsBeforeDockerAnswers(t *testing.T) {
+	s := newScripted(t)
+	f, written := restarted(t, s, t.TempDir())
+	s.lives("web", `"Status":"running","Pid":1`, -10, -20)
+	lookAt(t, f, "web")
+	sample := cgroup.Sample{At: noon()}
+	sample.CPU.Total = kernel.Known(7)
+	f.last.keep("web", noon().Add(-10*time.Second), &sample)
+	s.set("web", "") // it does not answer any more
+	for i, action := range []string{docker.ActionDie, docker.ActionStart, docker.ActionDie} {
+		f.happened(t.Context(), docker.Event{ID: "web", Name: "web", Action: action, ExitCode: 3, At: noon().Add(time.Duration(i+1) * time.Second)})
+		f.hearAll()
+	}
+	points := written.of(influx.ContainerEvent, "web")
+	if diff := cmp.Diff([]string{"present running", "die 3 requested=false", "start", "die 3 requested=false"}, texts(points)); diff != "" {
+		t.Fatalf("(-want +got):\n%s", diff)
+	}
+	for i, want := range map[int]struct {
+		lifetime time.Duration
+		sampled  bool
+	}{1: {11 * time.Second, true}, 3: {time.Second, false}} {
+		lifetime, _ := points[i].Int(influx.FieldLifetimeNs)
+		if _, sampled := points[i].Int(influx.FieldLastAgeNs); time.Duration(lifetime) != want.lifetime || sampled != want.sampled {
+			t.Errorf("found a life of %s, sampled: %v, expected %v", time.Duration(lifetime), sampled, want)
+		}
 	}
 }

@@ -55,6 +55,7 @@ func TestLedgerOutlivesTheAgent(t *testing.T) {
 		first.tell([]event.Event{e})
 	}
 	first.saw(happened("web", docker.ActionDie, 5).Event) // and is killed before it is told
+	first.landed()
 	if got, want := first.of(known("web"), noon()), lifeOf(2, 5); !got.Began.Equal(want.Began) || !got.Ended.Equal(want.Ended) {
 		t.Errorf("this agent has seen %v, expected %v", got, want)
 	}
@@ -84,10 +85,11 @@ func TestSuspicionOutlivesTheAgent(t *testing.T) {
 	of := func(id string, lost ...event.Lost) event.Suspicion {
 		return event.Suspicion{ID: id, Name: "its name", Image: "load:1", Lost: lost}
 	}
-	next := func() *ledger { return newLedger(dir, testBoot, noon(), testLog(t)) }
+	l := newLedger(dir, testBoot, noon(), testLog(t))
 	expect := func(when string, want ...event.Suspicion) {
 		t.Helper()
-		l := next()
+		l.landed()
+		l := newLedger(dir, testBoot, noon(), testLog(t))
 		got := l.inherit()
 		slices.SortFunc(got, func(a, b event.Suspicion) int { return strings.Compare(a.ID, b.ID) })
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -97,7 +99,6 @@ func TestSuspicionOutlivesTheAgent(t *testing.T) {
 			t.Errorf("%s: suspected a second time: %v", when, again)
 		}
 	}
-	l := next()
 	l.keep(map[string]event.Life{"web": lifeOf(1, 0), "db": lifeOf(1, 0)}, []event.Suspicion{of("web", died), of("removed", died)})
 	expect("found when it began", of("removed", died), of("web", died))
 	l.suspect(of("web", began))
@@ -111,6 +112,7 @@ func TestSuspicionOutlivesTheAgent(t *testing.T) {
 	l.tell([]event.Event{happened("db", docker.ActionDestroy, 3), happened("web", docker.ActionStart, 9)})
 	expect("all was told, one by Docker, a little earlier than it noted")
 	l.rewrite()
+	l.landed()
 	if text, err := os.ReadFile(l.path); err != nil || bytes.Contains(text, []byte("?")) {
 		t.Errorf("the file is\n%s\n%v", text, err)
 	}
@@ -132,6 +134,7 @@ func TestLedgerIsBounded(t *testing.T) {
 	if len(l.seen) != 1 || len(l.told) != 1 {
 		t.Errorf("of one container it knows %d, and has told %d", len(l.seen), len(l.told))
 	}
+	l.landed()
 	text, err := os.ReadFile(filepath.Join(dir, ledgerFile))
 	if err != nil {
 		t.Fatal(err)
@@ -240,6 +243,7 @@ func TestLedgerThatMakesNoSense(t *testing.T) {
 		t.Errorf("found %v; the log says\n%s", got, log.String())
 	}
 	l.keep(map[string]event.Life{"web": lifeOf(1, 0)}, nil)
+	l.landed()
 	if got := newLedger(dir, testBoot, noon(), testLog(t)).of(known("web"), noon()); !got.Began.Equal(lifeOf(1, 0).Began) {
 		t.Errorf("after it was written anew: %v", got)
 	}
@@ -250,11 +254,13 @@ func TestLedgerIsWrittenAnewAfterAFailure(t *testing.T) {
 	dir := t.TempDir()
 	l := newLedger(dir, testBoot, noon(), testLog(t))
 	l.keep(map[string]event.Life{"web": {}, "db": {}}, nil)
+	l.landed()
 	if err := os.Remove(filepath.Join(dir, ledgerFile)); err != nil {
 		t.Fatal(err)
 	}
 	l.tell([]event.Event{happened("web", docker.ActionStart, 1)}) // cannot be added
 	l.tell([]event.Event{happened("db", docker.ActionStart, 2)})
+	l.landed()
 	next := newLedger(dir, testBoot, noon(), testLog(t))
 	for id, want := range map[string]event.Life{"web": lifeOf(1, 0), "db": lifeOf(2, 0)} {
 		if got := next.of(known(id), noon()); !got.Began.Equal(want.Began) {

@@ -38,6 +38,24 @@ func TestPatient(t *testing.T) {
 	})
 }
 
+// landed waits until the disk has all that was saved, also when it took longer than an agent is patient.
+func (m *memory) landed() {
+	for m.disk.late != nil {
+		<-m.disk.late
+		m.disk.late = nil
+		m.save()
+	}
+}
+
+// landed is the same for the ledger.
+func (l *ledger) landed() {
+	for l.disk.late != nil {
+		<-l.disk.late
+		l.disk.late = nil
+		l.rewrite()
+	}
+}
+
 // hang puts a file in place of another that keeps whoever opens it to write, until answer is called.
 func hang(t *testing.T, path string) (answer func()) {
 	t.Helper()
@@ -63,6 +81,7 @@ func TestLedgerOnADiskThatDoesNotAnswer(t *testing.T) {
 	var log bytes.Buffer
 	l := newLedger(dir, testBoot, noon(), slog.New(slog.NewTextHandler(&log, nil)))
 	l.keep(map[string]event.Life{"web": {}, "db": {}}, nil)
+	l.landed()
 	answer := hang(t, filepath.Join(dir, ledgerFile))
 	l.tell([]event.Event{happened("web", docker.ActionStart, 1)}) // which ends, though the disk does not answer
 	first := l.disk.late
@@ -74,6 +93,7 @@ func TestLedgerOnADiskThatDoesNotAnswer(t *testing.T) {
 	<-l.disk.late
 	l.disk.late = nil
 	l.tell([]event.Event{happened("web", docker.ActionDie, 3)})
+	l.landed()
 	if strings.Count(log.String(), "the disk does not answer") != 1 || !strings.Contains(log.String(), "trouble is over") {
 		t.Errorf("expected it said once, and that it is over:\n%s", log.String())
 	}
@@ -107,6 +127,7 @@ func TestMemoryOnADiskThatDoesNotAnswer(t *testing.T) {
 	m.disk.late = nil
 	_ = os.Remove(filepath.Join(dir, seenFile+".new"))
 	m.save()
+	m.landed()
 	if got, err := readSeen(filepath.Join(dir, seenFile), noon().Add(time.Hour)); err != nil || !got.Equal(noon()) {
 		t.Errorf("found %v, %v", got, err)
 	}

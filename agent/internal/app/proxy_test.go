@@ -45,20 +45,26 @@ func (p *proxy) restore() {
 			if err != nil {
 				return
 			}
-			p.serve(conn)
+			p.serve(ln, conn)
 		}
 	})
 }
 
-func (p *proxy) serve(front net.Conn) {
+// serve carries a connection that came by a listener, unless that was cut off meanwhile.
+func (p *proxy) serve(by net.Listener, front net.Conn) {
 	back, err := (&net.Dialer{}).DialContext(context.Background(), "unix", p.back)
 	if err != nil {
 		front.Close()
 		return
 	}
 	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.listener != by {
+		front.Close()
+		back.Close()
+		return
+	}
 	p.connections[front], p.connections[back] = true, true
-	p.mu.Unlock()
 	forward := func(to, from net.Conn) {
 		_, _ = io.Copy(to, from)
 		to.Close()
@@ -73,6 +79,7 @@ func (p *proxy) cut() {
 	p.mu.Lock()
 	if p.listener != nil {
 		p.listener.Close()
+		p.listener = nil
 	}
 	for conn := range p.connections {
 		conn.Close()

@@ -143,14 +143,17 @@ func TestRunWithoutDocker(t *testing.T) {
 func TestRunIsReadyWithItsFirstRound(t *testing.T) {
 	for name, interval := range map[string]time.Duration{"no round for a long time": 24 * 365 * time.Hour, "a round each second": time.Second} {
 		t.Run(name, func(t *testing.T) {
-			address := testenv.FreeAddress(t)
-			begun := time.Now()
-			running(t, Config{
-				Host: testHost, Interval: interval, LogLevel: "info", Listen: address,
-				DockerSocket: filepath.Join(t.TempDir(), "docker.sock"),
-				Outputs:      []influx.Output{{Name: "away", URLs: []string{"http://" + testenv.FreeAddress(t)}, Bucket: "nezuban"}},
-			})
+			start := func() (address string) {
+				address = testenv.FreeAddress(t)
+				running(t, Config{
+					Host: testHost, Interval: interval, LogLevel: "info", Listen: address,
+					DockerSocket: filepath.Join(t.TempDir(), "docker.sock"),
+					Outputs:      []influx.Output{{Name: "away", URLs: []string{"http://" + testenv.FreeAddress(t)}, Bucket: "nezuban"}},
+				})
+				return address
+			}
 			if interval > time.Second {
+				address := start()
 				await(t, "an answer", func() bool { status, _ := get(t, address, "/readyz"); return status != 0 })
 				if status, body := get(t, address, "/readyz"); status != http.StatusServiceUnavailable || body != "samples: no round yet\n" {
 					t.Errorf("/readyz: %d %q, expected 503 and what is missing", status, body)
@@ -160,8 +163,18 @@ func TestRunIsReadyWithItsFirstRound(t *testing.T) {
 				}
 				return
 			}
-			await(t, "ready", func() bool { status, _ := get(t, address, "/readyz"); return status == http.StatusOK })
-			if took := time.Since(begun); took > interval+5*time.Second {
+			ready := func() (after time.Duration) {
+				begun := time.Now()
+				address := start()
+				await(t, "ready", func() bool { status, _ := get(t, address, "/readyz"); return status == http.StatusOK })
+				return time.Since(begun)
+			}
+			most := interval + 5*time.Second
+			took := ready()
+			for tries := 1; took > most && tries < 5; tries++ { // the machine stood still meanwhile
+				took = ready()
+			}
+			if took > most {
 				t.Errorf("ready after %s, expected it with the first round", took)
 			}
 		})
@@ -197,6 +210,26 @@ func (o *output) has(measurement string) bool {
 // Docker appears while the agent runs, and is picked up without a restart.
 func TestRunPicksDockerUp(t *testing.T) {
 	e := newEngine(t)
+	var events []string
+	for range 5 {
+		var took time.Duration
+		if events, took = pickedUp(t, e); took <= soon {
+			break
+		}
+		t.Logf("Docker was late: a stop took %s", took) // a death may be let go before it is explained
+	}
+	if len(events) == 0 || events[0] != "present running" {
+		t.Errorf("events %q, expected the present state first", events)
+	}
+	if slices.ContainsFunc(events, func(s string) bool { return s == "die 137 requested=false" || s == "die 0 requested=false" }) {
+		t.Errorf("events %q: a stop looks like a crash", events)
+	}
+}
+
+// pickedUp runs an agent before there is a Docker. It gives what is told of a container that is stopped just before the agent, and how
+// long Docker took for that.
+func pickedUp(t *testing.T, e *engine) (events []string, took time.Duration) {
+	t.Helper()
 	p := newProxy(t, e.path)
 	name := e.run(spec{Cmd: []string{"sleep"}})
 	o := newOutput(t)
@@ -207,15 +240,9 @@ func TestRunPicksDockerUp(t *testing.T) {
 	await(t, "a heartbeat", func() bool { return len(o.states()) >= 1 })
 	p.restore()
 	o.awaitPoints(t, 2, influx.ContainerCPU, name)
-	e.stop(name, "0") // and the agent at once after: the death is still explained
+	took = e.stop(name, "0") // and the agent at once after: the death is still explained
 	stop()
-	events := texts(o.of(influx.ContainerEvent, name))
-	if len(events) == 0 || events[0] != "present running" {
-		t.Errorf("events %q, expected the present state first", events)
-	}
-	if slices.ContainsFunc(events, func(s string) bool { return s == "die 137 requested=false" || s == "die 0 requested=false" }) {
-		t.Errorf("events %q: a stop looks like a crash", events)
-	}
+	return texts(o.of(influx.ContainerEvent, name)), took
 }
 
 func TestRunOnTakenAddress(t *testing.T) {

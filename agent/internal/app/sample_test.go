@@ -125,9 +125,14 @@ func TestSamplesOfRealContainers(t *testing.T) {
 	} else if percent, ok := cpu[0].Float(influx.FieldUsagePercent); ok {
 		t.Errorf("the first sample says %v %% CPU, expected none", percent)
 	}
+	begun := e.stats(busy)
 	p.cut() // what runs is sampled without Docker
 	await(t, "docker to be missed", func() bool { _, _, up := table.Engine(); return !up })
-	time.Sleep(1500 * time.Millisecond)
+	const enough = uint64(200 * time.Millisecond)
+	await(t, "work, and a write", func() bool {
+		now := e.stats(busy)
+		return now.CPU.Usage.Total >= begun.CPU.Usage.Total+enough && now.written() > 0
+	})
 	second := tick(t, s, time.Unix(1010, 0))
 
 	cpu := second[busy][influx.ContainerCPU][0]

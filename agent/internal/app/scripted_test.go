@@ -163,8 +163,20 @@ func (s *scripted) unset(id string) {
 func (s *scripted) tell(id, action string) (sent string) { return s.tellCode(id, action, 3) }
 
 func (s *scripted) tellCode(id, action string, code int) (sent string) {
+	return s.tellAt(id, action, code, time.Now())
+}
+
+// tellAll sends events that happen at once, one after the other, however long it takes to send them.
+func (s *scripted) tellAll(id string, actions ...string) {
+	now := time.Now()
+	for i, action := range actions {
+		s.tellAt(id, action, 3, now.Add(time.Duration(i)))
+	}
+}
+
+func (s *scripted) tellAt(id, action string, code int, at time.Time) (sent string) {
 	sent = fmt.Sprintf(`{"Type":"container","Action":%q,"Actor":{"ID":%q,"Attributes":{"name":%q,"image":"load:1","exitCode":"%d","signal":"9","oldName":"/old"}},"timeNano":%d}`,
-		action, id, id, code, time.Now().UnixNano())
+		action, id, id, code, at.UnixNano())
 	s.events <- sent
 	return sent
 }
@@ -214,13 +226,14 @@ func TestStoppedAfterItsDestroy(t *testing.T) {
 	f := newFollower(client, table, newLastSamples(), written, testHost, newMemory("", time.Now(), durable, testLog(t)), newLedger("", "", time.Time{}, testLog(t)))
 	c := docker.Container{ID: "job", Name: "job", Status: "running", PID: 1, RestartPolicy: "no", AutoRemove: true}
 	table.Replace([]docker.Container{c})
+	at := time.Now()
 	for _, action := range []string{docker.ActionKill, docker.ActionDie, docker.ActionDestroy} {
-		go f.happened(t.Context(), docker.Event{ID: c.ID, Name: c.Name, Action: action, At: time.Now(), Signal: "15"})
+		go f.happened(t.Context(), docker.Event{ID: c.ID, Name: c.Name, Action: action, At: at, Signal: "15"})
 		(<-f.inbox)()
 	}
 	f.asked[c.ID] = false // after its death, and answered before its destroy
 	f.answered(t.Context(), c.ID, c, nil)
-	go f.happened(t.Context(), docker.Event{ID: c.ID, Name: c.Name, Action: docker.ActionStop, At: time.Now()})
+	go f.happened(t.Context(), docker.Event{ID: c.ID, Name: c.Name, Action: docker.ActionStop, At: at})
 	(<-f.inbox)()
 	points := written.of(influx.ContainerEvent, c.Name)
 	if diff := cmp.Diff([]string{"kill 15", "die 0 requested=true", "destroy", "stop"}, texts(points)); diff != "" {
@@ -384,10 +397,7 @@ func TestLabelsWithTheNamesOfAttributes(t *testing.T) {
 	s.set("web", claiming("web", `"Status":"exited","ExitCode":0,`+began+`,"FinishedAt":"`+time.Now().UTC().Format(time.RFC3339Nano)+`"`))
 	s.unset("gone")
 	for _, id := range []string{"web", "gone", "known"} {
-		s.tell(id, "kill")
-		s.tell(id, "rename")
-		s.tell(id, "die")
-		s.tell(id, "stop")
+		s.tellAll(id, "kill", "rename", "die", "stop")
 	}
 	for id, want := range map[string][]string{
 		"web":   {"present running", "kill ", "rename", "die 0 requested=true", "stop"},
@@ -468,9 +478,7 @@ func TestRemovedWhileTheStreamWasAway(t *testing.T) {
 	written.awaitPoints(t, 1, influx.ContainerEvent, "web")
 	s.unset("web")
 	s.cut()
-	for _, action := range []string{"kill", "die", "destroy"} { // docker rm -f
-		s.tell("web", action)
-	}
+	s.tellAll("web", "kill", "die", "destroy") // docker rm -f
 	points := written.awaitPoints(t, 4, influx.ContainerEvent, "web")
 	if diff := cmp.Diff([]string{"present running", "kill 9", "die 3 requested=true", "destroy"}, texts(points)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -505,6 +513,7 @@ func TestTheClockIsPutBack(t *testing.T) {
 	}
 	f.remember(time.Now())
 	memory.save()
+	memory.landed()
 	if until := newMemory(filepath.Dir(memory.path), time.Now(), durable, testLog(t)).seenUntil(); until.IsZero() || until.Before(died.Add(-time.Minute)) {
 		t.Errorf("the next agent begins at %s", until)
 	}

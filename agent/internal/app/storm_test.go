@@ -71,10 +71,15 @@ func TestShortLivesAreAllTold(t *testing.T) {
 		return true
 	})
 	stop()
-	starts := events(t, influx.ActionStart, influx.FieldContainerID)
-	images, versions := events(t, influx.ActionStart, influx.FieldImage), events(t, influx.ActionStart, influx.FieldVersion)
+	all := func(action, field string) (found map[string][]any) {
+		t.Helper()
+		await(t, "an answer", func() bool { found = events(t, action, field); return found != nil })
+		return found
+	}
+	starts := all(influx.ActionStart, influx.FieldContainerID)
+	images, versions := all(influx.ActionStart, influx.FieldImage), all(influx.ActionStart, influx.FieldVersion)
 	image, version := docker.SplitImage(e.image)
-	dies := events(t, influx.ActionDie, influx.FieldExitCode)
+	dies := all(influx.ActionDie, influx.FieldExitCode)
 	for name, code := range want {
 		if len(starts[name]) != 1 || len(dies[name]) != 1 || dies[name][0] != code {
 			t.Errorf("%s: starts %v, deaths with exit codes %v, expected one with %d", name, starts[name], dies[name], code)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -121,19 +120,19 @@ func runningContainers(ctx context.Context, client *docker.Client, names []strin
 // verify compares one container.
 func verify(c docker.Container, open openBoth, out io.Writer) (same bool, err error) {
 	own, handler, err := open(c)
-	if err != nil {
-		return false, err
+	var compared []reference.Compared
+	if err == nil {
+		defer own.Close()
+		compared, err = reference.Check(own, handler)
 	}
-	defer own.Close()
-	compared, err := reference.Check(own, handler)
 	switch {
-	case errors.Is(err, cgroup.ErrGone), errors.Is(err, fs.ErrNotExist):
-		fmt.Fprintf(out, "%s: ended meanwhile\n", c.Name)
-		return true, nil
-	case err != nil:
+	case err == nil:
+		return show(out, c.Name, compared)
+	case ignoreGone(err) != nil:
 		return false, err
 	}
-	return show(out, c.Name, compared)
+	fmt.Fprintf(out, "%s: ended meanwhile\n", c.Name)
+	return true, nil
 }
 
 // show writes a comparison, and reports whether nothing differs in it.

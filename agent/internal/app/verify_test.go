@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -339,6 +341,10 @@ func TestVerifySaysThatOneOfTwoDiffers(t *testing.T) {
 			return limited(1 << 20), limited(64 << 20), nil
 		case "broken":
 			return nil, nil, errors.New("no controller")
+		case "over": // as the kernel says of a process that is ending
+			return nil, nil, fmt.Errorf("open cgroups of process 7: %w", syscall.ESRCH)
+		case "gone":
+			return nil, nil, cgroup.ErrGone
 		}
 		return limited(64 << 20), limited(64 << 20), nil
 	}
@@ -353,6 +359,7 @@ func TestVerifySaysThatOneOfTwoDiffers(t *testing.T) {
 		{"both agree", []string{"a", "b"}, true, "all figures agree, containers: 2\n", ""},
 		{"the first differs", []string{"odd", "a"}, false, "figures differ, containers: 1 of 2\n", ""},
 		{"the second differs", []string{"a", "odd"}, false, "figures differ, containers: 1 of 2\n", ""},
+		{"two have ended since they were listed", []string{"over", "gone", "a"}, true, "all figures agree, containers: 3\n", ""},
 		{"one cannot be read", []string{"a", "broken"}, false, "", "verify: container broken: no controller"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -151,6 +151,26 @@ func TestPlaceOfProcessThatEnded(t *testing.T) {
 	}
 }
 
+// While a process ends, v1 has it in the root of each hierarchy: whose figures are not its cgroup's.
+func TestPlaceOfProcessThatIsEnding(t *testing.T) {
+	h, dir := recorded(t, "v1-limits.txtar")
+	path := filepath.Join(dir, "proc/511/cgroup")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ending strings.Builder
+	for line := range strings.Lines(string(text)) {
+		ending.WriteString(line[:strings.LastIndex(line, ":/")] + ":/\n")
+	}
+	if err := os.WriteFile(path, []byte(ending.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if place, err := h.Of(pid, true); !errors.Is(err, ErrGone) {
+		t.Errorf("Of(%d) = %v, %v, expected ErrGone", pid, place, err)
+	}
+}
+
 func TestWorking(t *testing.T) {
 	for _, tt := range []struct {
 		name            string

@@ -72,7 +72,7 @@ func byController(list []*mountinfo.Info) map[string]mount {
 }
 
 // Of says where the files of the cgroups are that a process is in. With network they include what its network namespace sent and
-// received.
+// received. Of a process that is ending there may be none any more, which is [ErrGone].
 func (h Hierarchy) Of(pid int, network bool) (Place, error) {
 	data, err := os.ReadFile(filepath.Join(h.root, "proc", strconv.Itoa(pid), "cgroup"))
 	if err != nil {
@@ -82,6 +82,9 @@ func (h Hierarchy) Of(pid int, network bool) (Place, error) {
 	if err != nil {
 		return Place{}, fmt.Errorf("open cgroups of process %d: %w", pid, err)
 	}
+	if h.left(groups) {
+		return Place{}, fmt.Errorf("open cgroups of process %d: %w", pid, ErrGone)
+	}
 	place := h.place(func(controller string) (string, bool) {
 		path, ok := groups[controller]
 		return path, ok
@@ -90,6 +93,22 @@ func (h Hierarchy) Of(pid int, network bool) (Place, error) {
 		place.PID = pid
 	}
 	return place, nil
+}
+
+// left says whether a process has left its cgroups: while it ends it is in the root of each of v1, whose figures are the machine's.
+func (h Hierarchy) left(groups map[string]string) bool {
+	v1 := false
+	for _, controller := range controllers() {
+		group, ok := groups[controller]
+		if _, mounted := h.mounts[controller]; !mounted || !ok {
+			continue
+		}
+		if group != "/" {
+			return false
+		}
+		v1 = true
+	}
+	return v1
 }
 
 // At says where the files of the cgroup at path are, as [Hierarchy.Walk] gives it, in every hierarchy that has it. They include no
