@@ -31,7 +31,7 @@ func TestQueriesReturnRows(t *testing.T) {
 	base := testenv.Influxd(t)
 	d.containers()
 	host := startAgent(t, base)
-	d.crash() // once the agent looks: it reports what happens, not what happened
+	d.crash() // once the agent follows Docker: it reports what happens, not what happened
 
 	deadline := time.Now().Add(rowsWithin)
 	for _, q := range queries(t) {
@@ -92,7 +92,7 @@ func ask(t *testing.T, base, text string) (rows int, err error) {
 }
 
 // startAgent runs the built agent until the test ends and returns the name of
-// the host that it reports.
+// the host that it reports, once it knows the containers of Docker.
 func startAgent(t *testing.T, base string) (host string) {
 	t.Helper()
 	host = "dashboard-test"
@@ -125,12 +125,12 @@ bucket = %q
 			t.Logf("the agent said:\n%s", log.String())
 		}
 	})
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
-		if rows, err := ask(t, base, `SELECT last("state") FROM "nezuban_agent"`); err == nil && rows > 0 {
+	for end := time.Now().Add(rowsWithin); ; time.Sleep(100 * time.Millisecond) {
+		if rows, err := ask(t, base, `SELECT last("usage_total") FROM "docker_container_cpu"`); err == nil && rows > 0 {
 			return host
 		}
 		if time.Now().After(end) {
-			t.Fatal("the agent wrote nothing within 30 s")
+			t.Fatalf("the agent wrote nothing of a container within %s", rowsWithin)
 		}
 	}
 }

@@ -123,6 +123,9 @@ func newRig(t *testing.T, opts WriterOptions, outputs ...Output) *rig {
 	if opts.FlushEvery == 0 {
 		opts.FlushEvery = 10 * time.Millisecond
 	}
+	if opts.patience == 0 {
+		opts.patience = time.Minute
+	}
 	r.Writer = NewWriter(outputs, opts)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})

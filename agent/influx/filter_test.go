@@ -208,7 +208,7 @@ func testFilters(t *testing.T, server string) {
 		sent++
 	}
 	w.WriteLines(&Lines{text: []byte("docker_container_cpu,host=lines i=1i 2\ncpu,host=lines i=1i 2\n")})
-	await(t, "all lines", func() bool {
+	awaitFor(t, time.Minute, "all lines", func() bool {
 		return w.figure("containers", "lines_sent_total")+w.figure("rest", "lines_sent_total") == sent+2-2 // but docker and docker_container_pids
 	})
 	got := map[string][]string{}

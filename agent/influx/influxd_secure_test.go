@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -150,7 +151,8 @@ func TestAgainstAnInfluxDBWithUsersAndTLS(t *testing.T) {
 		second.Write(sample(1))
 		awaitFor(t, time.Minute, "both lines", func() bool { return second.figure("influxdb", "lines_sent_total") == 2 })
 		second.stop()
-		if got, want := fmt.Sprint(proxy.Carried()), "[CONNECT "+strings.TrimPrefix(server, "https://")+"]"; got != want {
+		// A connection is used again where it can be, which net/http does not promise.
+		if got, want := fmt.Sprint(slices.Compact(proxy.Carried())), "[CONNECT "+strings.TrimPrefix(server, "https://")+"]"; got != want {
 			t.Errorf("the proxy carried %s, want %s", got, want)
 		}
 		if text := fmt.Sprint(first.log, second.log); strings.Contains(text, "s3cret") {

@@ -41,6 +41,10 @@ type WriterOptions struct {
 	// when the first request for it began, err is nil when a server accepted all of it. What is cut off by our own end,
 	// and what is sent again at once in halves, is not told. It must return quickly.
 	Tried func(output string, began time.Time, err error)
+
+	// patience is how long the disk of a spool may take; 0: diskPatience. A test whose subject is another one has more, lest it takes
+	// a machine that is busy for a disk that does not answer.
+	patience time.Duration
 }
 
 // Writer sends points to several outputs. Each has its own spool or queue, and its own sender, so that one that is down or slow holds

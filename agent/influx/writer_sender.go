@@ -1,6 +1,7 @@
 package influx
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"math/rand/v2"
@@ -46,9 +47,10 @@ func newSender(o Output, opts WriterOptions) *sender {
 		log:    opts.Log.With("output", o.Name),
 		opts:   opts,
 		store: store{
-			queue:   queue{limit: opts.MaxBytes},
-			hand:    newHand(),
-			trouble: daemon.NewCondition(opts.Log, "spool of output "+o.Name),
+			queue:    queue{limit: opts.MaxBytes},
+			hand:     newHand(),
+			patience: cmp.Or(opts.patience, diskPatience),
+			trouble:  daemon.NewCondition(opts.Log, "spool of output "+o.Name),
 		},
 		wake:     make(chan struct{}, 1),
 		trouble:  daemon.NewCondition(opts.Log, "output "+o.Name),

@@ -32,14 +32,15 @@ type disk interface {
 // that will end, and would arrive twice if they were in memory too. What comes after them waits in memory, in order, until the
 // disk answers and takes it.
 type store struct {
-	queue   queue
-	spool   disk // nil: there is none
-	hand    *hand
-	trouble *daemon.Condition // whether the spool can be written and read
-	lost    func(lines int)   // is told how many old lines were dropped for new ones
-	first   int               // of sources: where the next batch is looked for first
-	owed    func()            // ends the batch before, when the hand could not; nil: nothing is owed
-	lent    atomic.Bool       // a batch from memory is handed out
+	queue    queue
+	spool    disk // nil: there is none
+	hand     *hand
+	patience time.Duration     // how long the disk may take: diskPatience
+	trouble  *daemon.Condition // whether the spool can be written and read
+	lost     func(lines int)   // is told how many old lines were dropped for new ones
+	first    int               // of sources: where the next batch is looked for first
+	owed     func()            // ends the batch before, when the hand could not; nil: nothing is owed
+	lent     atomic.Bool       // a batch from memory is handed out
 
 	knowing sync.Mutex
 	known   spool.Stats // the newest figures of the spool; knowing guards it
@@ -95,7 +96,7 @@ func (s *store) push(kind spool.Kind, lines []byte) (kept bool) {
 		s.lost(s.queue.push(string(lines)))
 		return false
 	}
-	switch s.hand.do(diskPatience, func() { s.append(kind, lines) }, nil) {
+	switch s.hand.do(s.patience, func() { s.append(kind, lines) }, nil) {
 	case jobDone:
 		return false
 	case jobLate:
@@ -155,7 +156,7 @@ func (s *store) next(from spool.Source, maxLines, maxBytes int) spool.Batch {
 			s.trouble.Failed(err)
 		}
 	}
-	if s.hand.do(diskPatience, read, func() { s.end(b, 0) }) != jobDone {
+	if s.hand.do(s.patience, read, func() { s.end(b, 0) }) != jobDone {
 		return spool.Batch{}
 	}
 	return b
@@ -163,11 +164,11 @@ func (s *store) next(from spool.Source, maxLines, maxBytes int) spool.Batch {
 
 // catchUp does what the disk could not do before. It is called while no batch is handed out.
 func (s *store) catchUp() {
-	if s.owed != nil && s.hand.do(diskPatience, s.owed, nil) != jobRefused {
+	if s.owed != nil && s.hand.do(s.patience, s.owed, nil) != jobRefused {
 		s.owed = nil
 	}
 	if s.spool != nil && s.volatile() {
-		s.hand.do(diskPatience, s.bringHome, nil)
+		s.hand.do(s.patience, s.bringHome, nil)
 	}
 }
 
@@ -212,7 +213,7 @@ func (s *store) settle(b batch) {
 
 // later does a job of the hand, at the next take if it cannot be begun now.
 func (s *store) later(job func()) {
-	if s.hand.do(diskPatience, job, nil) == jobRefused {
+	if s.hand.do(s.patience, job, nil) == jobRefused {
 		s.owed = job
 	}
 }
@@ -255,7 +256,7 @@ func (s *store) sync() error {
 		return nil
 	}
 	volatile := true
-	if s.hand.do(diskPatience, func() { volatile = s.volatile() }, nil) != jobDone {
+	if s.hand.do(s.patience, func() { volatile = s.volatile() }, nil) != jobDone {
 		return errStalled // it has lines of which nobody knows
 	}
 	if volatile {
@@ -270,7 +271,7 @@ func (s *store) refuse(words, lines string, now time.Time) bool {
 		return false
 	}
 	var err error
-	if s.hand.do(diskPatience, func() {
+	if s.hand.do(s.patience, func() {
 		if err = s.spool.Refuse(words, lines, now); err != nil {
 			s.trouble.Failed(err)
 		}
@@ -283,7 +284,7 @@ func (s *store) refuse(words, lines string, now time.Time) bool {
 // stats are the figures of what waits; those of a disk that does not answer are its last ones.
 func (s *store) stats() spool.Stats {
 	if s.spool != nil {
-		s.hand.do(diskPatience, func() {
+		s.hand.do(s.patience, func() {
 			stats := s.spool.Stats()
 			s.knowing.Lock()
 			defer s.knowing.Unlock()
@@ -302,7 +303,7 @@ func (s *store) stats() spool.Stats {
 func (s *store) close() (lost int) {
 	if s.spool != nil {
 		s.catchUp()
-		if s.hand.do(closePatience, func() {
+		if s.hand.do(max(s.patience, closePatience), func() {
 			if err := s.spool.Close(); err != nil {
 				s.trouble.Failed(err)
 			}

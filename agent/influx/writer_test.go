@@ -175,7 +175,8 @@ func TestWriteNowDoesNotWait(t *testing.T) {
 
 func TestWriterDropsTheOldestWhenFull(t *testing.T) {
 	address := testenv.FreeAddress(t)
-	w := newRig(t, WriterOptions{MaxBytes: 200}, Output{Name: "db", URLs: []string{"http://" + address}, Bucket: "db"})
+	// Of one line a batch: a larger one that nobody took makes room as a whole, and leaves only what came while it was under way.
+	w := newRig(t, WriterOptions{MaxBytes: 200, MaxBatch: 1}, Output{Name: "db", URLs: []string{"http://" + address}, Bucket: "db"})
 	for i := range 100 { // 18 bytes each, a little more from the eleventh on
 		w.Write(sample(i))
 	}

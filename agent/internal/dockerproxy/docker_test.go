@@ -61,7 +61,7 @@ func TestTheRealDocker(t *testing.T) {
 	direct, through := docker.New(path), docker.New(socket)
 	defer direct.Close()
 	defer through.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 6*patience) // for all of it, while others keep Docker busy
 	defer cancel()
 	stream, err := through.Events(ctx, time.Now())
 	if err != nil {

@@ -591,6 +591,44 @@ func TestAStopWaitsForAnswers(t *testing.T) {
 	}
 }
 
+// lateListener has one more connection just when it is closed.
+type lateListener struct {
+	net.Listener
+	late            net.Conn
+	closed          chan struct{}
+	accepted, close func()
+}
+
+func (l *lateListener) Accept() (net.Conn, error) {
+	l.accepted()
+	<-l.closed
+	if late := l.late; late != nil {
+		l.late = nil
+		return late, nil
+	}
+	return nil, net.ErrClosed
+}
+
+func (l *lateListener) Close() error { l.close(); return l.Listener.Close() }
+
+// A connection that comes at the moment of the stop, and asks nothing, does not hold it up.
+func TestASilentConnectionAtTheStop(t *testing.T) {
+	ln, err := Listen(t.Context(), filepath.Join(t.TempDir(), "proxy.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, late := net.Pipe()
+	defer client.Close()
+	closed := make(chan struct{})
+	p := New(Options{Engine: "/nowhere", Log: quiet})
+	defer p.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	if err := p.Serve(ctx, &lateListener{ln, late, closed, cancel, sync.OnceFunc(func() { close(closed) })}); err != nil {
+		t.Error(err)
+	}
+}
+
 // Whatever the target of a request: it is refused, or it is one of the few that are answered.
 func FuzzUnderstand(f *testing.F) {
 	for _, target := range []string{"/_ping", "/v1.41/info", "/containers/json?all=1", "/containers/" + id + "/json", "/events?" + filters, "/containers/../info", "/%69nfo", "*", "http://d/info"} {

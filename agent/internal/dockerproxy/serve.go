@@ -38,6 +38,9 @@ func (p *Proxy) Serve(ctx context.Context, ln net.Listener) error {
 	server.ConnState = func(conn net.Conn, state http.ConnState) {
 		if state == http.StateNew {
 			silent.Store(conn, nil)
+			if ctx.Err() != nil { // it came too late for what closes the others
+				_ = conn.Close()
+			}
 			return
 		}
 		silent.Delete(conn)

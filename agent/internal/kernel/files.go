@@ -127,8 +127,12 @@ func (f *Files) Changed(s *Source) bool {
 		return true
 	}
 	fds := [...]unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLPRI}}
-	n, err := unix.Poll(fds[:], 0)
-	return n > 0 || err != nil
+	for {
+		n, err := unix.Poll(fds[:], 0)
+		if !errors.Is(err, syscall.EINTR) {
+			return n > 0 || err != nil
+		}
+	}
 }
 
 func openFile(path string) (int, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -88,14 +90,22 @@ func untilClosed(raw string) func(net.Conn) {
 	}
 }
 
+// refusing is an address at which nobody listens. Its port is taken as long as the test lasts, so that nobody else may listen there.
 func refusing(t *testing.T) (url string) {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ln.Close()
-	return "http://" + ln.Addr().String()
+	t.Cleanup(func() { _ = syscall.Close(fd) })
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	bound, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("http://127.0.0.1:%d", bound.(*syscall.SockaddrInet4).Port)
 }
 
 func TestProbeOutcomes(t *testing.T) {
@@ -186,13 +196,15 @@ func TestProbeTimeouts(t *testing.T) {
 			t.Parallel()
 			c := checkOf(tt.url)
 			c.Timeout = 2 * time.Second // the phase before must be over by then
-			start := time.Now()
+			start, due := time.Now(), make(chan time.Time, 1)
+			time.AfterFunc(c.Timeout, func() { due <- time.Now() }) // late when the machine stands still, as the probe is
 			r := probeOnce(t, newProber(Options{}), c)
+			ended := time.Now()
 			if r.Outcome != tt.want || r.Error != tt.errText || r.Sick {
 				t.Errorf("found %s %q, sick %v; expected %s %q", r.Outcome, r.Error, r.Sick, tt.want, tt.errText)
 			}
-			if took := time.Since(start); took < c.Timeout || took > c.Timeout+3*time.Second {
-				t.Errorf("took %s", took)
+			if took, late := ended.Sub(start), ended.Sub(<-due); took < c.Timeout || late > 3*time.Second {
+				t.Errorf("took %s, until %s after a timer of %s", took, late, c.Timeout)
 			}
 		})
 	}
