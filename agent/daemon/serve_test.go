@@ -162,6 +162,26 @@ func stoppedDuringOneWithoutEnd(t *testing.T) (took time.Duration, err error) {
 	return took, err
 }
 
+// A browser connects before it has something to ask, and a stop does not wait until it has.
+func TestASilentConnectionDoesNotHoldTheStopUp(t *testing.T) {
+	url, stop := serve(t, http.NotFoundHandler())
+	var dialer net.Dialer
+	silent, err := dialer.DialContext(t.Context(), "tcp", strings.TrimPrefix(url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	if status, body := ask(t, "GET", url); status != http.StatusNotFound { // connections are taken in order
+		t.Fatalf("found %d %q", status, body)
+	}
+	if err := stop(); err != nil {
+		t.Errorf("found %v, expected a clean stop", err)
+	}
+	if _, err := silent.Read(make([]byte, 1)); err == nil {
+		t.Error("the connection is still there")
+	}
+}
+
 func TestServeFailsWithItsListener(t *testing.T) {
 	var config net.ListenConfig
 	ln, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
