@@ -75,14 +75,14 @@ func (c *agentCrashes) checkSteady(starts, dies map[string][]found) {
 			continue
 		}
 		for i, l := range lives {
-			if at := starts[name][i].at; at.Before(l.began) || machine.ran(l.began, at) > toldAfter {
+			if at := starts[name][i].at; at.Before(l.began) || machine.Ran(l.began, at) > toldAfter {
 				c.t.Errorf("%s began at %s; told is %s", name, l.began, at)
 			}
 			if l.ended.IsZero() {
 				continue
 			}
 			ended++
-			if at := dies[name][i].at; at.Before(l.ended) || machine.ran(l.ended, at) > toldAfter {
+			if at := dies[name][i].at; at.Before(l.ended) || machine.Ran(l.ended, at) > toldAfter {
 				c.t.Errorf("%s ended at %s; told is %s", name, l.ended, at)
 			}
 		}
@@ -162,13 +162,13 @@ func (c *agentCrashes) isOverflown(at time.Time) bool {
 
 // checkSamples looks for the samples of one round of the containers that the agent must have known, and counts them.
 func (c *agentCrashes) checkSamples(run span, at time.Time, sampled map[string]map[time.Time]bool) (checked int) {
-	if machine.ran(run.from, at) < knownAfter {
+	if machine.Ran(run.from, at) < knownAfter {
 		return 0
 	}
 	for _, name := range c.steady {
 		for _, l := range c.lives[name] {
 			// A round begins when it can, and finds the containers that still run then.
-			if machine.ran(l.began, at) < knownAfter || (!l.ended.IsZero() && machine.ran(at, l.ended) < round) {
+			if machine.Ran(l.began, at) < knownAfter || (!l.ended.IsZero() && machine.Ran(at, l.ended) < round) {
 				continue
 			}
 			checked++

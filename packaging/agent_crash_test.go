@@ -196,10 +196,10 @@ func (c *agentCrashes) breakThings(times int) {
 // rest waits until the agent has sampled all containers for some rounds without a disturbance.
 func (c *agentCrashes) rest() {
 	c.t.Helper()
-	rested := time.Now().Add(knownAfter + 10*round)
+	begun := time.Now()
 	eventually(c.t, agentPatience, "some calm rounds", func() bool {
 		for at := range c.rounds() {
-			if at.After(rested) {
+			if machine.Ran(begun, at) > knownAfter+10*round {
 				return true
 			}
 		}

@@ -32,7 +32,7 @@ func secretFile(t *testing.T, secret string) string {
 // within bounds what a test awaits.
 func within(t *testing.T, d time.Duration) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), d)
+	ctx, cancel := patiently(t, d)
 	t.Cleanup(cancel)
 	return ctx
 }

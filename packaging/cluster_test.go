@@ -89,7 +89,7 @@ func TestTheLeadIsTakenOverWhenTheLeaderIsKilled(t *testing.T) {
 	if status, body := follower().post(event("first", "die", time.Now(), ",exit_code=7i,requested=false")); status != http.StatusNoContent {
 		t.Fatalf("a follower answers %d %s", status, body)
 	}
-	await(t, account, 10*time.Second, func(s fakepagerduty.Snapshot) bool { return pagedAt(s, "first") == 1 })
+	await(t, account, 5*time.Second, func(s fakepagerduty.Snapshot) bool { return pagedAt(s, "first") == 1 })
 	s := follower()
 	id := strings.Fields(strings.Split(s.command("nezuban-router", "incidents", "-config="+s.path("router.toml")), "\n")[1])[0]
 	s.command("nezuban-router", "ack", "-by", "alice", id, "-config="+s.path("router.toml"))
@@ -278,7 +278,7 @@ func TestALeaderThatIsCutOffFromEtcdStopsAtOnce(t *testing.T) {
 		case a.code != http.StatusServiceUnavailable || a.retryAfter == "":
 			t.Errorf("%s is answered %d, Retry-After %q", a.name, a.code, a.retryAfter)
 		}
-		took := a.took - machine.within(a.sent, a.sent.Add(a.took))
+		took := a.took - machine.Within(a.sent, a.sent.Add(a.took))
 		if a.sent.Before(ended) {
 			longest = max(longest, took)
 		} else if a.code == http.StatusServiceUnavailable {

@@ -16,7 +16,7 @@ import (
 // awaitAlerts waits until the integration's alerts are as the test wants them.
 func awaitAlerts(t *testing.T, events *fakepagerduty.EventsServer, within time.Duration, seen func([]fakepagerduty.Alert) bool) []fakepagerduty.Alert {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), within)
+	ctx, cancel := patiently(t, within)
 	defer cancel()
 	alerts, err := events.WaitFor(ctx, seen)
 	if err != nil {

@@ -184,7 +184,7 @@ func TestPagerDutysRESTAPITakesNothing(t *testing.T) {
 		}
 	}
 	least := 3 // tries, each after twice the pause of the one before
-	if machine.within(at, opened[0].Opened) >= 3*time.Second {
+	if machine.Within(at, opened[0].Opened) >= 3*time.Second {
 		least = 2 // the first pause was as long as two, and the next would have been too long
 	}
 	if took := running(t, at, opened[0].Opened); created < least || took > 11*time.Second || !strings.Contains(opened[0].Summary, "[for alice]") || !strings.HasSuffix(opened[0].Key, "-0") {

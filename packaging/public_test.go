@@ -171,8 +171,9 @@ func scan(t *testing.T, method, address string) string {
 
 func pressTheButton(t *testing.T, link string) {
 	t.Helper()
+	// Its folder is chromedp's own, which ends what still writes there before it removes it.
 	ctx, cancel := chromedp.NewExecAllocator(t.Context(),
-		chromedp.ExecPath(testenv.Chromium(t)), chromedp.WSURLReadTimeout(time.Minute), // its folder is chromedp's, which ends what still writes there before it removes it
+		chromedp.ExecPath(testenv.Chromium(t)), chromedp.WSURLReadTimeout(time.Minute),
 		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true), chromedp.Flag("disable-dev-shm-usage", true),

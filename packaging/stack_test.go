@@ -47,7 +47,7 @@ func buildAndRun(m *testing.M) int {
 	binaries = dir
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	go machine.watch(ctx)
+	go machine.Watch(ctx)
 	return m.Run()
 }
 

@@ -20,6 +20,7 @@ import (
 	"nezuban/agent/influx"
 	"nezuban/agent/internal/docker"
 	"nezuban/packaging/testenv"
+	"nezuban/packaging/testenv/stall"
 )
 
 // output is a server that takes line protocol and keeps it.
@@ -163,18 +164,11 @@ func TestRunIsReadyWithItsFirstRound(t *testing.T) {
 				}
 				return
 			}
-			ready := func() (after time.Duration) {
-				begun := time.Now()
-				address := start()
-				await(t, "ready", func() bool { status, _ := get(t, address, "/readyz"); return status == http.StatusOK })
-				return time.Since(begun)
-			}
-			most := interval + 5*time.Second
-			took := ready()
-			for tries := 1; took > most && tries < 5; tries++ { // the machine stood still meanwhile
-				took = ready()
-			}
-			if took > most {
+			machine := stall.Watch(t)
+			begun := time.Now()
+			address := start()
+			await(t, "ready", func() bool { status, _ := get(t, address, "/readyz"); return status == http.StatusOK })
+			if took := machine.Ran(begun, time.Now()); took > interval+5*time.Second {
 				t.Errorf("ready after %s, expected it with the first round", took)
 			}
 		})

@@ -16,8 +16,9 @@ import (
 // TestInABrowser is a person's way from the link in a message to an acknowledged incident, in a real browser.
 func TestInABrowser(t *testing.T) {
 	d, server := newSite(t)
+	// Its folder is chromedp's own, which ends what still writes there before it removes it.
 	ctx, cancel := chromedp.NewExecAllocator(t.Context(),
-		chromedp.ExecPath(testenv.Chromium(t)), chromedp.WSURLReadTimeout(time.Minute), // its folder is chromedp's, which ends what still writes there before it removes it
+		chromedp.ExecPath(testenv.Chromium(t)), chromedp.WSURLReadTimeout(time.Minute),
 		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true), chromedp.Flag("disable-dev-shm-usage", true),

@@ -20,8 +20,9 @@ type tab struct {
 
 func startChromium(t *testing.T) tab {
 	t.Helper()
+	// Its folder is chromedp's own, which ends what still writes there before it removes it.
 	ctx, cancel := chromedp.NewExecAllocator(t.Context(),
-		chromedp.ExecPath(testenv.Chromium(t)), chromedp.WSURLReadTimeout(time.Minute), // its folder is chromedp's, which ends what still writes there before it removes it
+		chromedp.ExecPath(testenv.Chromium(t)), chromedp.WSURLReadTimeout(time.Minute),
 		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true), chromedp.Flag("disable-dev-shm-usage", true),
