@@ -57,7 +57,7 @@ func ServeBy(ctx context.Context, ln net.Listener, server *http.Server) error {
 	case <-ctx.Done():
 	}
 	silent.Range(func(conn, _ any) bool {
-		_ = conn.(net.Conn).Close() // nothing is lost
+		_ = conn.(net.Conn).Close() // whoever was about to ask asks again
 		return true
 	})
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)

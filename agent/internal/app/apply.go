@@ -52,10 +52,9 @@ func (f *follower) answered(ctx context.Context, id string, c docker.Container, 
 	case err == nil && outdated:
 		f.ask(ctx, id)
 		return
+	case err == nil && f.isParted(id): // the answer is of before the destroy, with which all of its life was told
 	case err == nil:
-		if _, is := f.parted[id]; !is { // it is of before the destroy
-			f.table.Put(c)
-		}
+		f.table.Put(c)
 		if !waits {
 			f.missed.Suspect(c, f.ledger.of(c, f.memory.seenUntil()), time.Now())
 			f.ledger.suspect(f.missed.Suspicion(id))
@@ -139,7 +138,7 @@ func (f *follower) update(ctx context.Context, c *docker.Container, e docker.Eve
 		f.parted[e.ID] = parted{*c, time.Now()}
 		return
 	}
-	if _, is := f.parted[e.ID]; is || e.At.Before(f.synced) {
+	if f.isParted(e.ID) || e.At.Before(f.synced) {
 		return
 	}
 	if e.Name != "" {
@@ -148,7 +147,7 @@ func (f *follower) update(ctx context.Context, c *docker.Container, e docker.Eve
 	switch e.Action {
 	case docker.ActionStart:
 		c.Status, c.OOMKilled = "running", false
-		if c.FinishedAt.After(c.StartedAt) { // it is of the life before; of this one Docker may answer when that is over too
+		if c.FinishedAt.After(c.StartedAt) && e.At.After(c.FinishedAt) { // StartedAt is of the life before; of this one Docker may answer when that is over too
 			c.StartedAt = e.At
 		}
 		if !c.Running() {

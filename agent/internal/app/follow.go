@@ -69,7 +69,7 @@ func newFollower(client *docker.Client, table *docker.Table, last *lastSamples, 
 }
 
 // run follows Docker through sessions until ctx ends, and then for as long as
-// a death is held, at most a second: what was asked for must not look like a
+// a death is held, at most a second or a little more: what was asked for must not look like a
 // crash because the agent was stopped too.
 func (f *follower) run(ctx context.Context, s *session) error {
 	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -102,7 +102,9 @@ func (f *follower) loop(ended <-chan struct{}) {
 			do()
 		case <-timer.C:
 			f.due(time.Now())
-		case now := <-tick.C:
+		case <-tick.C:
+			f.hearAll()
+			now := time.Now() // and not that of the tick, before which the clock may have been read already
 			f.clock(now)
 			f.remember(now)
 		case <-ended:
@@ -188,6 +190,9 @@ func (f *follower) do(ctx context.Context, fn func()) {
 	case <-ctx.Done():
 	}
 }
+
+// isParted says whether a container was destroyed just now.
+func (f *follower) isParted(id string) bool { _, is := f.parted[id]; return is }
 
 // find gives what is known of a container, or was until it was destroyed just now.
 func (f *follower) find(id string) (docker.Container, bool) {

@@ -87,6 +87,29 @@ func TestWantOfMemoryIsOfOneLife(t *testing.T) {
 	}
 }
 
+// An event of the start may be read after Docker has shown its end: the life is that one, and what was measured in it.
+func TestAStartThatIsReadAfterItsEnd(t *testing.T) {
+	s := newScripted(t)
+	f, written := restarted(t, s, t.TempDir())
+	s.lives("web", `"Status":"running","Pid":1`, -10, -20)
+	lookAt(t, f, "web")
+	sample := cgroup.Sample{At: noon()}
+	began := noon().Add(time.Second)
+	f.last.keep("web", began, &sample)
+	c, _ := f.table.Find("web")
+	c.Status, c.PID, c.StartedAt, c.FinishedAt = "exited", 0, began, noon().Add(3*time.Second)
+	f.table.Put(c)
+	s.set("web", "") // it does not answer any more
+	for i, action := range []string{docker.ActionStart, docker.ActionDie} {
+		f.happened(t.Context(), docker.Event{ID: "web", Name: "web", Action: action, ExitCode: 3, At: noon().Add(time.Second + time.Duration(i)*2*time.Second + time.Millisecond)})
+		f.hearAll()
+	}
+	points := written.of(influx.ContainerEvent, "web")
+	if _, sampled := points[len(points)-1].Int(influx.FieldLastAgeNs); !sampled || text(points[len(points)-1]) != "die 3 requested=false" {
+		t.Errorf("found %v, expected it with its last sample", points[len(points)-1])
+	}
+}
+
 // A container began and died again before Docker had answered for its new life: nothing of the life before is told of that death.
 func TestALifeThatEndsBeforeDockerAnswers(t *testing.T) {
 	s := newScripted(t)

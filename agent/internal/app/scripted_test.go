@@ -19,6 +19,7 @@ import (
 
 	"nezuban/agent/influx"
 	"nezuban/agent/internal/docker"
+	"nezuban/agent/internal/event"
 )
 
 // scripted is an engine that does what a test says: for what the real one does
@@ -224,17 +225,20 @@ func TestStoppedAfterItsDestroy(t *testing.T) {
 	client, table, written := docker.New(s.path), docker.NewTable(), &recorder{}
 	t.Cleanup(client.Close)
 	f := newFollower(client, table, newLastSamples(), written, testHost, newMemory("", time.Now(), durable, testLog(t)), newLedger("", "", time.Time{}, testLog(t)))
-	c := docker.Container{ID: "job", Name: "job", Status: "running", PID: 1, RestartPolicy: "no", AutoRemove: true}
-	table.Replace([]docker.Container{c})
 	at := time.Now()
+	c := docker.Container{ID: "job", Name: "job", Status: "running", PID: 1, RestartPolicy: "no", AutoRemove: true, StartedAt: at.Add(-time.Minute)}
+	table.Replace([]docker.Container{c})
+	f.ledger.keep(map[string]event.Life{c.ID: {Began: c.StartedAt, Name: c.Name}}, nil)
 	for _, action := range []string{docker.ActionKill, docker.ActionDie, docker.ActionDestroy} {
 		go f.happened(t.Context(), docker.Event{ID: c.ID, Name: c.Name, Action: action, At: at, Signal: "15"})
 		(<-f.inbox)()
 	}
 	f.asked[c.ID] = false // after its death, and answered before its destroy
+	c.Status, c.PID, c.FinishedAt = "exited", 0, at
 	f.answered(t.Context(), c.ID, c, nil)
 	go f.happened(t.Context(), docker.Event{ID: c.ID, Name: c.Name, Action: docker.ActionStop, At: at})
 	(<-f.inbox)()
+	f.expire(at.Add(time.Minute)) // what was suspected, had there been anything
 	points := written.of(influx.ContainerEvent, c.Name)
 	if diff := cmp.Diff([]string{"kill 15", "die 0 requested=true", "destroy", "stop"}, texts(points)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -19,6 +19,9 @@ import (
 // verifyWithin bounds each answer of Docker to [Verify].
 const verifyWithin = 10 * time.Second
 
+// endKnownEvery is how often Docker is asked whether it knows of an end.
+const endKnownEvery = 50 * time.Millisecond
+
 // Verify compares, of each container that runs, or of those named by name or id, every figure that the agent reads with what
 // cAdvisor's handler reads of the same cgroup, and writes both to out. It reports whether all agree. It needs Docker, and touches
 // nothing.
@@ -36,7 +39,30 @@ func Verify(ctx context.Context, cfg Config, names []string, out io.Writer) (agr
 	if err != nil {
 		return false, fmt.Errorf("verify: %w", err)
 	}
-	return verifyAll(running, bothIn(hierarchy, kernel.NewFiles(openFiles())), out)
+	return verifyAll(running, bothIn(hierarchy, kernel.NewFiles(openFiles())), func(c docker.Container) error { return awaitEnd(ctx, client, c) }, out)
+}
+
+// awaitEnd waits until Docker knows that a container has ended of which there was nothing to read. It is an error when Docker does not: then
+// the container's files are not to be seen from here.
+func awaitEnd(ctx context.Context, client *docker.Client, c docker.Container) error {
+	ctx, cancel := context.WithTimeout(ctx, verifyWithin)
+	defer cancel()
+	for {
+		now, err := client.Inspect(ctx, c.ID)
+		switch {
+		case errors.Is(err, docker.ErrNotFound):
+			return nil
+		case err != nil && ctx.Err() == nil:
+			return err
+		case err == nil && (!now.Running() || now.PID != c.PID):
+			return nil
+		}
+		select {
+		case <-time.After(endKnownEvery):
+		case <-ctx.Done():
+			return fmt.Errorf("it runs, says Docker, as process %d, of which nothing can be read here", c.PID)
+		}
+	}
 }
 
 // openBoth opens our own reader of a container, and the reference.
@@ -57,25 +83,36 @@ func bothIn(hierarchy cgroup.Hierarchy, files *kernel.Files) openBoth {
 	}
 }
 
-// verifyAll compares all containers, also those behind one in which something differs.
-func verifyAll(running []docker.Container, open openBoth, out io.Writer) (agree bool, err error) {
-	differ := 0
+// verifyAll compares all containers, also those behind one in which something differs. One of which nothing can be read must have ended,
+// by what ended says.
+func verifyAll(running []docker.Container, open openBoth, ended func(docker.Container) error, out io.Writer) (agree bool, err error) {
+	compared, differ := 0, 0
 	for _, c := range running {
 		same, err := verify(c, open, out)
+		if err != nil && ignoreGone(err) == nil {
+			runs := ended(c)
+			if runs == nil {
+				fmt.Fprintf(out, "%s: ended meanwhile\n", c.Name)
+				continue
+			}
+			err = fmt.Errorf("%w: %w", err, runs)
+		}
 		if err != nil {
 			return false, fmt.Errorf("verify: container %s: %w", c.Name, err)
 		}
-		if !same {
+		if compared++; !same {
 			differ++
 		}
 	}
 	switch {
 	case len(running) == 0:
 		fmt.Fprintln(out, "no container runs")
+	case compared == 0:
+		return false, errors.New("verify: nothing was compared: all containers have ended meanwhile")
 	case differ > 0:
-		fmt.Fprintf(out, "figures differ, containers: %d of %d\n", differ, len(running))
+		fmt.Fprintf(out, "figures differ, containers: %d of %d\n", differ, compared)
 	default:
-		fmt.Fprintf(out, "all figures agree, containers: %d\n", len(running))
+		fmt.Fprintf(out, "all figures agree, containers: %d\n", compared)
 	}
 	return differ == 0, nil
 }
@@ -120,19 +157,15 @@ func runningContainers(ctx context.Context, client *docker.Client, names []strin
 // verify compares one container.
 func verify(c docker.Container, open openBoth, out io.Writer) (same bool, err error) {
 	own, handler, err := open(c)
-	var compared []reference.Compared
-	if err == nil {
-		defer own.Close()
-		compared, err = reference.Check(own, handler)
-	}
-	switch {
-	case err == nil:
-		return show(out, c.Name, compared)
-	case ignoreGone(err) != nil:
+	if err != nil {
 		return false, err
 	}
-	fmt.Fprintf(out, "%s: ended meanwhile\n", c.Name)
-	return true, nil
+	defer own.Close()
+	compared, err := reference.Check(own, handler)
+	if err != nil {
+		return false, err
+	}
+	return show(out, c.Name, compared)
 }
 
 // show writes a comparison, and reports whether nothing differs in it.

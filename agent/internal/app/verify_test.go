@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -330,6 +331,37 @@ func (s *steady) Read(into *cgroup.Sample, now time.Time) error {
 
 func (*steady) Close() {}
 
+// Docker may be late to know that a container has ended, and it must know in the end.
+func TestAwaitEnd(t *testing.T) {
+	s := newScripted(t)
+	client := docker.New(s.path)
+	t.Cleanup(client.Close)
+	for id, state := range map[string]string{
+		"over": `"Status":"exited","Pid":0`, "anew": `"Status":"running","Pid":8`, "late": `"Status":"running","Pid":7`, "runs": `"Status":"running","Pid":7`,
+	} {
+		s.set(id, answer(id, state))
+	}
+	for _, id := range []string{"over", "removed", "anew"} {
+		if err := awaitEnd(t.Context(), client, docker.Container{ID: id, PID: 7}); err != nil {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+	ended := make(chan error)
+	s.count()
+	go func() { ended <- awaitEnd(t.Context(), client, docker.Container{ID: "late", PID: 7}) }()
+	asked := 0
+	await(t, "Docker to be asked again", func() bool { asked += s.count()["/containers/late/json"]; return asked > 1 })
+	s.set("late", answer("late", `"Status":"exited","Pid":0`))
+	if err := <-ended; err != nil {
+		t.Errorf("late: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*endKnownEvery)
+	defer cancel()
+	if err := awaitEnd(ctx, client, docker.Container{ID: "runs", PID: 7}); err == nil || !strings.Contains(err.Error(), "it runs, says Docker, as process 7") {
+		t.Errorf("of one that runs found %v", err)
+	}
+}
+
 // One container in which something differs is told, wherever it stands among others that agree.
 func TestVerifySaysThatOneOfTwoDiffers(t *testing.T) {
 	limited := func(limit uint64) *steady {
@@ -343,7 +375,7 @@ func TestVerifySaysThatOneOfTwoDiffers(t *testing.T) {
 			return nil, nil, errors.New("no controller")
 		case "over": // as the kernel says of a process that is ending
 			return nil, nil, fmt.Errorf("open cgroups of process 7: %w", syscall.ESRCH)
-		case "gone":
+		case "gone", "hidden":
 			return nil, nil, cgroup.ErrGone
 		}
 		return limited(64 << 20), limited(64 << 20), nil
@@ -359,7 +391,9 @@ func TestVerifySaysThatOneOfTwoDiffers(t *testing.T) {
 		{"both agree", []string{"a", "b"}, true, "all figures agree, containers: 2\n", ""},
 		{"the first differs", []string{"odd", "a"}, false, "figures differ, containers: 1 of 2\n", ""},
 		{"the second differs", []string{"a", "odd"}, false, "figures differ, containers: 1 of 2\n", ""},
-		{"two have ended since they were listed", []string{"over", "gone", "a"}, true, "all figures agree, containers: 3\n", ""},
+		{"two have ended since they were listed", []string{"over", "gone", "a"}, true, "all figures agree, containers: 1\n", ""},
+		{"all have ended", []string{"over", "gone"}, false, "", "verify: nothing was compared: all containers have ended meanwhile"},
+		{"one runs, and cannot be seen", []string{"a", "hidden"}, false, "", "verify: container hidden: cgroup is gone: it runs"},
 		{"one cannot be read", []string{"a", "broken"}, false, "", "verify: container broken: no controller"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -368,7 +402,13 @@ func TestVerifySaysThatOneOfTwoDiffers(t *testing.T) {
 				running = append(running, docker.Container{Name: name})
 			}
 			var out bytes.Buffer
-			agree, err := verifyAll(running, open, &out)
+			ended := func(c docker.Container) error {
+				if c.Name == "hidden" {
+					return errors.New("it runs")
+				}
+				return nil
+			}
+			agree, err := verifyAll(running, open, ended, &out)
 			if agree != tt.agree || (err == nil) != (tt.err == "") || err != nil && err.Error() != tt.err {
 				t.Errorf("found %v, %v, expected %v, %q\n%s", agree, err, tt.agree, tt.err, out.String())
 			}
