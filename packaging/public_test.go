@@ -338,12 +338,16 @@ func TestWhatIsUndoneInPagerDutysOwnApp(t *testing.T) {
 	}
 }
 
-// answers are with what each webhook was answered in the end. One that a router could not answer in time, or take in now, is sent again.
+// answers are with what each webhook was answered in the end. One that a router could not answer in time, or take in now, is sent again: a
+// standstill of the machine excuses two.
 func answers(account *fakepagerduty.Server) (statuses []int) {
+	excused := 0
 	for _, d := range account.Deliveries() {
-		if d.Status != 0 && d.Status != http.StatusServiceUnavailable {
-			statuses = append(statuses, d.Status)
+		if excused < 2 && (d.Status == 0 || d.Status == http.StatusServiceUnavailable) {
+			excused++
+			continue
 		}
+		statuses = append(statuses, d.Status)
 	}
 	return statuses
 }
